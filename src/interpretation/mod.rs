@@ -1,0 +1,1 @@
+//! Kits and readings give calls; controls give the verdict.

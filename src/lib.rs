@@ -1,0 +1,8 @@
+//! Swabline, the laboratory information system for city-scale nucleic-acid testing.
+
+pub mod clock;
+
+pub mod barcode;
+pub mod instrument;
+pub mod interpretation;
+pub mod plate;

@@ -1,0 +1,2 @@
+//! The `swabline` program.
+fn main() {}
