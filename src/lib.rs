@@ -1,8 +1,33 @@
 //! Swabline, the laboratory information system for city-scale nucleic-acid testing.
+//!
+//! The modules stand in the order of a tube's way: a code is printed ([`barcode`]), people are
+//! swabbed into a tube ([`collection`]), tubes travel in boxes ([`transport`]) and arrive
+//! ([`receiving`]), stand on a plate ([`plate`]), are amplified ([`instrument`]), called
+//! ([`interpretation`]), reviewed and released ([`review`]), and asked for ([`query`],
+//! [`feeds`]). The [`ledger`] proves that nothing was lost on the way. A refused tube and a pool
+//! that gives no individual result open a [`recall`]. A slice calls only slices before it.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod error;
+#[macro_use]
+pub mod storage;
+pub mod audit;
+pub mod auth;
+pub mod http;
+pub mod seal;
 
 pub mod barcode;
+pub mod collection;
+pub mod feeds;
 pub mod instrument;
 pub mod interpretation;
+pub mod ledger;
 pub mod plate;
+pub mod query;
+pub mod recall;
+pub mod receiving;
+pub mod review;
+pub mod transport;

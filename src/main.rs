@@ -1,2 +1,7 @@
-//! The `swabline` program.
-fn main() {}
+//! The `swabline` program: read the command line, run one command, say what went wrong.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    swabline::cli::run()
+}

@@ -1,1 +1,5 @@
+//! Stories over the whole program, each told on every engine.
 
+mod app;
+mod audit;
+mod http;

@@ -1,0 +1,71 @@
+//! The running application: what handlers share, and its start and stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http;
+use crate::seal::{KeyRing, KeyRingError};
+use crate::storage::{Db, OpenError};
+
+/// What every handler can reach; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The store.
+    pub db: Db,
+    /// Time and ids.
+    pub clock: Clock,
+    /// The keys of personal data.
+    pub keys: Arc<KeyRing>,
+    /// What is in force.
+    pub config: Arc<Config>,
+}
+
+/// Why the application cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be used.
+    #[error("the data folder {0} cannot be made: {1}")]
+    Folder(String, #[source] std::io::Error),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}: {1}; choose another with --listen")]
+    Listen(SocketAddr, #[source] std::io::Error),
+}
+
+impl App {
+    /// Opens the data folder, the keys and the store.
+    pub async fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
+        std::fs::create_dir_all(&config.data)
+            .map_err(|source| StartError::Folder(config.data.display().to_string(), source))?;
+        let keys = Arc::new(KeyRing::open_or_create(&config.keys_path())?);
+        let db = Db::open(&config.database_url(), &clock).await?;
+        Ok(Self { db, clock, keys, config: Arc::new(config) })
+    }
+
+    /// Listens on the configured address; port 0 takes a free one.
+    pub async fn listen(&self) -> Result<TcpListener, StartError> {
+        let address = self.config.listen;
+        TcpListener::bind(address).await.map_err(|source| StartError::Listen(address, source))
+    }
+
+    /// Serves until `stop` resolves, lets running requests finish, and closes the store.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let db = self.db.clone();
+        axum::serve(listener, http::router(self)).with_graceful_shutdown(stop).await?;
+        db.close().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! Who did what to which thing: one row in the transaction of every write, hash-chained (R27).
+
+mod verify;
+
+use data_encoding::HEXLOWER;
+use ring::digest::{SHA256, digest};
+use serde_json::Value;
+use sqlx::query;
+
+pub use verify::{Break, Verified, verify};
+
+use crate::auth::Actor;
+use crate::clock::Time;
+use crate::error::{Error, Result};
+use crate::storage::Tx;
+
+/// One audit row; without any personal value.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// When it was done.
+    pub at: Time,
+    /// Who did it.
+    pub actor: &'a Actor,
+    /// What was done: `tube.seal`, `run.release`.
+    pub action: &'static str,
+    /// The code or id it was done to.
+    pub about: &'a str,
+    /// Before and after, counts, codes.
+    pub detail: Value,
+}
+
+/// Chain, number, time, account, action, subject, detail, previous hash, hash.
+pub const APPEND: &str = "insert into audit
+    (chain, seq, at_us, account_id, action, about, detail, previous, hash)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+/// Chain, number, hash of its newest row.
+pub const MOVE_HEAD: &str = "insert into audit_chain (chain, seq, hash) values ($1, $2, $3)
+    on conflict (chain) do update set seq = excluded.seq, hash = excluded.hash";
+
+/// Appends one row to the transaction's own chain.
+pub async fn record(tx: &mut Tx, entry: Entry<'_>) -> Result<()> {
+    let head = tx
+        .chain_head()
+        .ok_or_else(|| Error::Internal(format!("{} writes through the read door", entry.action)))?;
+    let detail = entry.detail.to_string();
+    let link = Link {
+        chain: &head.chain,
+        seq: head.seq + 1,
+        at_us: entry.at.us(),
+        account: &entry.actor.account,
+        action: entry.action,
+        about: entry.about,
+        detail: &detail,
+        previous: &head.hash,
+    };
+    let (hash, previous) = (link.hash(), head.hash.clone());
+    head.seq += 1;
+    head.hash.clone_from(&hash);
+    let (chain, seq) = (head.chain.clone(), head.seq);
+    on!(tx, c => query(APPEND).bind(&chain).bind(seq).bind(entry.at)
+        .bind(&entry.actor.account).bind(entry.action).bind(entry.about).bind(&detail)
+        .bind(&previous).bind(&hash).execute(c).await.map(drop))?;
+    on!(tx, c => query(MOVE_HEAD).bind(&chain).bind(seq).bind(&hash)
+        .execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// What a row's hash covers: every field, each with its length, and the row before.
+struct Link<'a> {
+    chain: &'a str,
+    seq: i64,
+    at_us: i64,
+    account: &'a str,
+    action: &'a str,
+    about: &'a str,
+    detail: &'a str,
+    previous: &'a str,
+}
+
+impl Link<'_> {
+    fn hash(&self) -> String {
+        let (seq, at_us) = (self.seq.to_string(), self.at_us.to_string());
+        let fields = [
+            self.chain,
+            &seq,
+            &at_us,
+            self.account,
+            self.action,
+            self.about,
+            self.detail,
+            self.previous,
+        ];
+        let mut covered = String::new();
+        for field in fields {
+            covered.push_str(&field.len().to_string());
+            covered.push(':');
+            covered.push_str(field);
+        }
+        HEXLOWER.encode(digest(&SHA256, covered.as_bytes()).as_ref())
+    }
+}

@@ -1,0 +1,104 @@
+//! Route x role on one page. A route that is not here is denied to everybody.
+
+use super::Role;
+use super::Role::{
+    Administrator, Auditor, Courier, Officer, Receiver, Reviewer, Sampler, Service, Technician,
+};
+
+/// Who may call one route.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// HTTP method, upper case.
+    pub method: &'static str,
+    /// The route as the router spells it.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+}
+
+/// How a route is guarded.
+#[derive(Debug, Clone, Copy)]
+pub enum Access {
+    /// Anybody; the handler itself asks for proof of possession or gives nothing away.
+    Open,
+    /// Only these roles, with a token.
+    Only(&'static [Role]),
+}
+
+const fn open(method: &'static str, path: &'static str) -> Rule {
+    Rule { method, path, access: Access::Open }
+}
+
+const fn only(method: &'static str, path: &'static str, roles: &'static [Role]) -> Rule {
+    Rule { method, path, access: Access::Only(roles) }
+}
+
+/// The whole table.
+pub const RULES: &[Rule] = &[
+    open("GET", "/healthz"),
+    open("GET", "/readyz"),
+    open("GET", "/metrics"),
+    open("GET", "/openapi.json"),
+    // barcode
+    only("POST", "/v1/allotments", &[Administrator, Officer, Receiver, Technician]),
+    only("GET", "/v1/allotments/{id}/labels", &[Administrator, Officer, Receiver, Technician]),
+    only("PUT", "/v1/code-patterns/{prefix}", &[Administrator]),
+    // collection
+    only("PUT", "/v1/laboratories/{code}", &[Administrator]),
+    only("PUT", "/v1/sites/{code}", &[Administrator, Officer]),
+    only("PUT", "/v1/rounds/{code}", &[Officer]),
+    only("PUT", "/v1/sessions/{code}", &[Officer, Sampler]),
+    only("PUT", "/v1/tubes/{code}", &[Sampler]),
+    only("POST", "/v1/tubes/batch", &[Sampler]),
+    only("GET", "/v1/tubes/{code}", &[Sampler, Receiver, Technician, Reviewer, Officer, Auditor]),
+    // transport
+    only("PUT", "/v1/boxes/{code}", &[Sampler]),
+    only("GET", "/v1/boxes/{code}", &[Sampler, Courier, Receiver, Officer, Auditor]),
+    only("POST", "/v1/boxes/{code}/handovers", &[Sampler, Courier]),
+    only("POST", "/v1/boxes/{code}/handovers/{step}/accept", &[Courier, Receiver]),
+    // recall
+    only("GET", "/v1/recalls", &[Officer, Sampler]),
+    only("PUT", "/v1/recalls/{id}", &[Officer]),
+    // receiving
+    only("POST", "/v1/arrivals", &[Receiver]),
+    only("GET", "/v1/arrivals/{id}", &[Receiver, Officer, Auditor]),
+    only("POST", "/v1/tubes/{code}/write-off", &[Officer]),
+    // plate
+    only("PUT", "/v1/plates/{code}", &[Technician]),
+    only("GET", "/v1/plates/{code}", &[Technician, Reviewer, Auditor]),
+    only("POST", "/v1/plates/{code}/freeze", &[Technician]),
+    only("GET", "/v1/plates/{code}/worklist", &[Technician]),
+    // instrument
+    only("POST", "/v1/plates/{code}/runs", &[Technician]),
+    only("GET", "/v1/runs/{id}", &[Technician, Reviewer, Auditor]),
+    only("GET", "/v1/runs/{id}/file", &[Technician, Reviewer, Auditor]),
+    // review
+    only("GET", "/v1/reviews", &[Technician, Reviewer]),
+    only("POST", "/v1/runs/{id}/review", &[Technician, Reviewer]),
+    only("POST", "/v1/runs/{id}/release", &[Reviewer]),
+    only("POST", "/v1/results/{id}/amend", &[Reviewer]),
+    only("GET", "/v1/switches/{name}", &[Reviewer, Officer, Auditor]),
+    only("PUT", "/v1/switches/{name}", &[Reviewer]),
+    // query
+    open("POST", "/v1/status"),
+    only("POST", "/v1/status/batch", &[Service]),
+    only("GET", "/v1/feed", &[Service, Officer]),
+    // city
+    only("GET", "/v1/ledger", &[Officer, Auditor, Administrator]),
+    only("GET", "/v1/audit", &[Auditor]),
+];
+
+/// The rule of a route, if there is one.
+pub fn rule(method: &str, path: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.method == method && rule.path == path)
+}
+
+impl Rule {
+    /// Whether `role` may call the route.
+    pub fn allows(&self, role: Role) -> bool {
+        match self.access {
+            Access::Open => true,
+            Access::Only(roles) => roles.contains(&role),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Rounds, sites, sessions, and people swabbed into tubes.

@@ -1,0 +1,163 @@
+//! What is in force: defaults, then a TOML file, then `SWABLINE_*`, then the command line.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// One value for everything that can be set.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Folder of the keys and, on the embedded engine, of the store.
+    pub data: PathBuf,
+    /// `sqlite:PATH` or `postgres://...`; empty means SQLite in the data folder.
+    pub database: String,
+    /// Address to serve on.
+    pub listen: SocketAddr,
+    /// `text` for people, `json` for machines.
+    pub log: LogFormat,
+    /// Seconds after which a request is given up.
+    pub request_seconds: u64,
+    /// Requests worked on at once; more are refused with 503.
+    pub requests_at_once: usize,
+    /// Hours within which a recalled person is to be collected again.
+    pub recall_hours: i64,
+    /// Days a status link stays good.
+    pub link_days: i64,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One readable line each.
+    Text,
+    /// One JSON object each.
+    Json,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration cannot be used: {0}")]
+pub struct ConfigError(String);
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("data"),
+            database: String::new(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            log: LogFormat::Text,
+            request_seconds: 30,
+            requests_at_once: 4096,
+            recall_hours: 24,
+            link_days: 30,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file, if one is named, and the environment over the defaults.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut sources = config::Config::builder();
+        if let Some(path) = file {
+            sources = sources.add_source(
+                config::File::from(path).format(config::FileFormat::Toml).required(true),
+            );
+        }
+        let environment = config::Environment::with_prefix("SWABLINE").try_parsing(true);
+        sources
+            .add_source(environment)
+            .build()
+            .and_then(config::Config::try_deserialize::<Self>)
+            .map_err(|error| ConfigError(error.to_string()))?
+            .validate()
+    }
+
+    fn validate(self) -> Result<Self, ConfigError> {
+        let bounds = [
+            ("request_seconds", self.request_seconds >= 1),
+            ("requests_at_once", self.requests_at_once >= 1),
+            ("recall_hours", (1..=24 * 14).contains(&self.recall_hours)),
+            ("link_days", (1..=366).contains(&self.link_days)),
+        ];
+        match bounds.iter().find(|(_, within)| !within) {
+            Some((name, _)) => Err(ConfigError(format!("{name} is out of its bounds"))),
+            None => Ok(self),
+        }
+    }
+
+    /// Where the store is.
+    pub fn database_url(&self) -> String {
+        if self.database.is_empty() {
+            format!("sqlite:{}", self.data.join("swabline.db").display())
+        } else {
+            self.database.clone()
+        }
+    }
+
+    /// Where the keys are.
+    pub fn keys_path(&self) -> PathBuf {
+        self.data.join("keys.json")
+    }
+
+    /// The store's address without its password.
+    fn database_shown(&self) -> String {
+        let url = self.database_url();
+        match (url.split_once("://"), url.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, place))) => format!("{scheme}://...@{place}"),
+            _ => url,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// What is in force, line by line, secrets hidden.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "data = \"{}\"", self.data.display())?;
+        writeln!(f, "database = {:?}", self.database_shown())?;
+        writeln!(f, "listen = \"{}\"", self.listen)?;
+        writeln!(f, "log = {:?}", format!("{:?}", self.log).to_lowercase())?;
+        writeln!(f, "request_seconds = {}", self.request_seconds)?;
+        writeln!(f, "requests_at_once = {}", self.requests_at_once)?;
+        writeln!(f, "recall_hours = {}", self.recall_hours)?;
+        write!(f, "link_days = {}", self.link_days)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_overrides_the_defaults_and_is_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("swabline.toml");
+        std::fs::write(&path, "listen = \"127.0.0.1:9\"\nrecall_hours = 48\n").unwrap();
+        let config = Config::load(Some(&path)).unwrap();
+        assert_eq!(config.listen.port(), 9);
+        assert_eq!(config.recall_hours, 48);
+        std::fs::write(&path, "recall_hours = 0\n").unwrap();
+        assert!(Config::load(Some(&path)).unwrap_err().to_string().contains("recall_hours"));
+        std::fs::write(&path, "reccall_hours = 4\n").unwrap();
+        assert!(Config::load(Some(&path)).unwrap_err().to_string().contains("reccall_hours"));
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let config = Config {
+            database: "postgres://lab:secret@db/swabline".to_owned(),
+            ..Config::default()
+        };
+        assert!(!config.to_string().contains("secret"));
+        assert!(config.to_string().contains("@db/swabline"));
+    }
+}

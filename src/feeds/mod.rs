@@ -1,0 +1,1 @@
+//! The ordered, replayable stream of changes.

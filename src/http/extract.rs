@@ -1,0 +1,131 @@
+//! What handlers take from a request; whatever cannot be taken is answered as a problem.
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+use crate::auth::Actor;
+use crate::error::Error;
+
+/// A JSON body, in or out.
+#[derive(Debug, Clone)]
+pub struct Json<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match axum::Json::<T>::from_request(request, state).await {
+            Ok(axum::Json(value)) => Ok(Self(value)),
+            Err(rejection) => Err(explain_json(&rejection)),
+        }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+fn explain_json(rejection: &JsonRejection) -> Problem {
+    let status = rejection.status();
+    let code = match status {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "body.media_type",
+        StatusCode::PAYLOAD_TOO_LARGE => "body.too_large",
+        StatusCode::UNPROCESSABLE_ENTITY => "body.shape",
+        _ => "body.json",
+    };
+    let detail = match status {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "send `content-type: application/json`".to_owned(),
+        StatusCode::PAYLOAD_TOO_LARGE => "the body is larger than allowed; send less".to_owned(),
+        _ => without_values(&rejection.body_text()),
+    };
+    Problem::new(status, code, "The request cannot be read", detail)
+}
+
+/// Parser messages quote what they met; what they met may be a name.
+fn without_values(message: &str) -> String {
+    let mut clean = String::with_capacity(message.len());
+    for (i, part) in message.split('"').enumerate() {
+        clean.push_str(if i % 2 == 0 { part } else { "\"...\"" });
+    }
+    clean
+}
+
+/// Parts of the path.
+#[derive(Debug, Clone, Copy)]
+pub struct Path<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        axum::extract::Path::<T>::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(|rejection: PathRejection| {
+                Problem::new(
+                    rejection.status(),
+                    "path",
+                    "The path cannot be read",
+                    rejection.body_text(),
+                )
+            })
+    }
+}
+
+/// The query string.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        axum::extract::Query::<T>::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Query(value)| Self(value))
+            .map_err(|rejection: QueryRejection| {
+                Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "query",
+                    "The query string cannot be read",
+                    rejection.body_text(),
+                )
+            })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Actor {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
+        parts.extensions.get::<Self>().cloned().ok_or(Error::Unauthenticated)
+    }
+}
+
+/// A body as it came: an instrument's file.
+#[derive(Debug, Clone)]
+pub struct Raw(pub axum::body::Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        axum::body::Bytes::from_request(request, state).await.map(Self).map_err(|rejection| {
+            let status = rejection.status();
+            let (code, detail) = if status == StatusCode::PAYLOAD_TOO_LARGE {
+                ("body.too_large", "the file is larger than 64 MiB; export the results alone")
+            } else {
+                ("body.cut", "the body ended too early; send it again")
+            };
+            Problem::new(status, code, "The body cannot be read", detail)
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! The guard before every route: which rule, which token, which role.
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::app::App;
+use crate::auth::policy::{self, Access};
+use crate::auth::{Token, authenticate};
+use crate::error::{Error, Result};
+
+/// Lets a request through when the table says so; a route without a rule is denied.
+pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Result<Response> {
+    let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let rule = policy::rule(request.method().as_str(), path)
+        .ok_or_else(|| Error::forbidden("auth.route", path, "this route is closed to everybody"))?;
+    if let Access::Only(_) = rule.access {
+        let token = bearer(&request).ok_or(Error::Unauthenticated)?;
+        let mut tx = app.db.read("auth.token").await?;
+        let actor =
+            authenticate(&mut tx, &token, app.clock.now()).await?.ok_or(Error::Unauthenticated)?;
+        if !rule.allows(actor.role) {
+            return Err(Error::forbidden(
+                "auth.role",
+                rule.path,
+                "your role may not do this; ask somebody whose role may",
+            ));
+        }
+        request.extensions_mut().insert(actor);
+    }
+    Ok(next.run(request).await)
+}
+
+fn bearer(request: &Request) -> Option<Token> {
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    value.strip_prefix("Bearer ").map(Token::presented)
+}

@@ -1,0 +1,44 @@
+//! Alive, ready, and measured.
+
+use std::sync::OnceLock;
+
+use axum::extract::State;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use sqlx::query_scalar;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+
+/// The store answers.
+pub const READY: &str = "select cast(1 as bigint)";
+
+/// The process is alive.
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = String)))]
+pub async fn healthz() -> &'static str {
+    "ok"
+}
+
+/// The process can serve: its store answers.
+#[utoipa::path(get, path = "/readyz", tag = "operation",
+    responses((status = 200, body = String), (status = 503, body = super::problem::Problem)))]
+pub async fn readyz(State(app): State<App>) -> Result<&'static str> {
+    let mut tx = app.db.read("ready").await?;
+    let one: i64 = on!(tx, c => query_scalar(READY).fetch_one(c).await)?;
+    if one == 1 { Ok("ok") } else { Err(Error::Internal("the store cannot count".to_owned())) }
+}
+
+/// Counters and histograms in Prometheus' text form; no label ever names a person.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String)))]
+pub async fn metrics() -> String {
+    recorder().render()
+}
+
+/// The process-wide recorder, made on first use.
+pub fn recorder() -> &'static PrometheusHandle {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    RECORDER.get_or_init(|| {
+        PrometheusBuilder::new()
+            .install_recorder()
+            .unwrap_or_else(|_installed| PrometheusBuilder::new().build_recorder().handle())
+    })
+}

@@ -1,0 +1,77 @@
+//! What surrounds every request: a log line, a time limit, a bound on how many at once, and a
+//! net under panics.
+
+use std::any::Any;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
+
+use super::problem::Problem;
+use crate::app::App;
+
+/// One line a request: route pattern, status, time; no path, no query, no header.
+pub(super) async fn log(request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
+    let id = request
+        .headers()
+        .get("x-request-id")
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let started = Instant::now();
+    let response = next.run(request).await;
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    metrics::histogram!("http_seconds", "route" => route.clone(), "method" => method.to_string(),
+        "status" => status.to_string())
+    .record(took);
+    tracing::info!(%method, route, status, took_ms = took.as_secs_f64() * 1e3, request = id,
+        "{method} {route} answered {status}");
+    response
+}
+
+/// Refuses at once what is too much, and gives up what takes too long.
+pub(super) async fn bound(State(app): State<App>, request: Request, next: Next) -> Response {
+    static AT_ONCE: OnceLock<Semaphore> = OnceLock::new();
+    let at_once = AT_ONCE.get_or_init(|| Semaphore::new(app.config.requests_at_once));
+    let Ok(_permit) = at_once.try_acquire() else {
+        return refuse("request.too_many", "too many requests are being worked on; try again");
+    };
+    let limit = Duration::from_secs(app.config.request_seconds);
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => refuse("request.timeout", "the request took too long and was undone"),
+    }
+}
+
+fn refuse(code: &str, detail: &str) -> Response {
+    let problem =
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, "The service is busy", detail);
+    Problem { retry_after_s: Some(1), ..problem }.into_response()
+}
+
+/// A defect of ours: logged with its text, answered without.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
+pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no text");
+    tracing::error!(text, "a handler panicked");
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "Something went wrong on our side",
+        "nothing was changed; quote the x-request-id of this answer",
+    )
+    .into_response()
+}

@@ -1,0 +1,122 @@
+//! The router: every route on one page, and the layers around them from inner to outer.
+
+pub mod extract;
+mod guard;
+pub mod health;
+pub mod idempotency;
+mod limits;
+pub mod problem;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use problem::Problem;
+
+/// Largest JSON body: a batch of 1,000 tubes of 20 people with room to spare.
+const BODY_MAX: usize = 16 * 1024 * 1024;
+/// Largest instrument file.
+pub const FILE_MAX: usize = 64 * 1024 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Swabline", description = "The laboratory information system for city-scale nucleic-acid testing."),
+    modifiers(&Bearer),
+    components(schemas(Problem))
+)]
+struct Description;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+        let components = api.components.get_or_insert_default();
+        components.security_schemes.insert(
+            "bearer".into(),
+            SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)).into(),
+        );
+    }
+}
+
+/// Every route and its description.
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+    // barcode
+
+    // collection
+
+    // transport
+
+    // recall
+
+    // receiving
+
+    // plate
+
+    // instrument
+
+    // review
+
+    // query
+
+    // city
+}
+
+/// The description alone, for tests and clients.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    api().split_for_parts().1
+}
+
+/// The whole service.
+pub fn router(app: App) -> Router {
+    let (routes, description) = api().split_for_parts();
+    let docs = utoipa_swagger_ui::SwaggerUi::new("/docs")
+        .config(utoipa_swagger_ui::Config::from("/openapi.json"));
+    let description = get(move || std::future::ready(Json(description)));
+    routes
+        .route("/openapi.json", description)
+        .route_layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .merge(docs)
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(
+            ServiceBuilder::new()
+                .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+                .layer(middleware::from_fn(limits::log))
+                .layer(PropagateRequestIdLayer::x_request_id())
+                .layer(middleware::from_fn_with_state(app.clone(), limits::bound))
+                .layer(CatchPanicLayer::custom(limits::panicked))
+                .layer(DefaultBodyLimit::max(BODY_MAX)),
+        )
+        .with_state(app)
+}
+
+async fn not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "route.not_found",
+        "There is no such route",
+        "see /docs for the routes there are",
+    )
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "route.method",
+        "The route does not take this method",
+        "see the `allow` header and /docs",
+    )
+}

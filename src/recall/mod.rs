@@ -1,0 +1,1 @@
+//! The follow-up: each member collected again, singly, by a deadline.

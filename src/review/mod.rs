@@ -1,0 +1,1 @@
+//! Two people between a call and a person.

@@ -1,0 +1,202 @@
+//! The store: two doors, two engines, one SQL text.
+//!
+//! `db.read("name")` and `db.write("name")` give a [`Tx`] guard; dropped, it rolls back. Every
+//! store function takes `&mut Tx`, and the macro [`on!`] writes its body once for the reader and
+//! twice for the compiler. PostgreSQL carries two functions of ours, `json_each(text)` and
+//! `unhex(text)`, that SQLite has by birth: with them a batch is one JSON parameter and the same
+//! statement on both.
+
+mod batch;
+mod chain;
+mod error;
+mod migrate;
+pub mod outbox;
+mod postgres;
+mod sqlite;
+
+use std::time::{Duration, Instant};
+
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+pub use batch::{codes, json};
+pub use chain::ChainHead;
+use chain::{ChainLease, Chains};
+pub use error::{StoreError, ensure_rows};
+
+use crate::clock::Clock;
+
+/// How long a caller waits for a connection before it is told that the store is busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where the data lies.
+#[derive(Clone, Debug)]
+pub struct Db {
+    engine: Engine,
+    chains: Chains,
+}
+
+#[derive(Clone, Debug)]
+enum Engine {
+    Sqlite { readers: SqlitePool, writer: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// One transaction on either engine; rolls back unless [`Tx::commit`] is called.
+#[must_use = "a transaction that is dropped rolls back"]
+pub struct Tx {
+    /// The open transaction; use it through [`on!`].
+    pub conn: Conn,
+    name: &'static str,
+    started: Instant,
+    chain: Option<ChainLease>,
+}
+
+/// The engine's own transaction.
+pub enum Conn {
+    /// The embedded engine.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// The engine for a city.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Runs one body on whichever engine the transaction is on.
+#[macro_export]
+macro_rules! on {
+    ($tx:expr, $c:ident => $body:expr) => {
+        match &mut $tx.conn {
+            $crate::storage::Conn::Sqlite(transaction) => {
+                let $c = &mut **transaction;
+                $body
+            }
+            $crate::storage::Conn::Postgres(transaction) => {
+                let $c = &mut **transaction;
+                $body
+            }
+        }
+    };
+}
+
+/// A statement whose text must differ between the engines; there are few.
+#[derive(Debug, Clone, Copy)]
+pub struct Sql {
+    /// For SQLite.
+    pub sqlite: &'static str,
+    /// For PostgreSQL.
+    pub postgres: &'static str,
+}
+
+impl Sql {
+    /// The text for the engine `tx` is on.
+    pub const fn text(self, tx: &Tx) -> &'static str {
+        match tx.conn {
+            Conn::Sqlite(_) => self.sqlite,
+            Conn::Postgres(_) => self.postgres,
+        }
+    }
+}
+
+impl Db {
+    /// Opens the store at `url` (`sqlite:PATH` or `postgres://...`), checks that it is safe (R2)
+    /// and brings its schema up to date.
+    pub async fn open(url: &str, clock: &Clock) -> Result<Self, OpenError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let pool = postgres::open(url, ACQUIRE_TIMEOUT).await?;
+            migrate::postgres(&pool).await?;
+            let chains = Chains::new(clock.clone(), postgres::WRITERS);
+            Ok(Self { engine: Engine::Postgres(pool), chains })
+        } else if let Some(path) = url.strip_prefix("sqlite:") {
+            let (readers, writer) = sqlite::open(path, ACQUIRE_TIMEOUT).await?;
+            sqlite::refuse_unsafe(&writer).await?;
+            migrate::sqlite(&writer).await?;
+            let chains = Chains::new(clock.clone(), 1);
+            Ok(Self { engine: Engine::Sqlite { readers, writer }, chains })
+        } else {
+            Err(OpenError::Url)
+        }
+    }
+
+    /// The door for reading; writing through it fails.
+    pub async fn read(&self, name: &'static str) -> Result<Tx, StoreError> {
+        let conn = match &self.engine {
+            Engine::Sqlite { readers, .. } => Conn::Sqlite(readers.begin_with("begin").await?),
+            Engine::Postgres(pool) => {
+                Conn::Postgres(pool.begin_with("begin transaction read only").await?)
+            }
+        };
+        Ok(Tx { conn, name, started: Instant::now(), chain: None })
+    }
+
+    /// The door for writing, with the lease of one audit chain.
+    pub async fn write(&self, name: &'static str) -> Result<Tx, StoreError> {
+        let waiting = Instant::now();
+        let chain = self.chains.lease().await;
+        let conn = match &self.engine {
+            Engine::Sqlite { writer, .. } => {
+                Conn::Sqlite(writer.begin_with("begin immediate").await?)
+            }
+            Engine::Postgres(pool) => Conn::Postgres(pool.begin_with("begin").await?),
+        };
+        metrics::histogram!("store_wait_seconds", "tx" => name).record(waiting.elapsed());
+        Ok(Tx { conn, name, started: Instant::now(), chain: Some(chain) })
+    }
+
+    /// The engine's name, for people.
+    pub const fn engine(&self) -> &'static str {
+        match self.engine {
+            Engine::Sqlite { .. } => "SQLite",
+            Engine::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// Closes every connection; SQLite folds its log back into the file.
+    pub async fn close(&self) {
+        match &self.engine {
+            Engine::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Engine::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// Commits; when this returns, the change is on disk (R1).
+    pub async fn commit(self) -> Result<(), StoreError> {
+        let Self { conn, name, started, chain } = self;
+        let outcome = match conn {
+            Conn::Sqlite(transaction) => transaction.commit().await,
+            Conn::Postgres(transaction) => transaction.commit().await,
+        };
+        if let Some(chain) = chain {
+            chain.settle(outcome.is_ok());
+        }
+        metrics::histogram!("store_tx_seconds", "tx" => name).record(started.elapsed());
+        outcome.map_err(StoreError::from)
+    }
+
+    /// The head of the audit chain this transaction writes to; none behind the read door.
+    pub fn chain_head(&mut self) -> Option<&mut ChainHead> {
+        self.chain.as_mut().map(ChainLease::head)
+    }
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Not a URL of an engine we know.
+    #[error("the store's address must begin with `sqlite:` or `postgres://`")]
+    Url,
+    /// It cannot be reached.
+    #[error("the store cannot be opened: {0}; check the address and that the server runs")]
+    Connect(#[source] sqlx::Error),
+    /// It would not keep its promises (R2).
+    #[error("the store is not safe to use: {0}")]
+    Unsafe(String),
+    /// It was written by a newer program.
+    #[error("the store is newer than this program (it has step {0}); install the newer program")]
+    Newer(i64),
+    /// Its schema cannot be brought up to date.
+    #[error("the store's schema cannot be brought up to date: {0}")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+}

@@ -1,0 +1,105 @@
+//! SQLite: one writer, several readers, nothing weaker than a synced commit.
+
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{SqlitePool, query_scalar};
+
+use super::OpenError;
+
+/// Readers beside the one writer.
+const READERS: u32 = 4;
+/// The first release without the WAL-reset race that loses commits (sqlite.org/wal.html).
+const SAFE_VERSION: (u32, u32, u32) = (3, 51, 3);
+/// Older branches that carry the same fix.
+const SAFE_BACKPORTS: [(u32, u32, u32); 2] = [(3, 50, 7), (3, 44, 6)];
+
+pub(super) async fn open(
+    path: &str,
+    timeout: Duration,
+) -> Result<(SqlitePool, SqlitePool), OpenError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(timeout);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(timeout)
+        .connect_with(options.clone().create_if_missing(true))
+        .await
+        .map_err(OpenError::Connect)?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(timeout)
+        .connect_with(options.pragma("query_only", "on"))
+        .await
+        .map_err(OpenError::Connect)?;
+    Ok((readers, writer))
+}
+
+/// Refuses a store that would lose or spoil data (R2): the library's version, the settings in
+/// force on the writer, and the file's own check.
+pub(super) async fn refuse_unsafe(writer: &SqlitePool) -> Result<(), OpenError> {
+    let ask = |sql: &'static str| async move {
+        query_scalar::<_, String>(sql).fetch_one(writer).await.map_err(OpenError::Connect)
+    };
+    let version = ask("select sqlite_version()").await?;
+    if !version_is_safe(&version) {
+        return Err(OpenError::Unsafe(format!(
+            "SQLite {version} can lose commits; build with 3.51.3 or newer"
+        )));
+    }
+    let settings = [
+        ("journal_mode", "wal", ask("pragma journal_mode").await?),
+        (
+            "synchronous",
+            "2",
+            ask("select cast(synchronous as text) from pragma_synchronous").await?,
+        ),
+        (
+            "foreign_keys",
+            "1",
+            ask("select cast(foreign_keys as text) from pragma_foreign_keys").await?,
+        ),
+    ];
+    for (name, wanted, found) in settings {
+        if found != wanted {
+            return Err(OpenError::Unsafe(format!("{name} is {found} and must be {wanted}")));
+        }
+    }
+    let check = ask("pragma quick_check(1)").await?;
+    if check == "ok" {
+        Ok(())
+    } else {
+        Err(OpenError::Unsafe(format!(
+            "the file fails its check ({check}); restore the last backup"
+        )))
+    }
+}
+
+fn version_is_safe(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    let found = (next(), next(), next());
+    found >= SAFE_VERSION
+        || SAFE_BACKPORTS
+            .iter()
+            .any(|&safe| (found.0, found.1) == (safe.0, safe.1) && found.2 >= safe.2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_with_the_race_are_refused_and_fixed_ones_are_not() {
+        for unsafe_version in ["3.40.1", "3.46.0", "3.50.6", "3.51.2", "3.44.5", "nonsense"] {
+            assert!(!version_is_safe(unsafe_version), "{unsafe_version}");
+        }
+        for safe in ["3.51.3", "3.53.0", "3.50.7", "3.44.6", "4.0.0"] {
+            assert!(version_is_safe(safe), "{safe}");
+        }
+    }
+}

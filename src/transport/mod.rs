@@ -1,0 +1,1 @@
+//! Tubes into boxes, boxes from hand to hand.

@@ -1,0 +1,232 @@
+//! The application under test, on a fresh store of either engine, and clients with identities.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use serde_json::Value;
+use sqlx::Connection as _;
+use swabline::app::App;
+use swabline::auth::{self, Actor, NewAccount, Role};
+use swabline::clock::{Clock, Span, Time};
+use swabline::config::Config;
+use tower::ServiceExt as _;
+
+/// The morning on which most stories play.
+pub const MORNING: &str = "2020-06-21T00:00:00Z";
+
+/// Which engine a story plays on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// One application on a store of its own, with a clock that moves when told.
+pub struct TestApp {
+    pub app: App,
+    pub clock: Clock,
+    pub engine: Engine,
+    router: Router,
+    /// Kept so that the folder lives as long as the application.
+    pub folder: tempfile::TempDir,
+}
+
+/// Somebody with a token.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub actor: Actor,
+    pub token: String,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// Fails the story, with the answer's text, unless the status is as expected.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        self
+    }
+
+    /// The stable code of a problem.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// The address of a PostgreSQL server for tests, or `None` with a plain word about it.
+///
+/// Under `CI=true` an engine that cannot be reached is a failure.
+#[expect(clippy::disallowed_methods, reason = "a test asks its surroundings for servers")]
+pub fn postgres_url() -> Option<String> {
+    let url = std::env::var("TEST_POSTGRES_URL").ok();
+    if url.is_none() {
+        let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        assert!(!ci, "PostgreSQL was not reached: TEST_POSTGRES_URL is not set");
+        eprintln!("PostgreSQL was not reached: set TEST_POSTGRES_URL or run scripts/test");
+    }
+    url
+}
+
+/// A fresh, empty PostgreSQL database of this test's own.
+async fn fresh_database(server: &str) -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+    let name = format!("swabline_test_{}_{number}", std::process::id());
+    let mut connection = sqlx::PgConnection::connect(server).await.expect("PostgreSQL answers");
+    let create = format!("create database {name} template template0 locale 'C' encoding 'UTF8'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
+    let (base, _) = server.rsplit_once('/').expect("the address names a database");
+    format!("{base}/{name}")
+}
+
+impl TestApp {
+    /// A fresh application, or `None` when its engine is not there.
+    pub async fn start(engine: Engine) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let database = match engine {
+            Engine::Sqlite => String::new(),
+            Engine::Postgres => fresh_database(&postgres_url()?).await,
+        };
+        let config = Config { data: folder.path().to_owned(), database, ..Config::default() };
+        let clock = Clock::stepped(MORNING.parse().unwrap());
+        let app = App::open(config, clock.clone()).await.expect("the application opens");
+        let router = swabline::http::router(app.clone());
+        Some(Self { app, clock, engine, router, folder })
+    }
+
+    /// Moves the clock forward.
+    pub fn pass(&self, span: Span) {
+        self.clock.advance_to(self.clock.now() + span);
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Somebody new with this role, bound to a place where the role needs one.
+    pub async fn client(&self, role: Role) -> Client {
+        let site = role.needs_site().then(|| "S01".to_owned());
+        let laboratory = role.needs_laboratory().then(|| "L01".to_owned());
+        self.client_at(role, site, laboratory).await
+    }
+
+    /// Somebody new with this role, bound to these places.
+    pub async fn client_at(
+        &self,
+        role: Role,
+        site: Option<String>,
+        laboratory: Option<String>,
+    ) -> Client {
+        let mut tx = self.app.db.write("test.account").await.unwrap();
+        let name = format!("Test {role:?}");
+        let new = NewAccount { name, role, site, laboratory };
+        let actor = auth::account_add(&mut tx, &self.clock, new).await.unwrap();
+        let (now, year) = (self.clock.now(), Span::days(365));
+        let token = auth::token_issue(&mut tx, &actor.account, "test", now, year).await.unwrap();
+        tx.commit().await.unwrap();
+        Client { actor, token: token.reveal().to_owned() }
+    }
+
+    /// Sends any request.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer { status: parts.status, headers: parts.headers, bytes }
+    }
+
+    /// Sends a JSON request with whatever identity; every POST carries a fresh idempotency key.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        client: Option<&Client>,
+        body: Option<&Value>,
+    ) -> Answer {
+        let mut request = Request::builder().method(&method).uri(path);
+        if let Some(client) = client {
+            request = request.header("authorization", format!("Bearer {}", client.token));
+        }
+        if method == Method::POST {
+            request = request.header("idempotency-key", self.clock.id().to_string());
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header("content-type", "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub async fn get(&self, client: &Client, path: &str) -> Answer {
+        self.call(Method::GET, path, Some(client), None).await
+    }
+
+    pub async fn put(&self, client: &Client, path: &str, body: &Value) -> Answer {
+        self.call(Method::PUT, path, Some(client), Some(body)).await
+    }
+
+    pub async fn post(&self, client: &Client, path: &str, body: &Value) -> Answer {
+        self.call(Method::POST, path, Some(client), Some(body)).await
+    }
+
+    /// POSTs a file as it is.
+    pub async fn upload(&self, client: &Client, path: &str, file: Vec<u8>) -> Answer {
+        let request = Request::post(path)
+            .header("authorization", format!("Bearer {}", client.token))
+            .header("content-type", "application/octet-stream")
+            .body(Body::from(file))
+            .unwrap();
+        self.send(request).await
+    }
+}
+
+/// Tells one story on every engine: `each_engine! { async fn name(app) { ... } }` makes a module
+/// `name` with the tests `sqlite` and `postgres`.
+#[macro_export]
+macro_rules! each_engine {
+    ($($(#[$meta:meta])* async fn $name:ident($app:ident) $body:block)+) => { $(
+        $(#[$meta])*
+        mod $name {
+            use super::*;
+
+            async fn story($app: &$crate::app::TestApp) $body
+
+            #[tokio::test]
+            async fn sqlite() {
+                let engine = $crate::app::Engine::Sqlite;
+                let app = $crate::app::TestApp::start(engine).await.expect("SQLite is built in");
+                story(&app).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                let engine = $crate::app::Engine::Postgres;
+                if let Some(app) = $crate::app::TestApp::start(engine).await {
+                    story(&app).await;
+                }
+            }
+        }
+    )+ };
+}

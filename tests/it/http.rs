@@ -1,0 +1,87 @@
+//! What holds for every request: problems, limits, identities, and the table of routes and roles.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use serde_json::json;
+use swabline::auth::Role;
+use swabline::auth::policy::{self, Access};
+
+use crate::each_engine;
+
+each_engine! {
+    async fn the_service_is_alive_and_ready(app) {
+        for path in ["/healthz", "/readyz", "/metrics", "/openapi.json"] {
+            app.call(Method::GET, path, None, None).await.expect(200);
+        }
+    }
+
+    async fn whatever_the_framework_refuses_is_a_problem_too(app) {
+        let officer = app.client(Role::Officer).await;
+        let lost = app.get(&officer, "/v1/nowhere").await.expect(404);
+        assert_eq!(lost.code(), "route.not_found");
+        let wrong = app.call(Method::DELETE, "/v1/status", None, None).await.expect(405);
+        assert_eq!(wrong.code(), "route.method");
+        for answer in [lost, wrong] {
+            assert_eq!(answer.headers["content-type"], "application/problem+json");
+            assert!(answer.headers.contains_key("x-request-id"));
+        }
+        let bearer = format!("Bearer {}", officer.token);
+        let send = |content_type: &'static str, body: &'static str| {
+            let request = Request::put("/v1/sites/S09").header("authorization", &bearer)
+                .header("content-type", content_type).body(Body::from(body)).unwrap();
+            app.send(request)
+        };
+        assert_eq!(send("text/plain", "{}").await.expect(415).code(), "body.media_type");
+        assert_eq!(send("application/json", "{").await.expect(400).code(), "body.json");
+        assert_eq!(send("application/json", "[]").await.expect(422).code(), "body.shape");
+    }
+
+    async fn every_route_has_a_rule_and_every_rule_a_route(_app) {
+        let description = serde_json::to_value(swabline::http::openapi()).unwrap();
+        let mut described = BTreeSet::from([("GET".to_owned(), "/openapi.json".to_owned())]);
+        for (path, operations) in description["paths"].as_object().unwrap() {
+            for method in operations.as_object().unwrap().keys() {
+                described.insert((method.to_uppercase(), path.clone()));
+            }
+        }
+        let ruled: BTreeSet<_> = policy::RULES.iter()
+            .map(|rule| (rule.method.to_owned(), rule.path.to_owned())).collect();
+        assert_eq!(ruled, described);
+    }
+
+    async fn every_route_is_walked_with_no_identity_and_with_every_role(app) {
+        let mut clients = Vec::new();
+        for role in Role::ALL {
+            clients.push(app.client(role).await);
+        }
+        for rule in policy::RULES {
+            let Access::Only(_) = rule.access else { continue };
+            let method: Method = rule.method.parse().unwrap();
+            let path = rule.path.replace("{code}", "X").replace("{id}", "X")
+                .replace("{step}", "1").replace("{name}", "X").replace("{prefix}", "X");
+            let body = json!({});
+            let nobody = app.call(method.clone(), &path, None, Some(&body)).await.expect(401);
+            assert_eq!(nobody.code(), "auth.token");
+            for client in &clients {
+                let answer = app.call(method.clone(), &path, Some(client), Some(&body)).await;
+                let refused = answer.status == 403 && answer.code() == "auth.role";
+                assert_eq!(refused, !rule.allows(client.actor.role),
+                    "{} {} as {:?}: {}", rule.method, rule.path, client.actor.role, answer.text());
+            }
+        }
+    }
+
+    async fn a_token_that_is_made_up_or_ended_opens_nothing(app) {
+        let mut officer = app.client(Role::Officer).await;
+        app.get(&officer, "/v1/ledger").await.expect(200);
+        let mut tx = app.app.db.write("test.disable").await.unwrap();
+        let account = officer.actor.account.clone();
+        swabline::auth::account_disable(&mut tx, &account, app.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        app.get(&officer, "/v1/ledger").await.expect(401);
+        "swl_made_up".clone_into(&mut officer.token);
+        app.get(&officer, "/v1/ledger").await.expect(401);
+    }
+}
