@@ -3,3 +3,4 @@
 mod app;
 mod audit;
 mod http;
+mod labels;

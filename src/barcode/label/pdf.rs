@@ -1,0 +1,178 @@
+//! Sheets of labels as one PDF document.
+//!
+//! No font is embedded. The code and Latin-1 lines are in Courier, which every viewer has; any
+//! other line is in the standard Chinese face `STSong-Light`, which the viewer must supply.
+//! Letters that face lacks (Arabic, Korean) come out blank; the bars never depend on a font.
+
+use pdf_writer::types::{CidFontType, FontFlags, SystemInfo};
+use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref, Str};
+
+use super::sheet::{
+    self, BAR_HEIGHT, CODE_SIZE, LINE_SIZE, MODULE, PAGE_HEIGHT, PAGE_WIDTH, PER_PAGE, Placed,
+};
+use super::{Label, LabelError, width};
+
+/// Points in a hundredth of a millimetre.
+const POINTS: f32 = 72.0 / 2_540.0;
+
+const CATALOG: Ref = Ref::new(1);
+const PAGES: Ref = Ref::new(2);
+const COURIER: Ref = Ref::new(3);
+const COURIER_BOLD: Ref = Ref::new(4);
+const SONG: Ref = Ref::new(5);
+const SONG_CID: Ref = Ref::new(6);
+const SONG_DESCRIPTOR: Ref = Ref::new(7);
+const FIRST_PAGE: i32 = 8;
+
+/// Names of the fonts within the document.
+const LATIN: Name<'static> = Name(b"L");
+const BOLD: Name<'static> = Name(b"B");
+const CHINESE: Name<'static> = Name(b"C");
+
+/// The sheets that `labels` fill, as one PDF document of A4 pages to be printed at 100 %.
+pub fn sheet_pdf(labels: &[Label]) -> Result<Vec<u8>, LabelError> {
+    sheet::check(labels)?;
+    let mut pdf = Pdf::new();
+    let kids: Vec<Ref> =
+        (FIRST_PAGE..).step_by(2).map(Ref::new).take(sheet::pages(labels.len())).collect();
+    pdf.catalog(CATALOG).pages(PAGES);
+    let count = i32::try_from(kids.len())
+        .map_err(|_too_large| LabelError::TooMany { count: labels.len() })?;
+    pdf.pages(PAGES).kids(kids.iter().copied()).count(count);
+    fonts(&mut pdf);
+    for (id, on_page) in kids.into_iter().zip(labels.chunks(PER_PAGE)) {
+        let contents = id.next();
+        let mut page = pdf.page(id);
+        page.parent(PAGES).contents(contents);
+        page.media_box(Rect::new(0.0, 0.0, points(PAGE_WIDTH), points(PAGE_HEIGHT)));
+        page.resources().fonts().pairs([(LATIN, COURIER), (BOLD, COURIER_BOLD), (CHINESE, SONG)]);
+        page.finish();
+        pdf.stream(contents, &draw(on_page));
+    }
+    Ok(pdf.finish())
+}
+
+fn fonts(pdf: &mut Pdf) {
+    let latin = Name(b"WinAnsiEncoding");
+    pdf.type1_font(COURIER).base_font(Name(b"Courier")).encoding_predefined(latin);
+    pdf.type1_font(COURIER_BOLD).base_font(Name(b"Courier-Bold")).encoding_predefined(latin);
+    pdf.type0_font(SONG)
+        .base_font(Name(b"STSong-Light-UniGB-UTF16-H"))
+        .encoding_predefined(Name(b"UniGB-UTF16-H"))
+        .descendant_font(SONG_CID);
+    let mut song = pdf.cid_font(SONG_CID);
+    song.subtype(CidFontType::Type0)
+        .base_font(Name(b"STSong-Light"))
+        .system_info(SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"GB1"), supplement: 4 })
+        .font_descriptor(SONG_DESCRIPTOR)
+        .default_width(1_000.0);
+    // Glyphs 1 to 95 of Adobe-GB1 are ASCII: spaced as Courier is, so that one width fits both.
+    song.widths().same(1, 95, 600.0);
+    song.finish();
+    pdf.font_descriptor(SONG_DESCRIPTOR)
+        .name(Name(b"STSong-Light"))
+        .flags(FontFlags::SYMBOLIC)
+        .bbox(Rect::new(-25.0, -254.0, 1_000.0, 880.0))
+        .italic_angle(0.0)
+        .ascent(880.0)
+        .descent(-120.0)
+        .cap_height(880.0)
+        .stem_v(93.0);
+}
+
+/// The content of one page.
+fn draw(on_page: &[Label]) -> Vec<u8> {
+    let mut content = Content::new();
+    for placed in sheet::place(on_page) {
+        bars(&mut content, &placed);
+        let row = Row { middle: placed.middle, foot: placed.code_foot, size: CODE_SIZE };
+        row.write(&mut content, BOLD, placed.label.code());
+        if let Some(line) = placed.label.line() {
+            let font = if latin(line).is_some() { LATIN } else { CHINESE };
+            let row = Row { middle: placed.middle, foot: placed.line_foot, size: LINE_SIZE };
+            row.write(&mut content, font, line);
+        }
+    }
+    content.finish().to_vec()
+}
+
+/// Draws the bars in a frame whose units are one module across and the bars' height up.
+fn bars(content: &mut Content, placed: &Placed<'_>) {
+    let foot = points(PAGE_HEIGHT - placed.bars_top - BAR_HEIGHT);
+    let frame = [points(MODULE), 0.0, 0.0, points(BAR_HEIGHT), points(placed.bars_left), foot];
+    content.save_state();
+    content.transform(frame);
+    for (at, width) in &placed.symbol.bars {
+        content.rect(f32::from(*at), 0.0, f32::from(*width), 1.0);
+    }
+    content.fill_nonzero();
+    content.restore_state();
+}
+
+/// A row of letters, centred.
+struct Row {
+    middle: u16,
+    foot: u16,
+    size: u16,
+}
+
+impl Row {
+    fn write(&self, content: &mut Content, font: Name<'_>, text: &str) {
+        let bytes = latin(text).unwrap_or_else(|| utf_16(text));
+        let squares: f32 = text.chars().map(|character| f32::from(width(character)) / 100.0).sum();
+        let left = points(self.middle) - squares * points(self.size) / 2.0;
+        content.begin_text();
+        content.set_font(font, points(self.size));
+        content.next_line(left, points(PAGE_HEIGHT - self.foot));
+        content.show(Str(&bytes));
+        content.end_text();
+    }
+}
+
+fn points(hundredths: u16) -> f32 {
+    f32::from(hundredths) * POINTS
+}
+
+/// A text in Latin-1, whose printing characters are the same bytes in `WinAnsiEncoding`.
+fn latin(text: &str) -> Option<Vec<u8>> {
+    text.chars().map(|character| u8::try_from(character).ok()).collect()
+}
+
+/// A text as `UniGB-UTF16-H` reads it.
+fn utf_16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_be_bytes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contains(pdf: &[u8], wanted: &[u8]) -> bool {
+        pdf.windows(wanted.len()).any(|window| window == wanted)
+    }
+
+    #[test]
+    fn every_sixty_five_labels_are_a_page() {
+        let label = Label::new("T0000000001T", None).unwrap();
+        for (labels, pages) in [(1, 1), (65, 1), (66, 2)] {
+            let pdf = sheet_pdf(&vec![label.clone(); labels]).unwrap();
+            assert!(pdf.starts_with(b"%PDF-"));
+            assert!(contains(&pdf, format!("/Count {pages}").as_bytes()), "{labels} labels");
+        }
+        assert_eq!(sheet_pdf(&[]), Err(LabelError::Nothing));
+    }
+
+    #[test]
+    fn a_line_cannot_break_out_of_its_string() {
+        let label = Label::new("T0000000001T", Some(r"A) Tj \")).unwrap();
+        let pdf = sheet_pdf(&[label]).unwrap();
+        assert!(contains(&pdf, br"(A\) Tj \\) Tj"));
+    }
+
+    #[test]
+    fn a_chinese_line_is_written_in_the_chinese_face() {
+        assert_eq!(utf_16("采样1"), [0x91, 0xc7, 0x68, 0x37, 0x00, 0x31]);
+        assert_eq!(latin("采样1"), None);
+        assert_eq!(latin("Orléans").unwrap(), b"Orl\xe9ans");
+    }
+}
