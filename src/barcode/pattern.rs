@@ -49,7 +49,8 @@ pub enum PatternFault {
     Prefix,
     /// A total length no maker uses.
     #[error(
-        "the length must be {LENGTH_MIN} to {LENGTH_MAX} characters with the prefix, not {length}; correct it"
+        "the length must be {LENGTH_MIN} to {LENGTH_MAX} characters with the prefix, \
+         not {length}; correct it"
     )]
     Length {
         /// What was asked for.
