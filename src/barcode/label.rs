@@ -1,7 +1,7 @@
 //! Labels: a code as Code 128 bars, the code in letters, and a line such as the site's name.
 //!
 //! Only our own codes are printed; makers print theirs. Every output draws the same symbol:
-//! sheets of sticky labels as [`sheet_svg`] and [`sheet_pdf`], label printers by [`zpl`].
+//! sheets of sticky labels as [`sheet_svg`] and [`sheet_pdf`], label printers by [`zpl()`].
 
 mod pdf;
 mod sheet;

@@ -15,9 +15,6 @@ pub const NUMBER_MAX: u64 = 9_999_999_999;
 /// How many characters a resident ID number has (GB 11643-1999).
 pub(super) const RESIDENT_ID_LENGTH: usize = 18;
 
-/// How many characters of what was scanned a message may repeat.
-const ECHO_MAX: usize = 40;
-
 /// What a code stands on.
 #[derive(
     Clone,
@@ -108,7 +105,8 @@ pub enum NotACode {
     Shape,
     /// The check character is not the one the rest asks for.
     #[error(
-        "the check character of `{code}` does not fit: it was mistyped or misread; scan the bar code again"
+        "the check character of `{code}` does not fit: it was mistyped or misread; \
+         scan the bar code again"
     )]
     Check {
         /// The code as read.
@@ -171,7 +169,7 @@ pub(super) fn kind_of(tidy: &str) -> Result<Kind, NotACode> {
         return Err(NotACode::Shape);
     }
     if !check::fits_mod_37_2(tidy) {
-        return Err(NotACode::Check { code: tidy.chars().take(ECHO_MAX).collect() });
+        return Err(NotACode::Check { code: tidy.to_owned() });
     }
     tidy.chars().next().and_then(Kind::from_prefix).ok_or(NotACode::Shape)
 }

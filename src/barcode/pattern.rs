@@ -42,38 +42,46 @@ impl Alphabet {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternFault {
     /// No name, or one that is too long or does not print.
-    #[error("the maker's name must have 1 to {MAKER_MAX} printable characters; shorten it")]
+    #[error("the maker's name must have 1 to {MAKER_MAX} printable characters; correct it")]
     Maker,
     /// A prefix that is empty, too long or not made of digits and capital letters.
     #[error("the prefix must have 1 to {PREFIX_MAX} characters of 0-9 and A-Z; correct it")]
     Prefix,
     /// A total length no maker uses.
     #[error(
-        "the length must be {LENGTH_MIN} to {LENGTH_MAX} characters, prefix included, not {length}"
+        "the length must be {LENGTH_MIN} to {LENGTH_MAX} characters with the prefix, \
+         not {length}; correct it"
     )]
     Length {
         /// What was asked for.
         length: u8,
     },
     /// A prefix that leaves no room for a number.
-    #[error("the prefix fills all {length} characters and leaves none to number tubes with")]
+    #[error(
+        "the prefix fills all {length} characters and leaves none to number tubes with; \
+         shorten it"
+    )]
     NoNumber {
         /// The total length asked for.
         length: u8,
     },
     /// A pattern under which one of our own codes could be taken for a maker's.
     #[error(
-        "it would also match our own codes of the form {letter} and ten digits; ask for a longer prefix"
+        "it would also match our own codes of {letter} and ten digits; \
+         add the letters that follow to the prefix"
     )]
     Own {
         /// The prefix letter of the kind it would match.
         letter: char,
     },
     /// A pattern under which an identity card could be taken for a tube (R35).
-    #[error("eighteen digits would also match a resident ID number; such codes cannot be accepted")]
+    #[error(
+        "it would also match a resident ID number, which has eighteen characters too; \
+         use tubes with other codes"
+    )]
     ResidentId,
     /// A pattern that shares codes with one registered before.
-    #[error("it overlaps the pattern `{prefix}` of {maker}; a code must tell its maker")]
+    #[error("it shares codes with the pattern `{prefix}` of {maker}; give a longer prefix")]
     Overlap {
         /// Whose pattern.
         maker: String,

@@ -1,8 +1,9 @@
 //! Sheets of labels as one PDF document.
 //!
-//! No font is embedded. The code and Latin-1 lines are in Courier, which every viewer has; any
-//! other line is in the standard Chinese face `STSong-Light`, which the viewer must supply.
-//! Letters that face lacks (Arabic, Korean) come out blank; the bars never depend on a font.
+//! No font is embedded. Latin-1 is drawn in Courier, which every viewer has; other letters of
+//! a line are in the standard Chinese face `STSong-Light` (ISO 32000-1, table 118), for which
+//! the viewer needs some Chinese font. Letters such a font lacks come out as boxes or blanks;
+//! the bars and the code never depend on it.
 
 use pdf_writer::types::{CidFontType, FontFlags, SystemInfo};
 use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref, Str};
@@ -60,15 +61,12 @@ fn fonts(pdf: &mut Pdf) {
         .base_font(Name(b"STSong-Light-UniGB-UTF16-H"))
         .encoding_predefined(Name(b"UniGB-UTF16-H"))
         .descendant_font(SONG_CID);
-    let mut song = pdf.cid_font(SONG_CID);
-    song.subtype(CidFontType::Type0)
+    pdf.cid_font(SONG_CID)
+        .subtype(CidFontType::Type0)
         .base_font(Name(b"STSong-Light"))
         .system_info(SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"GB1"), supplement: 4 })
         .font_descriptor(SONG_DESCRIPTOR)
         .default_width(1_000.0);
-    // Glyphs 1 to 95 of Adobe-GB1 are ASCII: spaced as Courier is, so that one width fits both.
-    song.widths().same(1, 95, 600.0);
-    song.finish();
     pdf.font_descriptor(SONG_DESCRIPTOR)
         .name(Name(b"STSong-Light"))
         .flags(FontFlags::SYMBOLIC)
@@ -88,9 +86,8 @@ fn draw(on_page: &[Label]) -> Vec<u8> {
         let row = Row { middle: placed.middle, foot: placed.code_foot, size: CODE_SIZE };
         row.write(&mut content, BOLD, placed.label.code());
         if let Some(line) = placed.label.line() {
-            let font = if latin(line).is_some() { LATIN } else { CHINESE };
             let row = Row { middle: placed.middle, foot: placed.line_foot, size: LINE_SIZE };
-            row.write(&mut content, font, line);
+            row.write(&mut content, LATIN, line);
         }
     }
     content.finish().to_vec()
@@ -117,14 +114,21 @@ struct Row {
 }
 
 impl Row {
-    fn write(&self, content: &mut Content, font: Name<'_>, text: &str) {
-        let bytes = latin(text).unwrap_or_else(|| utf_16(text));
+    /// Writes Latin-1 in the face given and everything else in the Chinese one.
+    fn write(&self, content: &mut Content, face: Name<'_>, text: &str) {
         let squares: f32 = text.chars().map(|character| f32::from(width(character)) / 100.0).sum();
         let left = points(self.middle) - squares * points(self.size) / 2.0;
         content.begin_text();
-        content.set_font(font, points(self.size));
         content.next_line(left, points(PAGE_HEIGHT - self.foot));
-        content.show(Str(&bytes));
+        let characters: Vec<char> = text.chars().collect();
+        for run in characters.chunk_by(|a, b| latin(*a).is_some() == latin(*b).is_some()) {
+            let (face, bytes) = match run.iter().copied().map(latin).collect() {
+                Some(bytes) => (face, bytes),
+                None => (CHINESE, utf_16(run)),
+            };
+            content.set_font(face, points(self.size));
+            content.show(Str(&bytes));
+        }
         content.end_text();
     }
 }
@@ -133,14 +137,14 @@ fn points(hundredths: u16) -> f32 {
     f32::from(hundredths) * POINTS
 }
 
-/// A text in Latin-1, whose printing characters are the same bytes in `WinAnsiEncoding`.
-fn latin(text: &str) -> Option<Vec<u8>> {
-    text.chars().map(|character| u8::try_from(character).ok()).collect()
+/// A character of Latin-1, whose printing ones are the same bytes in `WinAnsiEncoding`.
+fn latin(character: char) -> Option<u8> {
+    u8::try_from(character).ok()
 }
 
 /// A text as `UniGB-UTF16-H` reads it.
-fn utf_16(text: &str) -> Vec<u8> {
-    text.encode_utf16().flat_map(u16::to_be_bytes).collect()
+fn utf_16(run: &[char]) -> Vec<u8> {
+    run.iter().collect::<String>().encode_utf16().flat_map(u16::to_be_bytes).collect()
 }
 
 #[cfg(test)]
@@ -170,9 +174,11 @@ mod tests {
     }
 
     #[test]
-    fn a_chinese_line_is_written_in_the_chinese_face() {
-        assert_eq!(utf_16("采样1"), [0x91, 0xc7, 0x68, 0x37, 0x00, 0x31]);
-        assert_eq!(latin("采样1"), None);
-        assert_eq!(latin("Orléans").unwrap(), b"Orl\xe9ans");
+    fn chinese_is_written_in_the_chinese_face_and_the_rest_in_courier() {
+        assert_eq!(utf_16(&['采', '样']), [0x91, 0xc7, 0x68, 0x37]);
+        let label = Label::new("T0000000001T", Some("Ost 采样")).unwrap();
+        let pdf = sheet_pdf(&[label]).unwrap();
+        let text = b"/L 6.8031497 Tf\n(Ost ) Tj\n/C 6.8031497 Tf\n";
+        assert!(contains(&pdf, text), "{}", String::from_utf8_lossy(&pdf));
     }
 }

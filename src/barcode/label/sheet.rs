@@ -1,7 +1,8 @@
 //! The sheet of labels: A4, 5 by 13 labels of 38.1 x 21.2 mm, the common 65-label stock.
 //!
 //! That label fits lengthwise on a 16 x 58 mm transport tube, where a 63.5 mm one would not.
-//! All lengths are in hundredths of a millimetre.
+//! The bars need a printer of 300 dots an inch or finer. All lengths are in hundredths of a
+//! millimetre.
 
 use super::symbol::{MODULES_MAX, QUIET, Symbol, symbol};
 use super::{LABELS_MAX, Label, LabelError};
