@@ -6,3 +6,4 @@ pub mod barcode;
 pub mod instrument;
 pub mod interpretation;
 pub mod plate;
+pub mod simulation;

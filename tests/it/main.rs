@@ -1,1 +1,3 @@
+//! Stories over the whole program, each told on every engine.
 
+mod formats;
