@@ -31,3 +31,4 @@ pub mod review;
 pub mod query;
 pub mod feeds;
 pub mod ledger;
+pub mod simulation;

@@ -2,5 +2,6 @@
 
 mod app;
 mod audit;
+mod formats;
 mod http;
 mod labels;
