@@ -1,5 +1,6 @@
 //! The command line: one command, one line when it fails, and an exit code that says so.
 
+mod inspect;
 mod people;
 mod records;
 mod serve;
@@ -45,6 +46,8 @@ enum Command {
     Migrate,
     /// Print what is in force, secrets hidden.
     Check,
+    /// Say what is in a run file; exit code 2 when it is refused.
+    Inspect(inspect::Inspect),
     /// Accounts and their tokens.
     #[command(subcommand)]
     User(people::User),
@@ -96,6 +99,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
             println!("{}", place.configuration()?);
             Ok(())
         }
+        Command::Inspect(inspect) => inspect.run(),
         Command::User(user) => user.run(&place.open().await?).await,
         Command::Key(key) => key.run(&place.configuration()?),
         Command::Audit(audit) => audit.run(&place.open().await?).await,

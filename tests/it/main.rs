@@ -5,3 +5,5 @@ mod audit;
 mod formats;
 mod http;
 mod labels;
+mod migrations;
+mod shape;
