@@ -3,7 +3,7 @@
 use super::Refusal;
 use crate::plate::WellPosition;
 
-/// Longest file read. The largest real export seen has 2 MB; raw curves of 384 wells stay below 20.
+/// Longest file read, in bytes; the largest real export seen has 2 MB.
 pub const MAX_FILE_BYTES: usize = 64 << 20;
 /// Most bytes all members of a zipped workbook may unpack to.
 pub const MAX_UNPACKED_BYTES: u64 = 256 << 20;
