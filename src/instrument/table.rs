@@ -9,7 +9,7 @@ pub const MAX_FILE_BYTES: usize = 64 << 20;
 pub const MAX_UNPACKED_BYTES: u64 = 256 << 20;
 /// Most rows of one table. 384 wells with six dyes are 2,304.
 pub const MAX_ROWS: usize = 20_000;
-/// Most columns of one table; the widest real table seen has 45.
+/// Most columns of one table; the widest real table seen has 38.
 pub const MAX_COLUMNS: usize = 128;
 /// Longest cell, in bytes; a spreadsheet itself ends at 32,767 characters.
 pub const MAX_CELL_BYTES: usize = 4 * 32_767;
