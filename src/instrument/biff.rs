@@ -228,7 +228,7 @@ fn cell(
         0x0006 => {
             *formula_at = position()?;
             match data.get(6..14)? {
-                [0, .., 0xFF, 0xFF] | [3, .., 0xFF, 0xFF] => Some(Vec::new()),
+                [0 | 3, .., 0xFF, 0xFF] => Some(Vec::new()),
                 [1, _, value, .., 0xFF, 0xFF] => here((*value != 0).to_string()),
                 [_, .., 0xFF, 0xFF] => here("#ERROR".to_owned()),
                 _ => here(f64_at(data, 6)?.to_string()),

@@ -150,3 +150,81 @@ pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FREE: u32 = 0xFFFF_FFFF;
+    const FAT: u32 = 0xFFFF_FFFD;
+
+    /// A compound file of four sectors and the stream: FAT, directory, then the stream's sectors.
+    fn wrapped(name: &str, stream: &[u8], fat: &[u32]) -> Vec<u8> {
+        let mut header = vec![0; HEADER_BYTES];
+        header[..8].copy_from_slice(&SIGNATURE);
+        header[30..32].copy_from_slice(&9_u16.to_le_bytes());
+        for (at, word) in [(48, 1), (60, END_OF_CHAIN), (68, END_OF_CHAIN), (76, 0)] {
+            header[at..at + 4].copy_from_slice(&word.to_le_bytes());
+        }
+        header[80..].fill(0xFF);
+        let mut table: Vec<u8> = fat.iter().flat_map(|word| word.to_le_bytes()).collect();
+        table.resize(512, 0xFF);
+        let mut directory = vec![0; 512];
+        for (at, byte) in name.bytes().enumerate() {
+            directory[128 + 2 * at] = byte;
+        }
+        directory[128 + 66] = STREAM_ENTRY;
+        directory[128 + 116..128 + 120].copy_from_slice(&2_u32.to_le_bytes());
+        let length = u32::try_from(stream.len()).unwrap();
+        directory[128 + 120..128 + 124].copy_from_slice(&length.to_le_bytes());
+        [header, table, directory, stream.to_vec()].concat()
+    }
+
+    fn chained() -> Vec<u32> {
+        let stream = (3..11).chain([END_OF_CHAIN, FREE]);
+        [FAT, END_OF_CHAIN].into_iter().chain(stream).collect()
+    }
+
+    #[test]
+    fn the_workbook_stream_is_put_together() {
+        let stream: Vec<u8> = (0..4500_u32).map(|n| n.to_le_bytes()[0]).collect();
+        for name in ["Workbook", "Book"] {
+            assert_eq!(workbook_stream(&wrapped(name, &stream, &chained())).unwrap(), stream);
+        }
+        let document = wrapped("WordDocument", &stream, &chained());
+        assert!(matches!(workbook_stream(&document), Err(Refusal::NotOurs { .. })));
+    }
+
+    #[test]
+    fn a_short_stream_lies_in_the_mini_stream() {
+        // Mini sectors 0 and 1 of the root's stream in sector 2; their chain in sector 3.
+        let mut sectors = vec![7; 512];
+        sectors.extend([1, END_OF_CHAIN, FREE].iter().flat_map(|word| word.to_le_bytes()));
+        sectors.resize(1024, 0xFF);
+        let fat = [FAT, END_OF_CHAIN, END_OF_CHAIN, END_OF_CHAIN];
+        let mut file = wrapped("Workbook", &sectors, &fat);
+        file[60..64].copy_from_slice(&3_u32.to_le_bytes());
+        let directory = 2 * 512;
+        file[directory + 116..directory + 120].copy_from_slice(&2_u32.to_le_bytes());
+        file[directory + 128 + 116..directory + 128 + 120].copy_from_slice(&[0; 4]);
+        file[directory + 128 + 120..directory + 128 + 124].copy_from_slice(&100_u32.to_le_bytes());
+        assert_eq!(workbook_stream(&file).unwrap(), [7; 100]);
+        file[directory + 128 + 120..directory + 128 + 124].copy_from_slice(&200_u32.to_le_bytes());
+        assert!(workbook_stream(&file).is_err(), "the chain ends after two mini sectors");
+    }
+
+    #[test]
+    fn chains_that_bite_their_tail_or_leave_the_file_are_refused() {
+        let stream = vec![7; 4500];
+        let mut circle = chained();
+        circle[1] = 1;
+        let mut outside = chained();
+        outside[4] = 5_000;
+        for fat in [circle, outside, vec![]] {
+            let refusal = workbook_stream(&wrapped("Workbook", &stream, &fat)).unwrap_err();
+            assert!(matches!(refusal, Refusal::CutShort { .. }), "{refusal}");
+        }
+        let whole = wrapped("Workbook", &stream, &chained());
+        assert!(workbook_stream(&whole[..whole.len() - 1]).is_err());
+    }
+}

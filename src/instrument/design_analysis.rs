@@ -95,3 +95,52 @@ fn calls(
     }
     Ok(calls)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instrument::table::Row;
+
+    fn results() -> RunFile {
+        let text = "# Block Type: 96-Well Block\nWell Position,Target,Reporter,Cq\nA1,N1,FAM,30.5\n\
+                    A2,N1,FAM,Undetermined\n";
+        csv(&Text::decode(text.as_bytes()), Vec::new()).unwrap()
+    }
+
+    fn joined(calls: &[&str]) -> Result<RunFile, Refusal> {
+        let lines = ["Well,Target,Call,Cq"].into_iter().chain(calls.iter().copied());
+        let split = |line: &str| line.split(',').map(str::to_owned).collect();
+        let rows = (1..).zip(lines).map(|(number, line)| Row::new(number, split(line)).unwrap());
+        let (_, table) = Table::split(rows.collect(), false).unwrap();
+        let mut run = results();
+        add_calls(&mut run, &table, &Metadata::default())?;
+        Ok(run)
+    }
+
+    #[test]
+    fn calls_find_their_readings_in_any_order() {
+        let run = joined(&["A02,N1,Absence,UNDETERMINED", "A01,N1,Presence,30.50"]).unwrap();
+        let calls: Vec<_> = run.readings.iter().map(|r| r.instrument_call.as_deref()).collect();
+        assert_eq!(calls, [Some("Presence"), Some("Absence")]);
+        assert!(run.warnings.is_empty(), "{:?}", run.warnings);
+    }
+
+    #[test]
+    fn calls_that_do_not_fit_the_readings_are_said() {
+        let run = joined(&["A1,N1,Presence,30.6", "A3,N1,Absence,"]).unwrap();
+        assert_eq!(
+            run.warnings,
+            [
+                "Results and Target Call differ in their Ct in A1",
+                "Target Call says nothing of A2",
+                "Target Call has targets that Results has not in A3",
+            ]
+        );
+    }
+
+    #[test]
+    fn two_calls_for_one_target_are_refused() {
+        let refusal = joined(&["A1,N1,Presence,30.5", "A1,N1,Absence,30.5"]).unwrap_err();
+        assert!(matches!(refusal, Refusal::DuplicateReading { row: 3, .. }));
+    }
+}

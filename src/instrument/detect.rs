@@ -11,6 +11,10 @@ use super::{Format, Refusal, compound, ooxml};
 /// Lines looked at to tell what a text is.
 const FIRST_LINES: usize = 60;
 
+/// Sections by which a text without metadata lines is still known; other files have brackets too.
+const SECTIONS: [&str; 5] =
+    ["Sample Setup", "Raw Data", "Amplification Data", "Multicomponent Data", "Results"];
+
 /// A file opened as far as needed to know what it is.
 #[derive(Debug)]
 pub(super) enum Opened {
@@ -32,7 +36,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
     if bytes.len() > MAX_FILE_BYTES {
         return Err(Refusal::TooLarge { bytes: bytes.len() });
     }
-    if bytes.starts_with(&ooxml::SIGNATURE) {
+    if ooxml::is_zip(bytes) {
         check_zip(bytes)?;
         let reason = "the content is a zip with a workbook in it (.xlsx)";
         return Ok(Opened::Workbook(workbook::from_zip(bytes)?, reason.to_owned()));
@@ -41,7 +45,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
         let reason = "the content is a compound file with a workbook stream (.xls)";
         return Ok(Opened::Workbook(workbook::from_compound(bytes)?, reason.to_owned()));
     }
-    if compound::SIGNATURE.starts_with(bytes) || ooxml::SIGNATURE.starts_with(bytes) {
+    if compound::SIGNATURE.starts_with(bytes) || b"PK".starts_with(bytes) {
         return Err(Refusal::cut("only the first bytes are there"));
     }
     let text = Text::decode(bytes);
@@ -54,11 +58,11 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
 fn open_text(text: Text) -> Result<Opened, Refusal> {
     let first: Vec<&str> = text.content.lines().take(FIRST_LINES).collect();
     let starred = first.iter().any(|line| line.starts_with("* ") && line.contains('='));
-    let section = first.iter().any(|line| section_name(line).is_some());
+    let section = first.iter().filter_map(|line| section_name(line)).any(|n| SECTIONS.contains(&n));
     if starred || section {
         let reasons = [
             starred.then_some("metadata lines `* Key = Value`"),
-            section.then_some("a `[Section]` line"),
+            section.then_some("a section such as `[Results]`"),
         ];
         let reasons = reasons.into_iter().flatten().map(str::to_owned).collect();
         return Ok(Opened::AppliedBiosystems(text, reasons));
@@ -108,7 +112,7 @@ fn foreign_text(first: &[&str]) -> &'static str {
         "the inner result file of an .eds"
     } else if top.starts_with('<') {
         "XML"
-    } else if top.starts_with('{') || top.starts_with('[') {
+    } else if top.starts_with('{') || top.starts_with("[{") {
         "JSON"
     } else if top.starts_with("MSH|") || top.starts_with("FHS|") {
         "an HL7 message"

@@ -100,3 +100,26 @@ impl fmt::Display for Inspection {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instrument::read;
+
+    #[test]
+    fn one_target_in_two_dyes_is_counted_apart() {
+        let csv = ",Well,Fluor,Target,Content,Sample,Cq\n,A01,FAM,N,Unkn,T1,30\n\
+                   ,A01,HEX,N,Unkn,T1,NaN\n,A02,FAM,N,Unkn,,NaN\n";
+        let inspection = Inspection::of(&read(csv.as_bytes()).unwrap());
+        assert_eq!((inspection.rows, inspection.wells, inspection.samples), (3, 2, 2));
+        let counts: Vec<_> = inspection
+            .targets
+            .iter()
+            .map(|count| (count.dye.as_str(), count.with_ct, count.without_ct))
+            .collect();
+        assert_eq!(counts, [("FAM", 1, 1), ("HEX", 0, 1)]);
+        let text = inspection.to_string();
+        assert!(text.contains("N (FAM): 1 with Ct, 1 without"), "{text}");
+        assert!(!text.contains("T1"), "sample names stay out of it");
+    }
+}

@@ -10,12 +10,17 @@ use super::Refusal;
 use super::table::MAX_UNPACKED_BYTES;
 use super::workbook::{Grid, Sheet, is_wanted};
 
-/// First bytes of every zip that has a member.
-pub(super) const SIGNATURE: [u8; 4] = *b"PK\x03\x04";
+/// First bytes of a zip: with a member, without one, or once split in volumes (Bio-Rad's RDML).
+const SIGNATURES: [[u8; 4]; 3] = [*b"PK\x03\x04", *b"PK\x05\x06", *b"PK\x07\x08"];
 /// Most members of the zip; a workbook has one a sheet and a dozen more.
 const MAX_MEMBERS: usize = 2_000;
 /// Shortest shared string, `<si/>`: a count beyond length / 5 is a lie.
 const SHORTEST_STRING: usize = 5;
+
+/// Whether the bytes begin like a zip.
+pub(super) fn is_zip(bytes: &[u8]) -> bool {
+    SIGNATURES.iter().any(|signature| bytes.starts_with(signature))
+}
 
 /// The zip's directory and the names in it; broken when it has lost its end.
 pub(super) fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, Refusal> {
@@ -24,8 +29,8 @@ pub(super) fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, Refusal> {
 
 /// The sheets of a zipped workbook.
 pub(super) fn sheets(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
-    measure(&mut open(bytes)?)?;
-    // A forged workbook must not take the program down: calamine has panicked on such before.
+    measure(&mut open(bytes)?, MAX_UNPACKED_BYTES)?;
+    // A forged workbook must not take the program down, whatever the reader behind makes of it.
     catch_unwind(AssertUnwindSafe(|| read(bytes))).unwrap_or_else(|_panic| Err(broken()))
 }
 
@@ -33,13 +38,12 @@ fn broken() -> Refusal {
     Refusal::cut("the zipped workbook cannot be unpacked")
 }
 
-/// Unpacks every member once into nothing, so that neither a directory that lies nor one that
+/// Unpacks every member once into nothing, `left` bytes at most, so that neither a directory that lies nor one that
 /// tells the truth about a huge member reaches the reader behind.
-fn measure(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Result<(), Refusal> {
+fn measure(archive: &mut ZipArchive<Cursor<&[u8]>>, mut left: u64) -> Result<(), Refusal> {
     if archive.len() > MAX_MEMBERS || archive.has_duplicate_names() {
         return Err(broken());
     }
-    let mut left = MAX_UNPACKED_BYTES;
     for index in 0..archive.len() {
         let mut member = archive.by_index(index).map_err(|_unreadable| broken())?;
         if member.size() > left {
@@ -115,6 +119,8 @@ fn cells(workbook: &mut Xlsx<Cursor<&[u8]>>, name: &str) -> Result<Grid, Refusal
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -124,5 +130,26 @@ mod tests {
         assert!(!states_a_true_count(b"<sst uniqueCount=\"99999999999\"><si/></sst>"));
         assert!(!states_a_true_count(b"<sst uniqueCount = '999'><si/></sst>"));
         assert!(!states_a_true_count("<\0s\0s\0t\0".as_bytes()));
+    }
+
+    /// A zip of one member of `length` blanks whose directory states `stated` bytes.
+    fn zip_of(length: usize, stated: u32) -> Vec<u8> {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        zip.start_file("xl/a.xml", zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(&vec![b' '; length]).unwrap();
+        let mut bytes = zip.finish().unwrap().into_inner();
+        // APPNOTE 4.3.12: the uncompressed size is 24 bytes into the directory entry.
+        let entry = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+        bytes[entry + 24..entry + 28].copy_from_slice(&stated.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_member_is_measured_by_what_comes_out_of_it() {
+        let measured =
+            |length, stated, limit| measure(&mut open(&zip_of(length, stated)).unwrap(), limit);
+        assert_eq!(measured(9_999, 9_999, 10_000), Ok(()));
+        assert_eq!(measured(10_001, 10_001, 10_000), Err(Refusal::UnpacksTooLarge));
+        assert!(measured(100_000, 1, 10_000).is_err(), "a directory that lies");
     }
 }

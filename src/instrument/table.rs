@@ -3,13 +3,13 @@
 use super::Refusal;
 use crate::plate::WellPosition;
 
-/// Longest file read. The largest real export seen has 2 MB; raw curves of 384 wells stay below 20.
+/// Longest file read, in bytes; the largest real export seen has 2 MB.
 pub const MAX_FILE_BYTES: usize = 64 << 20;
 /// Most bytes all members of a zipped workbook may unpack to.
 pub const MAX_UNPACKED_BYTES: u64 = 256 << 20;
 /// Most rows of one table. 384 wells with six dyes are 2,304.
 pub const MAX_ROWS: usize = 20_000;
-/// Most columns of one table; the widest real table seen has 45.
+/// Most columns of one table; the widest real table seen has 38.
 pub const MAX_COLUMNS: usize = 128;
 /// Longest cell, in bytes; a spreadsheet itself ends at 32,767 characters.
 pub const MAX_CELL_BYTES: usize = 4 * 32_767;
