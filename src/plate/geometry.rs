@@ -19,7 +19,9 @@
 //! its own. After the *run* they do count: nearly every tube shows its internal control, so
 //! a negative control's well that shows one, and a tube's well that does not, are the traces of
 //! the second kind. They find the case in which a positive tube comes to lie in the place of the
-//! positive control (at 5 % prevalence, one plate in twenty).
+//! positive control (at 5 % prevalence, one plate in twenty). On a part-filled plate that needs a
+//! negative control among the first tubes, which the embedded templates have: were it to
+//! change places with an empty well, it would see nothing amiss.
 
 use std::collections::BTreeSet;
 use std::fmt;

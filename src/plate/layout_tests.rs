@@ -54,7 +54,7 @@ fn ninety_four_tubes_fill_a_plate_down_its_columns() {
     let layout = lay_out(&one_well_template(), &plan(&["mix"]), &tubes(94)).unwrap();
     assert_eq!(layout.wells().len(), 96);
     assert_eq!(layout.content(well("A1")), &tube("T1", 10, "mix"));
-    assert_eq!(layout.content(well("A2")), &tube("T9", 10, "mix"));
+    assert_eq!(layout.content(well("A2")), &tube("T8", 10, "mix"));
     assert_eq!(layout.content(well("C11")), &control(Control::Positive));
     assert_eq!(layout.tubes().len(), 94);
 }

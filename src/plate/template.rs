@@ -267,10 +267,10 @@ mod tests {
         let columns = Template::find("one-well-94-columns").unwrap();
         assert_eq!(columns.tube_slots().len(), 94);
         let first: Vec<_> = columns.tube_slots()[..9].iter().map(|slot| slot[0]).collect();
-        let expected = ["A1", "B1", "C1", "D1", "E1", "F1", "G1", "H1", "A2"].map(well);
+        let expected = ["A1", "C1", "D1", "E1", "F1", "G1", "H1", "A2", "B2"].map(well);
         assert_eq!(first, expected);
         let rows = Template::find("one-well-94-rows").unwrap();
-        assert_eq!(rows.tube_slots()[1], [well("A2")]);
+        assert_eq!(rows.tube_slots()[1], [well("A3")]);
     }
 
     #[test]
