@@ -159,6 +159,7 @@ fn fault(control: Control, target: &TargetCall, silent: bool) -> VerdictReason {
 fn transform_reason(kit: &Kit, layout: &Layout, gathered: &[Gathered]) -> Option<VerdictReason> {
     let mut observed = Observed::default();
     for well in gathered {
+        observed.read.insert(well.well);
         for call in calls::target_calls(kit, &well.targets) {
             let target = kit.targets().find(|(_, target)| target.code == call.target);
             if let (TargetState::Amplified, Some((_, target))) = (call.state, target) {

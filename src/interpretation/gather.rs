@@ -277,15 +277,22 @@ fn complete(
     }
 }
 
-/// Which dyes amplified in which wells, as far as it can be told from a run that may not match.
+/// Which wells were read and what amplified there, as far as it can be told from a run that may
+/// not match its layout.
 pub fn observed(kit: &Kit, layout: &Layout, readings: &[Reading]) -> Observed {
-    let amplified = readings.iter().filter(|reading| !reading.omitted).filter_map(|reading| {
+    let mut observed = Observed::default();
+    for reading in readings.iter().filter(|reading| !reading.omitted) {
         let here = layout.content(reading.well).reaction().and_then(|code| kit.reaction(code));
-        let (_, target) = identify(kit, here.or(kit.reactions.first()), reading)?;
+        let Some((_, target)) = identify(kit, here.or(kit.reactions.first()), reading) else {
+            continue;
+        };
+        observed.read.insert(reading.well);
         let state = calls::state(target, kit.calls.doubtful_curve, reading);
-        (state == TargetState::Amplified).then(|| (reading.well, target.channel().to_owned()))
-    });
-    Observed { amplified: amplified.collect() }
+        if state == TargetState::Amplified {
+            observed.amplified.insert((reading.well, target.channel().to_owned()));
+        }
+    }
+    observed
 }
 
 #[cfg(test)]

@@ -88,6 +88,21 @@ fn a_turned_full_plate_gets_a_verdict_that_says_so() {
     assert!(said.message.contains("turned by 180 degrees"), "{}", said.message);
 }
 
+/// Found by the property test below: a positive tube in the positive control's place, an unread
+/// well opposite the negative control, and too few tubes over unread wells to void the plate.
+#[test]
+fn a_turned_plate_is_found_although_its_empty_wells_were_not_read() {
+    let kit = orf();
+    let layout = plate(&kit, "one-well-94-rows", 85, 1);
+    let opposite = Transform::Rotated.put_at(well("C11"), PlateSize::P96).unwrap();
+    let positive = layout.content(opposite).tube().unwrap();
+    let shows = |tube: &str| (tube == positive).then_some("30");
+    let readings = run(&kit, &layout, Some(Transform::Rotated), &shows);
+    let verdict = interpret(&kit, &layout, &readings, &first_tests(&layout)).unwrap().verdict;
+    let codes: Vec<_> = verdict.reasons.iter().map(|reason| reason.code).collect();
+    assert_eq!(codes, [VerdictCode::SuspectedTransform]);
+}
+
 /// The layout of `opentrons-covid19/5-18-20_CoDx_LOD`: columns 1 to 6 full, four controls in 7.
 #[test]
 fn the_public_codx_plate_can_be_laid_out_and_called() {
