@@ -7,6 +7,7 @@
 //! A call says what the readings mean; the [`Verdict`] says whether they may be used. Calls of
 //! an unusable plate are kept as evidence and must never be released.
 
+pub mod api;
 mod calls;
 mod controls;
 mod cutoff;
@@ -15,6 +16,7 @@ mod gather;
 mod kit;
 mod neighbours;
 mod rules;
+pub mod store;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,8 +38,11 @@ use crate::instrument::Reading;
 use crate::plate::{Layout, suspected_transform};
 
 /// What the readings of a tube mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type,
+)]
 #[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Outcome {
     /// The pathogen is there.
     Detected,

@@ -1,7 +1,5 @@
 //! Plates and their wells.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as};
 
@@ -171,27 +169,27 @@ pub async fn plate_draft(
         }
         on!(tx, c => query(WELLS_CLEAR).bind(code).execute(c).await.map(drop))?;
     }
-    let wells: Vec<_> = made.layout.wells().iter().map(new_well(made.layout.size())).collect();
+    let size = made.layout.size();
+    let wells: Vec<_> = made
+        .layout
+        .wells()
+        .iter()
+        .map(|(well, content)| new_well(well.index(size), content))
+        .collect();
     let rows = json(&wells);
     let written = on!(tx, c => query(WELLS_ADD).bind(code).bind(&rows)
         .execute(c).await.map(|done| done.rows_affected()))?;
     Ok(ensure_rows("WELLS_ADD", wells.len() as u64, written)?)
 }
 
-fn new_well(size: PlateSize) -> impl Fn((&WellPosition, &Content)) -> NewWell<'_> {
-    fn row(well: u16, content: &Content) -> NewWell<'_> {
-        let reaction = content.reaction().unwrap_or_default();
-        match content {
-            Content::Tube { tube, depth, .. } => {
-                NewWell { well, reaction, tube: Some(tube), depth: *depth, control: None }
-            }
-            Content::Control { control, .. } => {
-                NewWell { well, reaction, tube: None, depth: 0, control: Some(control.name()) }
-            }
-            Content::Nothing => NewWell { well, reaction, tube: None, depth: 0, control: None },
-        }
+fn new_well(well: u16, content: &Content) -> NewWell<'_> {
+    let reaction = content.reaction().unwrap_or_default();
+    let empty = NewWell { well, reaction, tube: None, depth: 0, control: None };
+    match content {
+        Content::Tube { tube, depth, .. } => NewWell { tube: Some(tube), depth: *depth, ..empty },
+        Content::Control { control, .. } => NewWell { control: Some(control.name()), ..empty },
+        Content::Nothing => empty,
     }
-    move |(well, content)| row(well.index(size), content)
 }
 
 /// Freezes the layout; from now on nobody changes it.
