@@ -19,6 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::{barcode, collection};
 use problem::Problem;
 
 /// Largest JSON body: a batch of 1,000 tubes of 20 people with room to spare.
@@ -53,9 +54,17 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
-    // barcode
-
-    // collection
+        // barcode
+        .routes(routes!(barcode::api::allot))
+        .routes(routes!(barcode::api::labels))
+        .routes(routes!(barcode::api::register_pattern))
+        // collection
+        .routes(routes!(collection::place::api::put_laboratory))
+        .routes(routes!(collection::place::api::put_site))
+        .routes(routes!(collection::place::api::put_round))
+        .routes(routes!(collection::place::api::put_session))
+        .routes(routes!(collection::tube::api::put_tube))
+        .routes(routes!(collection::tube::api::put_tubes))
 
     // transport
 

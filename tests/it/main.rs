@@ -2,5 +2,8 @@
 
 mod app;
 mod audit;
+mod barcode;
+mod collection;
 mod http;
 mod labels;
+mod world;
