@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::{barcode, collection, instrument, interpretation, plate};
 use problem::Problem;
 
 /// Largest JSON body: a batch of 1,000 tubes of 20 people with room to spare.
@@ -54,24 +55,30 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
-    // barcode
-
-    // collection
-
-    // transport
-
-    // recall
-
-    // receiving
-
-    // plate
-
-    // instrument
-
+        // barcode
+        .routes(routes!(barcode::api::allot))
+        .routes(routes!(barcode::api::labels))
+        .routes(routes!(barcode::api::register_pattern))
+        // collection
+        .routes(routes!(collection::place::api::put_laboratory))
+        .routes(routes!(collection::place::api::put_site))
+        .routes(routes!(collection::place::api::put_round))
+        .routes(routes!(collection::place::api::put_session))
+        .routes(routes!(collection::tube::api::put_tube))
+        .routes(routes!(collection::tube::api::put_tubes))
+        // transport
+        // recall
+        // receiving
+        // plate
+        .routes(routes!(plate::api::plate_put, plate::api::plate_get))
+        .routes(routes!(plate::api::freeze))
+        .routes(routes!(plate::api::worklist))
+        // instrument
+        .routes(routes!(interpretation::api::run_post))
+        .routes(routes!(interpretation::api::run_get))
+        .routes(routes!(instrument::api::run_file))
     // review
-
     // query
-
     // city
 }
 

@@ -2,8 +2,11 @@
 
 mod app;
 mod audit;
+mod barcode;
+mod collection;
 mod formats;
 mod http;
 mod labels;
 mod migrations;
 mod shape;
+mod world;
