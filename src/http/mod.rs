@@ -16,7 +16,7 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::app::App;
@@ -26,7 +26,7 @@ use problem::Problem;
 /// Largest JSON body: a batch of 1,000 tubes of 20 people with room to spare.
 const BODY_MAX: usize = 16 * 1024 * 1024;
 /// Largest instrument file.
-pub const FILE_MAX: usize = 64 * 1024 * 1024;
+const FILE_MAX: usize = instrument::MAX_FILE_BYTES;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -74,7 +74,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(plate::api::freeze))
         .routes(routes!(plate::api::worklist))
         // instrument
-        .routes(routes!(interpretation::api::run_post))
+        .routes(routes!(interpretation::api::run_post).layer(DefaultBodyLimit::max(FILE_MAX)))
         .routes(routes!(interpretation::api::run_get))
         .routes(routes!(instrument::api::run_file))
     // review
