@@ -5,6 +5,7 @@ mod guard;
 pub mod health;
 pub mod idempotency;
 mod limits;
+pub mod page;
 pub mod problem;
 
 use axum::extract::DefaultBodyLimit;
@@ -19,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::{audit, feeds, ledger, query};
 use problem::Problem;
 
 /// Largest JSON body: a batch of 1,000 tubes of 20 people with room to spare.
@@ -53,25 +55,22 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
-    // barcode
-
-    // collection
-
-    // transport
-
-    // recall
-
-    // receiving
-
-    // plate
-
-    // instrument
-
-    // review
-
-    // query
-
-    // city
+        // barcode
+        // collection
+        // transport
+        // recall
+        // receiving
+        // plate
+        // instrument
+        // review
+        // query
+        .routes(routes!(query::api::status))
+        .routes(routes!(query::api::status_batch))
+        .routes(routes!(query::way_api::tube_way))
+        .routes(routes!(feeds::api::feed))
+        // city
+        .routes(routes!(ledger::api::show))
+        .routes(routes!(audit::api::trail))
 }
 
 /// The description alone, for tests and clients.

@@ -2,8 +2,12 @@
 
 mod app;
 mod audit;
+mod feeds;
 mod formats;
 mod http;
 mod labels;
+mod ledger;
 mod migrations;
+mod query;
 mod shape;
+mod way;
