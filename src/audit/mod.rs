@@ -1,5 +1,6 @@
 //! Who did what to which thing: one row in the transaction of every write, hash-chained (R27).
 
+pub mod api;
 mod verify;
 
 use data_encoding::HEXLOWER;
