@@ -174,6 +174,20 @@ each_engine! {
         app.put(&world.sampler, &path, &body).await.expect(201);
     }
 
+    async fn nobody_but_a_sampler_seals_tubes(app) {
+        let world = world(app).await;
+        let body = tube_body(app, 1, &[person(1)]);
+        let path = format!("/v1/tubes/{}", tube(1));
+        for other in [
+            &world.administrator, &world.officer, &world.courier, &world.receiver,
+            &world.technician, &world.reviewer, &world.second_reviewer, &world.service,
+            &world.auditor,
+        ] {
+            assert_eq!(app.put(other, &path, &body).await.expect(403).code(), "auth.role");
+        }
+        app.put(&world.sampler, &path, &body).await.expect(201);
+    }
+
     async fn a_device_with_a_wrong_clock_is_flagged_now_and_on_every_retry(app) {
         let world = world(app).await;
         let mut body = tube_body(app, 1, &[person(1)]);
@@ -260,6 +274,38 @@ each_engine! {
         }
         let counts = rows(app).await;
         assert_eq!(counts[..4], [10, 10, 10, 10]);
+    }
+
+    async fn batches_that_cross_each_other_store_each_tube_once(app) {
+        let world = world(app).await;
+        for start in [0, 40, 80] {
+            let tubes: Vec<_> = (start..start + 40)
+                .map(|n| item(app, n, &[person(n % 7), person(n % 5 + 10), person(n % 3 + 20)]))
+                .collect();
+            let backwards: Vec<_> = tubes.iter().rev().cloned().collect();
+            let send = |tubes: Vec<Value>| {
+                let request = Request::post("/v1/tubes/batch")
+                    .header("authorization", format!("Bearer {}", world.sampler.token))
+                    .header("content-type", "application/json")
+                    .body(Body::from(json!({ "tubes": tubes }).to_string())).unwrap();
+                let router = swabline::http::router(app.app.clone());
+                tokio::spawn(tower::ServiceExt::oneshot(router, request))
+            };
+            let (one, other) = (send(tubes), send(backwards));
+            let mut accepted = 0;
+            for answer in [one.await, other.await] {
+                let answer = answer.unwrap().unwrap();
+                assert_eq!(answer.status(), 200);
+                let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+                let answer: Value = serde_json::from_slice(&bytes).unwrap();
+                let items = answer["tubes"].as_array().unwrap();
+                let fates = fates(items);
+                assert!(fates.iter().all(|fate| ["accepted", "duplicate"].contains(fate)));
+                accepted += fates.iter().filter(|fate| **fate == "accepted").count();
+            }
+            assert_eq!(accepted, 40);
+        }
+        assert_eq!(rows(app).await[..4], [120, 360, 15, 120]);
     }
 
     async fn the_database_refuses_what_the_rules_refuse(app) {

@@ -82,7 +82,7 @@ pub async fn tubes_seal(tx: &mut Tx, tubes: Vec<SealedTube>) -> Result<Vec<Outco
         let firsts = first_of_each(&tubes, &open);
         let added = tubes_add(tx, &tubes, &firsts).await?;
         for &index in firsts.iter().filter(|&&index| added.contains(tubes[index].code.as_str())) {
-            outcomes[index] = Some(Outcome::Accepted(tubes[index].clone().into_recorded()));
+            outcomes[index] = Some(Outcome::Accepted(tubes[index].recorded()));
         }
         open.retain(|&index| outcomes[index].is_none());
         if !open.is_empty() {

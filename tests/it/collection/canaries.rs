@@ -1,6 +1,9 @@
 //! Canary persons are planted and then looked for in every byte that is kept and every answer
 //! that refuses (R29).
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 use serde_json::json;
 use sqlx::query_scalar;
@@ -43,6 +46,21 @@ fn assert_free_of(people: &[Person], bytes: &[u8], place: &str) {
     }
 }
 
+/// Everything that is logged, down to the last detail.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Every text a table of the story holds, as bytes.
 const TABLES: [(&str, &str); 7] = [
     (
@@ -79,6 +97,10 @@ async fn kept(app: &TestApp) -> Vec<(String, Vec<u8>)> {
 
 each_engine! {
     async fn nobody_is_in_clear_in_the_store_or_in_a_refusal(app) {
+        let log = Log::default();
+        let writer = log.clone();
+        let _logged = tracing::subscriber::set_default(tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish());
         let world = world(app).await;
         let canaries = people(500, 5);
         seal_tube(app, &world, 1, &canaries).await.expect(201);
@@ -110,6 +132,9 @@ each_engine! {
         for (place, bytes) in kept(app).await {
             assert_free_of(&canaries, &bytes, &place);
         }
+        let logged = log.0.lock().unwrap().clone();
+        assert!(String::from_utf8_lossy(&logged).contains("/v1/tubes/{code} answered 201"));
+        assert_free_of(&canaries, &logged, "the log");
     }
 }
 

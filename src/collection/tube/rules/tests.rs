@@ -131,11 +131,11 @@ fn a_device_that_is_a_day_ahead_is_judged_by_its_own_clock_and_flagged() {
     ahead.device.time = ahead.device.time + day;
     ahead.sealed_at = ahead.sealed_at + day;
     ahead.members[0].taken_at = ahead.members[0].taken_at + day;
-    let recorded = judge(ahead).unwrap().into_recorded();
+    let recorded = judge(ahead).unwrap().recorded();
     assert_eq!(recorded.flags(), [super::super::Flag::ClockSkew]);
     let mut slow = scan(1, 1);
     slow.device.time = slow.device.time - CLOCK_TOLERANCE;
-    assert_eq!(judge(slow).unwrap().into_recorded().flags(), []);
+    assert_eq!(judge(slow).unwrap().recorded().flags(), []);
 }
 
 #[test]
