@@ -57,6 +57,15 @@ fn judge_in(
     seal(Ok(TubeCode::numbered(1).unwrap()), scan, shift, recorder)
 }
 
+/// The `number`th tube with one person, sealed as the event with that number.
+pub(in crate::collection::tube) fn sealed(number: u64, event: u32) -> SealedTube {
+    let keys = KeyRing::generate();
+    let recorder = Recorder { account: "A", keys: &keys, now: now() };
+    let event = format!("01729c5a-0000-7000-8000-0000{event:08}").parse().unwrap();
+    let sent = TubeScan { event_id: event, ..scan(1, 1) };
+    seal(Ok(TubeCode::numbered(number).unwrap()), sent, Some(&shift()), recorder).unwrap()
+}
+
 fn refusals(scan: TubeScan) -> Vec<(String, String)> {
     let reasons = judge(scan).unwrap_err();
     reasons.into_iter().map(|reason| (reason.code.into_owned(), reason.about)).collect()
