@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use sqlx::query_scalar;
 use tokio::net::TcpListener;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::error::Error;
 use crate::http;
+use crate::on;
 use crate::seal::{KeyRing, KeyRingError};
 use crate::storage::{Db, OpenError};
 
@@ -24,6 +27,20 @@ pub struct App {
     pub config: Arc<Config>,
 }
 
+/// The mark of the keys that seal this store's people; the first start sets it.
+pub const MARK: &str = "insert into installation (name, value) values ('keys', $1)
+    on conflict (name) do update set value = installation.value returning value";
+
+/// Whether these keys are the ones this store was begun with: with others, every person would be
+/// a stranger.
+async fn keys_belong(db: &Db, keys: &KeyRing) -> Result<bool, Error> {
+    let own = keys.tag("installation", b"keys");
+    let mut tx = db.write("app.keys").await?;
+    let mark: String = on!(tx, c => query_scalar(MARK).bind(&own).fetch_one(c).await)?;
+    tx.commit().await?;
+    Ok(mark == own)
+}
+
 /// Why the application cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -36,6 +53,12 @@ pub enum StartError {
     /// The keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyRingError),
+    /// The store was sealed with other keys.
+    #[error("the keys in {0} are not those of this store; restore the key file that belongs to it")]
+    ForeignKeys(String),
+    /// The store could not be asked whose keys it was sealed with.
+    #[error("the store cannot be asked for its keys' mark: {0}")]
+    Check(#[source] Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {0}: {1}; choose another with --listen")]
     Listen(SocketAddr, #[source] std::io::Error),
@@ -48,6 +71,9 @@ impl App {
             .map_err(|source| StartError::Folder(config.data.display().to_string(), source))?;
         let keys = Arc::new(KeyRing::open_or_create(&config.keys_path())?);
         let db = Db::open(&config.database_url(), &clock).await?;
+        if !keys_belong(&db, &keys).await.map_err(StartError::Check)? {
+            return Err(StartError::ForeignKeys(config.keys_path().display().to_string()));
+        }
         Ok(Self { db, clock, keys, config: Arc::new(config) })
     }
 

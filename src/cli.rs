@@ -1,19 +1,32 @@
-//! The command line.
+//! The command line: one command, one line when it fails, and an exit code that says so.
+
+mod inspect;
+mod people;
+mod records;
+mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{Config, LogFormat};
+use crate::config::Config;
 
 /// The laboratory information system for city-scale nucleic-acid testing.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the configuration, the keys and the store are.
+#[derive(Debug, clap::Args)]
+struct Place {
     /// Configuration file (TOML).
     #[arg(long, global = true)]
     config: Option<PathBuf>,
@@ -23,32 +36,43 @@ struct Arguments {
     /// `sqlite:PATH` or `postgres://...`; SQLite in the data folder when absent.
     #[arg(long, global = true)]
     database: Option<String>,
-    #[command(subcommand)]
-    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the API.
-    Serve {
-        /// Address to serve on.
-        #[arg(long)]
-        listen: Option<std::net::SocketAddr>,
-    },
+    Serve(serve::Serve),
     /// Bring the store's schema up to date and stop.
     Migrate,
     /// Print what is in force, secrets hidden.
     Check,
+    /// Say what is in a run file; exit code 2 when it is refused.
+    Inspect(inspect::Inspect),
+    /// Accounts and their tokens.
+    #[command(subcommand)]
+    User(people::User),
+    /// The keys of personal data.
+    #[command(subcommand)]
+    Key(people::Key),
+    /// The audit trail.
+    #[command(subcommand)]
+    Audit(records::Audit),
 }
 
-/// Runs the program; an error is one line and a non-zero code.
+/// Something was checked and does not hold: said in one line, exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(String);
+
+/// Runs the program.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&anyhow::Error::new(error)),
-    };
-    match runtime.block_on(dispatch(arguments)) {
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(dispatch(arguments)));
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
@@ -57,67 +81,51 @@ pub fn run() -> ExitCode {
 #[expect(clippy::print_stderr, reason = "the command line speaks to people")]
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("swabline: {error:#}");
-    ExitCode::FAILURE
-}
-
-fn configure(arguments: &Arguments) -> anyhow::Result<Config> {
-    let mut config = Config::load(arguments.config.as_deref())?;
-    if let Some(data) = &arguments.data {
-        config.data.clone_from(data);
-    }
-    if let Some(database) = &arguments.database {
-        config.database.clone_from(database);
-    }
-    Ok(config)
+    if error.is::<Refused>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
 #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
 async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
-    let mut config = configure(&arguments)?;
+    let place = arguments.place;
     match arguments.command {
-        Command::Serve { listen } => {
-            config.listen = listen.unwrap_or(config.listen);
-            serve(config).await
-        }
+        Command::Serve(serve) => serve.run(place.configuration()?).await,
         Command::Migrate => {
-            let app = App::open(config, Clock::system()).await?;
+            let app = place.open().await?;
             println!("the store on {} is up to date", app.db.engine());
             app.db.close().await;
             Ok(())
         }
         Command::Check => {
-            println!("{config}");
+            println!("{}", place.configuration()?);
             Ok(())
         }
+        Command::Inspect(inspect) => inspect.run(),
+        Command::User(user) => user.run(&place.open().await?).await,
+        Command::Key(key) => key.run(&place.configuration()?),
+        Command::Audit(audit) => audit.run(&place.open().await?).await,
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the address is what the caller waits for")]
-async fn serve(config: Config) -> anyhow::Result<()> {
-    log_to_stderr(config.log);
-    crate::http::health::recorder();
-    let app = App::open(config, Clock::system()).await?;
-    let listener = app.listen().await?;
-    println!("swabline serves on http://{} from {}", listener.local_addr()?, app.db.engine());
-    app.serve(listener, stop_signal()).await?;
+impl Place {
+    fn configuration(&self) -> anyhow::Result<Config> {
+        let mut config = Config::load(self.config.as_deref())?;
+        if let Some(data) = &self.data {
+            config.data.clone_from(data);
+        }
+        if let Some(database) = &self.database {
+            config.database.clone_from(database);
+        }
+        Ok(config)
+    }
+
+    async fn open(&self) -> anyhow::Result<App> {
+        Ok(App::open(self.configuration()?, Clock::system()).await?)
+    }
+}
+
+/// Prints a value as JSON, for programs.
+#[expect(clippy::print_stdout, reason = "the command line speaks to programs too")]
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
-}
-
-fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
-    }
-}
-
-/// Resolves on Ctrl-C or SIGTERM.
-async fn stop_signal() {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .expect("a runtime with signals is running");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
 }

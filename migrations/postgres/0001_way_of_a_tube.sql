@@ -9,6 +9,12 @@ create function unhex(digits text) returns bytea
 language sql immutable parallel safe
 as $$ select decode(digits, 'hex') $$;
 
+-- Facts about this store itself: whose keys seal its people.
+create table installation (
+    name text not null primary key,
+    value text not null
+);
+
 -- Who may do what. `account` because `user` is a reserved word.
 create table account (
     id text not null primary key,

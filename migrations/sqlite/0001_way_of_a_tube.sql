@@ -1,6 +1,12 @@
 -- The way of a tube, first step of the schema. Times are microseconds UTC (`_us`), states are
 -- checked here as well as in code (R10), codes and ids are text.
 
+-- Facts about this store itself: whose keys seal its people.
+create table installation (
+    name text not null primary key,
+    value text not null
+);
+
 -- Who may do what. `account` because `user` is a reserved word.
 create table account (
     id text not null primary key,

@@ -82,7 +82,7 @@ impl Role {
 }
 
 /// Somebody signed in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Actor {
     /// The account's id.
     pub account: String,

@@ -5,6 +5,7 @@ mod guard;
 pub mod health;
 pub mod idempotency;
 mod limits;
+pub mod page;
 pub mod problem;
 
 use axum::extract::DefaultBodyLimit;

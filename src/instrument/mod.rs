@@ -1,10 +1,32 @@
 //! The run file: kept byte for byte, detected by content, parsed to readings.
+//!
+//! [`read`] is the one door. Behind it `detect` opens a file, `text`, `compound`, `biff` and
+//! `ooxml` get rows out of it, `table` finds the header, and one file for each maker knows the rest.
 
+mod applied_biosystems;
+mod biff;
+mod biorad_cfx;
+mod compound;
 mod ct;
+mod design_analysis;
+mod detect;
+mod inspect;
+mod metadata;
+mod ooxml;
+mod refusal;
+mod results;
+mod table;
+mod text;
+mod workbook;
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use ct::Ct;
+pub use ct::{Ct, NotACt};
+pub use inspect::{Inspection, TargetCount};
+pub use refusal::Refusal;
+pub use table::{MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, MAX_UNPACKED_BYTES};
 
 use crate::plate::{PlateSize, WellPosition};
 
@@ -70,4 +92,69 @@ pub enum Format {
     DesignAnalysisWorkbook,
     /// Bio-Rad CFX quantification CSV.
     BioRadCfx,
+}
+
+impl Format {
+    /// The name used in the interface and in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AppliedBiosystemsText => "applied_biosystems_text",
+            Self::AppliedBiosystemsWorkbook => "applied_biosystems_workbook",
+            Self::DesignAnalysisCsv => "design_analysis_csv",
+            Self::DesignAnalysisWorkbook => "design_analysis_workbook",
+            Self::BioRadCfx => "bio_rad_cfx",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Reads a run file of any known format.
+///
+/// All or nothing: a cell that cannot be read refuses the file, so no reading is lost in silence.
+/// Bounded in bytes, unpacked bytes, rows, columns and cells; never panics on any input.
+pub fn read(bytes: &[u8]) -> Result<RunFile, Refusal> {
+    match detect::open(bytes)? {
+        detect::Opened::AppliedBiosystems(text, reasons) => {
+            applied_biosystems::text(&text, reasons)
+        }
+        detect::Opened::DesignAnalysis(text, reasons) => design_analysis::csv(&text, reasons),
+        detect::Opened::BioRadCfx(text, delimiter, reasons) => {
+            biorad_cfx::csv(&text, delimiter, reasons)
+        }
+        detect::Opened::Workbook(sheets, reason) => read_workbook(sheets, reason),
+    }
+}
+
+/// Reads the results sheet of a workbook and joins the calls of its `Target Call` sheet to them.
+fn read_workbook(mut sheets: Vec<workbook::Sheet>, reason: String) -> Result<RunFile, Refusal> {
+    let results = ["results", "primary_result"]
+        .iter()
+        .find_map(|name| workbook::take(&mut sheets, name))
+        .ok_or(Refusal::NotOurs { looked_like: "a workbook without a results sheet" })?;
+    let (above, table) = table::Table::split(results.rows, false)
+        .ok_or(Refusal::NoResults { missing: "the results sheet has no header with a well" })?;
+    let metadata = metadata::Metadata::from_rows(&above);
+    let (format, why) = detect::workbook_format(&results.name, &metadata, &table)
+        .ok_or(Refusal::NotOurs { looked_like: "a results sheet without instrument lines" })?;
+    let mut run = results::Source {
+        format,
+        detected_by: vec![reason, format!("sheet `{}` with {why}", results.name)],
+        metadata,
+        table,
+        mark: results::DecimalMark::Point,
+        warnings: Vec::new(),
+    }
+    .read()?;
+    if let Some(calls) = workbook::take(&mut sheets, "target call") {
+        let (above, table) = table::Table::split(calls.rows, false).ok_or(Refusal::NoResults {
+            missing: "the sheet `Target Call` has no header with a well",
+        })?;
+        design_analysis::add_calls(&mut run, &table, &metadata::Metadata::from_rows(&above))?;
+    }
+    Ok(run)
 }

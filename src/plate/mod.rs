@@ -1,5 +1,94 @@
 //! The plate: tubes and controls in wells, frozen before the run.
+//!
+//! A [`Layout`] says what each well holds. It is built from a [`Template`] by [`lay_out`] or
+//! stated well by well with [`Layout::explicit`], and judged against the kit's [`Plan`] by
+//! [`refusals`], which names every reason at once. The rules that matter most: a well holds one
+//! tube (R16), never more people than the kit is validated for, and a plate that is turned,
+//! mirrored or shifted must show it in its controls (R12, [`geometry`]).
 
+pub mod geometry;
+mod layout;
+mod plan;
+mod rules;
+mod template;
 mod well;
+mod worklist;
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use geometry::{Observed, Transform, suspected_transform, unnoticed};
+pub use layout::{Layout, PlacedTube, lay_out};
+pub use plan::{Channel, ControlRule, Expectation, Plan, Reaction, TargetRole};
+pub use rules::{LayoutRefusal, refusals};
+pub use template::{ControlSlot, Template, TemplateFault, templates};
 pub use well::{NotAWell, PlateSize, WellPosition};
+pub use worklist::worklist_csv;
+
+/// A control: a well whose answer is known before the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Control {
+    /// Template of the targets in plenty; must amplify.
+    Positive,
+    /// Template at 1.5 to 3 times the limit of detection; must amplify.
+    WeakPositive,
+    /// No template at all (NTC); must stay silent.
+    Negative,
+    /// Human material without the pathogen, taken through extraction (HSC, extraction control).
+    Extraction,
+}
+
+impl fmt::Display for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Positive => "positive",
+            Self::WeakPositive => "weak positive",
+            Self::Negative => "negative",
+            Self::Extraction => "extraction",
+        })
+    }
+}
+
+/// What one well holds. One tube at most: there is no way to write down two (R16).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Content {
+    /// Material of one tube, for one reaction of the kit.
+    Tube {
+        /// Code of the tube.
+        tube: String,
+        /// People in the tube, and so in the well.
+        depth: u16,
+        /// Code of the kit's reaction that runs here.
+        reaction: String,
+    },
+    /// A control, for one reaction of the kit.
+    Control {
+        /// Which control.
+        control: Control,
+        /// Code of the kit's reaction that runs here.
+        reaction: String,
+    },
+    /// Nothing was put in.
+    Nothing,
+}
+
+impl Content {
+    /// Code of the reaction that runs in the well, if anything does.
+    pub fn reaction(&self) -> Option<&str> {
+        match self {
+            Self::Tube { reaction, .. } | Self::Control { reaction, .. } => Some(reaction),
+            Self::Nothing => None,
+        }
+    }
+
+    /// Code of the tube in the well, if it holds one.
+    pub fn tube(&self) -> Option<&str> {
+        match self {
+            Self::Tube { tube, .. } => Some(tube),
+            Self::Control { .. } | Self::Nothing => None,
+        }
+    }
+}

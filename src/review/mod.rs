@@ -1,1 +1,145 @@
-//! Two people between a call and a person.
+//! Two people between a call and a person: a first reviews, a second, different one releases.
+//!
+//! A run goes `Draft` -> `Reviewed` -> released; each step consumes the value and carries the
+//! signature of whoever took it, so a released result without a reviewer cannot be written down.
+//! What is released is the stored call, copied inside one transaction (R22): no outcome ever
+//! comes from a request, except an amendment that two people ask for with a reason.
+
+pub mod amend;
+pub mod api;
+pub mod release;
+pub mod rules;
+mod signature;
+pub mod store;
+mod switch;
+
+pub use signature::{Meaning, Signature, content_hash};
+pub use switch::{AUTO_RELEASE, SWITCHES, SWITCH_FIND, SWITCH_SET, Switch, switch_find, switch_set};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::error::{Error, Reason, Result, refuse_if_any};
+
+/// The call of one tube as it is stored with its run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCall {
+    /// The tube.
+    pub tube: String,
+    /// `detected`, `not_detected`, `inconclusive` or `invalid`.
+    pub outcome: String,
+    /// The rule that decided.
+    pub rule: String,
+    /// `report`, `retest` or `recall`.
+    pub disposition: String,
+    /// People in the tube.
+    pub members: i64,
+    /// Runs the tube had been through before.
+    pub attempt: i64,
+    /// Whether the auto-release rule would take it (R21).
+    pub clean: bool,
+}
+
+/// What a signature on a run covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunContent {
+    /// The run.
+    pub run: String,
+    /// Its plate.
+    pub plate: String,
+    /// The laboratory it was run in.
+    pub laboratory: String,
+    /// SHA-256 of its file.
+    pub sha256: String,
+    /// Kit and version.
+    pub kit: String,
+    /// May the plate be used.
+    pub usable: bool,
+    /// Calls in order of tube.
+    pub calls: Vec<StoredCall>,
+}
+
+/// A run nobody has reviewed yet.
+#[derive(Debug)]
+pub struct Draft(pub RunContent);
+
+/// A run one person stands for.
+#[derive(Debug)]
+pub struct Reviewed {
+    content: RunContent,
+    review: Signature,
+}
+
+/// A run two different people stand for.
+#[derive(Debug)]
+pub struct Cleared {
+    /// What they stand for.
+    pub content: RunContent,
+    /// The first.
+    pub review: Signature,
+    /// The second.
+    pub release: Signature,
+}
+
+/// What the first reviewer decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// The calls may go to a second person.
+    Accept,
+    /// The run is void; its tubes go back to be run again.
+    Void,
+}
+
+impl Draft {
+    /// The first person stands for a usable plate.
+    pub fn accept(self, review: Signature) -> Result<Reviewed> {
+        refuse_if_any(rules::against_acceptance(&self.0))?;
+        Ok(Reviewed { content: self.0, review })
+    }
+}
+
+impl Reviewed {
+    /// A reviewed run as it came from the store; refused when it was altered since (R26).
+    pub fn restore(content: RunContent, review: Signature) -> Result<Self> {
+        if content_hash(&content) == review.content_hash {
+            Ok(Self { content, review })
+        } else {
+            Err(Error::conflict(
+                "review.altered",
+                &content.run,
+                format!(
+                    "run {} is no longer what was reviewed; review it again",
+                    content.run
+                ),
+            ))
+        }
+    }
+
+    /// The second, different person stands for it too.
+    pub fn clear(self, release: Signature) -> Result<Cleared> {
+        let mut reasons = Vec::new();
+        if self.review.account == release.account {
+            reasons.push(Reason::new(
+                "review.same_person",
+                &self.content.run,
+                "you reviewed this run; another person has to release it",
+            ));
+        }
+        refuse_if_any(reasons)?;
+        Ok(Cleared { content: self.content, review: self.review, release })
+    }
+
+    /// What is reviewed.
+    pub const fn content(&self) -> &RunContent {
+        &self.content
+    }
+
+    /// Who stands for it.
+    pub const fn review(&self) -> &Signature {
+        &self.review
+    }
+}
+
+#[cfg(test)]
+mod tests;

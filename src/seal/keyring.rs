@@ -63,17 +63,20 @@ impl KeyRing {
         })
     }
 
+    /// Reads the key file.
+    pub fn read(path: &Path) -> Result<Self, KeyRingError> {
+        let text = fs::read_to_string(path).map_err(|source| file_error(path, source))?;
+        Self::parse(path, &text)
+    }
+
     /// Reads the key file, or makes it with permissions 0600 when there is none.
     pub fn open_or_create(path: &Path) -> Result<Self, KeyRingError> {
-        match fs::read_to_string(path) {
-            Ok(text) => Self::parse(path, &text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let ring = Self::generate();
-                ring.save(path, true)?;
-                Ok(ring)
-            }
-            Err(source) => Err(file_error(path, source)),
+        if path.exists() {
+            return Self::read(path);
         }
+        let ring = Self::generate();
+        ring.save(path, true)?;
+        Ok(ring)
     }
 
     /// Adds a sealing key that everything new is sealed with; older values still open.

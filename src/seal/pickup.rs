@@ -11,7 +11,7 @@ use ring::hmac;
 use super::{KeyRing, PersonKey};
 use crate::clock::Time;
 
-/// The code on a swab's slip: 50 bits in Crockford base32, shown as `XXXXX-XXXXX`.
+/// The code on a swab's slip: 50 bits in Crockford base32, shown as `7KQ2M-4TWX9`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PickupCode(String);
 

@@ -2,5 +2,8 @@
 
 mod app;
 mod audit;
+mod formats;
 mod http;
 mod labels;
+mod migrations;
+mod shape;

@@ -1,0 +1,154 @@
+//! `swabline user` and `swabline key`: who may come in, and the keys that seal people.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::audit::{self, Entry};
+use crate::auth::{self, Actor, NewAccount, Role};
+use crate::clock::Span;
+use crate::config::Config;
+use crate::seal::KeyRing;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum User {
+    /// Make an account and print its token, once.
+    Add {
+        /// Printed name, as it stands in signatures.
+        #[arg(long)]
+        name: String,
+        /// What they do.
+        #[arg(long)]
+        role: Role,
+        /// The site they are bound to.
+        #[arg(long)]
+        site: Option<String>,
+        /// The laboratory they are bound to.
+        #[arg(long)]
+        laboratory: Option<String>,
+        /// Days until the token ends.
+        #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(i64).range(1..=366))]
+        days: i64,
+    },
+    /// Another token for an account.
+    Token {
+        /// The account's id.
+        account: String,
+        /// Days until the token ends.
+        #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(i64).range(1..=366))]
+        days: i64,
+    },
+    /// End an account and all its tokens at once.
+    Disable {
+        /// The account's id.
+        account: String,
+    },
+    /// Every live account.
+    List {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl User {
+    pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
+        match self {
+            Self::Add { name, role, site, laboratory, days } => {
+                add(app, NewAccount { name, role, site, laboratory }, days).await?;
+            }
+            Self::Token { account, days } => issue(app, &account, days).await?,
+            Self::Disable { account } => disable(app, &account).await?,
+            Self::List { json } => list(app, json).await?,
+        }
+        app.db.close().await;
+        Ok(())
+    }
+}
+
+/// The person at the machine's own console, who is above every account.
+fn console() -> Actor {
+    Actor {
+        account: "console".to_owned(),
+        name: "console".to_owned(),
+        role: Role::Administrator,
+        site: None,
+        laboratory: None,
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the token is shown once, here")]
+async fn add(app: &App, new: NewAccount, days: i64) -> anyhow::Result<()> {
+    let mut tx = app.db.write("user.add").await?;
+    let made = auth::account_add(&mut tx, &app.clock, new).await?;
+    let at = app.clock.now();
+    let token = auth::token_issue(&mut tx, &made.account, "console", at, Span::days(days)).await?;
+    let (actor, detail) = (console(), json!({ "role": made.role, "days": days }));
+    let entry = Entry { at, actor: &actor, action: "user.add", about: &made.account, detail };
+    audit::record(&mut tx, entry).await?;
+    tx.commit().await?;
+    println!("account {}\ntoken   {}", made.account, token.reveal());
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the token is shown once, here")]
+async fn issue(app: &App, account: &str, days: i64) -> anyhow::Result<()> {
+    let mut tx = app.db.write("user.token").await?;
+    anyhow::ensure!(
+        auth::accounts(&mut tx).await?.iter().any(|actor| actor.account == account),
+        "there is no live account {account}; see `swabline user list`"
+    );
+    let at = app.clock.now();
+    let token = auth::token_issue(&mut tx, account, "console", at, Span::days(days)).await?;
+    let (actor, detail) = (console(), json!({ "days": days }));
+    let entry = Entry { at, actor: &actor, action: "user.token", about: account, detail };
+    audit::record(&mut tx, entry).await?;
+    tx.commit().await?;
+    println!("token   {}", token.reveal());
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
+async fn disable(app: &App, account: &str) -> anyhow::Result<()> {
+    let mut tx = app.db.write("user.disable").await?;
+    let at = app.clock.now();
+    auth::account_disable(&mut tx, account, at).await?;
+    let (actor, detail) = (console(), json!({}));
+    let entry = Entry { at, actor: &actor, action: "user.disable", about: account, detail };
+    audit::record(&mut tx, entry).await?;
+    tx.commit().await?;
+    println!("account {account} is ended");
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
+async fn list(app: &App, as_json: bool) -> anyhow::Result<()> {
+    let mut tx = app.db.read("user.list").await?;
+    let accounts = auth::accounts(&mut tx).await?;
+    if as_json {
+        return super::print_json(&accounts);
+    }
+    for actor in accounts {
+        let place = actor.site.or(actor.laboratory).unwrap_or_default();
+        println!("{}  {:?}  {place}  {}", actor.account, actor.role, actor.name);
+    }
+    Ok(())
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Key {
+    /// Seal everything new with a fresh key; what is sealed already still opens.
+    Rotate,
+}
+
+impl Key {
+    #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
+    pub(super) fn run(&self, config: &Config) -> anyhow::Result<()> {
+        let Self::Rotate = self;
+        let path = config.keys_path();
+        let mut ring = KeyRing::read(&path)?;
+        ring.rotate();
+        ring.replace(&path)?;
+        println!("a fresh key is in {}; restart the service to use it", path.display());
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! `swabline serve`: the service itself, until it is told to stop.
+
+use std::net::SocketAddr;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{Config, LogFormat};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// Address to serve on; port 0 takes a free one.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// How log lines are written.
+    #[arg(long)]
+    log: Option<LogFormat>,
+}
+
+impl Serve {
+    #[expect(clippy::print_stdout, reason = "the address is what the caller waits for")]
+    pub(super) async fn run(self, mut config: Config) -> anyhow::Result<()> {
+        config.listen = self.listen.unwrap_or(config.listen);
+        config.log = self.log.unwrap_or(config.log);
+        log_to_stderr(config.log);
+        crate::http::health::recorder();
+        let app = App::open(config, Clock::system()).await?;
+        let listener = app.listen().await?;
+        println!("swabline serves on http://{} from {}", listener.local_addr()?, app.db.engine());
+        app.serve(listener, stop_signal()?).await?;
+        Ok(())
+    }
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// Resolves on Ctrl-C or SIGTERM.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,155 @@
+//! Sheets of an `.xlsx`: a zip that is measured before calamine may read it.
+
+use std::io::{self, Cursor, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use calamine::{DataRef, Reader, Xlsx};
+use zip::ZipArchive;
+
+use super::Refusal;
+use super::table::MAX_UNPACKED_BYTES;
+use super::workbook::{Grid, Sheet, is_wanted};
+
+/// First bytes of a zip: with a member, without one, or once split in volumes (Bio-Rad's RDML).
+const SIGNATURES: [[u8; 4]; 3] = [*b"PK\x03\x04", *b"PK\x05\x06", *b"PK\x07\x08"];
+/// Most members of the zip; a workbook has one a sheet and a dozen more.
+const MAX_MEMBERS: usize = 2_000;
+/// Shortest shared string, `<si/>`: a count beyond length / 5 is a lie.
+const SHORTEST_STRING: usize = 5;
+
+/// Whether the bytes begin like a zip.
+pub(super) fn is_zip(bytes: &[u8]) -> bool {
+    SIGNATURES.iter().any(|signature| bytes.starts_with(signature))
+}
+
+/// The zip's directory and the names in it; broken when it has lost its end.
+pub(super) fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, Refusal> {
+    ZipArchive::new(Cursor::new(bytes)).map_err(|_no_end| broken())
+}
+
+/// The sheets of a zipped workbook.
+pub(super) fn sheets(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
+    measure(&mut open(bytes)?, MAX_UNPACKED_BYTES)?;
+    // A forged workbook must not take the program down, whatever the reader behind makes of it.
+    catch_unwind(AssertUnwindSafe(|| read(bytes))).unwrap_or_else(|_panic| Err(broken()))
+}
+
+fn broken() -> Refusal {
+    Refusal::cut("the zipped workbook cannot be unpacked")
+}
+
+/// Unpacks every member once into nothing, `left` bytes at most, so that neither a directory that lies nor one that
+/// tells the truth about a huge member reaches the reader behind.
+fn measure(archive: &mut ZipArchive<Cursor<&[u8]>>, mut left: u64) -> Result<(), Refusal> {
+    if archive.len() > MAX_MEMBERS || archive.has_duplicate_names() {
+        return Err(broken());
+    }
+    for index in 0..archive.len() {
+        let mut member = archive.by_index(index).map_err(|_unreadable| broken())?;
+        if member.size() > left {
+            return Err(Refusal::UnpacksTooLarge);
+        }
+        let name = member.name().map_err(|_unreadable| broken())?.to_lowercase();
+        let mut limited = (&mut member).take(left + 1);
+        let length = if name.ends_with("sharedstrings.xml") {
+            let mut content = Vec::new();
+            let length = limited.read_to_end(&mut content).map_err(|_damaged| broken())?;
+            if !states_a_true_count(&content) {
+                return Err(broken());
+            }
+            u64::try_from(length).unwrap_or(u64::MAX)
+        } else {
+            io::copy(&mut limited, &mut io::sink()).map_err(|_damaged| broken())?
+        };
+        left = left.checked_sub(length).ok_or(Refusal::UnpacksTooLarge)?;
+    }
+    Ok(())
+}
+
+/// calamine 0.38 reserves memory for as many strings as `uniqueCount` says. A NUL would mean
+/// UTF-16, where the attribute could hide from this look.
+fn states_a_true_count(content: &[u8]) -> bool {
+    const ATTRIBUTE: &[u8] = b"uniqueCount";
+    let counts = content.windows(ATTRIBUTE.len()).enumerate().filter(|(_, w)| *w == ATTRIBUTE);
+    let true_count = |at: usize| {
+        let value = content[at + ATTRIBUTE.len()..].iter().take(40);
+        let digits: String = value
+            .skip_while(|byte| !byte.is_ascii_digit())
+            .take_while(|byte| byte.is_ascii_digit())
+            .map(|byte| char::from(*byte))
+            .collect();
+        digits.parse::<usize>().is_ok_and(|count| count <= content.len() / SHORTEST_STRING)
+    };
+    !content.contains(&0) && counts.map(|(at, _)| at).all(true_count)
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
+    let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|_damaged| broken())?;
+    let names = workbook.sheet_names();
+    let read = |name: String| {
+        let rows = if is_wanted(&name) { cells(&mut workbook, &name)?.into_rows() } else { vec![] };
+        Ok(Sheet { name, rows })
+    };
+    names.into_iter().map(read).collect()
+}
+
+/// The cells one by one: calamine's own range would be as large as the farthest cell says.
+fn cells(workbook: &mut Xlsx<Cursor<&[u8]>>, name: &str) -> Result<Grid, Refusal> {
+    let mut reader = workbook.worksheet_cells_reader(name).map_err(|_damaged| broken())?;
+    let mut grid = Grid::default();
+    while let Some(cell) = reader.next_cell().map_err(|_damaged| broken())? {
+        let (row, column) = cell.get_position();
+        let text = match cell.get_value() {
+            DataRef::Empty => continue,
+            DataRef::Int(number) => number.to_string(),
+            DataRef::Float(number) => number.to_string(),
+            DataRef::DateTime(day) => day.as_f64().to_string(),
+            DataRef::Bool(flag) => flag.to_string(),
+            DataRef::SharedString(text) => (*text).to_owned(),
+            DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
+                text.clone()
+            }
+            DataRef::Error(error) => error.to_string(),
+        };
+        let index = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        grid.put(index(row), index(column), text)?;
+    }
+    Ok(grid)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_count_of_strings_beyond_the_text_is_a_lie() {
+        assert!(states_a_true_count(b"<sst uniqueCount=\"1\"><si><t>A1</t></si></sst>"));
+        assert!(states_a_true_count(b"<sst><si/></sst>"));
+        assert!(!states_a_true_count(b"<sst uniqueCount=\"99999999999\"><si/></sst>"));
+        assert!(!states_a_true_count(b"<sst uniqueCount = '999'><si/></sst>"));
+        assert!(!states_a_true_count("<\0s\0s\0t\0".as_bytes()));
+    }
+
+    /// A zip of one member of `length` blanks whose directory states `stated` bytes.
+    fn zip_of(length: usize, stated: u32) -> Vec<u8> {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        zip.start_file("xl/a.xml", zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(&vec![b' '; length]).unwrap();
+        let mut bytes = zip.finish().unwrap().into_inner();
+        // APPNOTE 4.3.12: the uncompressed size is 24 bytes into the directory entry.
+        let entry = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+        bytes[entry + 24..entry + 28].copy_from_slice(&stated.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_member_is_measured_by_what_comes_out_of_it() {
+        let measured =
+            |length, stated, limit| measure(&mut open(&zip_of(length, stated)).unwrap(), limit);
+        assert_eq!(measured(9_999, 9_999, 10_000), Ok(()));
+        assert_eq!(measured(10_001, 10_001, 10_000), Err(Refusal::UnpacksTooLarge));
+        assert!(measured(100_000, 1, 10_000).is_err(), "a directory that lies");
+    }
+}

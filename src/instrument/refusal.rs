@@ -1,0 +1,160 @@
+//! Why a file was not read: one line each, saying what, which and what to do next.
+
+use super::table::{MAX_FILE_BYTES, MAX_ROWS, MAX_UNPACKED_BYTES};
+use crate::plate::WellPosition;
+
+/// How much of an offending cell a message may repeat, in characters.
+const TOKEN_CHARS: usize = 40;
+
+/// A file that gives no readings; nothing of it is used.
+///
+/// No message repeats anything but a single well or Ct cell, so that a list of people uploaded
+/// by mistake does not end up in a log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No byte at all.
+    #[error("the file is empty; export it again")]
+    Empty,
+    /// Longer than any run file.
+    #[error(
+        "the file has {bytes} bytes and at most {MAX_FILE_BYTES} are read; export the results \
+         table alone"
+    )]
+    TooLarge {
+        /// Length of the file.
+        bytes: usize,
+    },
+    /// A zip that grows beyond any workbook an instrument writes.
+    #[error(
+        "the workbook unpacks to more than {MAX_UNPACKED_BYTES} bytes; export the results table \
+         alone"
+    )]
+    UnpacksTooLarge,
+    /// Another kind of file.
+    #[error(
+        "not a run file this version reads: it looks like {looked_like}; export the results as \
+         Applied Biosystems text or workbook, Design & Analysis CSV or workbook, or Bio-Rad CFX CSV"
+    )]
+    NotOurs {
+        /// What it seems to be instead.
+        looked_like: &'static str,
+    },
+    /// Damaged or incomplete.
+    #[error("the file is damaged or cut short: {place}; copy or export it again")]
+    CutShort {
+        /// Where it breaks off.
+        place: String,
+    },
+    /// An allelic discrimination run has no Ct.
+    #[error(
+        "a genotyping run has no Ct per target; export a presence/absence, standard curve or \
+         comparative Ct experiment"
+    )]
+    Genotyping,
+    /// A table of wells without the one column that matters.
+    #[error(
+        "the results table has no Ct, Crt or Cq column; export the results table with its Ct column"
+    )]
+    NoCtColumn,
+    /// The export holds other tables only.
+    #[error("{missing}; export the results table as well")]
+    NoResults {
+        /// What was looked for in vain.
+        missing: &'static str,
+    },
+    /// More rows than any plate has readings.
+    #[error("the results table has more than {MAX_ROWS} rows; export one plate to a file")]
+    TooManyRows,
+    /// A cell nobody can read; skipping it would lose a reading in silence.
+    #[error("row {row}, column `{column}`: `{token}` is not {expected}; correct the export")]
+    BadCell {
+        /// Line of the text or row of the sheet, counted from one.
+        row: usize,
+        /// Which fact the cell should hold.
+        column: &'static str,
+        /// The cell, at most 40 characters of it.
+        token: String,
+        /// What it should have been.
+        expected: &'static str,
+    },
+    /// Two readings of the same target in the same well.
+    #[error(
+        "row {row}: well {well} has a second reading of the same target and dye; export one \
+         analysis only"
+    )]
+    DuplicateReading {
+        /// Line of the text or row of the sheet, counted from one.
+        row: usize,
+        /// The well in question.
+        well: WellPosition,
+    },
+    /// A well the stated plate does not have.
+    #[error(
+        "row {row}: well {well} is not on a plate of {wells} wells; check the block type of the run"
+    )]
+    OutsidePlate {
+        /// Line of the text or row of the sheet, counted from one.
+        row: usize,
+        /// The well in question.
+        well: WellPosition,
+        /// Size of the plate the file states.
+        wells: u16,
+    },
+}
+
+impl Refusal {
+    /// A bad cell, its text shortened and stripped of control characters.
+    pub(super) fn bad_cell(
+        row: usize,
+        column: &'static str,
+        token: &str,
+        expected: &'static str,
+    ) -> Self {
+        let token = token.trim().chars().filter(|c| !c.is_control()).take(TOKEN_CHARS).collect();
+        Self::BadCell { row, column, token, expected }
+    }
+
+    /// Damaged or cut short at `place`.
+    pub(super) fn cut(place: impl Into<String>) -> Self {
+        Self::CutShort { place: place.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_is_one_line_that_ends_in_a_next_step() {
+        let well = "A1".parse().unwrap();
+        let refusals = [
+            Refusal::Empty,
+            Refusal::TooLarge { bytes: 1 },
+            Refusal::UnpacksTooLarge,
+            Refusal::NotOurs { looked_like: "a picture" },
+            Refusal::cut("row 3 breaks off"),
+            Refusal::Genotyping,
+            Refusal::NoCtColumn,
+            Refusal::NoResults { missing: "there is no [Results] section" },
+            Refusal::TooManyRows,
+            Refusal::bad_cell(3, "Ct", "thirty", "a number"),
+            Refusal::DuplicateReading { row: 3, well },
+            Refusal::OutsidePlate { row: 3, well, wells: 96 },
+        ];
+        for refusal in refusals {
+            let line = refusal.to_string();
+            assert!(!line.contains('\n') && line.contains("; "), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_bad_cell_repeats_at_most_forty_plain_characters() {
+        let Refusal::BadCell { token, .. } =
+            Refusal::bad_cell(1, "Ct", &format!(" \u{1b}[2J{}", "x".repeat(90)), "a number")
+        else {
+            unreachable!("bad_cell makes a bad cell")
+        };
+        assert_eq!(token.chars().count(), 40);
+        assert!(!token.contains('\u{1b}'));
+    }
+}

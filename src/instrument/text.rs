@@ -1,0 +1,159 @@
+//! Delimited text: encodings, line ends and cells.
+
+use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use super::Refusal;
+use super::table::{MAX_ROWS, Row};
+
+/// A file's text in one encoding with one kind of line end.
+#[derive(Debug)]
+pub(super) struct Text {
+    /// The text; every line end is `\n`.
+    pub content: String,
+    /// Set when the encoding had to be guessed.
+    pub warning: Option<String>,
+}
+
+impl Text {
+    /// Decodes by byte order mark, else as UTF-8, else as the instrument's likely code page.
+    pub fn decode(bytes: &[u8]) -> Self {
+        let encoding = encoding_of(bytes);
+        // `decode` also drops the byte order mark.
+        let (content, _, _) = encoding.decode(bytes);
+        let guessed = encoding == GB18030 || encoding == WINDOWS_1252;
+        let warning = guessed.then(|| {
+            format!("the text is not UTF-8 and was read as {}; check names typed", encoding.name())
+        });
+        Self { content: content.replace("\r\n", "\n").replace('\r', "\n"), warning }
+    }
+
+    /// Whether the last line has no line end, as when a copy broke off.
+    pub fn open_end(&self) -> bool {
+        !self.content.ends_with('\n')
+    }
+}
+
+/// The encoding a file seems to be in.
+///
+/// Windows-1252 can decode anything, so it comes last: Chinese text in GB 18030 has its high bytes
+/// in pairs, while `µ` or `°` in Windows-1252 stands alone.
+fn encoding_of(bytes: &[u8]) -> &'static Encoding {
+    if let Some((encoding, _)) = Encoding::for_bom(bytes) {
+        return encoding;
+    }
+    if UTF_8.decode_without_bom_handling_and_without_replacement(bytes).is_some() {
+        return UTF_8;
+    }
+    let in_pairs = bytes
+        .chunk_by(|a, b| a.is_ascii() == b.is_ascii())
+        .filter(|run| !run[0].is_ascii())
+        .all(|run| run.len().is_multiple_of(2));
+    if in_pairs && GB18030.decode_without_bom_handling_and_without_replacement(bytes).is_some() {
+        GB18030
+    } else {
+        WINDOWS_1252
+    }
+}
+
+/// Whether the bytes cannot be text: a NUL without the byte order mark of UTF-16.
+pub(super) fn is_binary(bytes: &[u8]) -> bool {
+    let wide = Encoding::for_bom(bytes)
+        .is_some_and(|(encoding, _)| encoding == UTF_16LE || encoding == UTF_16BE);
+    !wide && bytes.contains(&0)
+}
+
+/// The cells of a comma- or semicolon-separated text that starts at line `first`.
+pub(super) fn delimited(text: &str, delimiter: u8, first: usize) -> Result<Vec<Row>, Refusal> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_reader(text.as_bytes());
+    let is_odd = |part: &str| part.matches('"').count() % 2 == 1;
+    let quote_left_open = is_odd(text);
+    if quote_left_open && text.lines().next_back().is_some_and(is_odd) {
+        return Err(Refusal::cut("a quotation mark in the last row is never closed"));
+    }
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record =
+            record.map_err(|error| Refusal::cut(format!("the rows cannot be split ({error})")))?;
+        let line = record.position().map_or(1, csv::Position::line);
+        let number = first + usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
+        if quote_left_open && record.iter().any(|cell| cell.contains('\n')) {
+            return Err(Refusal::cut(format!("a quotation mark in row {number} is never closed")));
+        }
+        if rows.len() == MAX_ROWS {
+            return Err(Refusal::TooManyRows);
+        }
+        rows.push(Row::new(number, record.iter().map(str::to_owned).collect())?);
+    }
+    Ok(rows)
+}
+
+/// The cells of one line separated by tabs; a cell may stand in quotes, without escapes.
+///
+/// Not a CSV reader: a quotation mark typed into a name must not swallow the lines after it.
+pub(super) fn tabbed(line: &str, number: usize) -> Result<Row, Refusal> {
+    let unquoted = |cell: &str| {
+        let inner = cell.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        inner.unwrap_or(cell).to_owned()
+    };
+    Row::new(number, line.split('\t').map(unquoted).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_encoding_and_line_end_gives_the_same_text() {
+        let text = "Well\tC\u{442}\nA1\t31\n";
+        let utf16 = |encode: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            "\u{feff}Well\tC\u{442}\r\nA1\t31\r\n".encode_utf16().flat_map(encode).collect()
+        };
+        let variants = [
+            text.as_bytes().to_vec(),
+            format!("\u{feff}{text}").into_bytes(),
+            text.replace('\n', "\r\n").into_bytes(),
+            text.replace('\n', "\r").into_bytes(),
+            utf16(u16::to_le_bytes),
+            utf16(u16::to_be_bytes),
+        ];
+        for bytes in variants {
+            assert!(!is_binary(&bytes));
+            let read = Text::decode(&bytes);
+            assert_eq!(read.content, text);
+            assert_eq!(read.warning, None);
+        }
+    }
+
+    #[test]
+    fn code_pages_are_guessed_and_said() {
+        // Codes from the WHATWG indexes: `µ` is B5 in windows-1252, `未检出` CE B4 BC EC B3 F6 in GB.
+        let western = Text::decode(b"10 \xb5L");
+        assert_eq!(western.content, "10 µL");
+        assert!(western.warning.unwrap().contains("windows-1252"));
+        let chinese = Text::decode(b"A1\t\xce\xb4\xbc\xec\xb3\xf6");
+        assert_eq!(chinese.content, "A1\t未检出");
+        assert!(chinese.warning.unwrap().contains("gb18030"));
+    }
+
+    #[test]
+    fn a_nul_means_binary_unless_the_text_is_utf_16() {
+        assert!(is_binary(b"Well\0"));
+        assert!(!is_binary(b"\xff\xfeW\0"));
+    }
+
+    #[test]
+    fn a_quotation_mark_left_open_is_not_taken_for_a_cell() {
+        assert!(delimited("\"A1\",\"31\"\n\"A2\",\"3", b',', 1).is_err());
+        let rows = delimited("\"A1\",\"two\nlines\"\nA2,5\" tip\"\n", b',', 7).unwrap();
+        assert_eq!(rows.len(), 2);
+        assert_eq!((rows[0].number, rows[1].number), (7, 9));
+        assert_eq!(
+            tabbed("\"RGB(1,2,3)\"\t5\"\t\"", 1).unwrap().cells,
+            ["RGB(1,2,3)", "5\"", "\""]
+        );
+    }
+}

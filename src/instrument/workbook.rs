@@ -1,0 +1,115 @@
+//! Sheets of a workbook, whichever way it is stored; only the sheets that matter are read.
+
+use std::collections::BTreeMap;
+
+use super::table::{MAX_CELL_BYTES, MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, Row, heading};
+use super::{Refusal, biff, compound, ooxml};
+
+/// One sheet; without rows when it is not one we read.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    /// The name as written.
+    pub name: String,
+    /// Its rows, blank ones between filled ones included once.
+    pub rows: Vec<Row>,
+}
+
+/// The sheets we read: results of Applied Biosystems and Design & Analysis, of Diomni, and calls.
+const WANTED: [&str; 3] = ["results", "primary_result", "target call"];
+
+/// Whether a sheet of that name is read at all.
+pub(super) fn is_wanted(name: &str) -> bool {
+    WANTED.contains(&heading(name).as_str())
+}
+
+/// The sheets of an `.xls`.
+pub(super) fn from_compound(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
+    biff::sheets(&compound::workbook_stream(bytes)?)
+}
+
+/// The sheets of an `.xlsx`.
+pub(super) fn from_zip(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
+    ooxml::sheets(bytes)
+}
+
+/// Takes the sheet of that name out of `sheets`.
+pub(super) fn take(sheets: &mut Vec<Sheet>, name: &str) -> Option<Sheet> {
+    let at = sheets.iter().position(|sheet| heading(&sheet.name) == name)?;
+    Some(sheets.swap_remove(at))
+}
+
+/// Cells as they come, bounded in rows, columns and text.
+#[derive(Debug, Default)]
+pub(super) struct Grid {
+    rows: BTreeMap<usize, Vec<String>>,
+    bytes: usize,
+}
+
+impl Grid {
+    /// Puts a cell at a zero-based row and column; a later cell in the same place wins.
+    pub fn put(&mut self, row: usize, column: usize, text: String) -> Result<(), Refusal> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        if row >= MAX_ROWS {
+            return Err(Refusal::TooManyRows);
+        }
+        self.bytes += text.len();
+        // One shared string may stand in every cell, so the sum counts, not the file's length.
+        if column >= MAX_COLUMNS || text.len() > MAX_CELL_BYTES || self.bytes > MAX_FILE_BYTES {
+            return Err(Refusal::cut(format!("row {} of the sheet has no end", row + 1)));
+        }
+        let cells = self.rows.entry(row).or_default();
+        if cells.len() <= column {
+            cells.resize(column + 1, String::new());
+        }
+        cells[column] = text;
+        Ok(())
+    }
+
+    /// The rows in order; a gap gives one blank row.
+    pub fn into_rows(self) -> Vec<Row> {
+        let mut rows: Vec<Row> = Vec::new();
+        let mut expected = 0;
+        for (row, cells) in self.rows {
+            if row > expected {
+                rows.push(Row { number: row, cells: Vec::new() });
+            }
+            rows.push(Row { number: row + 1, cells });
+            expected = row + 1;
+        }
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_outside_the_bounds_are_refused() {
+        let mut grid = Grid::default();
+        assert!(grid.put(MAX_ROWS, 0, "x".into()).is_err());
+        assert!(grid.put(0, MAX_COLUMNS, "x".into()).is_err());
+        assert!(grid.put(0, 0, "x".repeat(MAX_CELL_BYTES + 1)).is_err());
+        assert!(grid.put(MAX_ROWS - 1, MAX_COLUMNS - 1, "x".into()).is_ok());
+    }
+
+    #[test]
+    fn one_long_text_in_every_cell_is_refused_before_memory_is_gone() {
+        let mut grid = Grid::default();
+        let long = "x".repeat(MAX_CELL_BYTES);
+        let put = |index| grid.put(index / MAX_COLUMNS, index % MAX_COLUMNS, long.clone());
+        assert!((0..MAX_ROWS).try_for_each(put).is_err());
+    }
+
+    #[test]
+    fn a_gap_between_rows_is_one_blank_row() {
+        let mut grid = Grid::default();
+        grid.put(1, 1, "a".into()).unwrap();
+        grid.put(7, 0, "b".into()).unwrap();
+        let rows = grid.into_rows();
+        assert_eq!(rows.iter().map(Row::filled).collect::<Vec<_>>(), [0, 1, 0, 1]);
+        assert_eq!((rows[1].number, rows[3].number), (2, 8));
+    }
+}

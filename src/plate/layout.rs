@@ -1,0 +1,173 @@
+//! Which tube and which control lies in which well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::{self, LayoutRefusal};
+use super::{Content, PlateSize, Template, WellPosition};
+use crate::plate::Plan;
+
+/// A tube that waits for its wells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacedTube {
+    /// Code of the tube.
+    pub code: String,
+    /// People in it.
+    pub depth: u16,
+}
+
+/// The content of every well; wells not named hold nothing.
+///
+/// Each tube has one depth and sits at most once in a reaction: both are checked whenever a
+/// layout is made, also when it is read back from JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "LayoutParts")]
+pub struct Layout {
+    size: PlateSize,
+    wells: BTreeMap<WellPosition, Content>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LayoutParts {
+    size: PlateSize,
+    wells: BTreeMap<WellPosition, Content>,
+}
+
+impl TryFrom<LayoutParts> for Layout {
+    type Error = String;
+
+    fn try_from(parts: LayoutParts) -> Result<Self, String> {
+        Self::explicit(parts.size, parts.wells.into_iter().collect()).map_err(|reasons| {
+            reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        })
+    }
+}
+
+impl Layout {
+    /// A layout stated well by well.
+    ///
+    /// Judges only what holds for every kit: wells exist and are named once, tubes have a code,
+    /// one depth, and one well a reaction. [`rules::refusals`] adds what the kit asks for.
+    pub fn explicit(
+        size: PlateSize,
+        wells: Vec<(WellPosition, Content)>,
+    ) -> Result<Self, Vec<LayoutRefusal>> {
+        let mut reasons = Vec::new();
+        let mut kept = BTreeMap::new();
+        let mut named = BTreeSet::new();
+        for (well, content) in wells {
+            if !size.contains(well) {
+                reasons.push(LayoutRefusal::OffPlate { well });
+            }
+            if !named.insert(well) {
+                reasons.push(LayoutRefusal::WellTwice { well });
+            } else if content != Content::Nothing {
+                kept.insert(well, content);
+            }
+        }
+        reasons.extend(rules::tube_refusals(&kept));
+        if reasons.is_empty() { Ok(Self { size, wells: kept }) } else { Err(reasons) }
+    }
+
+    /// The plate's size.
+    pub const fn size(&self) -> PlateSize {
+        self.size
+    }
+
+    /// Every well that holds something, row by row.
+    pub const fn wells(&self) -> &BTreeMap<WellPosition, Content> {
+        &self.wells
+    }
+
+    /// What a well holds.
+    pub fn content(&self, well: WellPosition) -> &Content {
+        self.wells.get(&well).unwrap_or(&Content::Nothing)
+    }
+
+    /// Every tube on the plate with the people in it.
+    pub fn tubes(&self) -> BTreeMap<&str, u16> {
+        self.wells
+            .values()
+            .filter_map(|content| match content {
+                Content::Tube { tube, depth, .. } => Some((tube.as_str(), *depth)),
+                Content::Control { .. } | Content::Nothing => None,
+            })
+            .collect()
+    }
+
+    /// The wells of one tube, row by row.
+    pub fn wells_of(&self, tube: &str) -> Vec<WellPosition> {
+        self.wells
+            .iter()
+            .filter(|(_, content)| content.tube() == Some(tube))
+            .map(|(well, _)| *well)
+            .collect()
+    }
+}
+
+/// Puts tubes into a template's slots in its fill order, controls into theirs.
+///
+/// Returns every reason why the plate may not be made, of the tubes, the template and the kit.
+pub fn lay_out(
+    template: &Template,
+    plan: &Plan,
+    tubes: &[PlacedTube],
+) -> Result<Layout, Vec<LayoutRefusal>> {
+    let mut reasons = Vec::new();
+    let (wells, reactions) = (template.wells_per_slot(), plan.reactions.len());
+    if wells != reactions {
+        reasons.push(LayoutRefusal::SlotWidth { wells, reactions });
+        return Err(reasons);
+    }
+    let mut seen = BTreeSet::new();
+    let (different, again): (Vec<_>, Vec<_>) =
+        tubes.iter().partition(|tube| seen.insert(tube.code.as_str()));
+    reasons.extend(
+        again.into_iter().map(|tube| LayoutRefusal::TubeListedTwice { tube: tube.code.clone() }),
+    );
+    let places = template.tube_slots().len();
+    if let Some(left_over) = different.get(places..).filter(|left_over| !left_over.is_empty()) {
+        reasons.push(LayoutRefusal::TooManyTubes { tubes: different.len(), places });
+        let left_over = left_over.iter().map(|tube| (tube.code.as_str(), tube.depth));
+        reasons.extend(rules::depth_refusals(left_over, plan));
+    }
+    match Layout::explicit(template.size(), filled(template, plan, &different)) {
+        Ok(layout) => {
+            reasons.extend(rules::refusals(&layout, plan));
+            if reasons.is_empty() {
+                return Ok(layout);
+            }
+        }
+        Err(more) => reasons.extend(more),
+    }
+    Err(reasons)
+}
+
+/// The wells of the controls and of as many tubes as there are slots.
+fn filled(template: &Template, plan: &Plan, tubes: &[&PlacedTube]) -> Vec<(WellPosition, Content)> {
+    let codes = plan.reactions.iter().map(|reaction| &reaction.code);
+    let mut wells = Vec::new();
+    for slot in template.control_slots() {
+        for (well, reaction) in slot.wells.iter().zip(codes.clone()) {
+            let content = Content::Control { control: slot.control, reaction: reaction.clone() };
+            wells.push((*well, content));
+        }
+    }
+    for (slot, tube) in template.tube_slots().iter().zip(tubes) {
+        for (well, reaction) in slot.iter().zip(codes.clone()) {
+            let content = Content::Tube {
+                tube: tube.code.clone(),
+                depth: tube.depth,
+                reaction: reaction.clone(),
+            };
+            wells.push((*well, content));
+        }
+    }
+    wells
+}
+
+#[cfg(test)]
+#[path = "layout_tests.rs"]
+mod tests;

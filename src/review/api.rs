@@ -1,0 +1,325 @@
+//! Routes of review, release, amendment and the switches.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+
+use super::amend::{self, Amendment, AmendmentState, Wanted};
+use super::release::{self, Released};
+use super::store::{self, Waiting};
+use super::switch::{self, Switch};
+use super::{Decision, Draft, Meaning, Reviewed, Signature, content_hash};
+use crate::app::App;
+use crate::audit::{self, Entry};
+use crate::auth::Actor;
+use crate::clock::{Span, Time};
+use crate::error::{Error, Result};
+use crate::http::extract::{Json, Path, Query};
+use crate::http::page::{Cursor, Limit};
+use crate::http::problem::Problem;
+use crate::storage::Tx;
+
+/// Most runs on one page of the queue.
+const PAGE_MAX: u32 = 200;
+/// Time and id of the last run of a page.
+type Position = (i64, String);
+
+/// Where the queue goes on.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct QueuePage {
+    /// The `next` of the page before.
+    #[param(value_type = Option<String>)]
+    after: Option<Cursor<Position>>,
+    /// At most this many.
+    #[param(value_type = Option<u32>)]
+    limit: Option<Limit<PAGE_MAX>>,
+}
+
+/// Runs waiting for a person, oldest first.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Queue {
+    /// The runs.
+    pub runs: Vec<Waiting>,
+    /// Give this as `after` for the next page; none at the end.
+    #[schema(value_type = Option<String>)]
+    pub next: Option<Cursor<Position>>,
+}
+
+/// Runs waiting for review or release in the actor's laboratory.
+#[utoipa::path(get, path = "/v1/reviews", tag = "review", security(("bearer" = [])),
+    params(QueuePage), responses((status = 200, body = Queue)))]
+pub async fn queue(
+    State(app): State<App>,
+    actor: Actor,
+    Query(page): Query<QueuePage>,
+) -> Result<Json<Queue>> {
+    let rows = Limit::or(page.limit, PAGE_MAX).rows();
+    let Cursor((time, id)) = page.after.unwrap_or(Cursor((i64::MIN, String::new())));
+    let mut tx = app.db.read("review.queue").await?;
+    let position = (Time::from_us(time), id.as_str());
+    let runs = store::queue(&mut tx, actor.laboratory.as_deref(), position, rows).await?;
+    let full = i64::try_from(runs.len()).is_ok_and(|count| count == rows);
+    let next = runs.last().filter(|_last| full);
+    let next = next.map(|run| Cursor((run.imported.us(), run.id.clone())));
+    Ok(Json(Queue { runs, next }))
+}
+
+/// What a first reviewer says.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewRequest {
+    /// Accept the calls, or void the run.
+    pub decision: Decision,
+}
+
+/// What came of a review.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReviewAnswer {
+    /// The run.
+    pub run: String,
+    /// Its state now.
+    pub state: String,
+    /// The reviewer's signature.
+    pub signature: Signature,
+    /// Clean negatives released by rule with this review.
+    pub released_by_rule: Vec<String>,
+    /// Tubes that go back to be run again.
+    pub back: Vec<String>,
+}
+
+/// The first person's review of a run; the same person's same decision again is answered again.
+#[utoipa::path(post, path = "/v1/runs/{id}/review", tag = "review", security(("bearer" = [])),
+    params(("id" = String, Path, description = "run")), request_body = ReviewRequest,
+    responses((status = 200, body = ReviewAnswer), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
+pub async fn review(
+    State(app): State<App>,
+    actor: Actor,
+    Path(run): Path<String>,
+    Json(request): Json<ReviewRequest>,
+) -> Result<Json<ReviewAnswer>> {
+    let mut tx = app.db.write("review.review").await?;
+    let (content, state) = store::run_find(&mut tx, &run).await?;
+    actor.in_laboratory(&content.laboratory)?;
+    if let Some(answer) = reviewed_before(&mut tx, &actor, (&run, &state), request.decision).await? {
+        return Ok(Json(answer));
+    }
+    let answer = match request.decision {
+        Decision::Accept => accept(&app, &mut tx, &actor, Draft(content)).await?,
+        Decision::Void => void(&app, &mut tx, &actor, Draft(content), &state).await?,
+    };
+    let detail = json!({ "decision": request.decision, "back": answer.back.len(),
+        "released_by_rule": answer.released_by_rule.len() });
+    let at = answer.signature.signed;
+    let entry = Entry { at, actor: &actor, action: "review.review", about: &run, detail };
+    audit::record(&mut tx, entry).await?;
+    tx.commit().await?;
+    Ok(Json(answer))
+}
+
+async fn reviewed_before(
+    tx: &mut Tx,
+    actor: &Actor,
+    (run, state): (&str, &str),
+    decision: Decision,
+) -> Result<Option<ReviewAnswer>> {
+    let (meaning, end) = match decision {
+        Decision::Accept => (Meaning::Review, "reviewed"),
+        Decision::Void => (Meaning::Void, "void"),
+    };
+    let signature = store::signature_find(tx, run, meaning).await?;
+    Ok(signature.filter(|found| state == end && found.account == actor.account).map(
+        |signature| ReviewAnswer {
+            run: run.to_owned(),
+            state: state.to_owned(),
+            signature,
+            released_by_rule: Vec::new(),
+            back: Vec::new(),
+        },
+    ))
+}
+
+async fn accept(app: &App, tx: &mut Tx, actor: &Actor, draft: Draft) -> Result<ReviewAnswer> {
+    let hash = content_hash(&draft.0);
+    let signature = Signature::new(&app.clock, actor, Meaning::Review, hash.clone());
+    let reviewed = draft.accept(signature.clone())?;
+    let run = reviewed.content().run.clone();
+    store::run_move(tx, &run, "draft", "reviewed").await?;
+    store::sign(tx, &run, &signature, None).await?;
+    let on = switch::switch_find(tx, switch::AUTO_RELEASE).await?.on;
+    let mut released_by_rule = Vec::new();
+    if on {
+        let by_rule = Signature::new(&app.clock, actor, Meaning::ReleaseByRule, hash);
+        store::sign(tx, &run, &by_rule, Some(release::RULE)).await?;
+        released_by_rule = release::release_by_rule(tx, &reviewed, &by_rule).await?;
+    }
+    let (_, state) = store::run_find(tx, &run).await?;
+    Ok(ReviewAnswer { run, state, signature, released_by_rule, back: Vec::new() })
+}
+
+async fn void(
+    app: &App,
+    tx: &mut Tx,
+    actor: &Actor,
+    draft: Draft,
+    state: &str,
+) -> Result<ReviewAnswer> {
+    let content = draft.0;
+    if !matches!(state, "draft" | "reviewed") {
+        return Err(Error::conflict(
+            "review.moved",
+            &content.run,
+            format!("run {} is {state} and cannot be made void", content.run),
+        ));
+    }
+    let hash = content_hash(&content);
+    let signature = Signature::new(&app.clock, actor, Meaning::Void, hash);
+    let back = release::void(tx, &content, signature.signed).await?;
+    store::run_move(tx, &content.run, state, "void").await?;
+    store::sign(tx, &content.run, &signature, None).await?;
+    let (run, state) = (content.run, "void".to_owned());
+    Ok(ReviewAnswer { run, state, signature, released_by_rule: Vec::new(), back })
+}
+
+/// What came of a release.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReleaseAnswer {
+    /// The run.
+    pub run: String,
+    /// The releaser's signature.
+    pub signature: Signature,
+    /// What became of the tubes; empty when the run had been released before.
+    pub released: Released,
+}
+
+/// The second, different person releases a reviewed run.
+#[utoipa::path(post, path = "/v1/runs/{id}/release", tag = "review", security(("bearer" = [])),
+    params(("id" = String, Path, description = "run")),
+    responses((status = 200, body = ReleaseAnswer), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
+pub async fn release(
+    State(app): State<App>,
+    actor: Actor,
+    Path(run): Path<String>,
+) -> Result<Json<ReleaseAnswer>> {
+    let mut tx = app.db.write("review.release").await?;
+    let (content, state) = store::run_find(&mut tx, &run).await?;
+    actor.in_laboratory(&content.laboratory)?;
+    let before = store::signature_find(&mut tx, &run, Meaning::Release).await?;
+    if let Some(signature) = before.filter(|found| found.account == actor.account) {
+        return Ok(Json(ReleaseAnswer { run, signature, released: Released::default() }));
+    }
+    store::run_move(&mut tx, &run, "reviewed", "released").await.map_err(|error| {
+        if state == "draft" { not_reviewed(&run) } else { error }
+    })?;
+    let review = store::signature_find(&mut tx, &run, Meaning::Review).await?;
+    let reviewed = Reviewed::restore(content, review.ok_or_else(|| not_reviewed(&run))?)?;
+    let hash = content_hash(reviewed.content());
+    let cleared =
+        reviewed.clear(Signature::new(&app.clock, &actor, Meaning::Release, hash))?;
+    store::sign(&mut tx, &run, &cleared.release, None).await?;
+    let due_in = Span::hours(app.config.recall_hours);
+    let released = release::release(&mut tx, &app.clock, &cleared, due_in).await?;
+    let detail = json!({ "reported": released.reported.len(), "retested": released.retested.len(),
+        "recalled": released.recalled.len(), "content_hash": cleared.release.content_hash });
+    let at = cleared.release.signed;
+    let entry = Entry { at, actor: &actor, action: "review.release", about: &run, detail };
+    audit::record(&mut tx, entry).await?;
+    tx.commit().await?;
+    Ok(Json(ReleaseAnswer { run, signature: cleared.release, released }))
+}
+
+fn not_reviewed(run: &str) -> Error {
+    Error::conflict(
+        "review.not_reviewed",
+        run,
+        format!("run {run} was not reviewed yet; another person has to review it first"),
+    )
+}
+
+/// Asks for an amendment, or confirms the one another person asked for.
+#[utoipa::path(post, path = "/v1/results/{id}/amend", tag = "review", security(("bearer" = [])),
+    params(("id" = String, Path, description = "result")), request_body = Wanted,
+    responses((status = 201, body = Amendment), (status = 202, body = Amendment),
+        (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn amend(
+    State(app): State<App>,
+    actor: Actor,
+    Path(result): Path<String>,
+    Json(wanted): Json<Wanted>,
+) -> Result<(StatusCode, Json<Amendment>)> {
+    let mut tx = app.db.write("review.amend").await?;
+    let row = amend::result_find(&mut tx, &result).await?;
+    actor.in_laboratory(row.laboratory_code.as_deref().unwrap_or_default())?;
+    let outcome = wanted.outcome;
+    let due_in = Span::hours(app.config.recall_hours);
+    let amendment = amend::amend(&mut tx, &app.clock, &actor, (row, wanted), due_in).await?;
+    let detail = json!({ "outcome": outcome, "state": amendment.state });
+    let at = app.clock.now();
+    let entry = Entry { at, actor: &actor, action: "review.amend", about: &result, detail };
+    audit::record(&mut tx, entry).await?;
+    tx.commit().await?;
+    let status = match amendment.state {
+        AmendmentState::Proposed => StatusCode::ACCEPTED,
+        AmendmentState::Amended => StatusCode::CREATED,
+    };
+    Ok((status, Json(amendment)))
+}
+
+/// How a switch is set.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchRequest {
+    /// On or off.
+    pub on: bool,
+    /// Why.
+    pub reason: String,
+}
+
+fn known(name: &str) -> Result<()> {
+    if switch::SWITCHES.contains(&name) { Ok(()) } else { Err(Error::not_found("switch", name)) }
+}
+
+/// A switch as it stands.
+#[utoipa::path(get, path = "/v1/switches/{name}", tag = "review", security(("bearer" = [])),
+    params(("name" = String, Path, description = "`auto_release`")),
+    responses((status = 200, body = Switch), (status = 404, body = Problem)))]
+pub async fn switch_get(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Json<Switch>> {
+    known(&name)?;
+    let mut tx = app.db.read("review.switch").await?;
+    Ok(Json(switch::switch_find(&mut tx, &name).await?))
+}
+
+/// Sets a switch, for everything that begins afterwards.
+#[utoipa::path(put, path = "/v1/switches/{name}", tag = "review", security(("bearer" = [])),
+    params(("name" = String, Path, description = "`auto_release`")),
+    request_body = SwitchRequest,
+    responses((status = 200, body = Switch), (status = 404, body = Problem),
+        (status = 422, body = Problem)))]
+pub async fn switch_put(
+    State(app): State<App>,
+    actor: Actor,
+    Path(name): Path<String>,
+    Json(request): Json<SwitchRequest>,
+) -> Result<Json<Switch>> {
+    known(&name)?;
+    let reason = request.reason.trim();
+    if reason.is_empty() || reason.chars().count() > super::rules::REASON_MAX {
+        return Err(Error::invalid("switch.reason", "reason", "give the reason in 1 to 500 characters"));
+    }
+    let mut tx = app.db.write("review.switch").await?;
+    let at = app.clock.now();
+    switch::switch_set(&mut tx, &name, request.on, reason, (&actor.account, at)).await?;
+    let detail = json!({ "on": request.on, "reason": reason });
+    let entry = Entry { at, actor: &actor, action: "review.switch", about: &name, detail };
+    audit::record(&mut tx, entry).await?;
+    let set = switch::switch_find(&mut tx, &name).await?;
+    tx.commit().await?;
+    Ok(Json(set))
+}
