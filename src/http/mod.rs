@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::{recall, receiving, transport};
 use problem::Problem;
 
 /// Largest JSON body: a batch of 1,000 tubes of 20 people with room to spare.
@@ -54,15 +55,19 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
-    // barcode
-
-    // collection
-
-    // transport
-
-    // recall
-
-    // receiving
+        // barcode
+        // collection
+        // transport
+        .routes(routes!(transport::api::box_put, transport::api::box_get))
+        .routes(routes!(transport::custody::handover_post))
+        .routes(routes!(transport::custody::handover_accept_post))
+        // recall
+        .routes(routes!(recall::api::recalls_get))
+        .routes(routes!(recall::api::recall_put))
+        // receiving
+        .routes(routes!(receiving::api::arrival_post))
+        .routes(routes!(receiving::api::arrival_get))
+        .routes(routes!(receiving::write_off::write_off_post))
 
     // plate
 

@@ -176,11 +176,7 @@ pub async fn recalls_get(
     Ok(Json(answer(recalls, next, counts)))
 }
 
-fn answer(
-    recalls: Vec<RecallAnswer>,
-    next: Option<String>,
-    counts: RecallCounts,
-) -> RecallsAnswer {
+fn answer(recalls: Vec<RecallAnswer>, next: Option<String>, counts: RecallCounts) -> RecallsAnswer {
     let RecallCounts { open, collected, overdue } = counts;
     RecallsAnswer { recalls, next, open, collected, overdue }
 }
@@ -296,7 +292,8 @@ pub async fn recall_put(
     Json(request): Json<ContactRequest>,
 ) -> Result<Json<RecallAnswer>> {
     refuse_if_any(rules::note_faults(&request.note))?;
-    let id = uuid::Uuid::try_parse(&id).map_err(|_no_id| Error::not_found("recall", "of this id"))?;
+    let id =
+        uuid::Uuid::try_parse(&id).map_err(|_no_id| Error::not_found("recall", "of this id"))?;
     let (id, at) = (id.to_string(), app.clock.now());
     let mut tx = app.db.write("recall.contact").await?;
     let contact = Contact::from(request.contact);

@@ -49,7 +49,11 @@ impl FromStr for Cursor {
         let (due, id) = clear.split_once(':').ok_or(NotACursor)?;
         let due = due.parse().map_err(|_number| NotACursor)?;
         let is_id = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if is_id { Ok(Self { due: Time::from_us(due), id: id.to_owned() }) } else { Err(NotACursor) }
+        if is_id {
+            Ok(Self { due: Time::from_us(due), id: id.to_owned() })
+        } else {
+            Err(NotACursor)
+        }
     }
 }
 

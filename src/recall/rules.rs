@@ -15,7 +15,8 @@ pub fn note_faults(note: &str) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let length = note.chars().count();
     if length > NOTE_MAX {
-        let message = format!("the note has {length} characters and may have {NOTE_MAX}; shorten it");
+        let message =
+            format!("the note has {length} characters and may have {NOTE_MAX}; shorten it");
         reasons.push(Reason::new("recall.note", "note", message));
     }
     if note.contains(|c: char| c.is_control() && c != '\n') {

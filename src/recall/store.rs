@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
-use super::{Answered, Contact, Opening, RecallOutcome, RecallReason, RecallState};
 use super::cursor::Cursor;
+use super::{Answered, Contact, Opening, RecallOutcome, RecallReason, RecallState};
 use crate::clock::{Clock, Time};
 use crate::error::Result;
 use crate::seal::PersonKey;
@@ -25,7 +25,8 @@ pub const RECALLS_OPEN: &str = "insert into recall (id, person_key, origin_tube,
         cast($3 as bigint), cast($4 as bigint), 'none', '', 'open'
     from json_each($1) e where true on conflict do nothing returning origin_tube";
 /// `$1` tubes; only single ones sealed after the recall was opened answer it.
-pub const RECALLS_COLLECTED: &str = "update recall set state = 'collected', answer_tube = a.tube_code
+pub const RECALLS_COLLECTED: &str =
+    "update recall set state = 'collected', answer_tube = a.tube_code
     from (select r.id, min(t.code) as tube_code
         from json_each($1) e join tube t on t.code = e.value ->> 'code'
         join member m on m.tube_code = t.code join recall r on r.person_key = m.person_key
@@ -34,7 +35,8 @@ pub const RECALLS_COLLECTED: &str = "update recall set state = 'collected', answ
         group by r.id) a
     where recall.id = a.id and recall.state = 'open'";
 /// `$1` tubes and outcomes, `$2` time.
-pub const RECALLS_CLOSE: &str = "update recall set state = 'closed', closed_us = cast($2 as bigint),
+pub const RECALLS_CLOSE: &str =
+    "update recall set state = 'closed', closed_us = cast($2 as bigint),
         outcome = a.outcome
     from (select r.id, e.value ->> 'outcome' as outcome
         from json_each($1) e join member m on m.tube_code = e.value ->> 'tube'

@@ -18,9 +18,9 @@ use crate::recall::store::{recalls_collected, recalls_open, recalls_reopen};
 use crate::recall::{Opening, RecallReason};
 use crate::storage::Tx;
 use crate::storage::outbox::{self, Change};
+use crate::transport::Celsius;
 use crate::transport::rules::{Keeping, keeping_warnings};
 use crate::transport::store::{StoredBox, box_arrive, box_find, box_lock};
-use crate::transport::Celsius;
 
 /// A box on the bench, scanned.
 #[derive(Debug, Clone)]

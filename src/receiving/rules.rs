@@ -47,15 +47,21 @@ impl Comparison<'_> {
         };
         let is_listed = self.manifest.contains(code);
         if !is_listed {
-            warn("tube.unexpected", format!(
-                "tube {code} is not in the manifest of box {}; ask the site how it came there",
-                self.code
-            ));
+            warn(
+                "tube.unexpected",
+                format!(
+                    "tube {code} is not in the manifest of box {}; ask the site how it came there",
+                    self.code
+                ),
+            );
         }
         let Some(known) = self.known.get(code) else {
-            warn("tube.unknown", format!(
-                "nobody was recorded for tube {code}; set it aside until the site sends its members"
-            ));
+            warn(
+                "tube.unknown",
+                format!(
+                    "nobody was recorded for tube {code}; set it aside until the site sends its members"
+                ),
+            );
             findings.found.push(scan.found(Finding::Unexpected, None, None));
             return;
         };
@@ -67,7 +73,9 @@ impl Comparison<'_> {
                     "tube {code} is {} already and was not refused; set it aside and tell a reviewer",
                     state_word(state)
                 ),
-                (state, None) => format!("tube {code} is {} already; nothing was changed", state_word(state)),
+                (state, None) => {
+                    format!("tube {code} is {} already; nothing was changed", state_word(state))
+                }
             };
             warn("tube.already_received", message);
             return;
@@ -135,14 +143,20 @@ const fn state_word(state: TubeState) -> &'static str {
 pub fn scan_faults(counts: &[Option<i64>]) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if counts.len() > SCANNED_MAX {
-        let message =
-            format!("{} tubes were scanned and {SCANNED_MAX} can be; send the rest next", counts.len());
+        let message = format!(
+            "{} tubes were scanned and {SCANNED_MAX} can be; send the rest next",
+            counts.len()
+        );
         reasons.push(Reason::new("arrival.scanned", "scanned", message));
     }
     for (i, count) in counts.iter().enumerate().take(SCANNED_MAX) {
         if count.is_some_and(|count| !(0..=SWABS_MAX).contains(&count)) {
             let message = format!("a tube holds 0 to {SWABS_MAX} swabs; count them again");
-            reasons.push(Reason::new("arrival.swab_count", format!("scanned[{i}].swab_count"), message));
+            reasons.push(Reason::new(
+                "arrival.swab_count",
+                format!("scanned[{i}].swab_count"),
+                message,
+            ));
         }
     }
     reasons
@@ -166,4 +180,5 @@ pub fn box_warnings(custody: &Custody, receiver: &str, seal_intact: bool) -> Vec
 }
 
 #[cfg(test)]
+#[path = "tests.rs"]
 mod tests;

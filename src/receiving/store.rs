@@ -89,8 +89,7 @@ pub struct ArrivalTube {
 
 /// Whether this laboratory is registered.
 pub async fn laboratory_exists(tx: &mut Tx, code: &str) -> Result<bool> {
-    let found: (i64,) =
-        on!(tx, c => query_as(LABORATORY_COUNT).bind(code).fetch_one(c).await)?;
+    let found: (i64,) = on!(tx, c => query_as(LABORATORY_COUNT).bind(code).fetch_one(c).await)?;
     Ok(found.0 == 1)
 }
 

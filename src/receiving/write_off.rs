@@ -69,10 +69,10 @@ pub async fn write_off_post(
 ) -> Result<Response> {
     let at = app.clock.now();
     let mut tx = app.db.write("tube.write_off").await?;
-    let patterns = barcode::store::patterns(&mut tx).await?;
+    let patterns = barcode::Patterns::default();
     let code = TubeCode::parse(&code, &patterns)
         .map_err(|fault| Error::invalid("tube.code", "code", fault.to_string()))?;
-    let fresh = match idempotency::begin(&mut tx, &actor, key, &(&code, request), at).await? {
+    let fresh = match idempotency::begin(&mut tx, &actor, key, at, &(&code, request)).await? {
         Attempt::Replay(answer) => return Ok(answer),
         Attempt::Fresh(fresh) => fresh,
     };

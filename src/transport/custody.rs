@@ -117,7 +117,7 @@ pub async fn handover_post(
     let now = app.clock.now();
     refuse_if_any(rules::time_fault("at", request.at, now).into_iter().collect())?;
     let mut tx = app.db.write("box.give").await?;
-    let fresh = match idempotency::begin(&mut tx, &actor, key, &(&code, &request), now).await? {
+    let fresh = match idempotency::begin(&mut tx, &actor, key, now, &(&code, &request)).await? {
         Attempt::Replay(answer) => return Ok(answer),
         Attempt::Fresh(fresh) => fresh,
     };

@@ -19,9 +19,7 @@ use crate::error::Reason;
 use crate::seal::KeyRing;
 
 /// Where a box is on its way; the schema's trigger allows the same moves and no other.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, ToSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum BoxState {

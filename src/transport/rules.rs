@@ -68,7 +68,8 @@ pub fn manifest_faults(manifest: &Manifest, sent: usize, now: Time) -> Vec<Reaso
             .flatten()
             .collect();
     if !(1..=TUBES_MAX).contains(&sent) {
-        let message = format!("a box holds 1 to {TUBES_MAX} tubes, not {sent}; split or correct it");
+        let message =
+            format!("a box holds 1 to {TUBES_MAX} tubes, not {sent}; split or correct it");
         reasons.push(Reason::new("box.tubes", "tubes", message));
     }
     reasons
@@ -146,9 +147,13 @@ pub fn offer_faults(custody: &Custody, offer: &Offer) -> Vec<Reason> {
         refuse("box.arrived", code, format!("box {code} arrived; it is handed over no more"));
     }
     if custody.holder != offer.given.account {
-        refuse("handover.holder", code, format!(
-            "you do not hold box {code}; let whoever gave it to you sign, and accept it first"
-        ));
+        refuse(
+            "handover.holder",
+            code,
+            format!(
+                "you do not hold box {code}; let whoever gave it to you sign, and accept it first"
+            ),
+        );
     }
     if offer.to.account == offer.given.account {
         refuse("handover.self", "to", "you cannot take what you give; name the taker".to_owned());
@@ -157,9 +162,14 @@ pub fn offer_faults(custody: &Custody, offer: &Offer) -> Vec<Reason> {
         refuse("handover.taker", "to", "no courier or receiver has this account; name one".into());
     }
     if let Some(open) = custody.steps.iter().find(|handover| handover.taken.is_none()) {
-        refuse("handover.open", code, format!(
-            "step {} of box {code} awaits its second signature; let its taker accept it", open.step
-        ));
+        refuse(
+            "handover.open",
+            code,
+            format!(
+                "step {} of box {code} awaits its second signature; let its taker accept it",
+                open.step
+            ),
+        );
     }
     reasons
 }
@@ -169,9 +179,13 @@ pub fn accept_faults(custody: &Custody, handover: &Handover, by: &Signature) -> 
     let (code, step) = (custody.code.as_str(), handover.step);
     let mut reasons = Vec::new();
     if handover.to != by.account {
-        reasons.push(Reason::new("handover.not_named", code, format!(
-            "step {step} of box {code} names another taker; ask the holder to hand it to you"
-        )));
+        reasons.push(Reason::new(
+            "handover.not_named",
+            code,
+            format!(
+                "step {step} of box {code} names another taker; ask the holder to hand it to you"
+            ),
+        ));
     }
     if handover.taken.is_some() {
         return reasons;
@@ -212,12 +226,13 @@ pub fn keeping_warnings<'a>(
     let (limit, how) =
         if is_cooled { (HOLD_COOLED, "cooled") } else { (HOLD_ROOM, "at room temperature") };
     let hours = limit.us() / Span::hours(1).us();
-    let warm = temperatures.iter().filter(|(_, celsius)| is_warm(*celsius)).map(|(place, celsius)| {
-        let message = format!(
-            "box {code} was at {celsius} at {place}; its tubes keep for 4 h and not for 24 h"
-        );
-        Reason::new("box.warm", code.as_str(), message)
-    });
+    let warm =
+        temperatures.iter().filter(|(_, celsius)| is_warm(*celsius)).map(|(place, celsius)| {
+            let message = format!(
+                "box {code} was at {celsius} at {place}; its tubes keep for 4 h and not for 24 h"
+            );
+            Reason::new("box.warm", code.as_str(), message)
+        });
     let late = tubes.into_iter().filter(|kept| at.since(kept.taken) > limit).map(|kept| {
         let message = format!(
             "tube {} is older than the {hours} h it keeps {how}; test it first or refuse it as \

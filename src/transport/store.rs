@@ -89,10 +89,11 @@ struct HandoverRow {
 
 impl From<HandoverRow> for Handover {
     fn from(row: HandoverRow) -> Self {
-        let taken = row
-            .taken_name
-            .zip(row.taken_us)
-            .map(|(name, at)| Signature { account: row.taken_by.clone(), name, at });
+        let taken = row.taken_name.zip(row.taken_us).map(|(name, at)| Signature {
+            account: row.taken_by.clone(),
+            name,
+            at,
+        });
         Self {
             step: row.step,
             given: Signature { account: row.given_by, name: row.given_name, at: row.given_us },
@@ -126,8 +127,7 @@ impl StoredBox {
 /// The box with its tubes and hand-overs; its manifest is checked against the tag it was sealed
 /// with.
 pub async fn box_find(tx: &mut Tx, keys: &KeyRing, code: &BoxCode) -> Result<Option<StoredBox>> {
-    let row: Option<BoxRow> =
-        on!(tx, c => query_as(BOX_FIND).bind(code).fetch_optional(c).await)?;
+    let row: Option<BoxRow> = on!(tx, c => query_as(BOX_FIND).bind(code).fetch_optional(c).await)?;
     let Some(row) = row else { return Ok(None) };
     let tubes: Vec<BoxTube> = on!(tx, c => query_as(BOX_TUBES).bind(code).fetch_all(c).await)?;
     let steps: Vec<HandoverRow> = on!(tx, c => query_as(HANDOVERS).bind(code).fetch_all(c).await)?;
@@ -139,7 +139,8 @@ pub async fn box_find(tx: &mut Tx, keys: &KeyRing, code: &BoxCode) -> Result<Opt
         tubes: tubes.iter().map(|tube| tube.code.clone()).collect(),
     };
     if i64::try_from(tubes.len()) != Ok(row.tubes) || manifest.tag(keys) != row.content_tag {
-        let reason = format!("{} of its {} tubes are stored, or a field differs", tubes.len(), row.tubes);
+        let reason =
+            format!("{} of its {} tubes are stored, or a field differs", tubes.len(), row.tubes);
         let id = code.to_string();
         return Err(StoreError::Inconsistent { table: "box", id, reason }.into());
     }
@@ -149,7 +150,10 @@ pub async fn box_find(tx: &mut Tx, keys: &KeyRing, code: &BoxCode) -> Result<Opt
 }
 
 /// The boxes those of `tubes` lie in that were packed.
-pub async fn boxes_of_tubes(tx: &mut Tx, tubes: &[TubeCode]) -> Result<BTreeMap<TubeCode, BoxCode>> {
+pub async fn boxes_of_tubes(
+    tx: &mut Tx,
+    tubes: &[TubeCode],
+) -> Result<BTreeMap<TubeCode, BoxCode>> {
     let tubes = codes(tubes);
     let rows: Vec<(TubeCode, BoxCode)> =
         on!(tx, c => query_as(BOXES_OF_TUBES).bind(&tubes).fetch_all(c).await)?;

@@ -6,4 +6,8 @@ mod formats;
 mod http;
 mod labels;
 mod migrations;
+mod recall;
+mod receiving;
 mod shape;
+mod shipment;
+mod transport;
