@@ -10,7 +10,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http;
+use crate::interpretation::{Kit, kits};
 use crate::on;
+use crate::plate::Plan;
 use crate::seal::{KeyRing, KeyRingError};
 use crate::storage::{Db, OpenError};
 
@@ -23,6 +25,8 @@ pub struct App {
     pub clock: Clock,
     /// The keys of personal data.
     pub keys: Arc<KeyRing>,
+    /// Every kit that may be run.
+    pub kits: Arc<Vec<Kit>>,
     /// What is in force.
     pub config: Arc<Config>,
 }
@@ -74,7 +78,19 @@ impl App {
         if !keys_belong(&db, &keys).await.map_err(StartError::Check)? {
             return Err(StartError::ForeignKeys(config.keys_path().display().to_string()));
         }
-        Ok(Self { db, clock, keys, config: Arc::new(config) })
+        Ok(Self { db, clock, keys, kits: Arc::new(kits()), config: Arc::new(config) })
+    }
+
+    /// The kit with that code and version.
+    pub fn kit(&self, code: &str, version: &str) -> Result<&Kit, Error> {
+        let found = self.kits.iter().find(|kit| kit.code == code && kit.version == version);
+        found
+            .ok_or_else(|| Error::invalid("kit", code, format!("there is no kit {code} {version}")))
+    }
+
+    /// What a plate must know of that kit.
+    pub fn plan(&self, code: &str, version: &str) -> Result<Plan, Error> {
+        self.kit(code, version).map(Kit::plan)
     }
 
     /// Listens on the configured address; port 0 takes a free one.

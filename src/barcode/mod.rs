@@ -6,10 +6,13 @@
 //! whoever holds a [`TubeCode`] need not check it again.
 
 pub mod allot;
+pub mod api;
 pub mod check;
 pub mod label;
 mod own;
 mod pattern;
+mod place;
+pub mod store;
 
 use std::fmt;
 
@@ -17,6 +20,7 @@ use serde::Serialize;
 
 pub use own::{Kind, LENGTH, NUMBER_MAX, NotACode};
 pub use pattern::{Alphabet, Pattern, PatternFault, Patterns};
+pub use place::{NotAPlace, PlaceCode};
 
 macro_rules! code {
     ($(#[$doc:meta])* $name:ident, $kind:expr) => {

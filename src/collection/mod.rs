@@ -1,7 +1,14 @@
 //! Rounds, sites, sessions, and people swabbed into tubes.
+//!
+//! A device sends a sealed tube as a [`tube::TubeScan`]; [`tube::seal`] judges it and turns it
+//! into a [`tube::SealedTube`], in which nobody can be read any more, and
+//! [`tube::store::tubes_seal`] consumes those by the batch.
 
 mod moves;
+pub mod person;
+pub mod place;
 mod state;
+pub mod tube;
 
 pub use moves::{TUBES_FIND, TUBES_MOVE, TubeRow, TubesMove, tubes_find, tubes_move};
 pub use state::TubeState;

@@ -52,6 +52,20 @@ impl TubeState {
         Self::Closed,
     ];
 
+    /// The name it is stored under and spoken of by.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sealed => "sealed",
+            Self::Packed => "packed",
+            Self::Received => "received",
+            Self::Refused => "refused",
+            Self::Missing => "missing",
+            Self::Plated => "plated",
+            Self::Released => "released",
+            Self::Closed => "closed",
+        }
+    }
+
     /// Whether a tube may go from here to `next`.
     pub const fn may_become(self, next: Self) -> bool {
         use TubeState::{Closed, Missing, Packed, Plated, Received, Refused, Released, Sealed};

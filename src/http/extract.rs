@@ -49,13 +49,40 @@ fn explain_json(rejection: &JsonRejection) -> Problem {
     Problem::new(status, code, "The request cannot be read", detail)
 }
 
-/// Parser messages quote what they met; what they met may be a name.
-fn without_values(message: &str) -> String {
+/// Parser messages quote what they met, and what they met may be a name: texts in quotes and
+/// the unknown word of a list are left out.
+pub fn without_values(message: &str) -> String {
     let mut clean = String::with_capacity(message.len());
-    for (i, part) in message.split('"').enumerate() {
-        clean.push_str(if i % 2 == 0 { part } else { "\"...\"" });
+    let mut rest = message;
+    while let Some(start) = rest.find(['"', '`']) {
+        let (before, quoted) = rest.split_at(start);
+        clean.push_str(before);
+        let is_value = quoted.starts_with('"') || before.ends_with("unknown variant ");
+        let end = match quoted.strip_prefix('"') {
+            // Inside double quotes the parser escapes quotes and backslashes.
+            Some(value) => 1 + end_of_string(value),
+            None if is_value => quoted.rfind("`, expected").unwrap_or(quoted.len() - 1),
+            None => quoted[1..].find('`').map_or(quoted.len() - 1, |end| end + 1),
+        };
+        let (shown, after) = quoted.split_at((end + 1).min(quoted.len()));
+        clean.push_str(if is_value { "..." } else { shown });
+        rest = after;
     }
+    clean.push_str(rest);
     clean
+}
+
+/// Where the string ends whose opening quote was read: the place of the closing one.
+fn end_of_string(value: &str) -> usize {
+    let mut escaped = false;
+    value
+        .bytes()
+        .position(|byte| {
+            let closes = byte == b'"' && !escaped;
+            escaped = byte == b'\\' && !escaped;
+            closes
+        })
+        .unwrap_or(value.len())
 }
 
 /// Parts of the path.
@@ -127,5 +154,24 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
             };
             Problem::new(status, code, "The body cannot be read", detail)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parser_s_message_keeps_its_sense_and_loses_its_values() {
+        for (message, clean) in [
+            ("type: string \"Zhang\", expected u8", "type: string ..., expected u8"),
+            (r#"string "a\"Zhang", expected u8"#, "string ..., expected u8"),
+            ("unknown variant `11`01`, expected `tube`", "unknown variant ..., expected `tube`"),
+            ("unknown variant `1101`, there are none", "unknown variant ..."),
+            ("missing field `size` at line 1", "missing field `size` at line 1"),
+            ("string \"Zhang", "string ..."),
+        ] {
+            assert_eq!(without_values(message), clean);
+        }
     }
 }

@@ -16,17 +16,17 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::{recall, receiving, transport};
+use crate::{barcode, collection, instrument, interpretation, plate, recall, receiving, transport};
 use problem::Problem;
 
 /// Largest JSON body: a batch of 1,000 tubes of 20 people with room to spare.
 const BODY_MAX: usize = 16 * 1024 * 1024;
 /// Largest instrument file.
-pub const FILE_MAX: usize = 64 * 1024 * 1024;
+const FILE_MAX: usize = instrument::MAX_FILE_BYTES;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -56,7 +56,16 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
         // barcode
+        .routes(routes!(barcode::api::allot))
+        .routes(routes!(barcode::api::labels))
+        .routes(routes!(barcode::api::register_pattern))
         // collection
+        .routes(routes!(collection::place::api::put_laboratory))
+        .routes(routes!(collection::place::api::put_site))
+        .routes(routes!(collection::place::api::put_round))
+        .routes(routes!(collection::place::api::put_session))
+        .routes(routes!(collection::tube::api::put_tube))
+        .routes(routes!(collection::tube::api::put_tubes))
         // transport
         .routes(routes!(transport::api::box_put, transport::api::box_get))
         .routes(routes!(transport::custody::handover_post))
@@ -68,15 +77,16 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(receiving::api::arrival_post))
         .routes(routes!(receiving::api::arrival_get))
         .routes(routes!(receiving::write_off::write_off_post))
-
-    // plate
-
-    // instrument
-
+        // plate
+        .routes(routes!(plate::api::plate_put, plate::api::plate_get))
+        .routes(routes!(plate::api::freeze))
+        .routes(routes!(plate::api::worklist))
+        // instrument
+        .routes(routes!(interpretation::api::run_post).layer(DefaultBodyLimit::max(FILE_MAX)))
+        .routes(routes!(interpretation::api::run_get))
+        .routes(routes!(instrument::api::run_file))
     // review
-
     // query
-
     // city
 }
 

@@ -3,6 +3,7 @@
 //! [`read`] is the one door. Behind it `detect` opens a file, `text`, `compound`, `biff` and
 //! `ooxml` get rows out of it, `table` finds the header, and one file for each maker knows the rest.
 
+pub mod api;
 mod applied_biosystems;
 mod biff;
 mod biorad_cfx;
@@ -15,6 +16,7 @@ mod metadata;
 mod ooxml;
 mod refusal;
 mod results;
+pub mod store;
 mod table;
 mod text;
 mod workbook;

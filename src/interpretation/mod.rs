@@ -1,1 +1,161 @@
 //! Kits and readings give calls; controls give the verdict.
+//!
+//! One door, [`interpret`]: it matches the readings of a run to the layout of its plate one
+//! to one (R14), calls every tube by the kit's rules and judges the plate by its controls. Nothing
+//! here looks at a clock or a database, so a stored run is called again with the same answer.
+//!
+//! A call says what the readings mean; the [`Verdict`] says whether they may be used. Calls of
+//! an unusable plate are kept as evidence and must never be released.
+
+pub mod api;
+mod calls;
+mod controls;
+mod cutoff;
+mod disposition;
+mod gather;
+mod kit;
+mod neighbours;
+mod rules;
+pub mod store;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use calls::{Call, TargetCall, TargetState, call, state};
+pub use controls::{Verdict, VerdictCode, VerdictReason, verdict};
+pub use cutoff::{CutOff, NotACutOff};
+pub use disposition::{CLEAN_NEGATIVE_RULE, Disposition, NotClean, clean_negative};
+pub use gather::{Gathered, MatchRefusal, TargetReading, gather, observed};
+pub use kit::{
+    CallPolicy, Definition, DoubtfulCurve, Kit, KitReaction, RetestPolicy, Retests, RuleNames,
+    Target, kits,
+};
+pub use rules::KitFault;
+
+use crate::instrument::Reading;
+use crate::plate::{Layout, suspected_transform};
+
+/// What the readings of a tube mean.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type,
+)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Outcome {
+    /// The pathogen is there.
+    Detected,
+    /// It is not, and the internal control proves that it would have been seen.
+    NotDetected,
+    /// Some signal, too little to tell.
+    Inconclusive,
+    /// No signal at all, not even of the internal control.
+    Invalid,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Detected => "detected",
+            Self::NotDetected => "not detected",
+            Self::Inconclusive => "inconclusive",
+            Self::Invalid => "invalid",
+        })
+    }
+}
+
+/// What must be known of a tube beside its readings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TubeFacts {
+    /// People in the tube; more than one makes it a pool.
+    pub pool_size: u16,
+    /// Which test of this tube this is, from 1; tests on plates found unusable do not count.
+    pub attempt: u8,
+    /// Rule names of the calls of its earlier tests, so that "the same again" can be told.
+    #[serde(default)]
+    pub earlier_rules: Vec<String>,
+}
+
+impl TubeFacts {
+    /// A tube tested for the first time.
+    pub const fn first_test(pool_size: u16) -> Self {
+        Self { pool_size, attempt: 1, earlier_rules: Vec::new() }
+    }
+
+    /// Whether several people are in the tube.
+    pub const fn is_pool(&self) -> bool {
+        self.pool_size > 1
+    }
+}
+
+/// What a run says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interpretation {
+    /// May the plate be used, and every reason why not.
+    pub verdict: Verdict,
+    /// One call for each tube on the plate, by code.
+    pub calls: Vec<Call>,
+}
+
+/// Calls every tube of a plate and judges the plate.
+///
+/// `tubes` has an entry for every tube in the layout; others are ignored. Readings that do not
+/// match the layout one to one give no calls but every reason, among them the fault in handling
+/// the plate that would explain them.
+pub fn interpret(
+    kit: &Kit,
+    layout: &Layout,
+    readings: &[Reading],
+    tubes: &BTreeMap<String, TubeFacts>,
+) -> Result<Interpretation, Vec<MatchRefusal>> {
+    let mut refusals = tube_refusals(layout, tubes);
+    let gathered = match gather(kit, layout, readings) {
+        Ok(gathered) if refusals.is_empty() => gathered,
+        Ok(_) => return Err(refusals),
+        Err(more) => {
+            refusals.extend(more);
+            let seen = observed(kit, layout, readings);
+            let transform = suspected_transform(layout, &kit.plan(), &seen);
+            refusals.extend(transform.map(|transform| MatchRefusal::Suspected { transform }));
+            return Err(refusals);
+        }
+    };
+    let mut by_tube: BTreeMap<&str, Vec<TargetReading>> = BTreeMap::new();
+    for well in &gathered {
+        if let Some(tube) = well.content.tube() {
+            by_tube.entry(tube).or_default().extend(well.targets.iter().cloned());
+        }
+    }
+    let calls: Vec<_> = by_tube
+        .into_iter()
+        .filter_map(|(tube, readings)| {
+            tubes.get(tube).map(|facts| call(kit, tube, &readings, facts))
+        })
+        .collect();
+    let verdict = verdict(kit, layout, &gathered, &calls);
+    Ok(Interpretation { verdict, calls })
+}
+
+/// Tubes of the layout that the caller knows nothing of, or something else.
+fn tube_refusals(layout: &Layout, tubes: &BTreeMap<String, TubeFacts>) -> Vec<MatchRefusal> {
+    layout
+        .tubes()
+        .into_iter()
+        .filter_map(|(tube, depth)| match tubes.get(tube) {
+            None => Some(MatchRefusal::TubeUnknown { tube: tube.to_owned() }),
+            Some(facts) if facts.pool_size != depth => Some(MatchRefusal::PoolSizeDiffers {
+                tube: tube.to_owned(),
+                laid_out: depth,
+                known: facts.pool_size,
+            }),
+            Some(_) => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod journeys;
+#[cfg(test)]
+mod workbench;

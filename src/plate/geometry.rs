@@ -162,17 +162,19 @@ pub fn unnoticed(layout: &Layout, plan: &Plan) -> Vec<Transform> {
         .collect()
 }
 
-/// What a run showed: each well and dye that amplified.
+/// What a run showed: the wells that were read, and each well and dye that amplified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
+    /// Wells with a reading; an instrument may leave out those it was told are empty.
+    pub read: BTreeSet<WellPosition>,
     /// Well and dye, the dye in the kit's spelling.
     pub amplified: BTreeSet<(WellPosition, String)>,
 }
 
 /// The fault that explains a run better than the layout as it stands, if there is one.
 ///
-/// Every well is compared with what it should show, controls, internal controls and empty
-/// wells alike. A fault is suspected when it leaves fewer contradictions than the plate as laid
+/// Every well that was read is compared with what it should show, controls, internal controls
+/// and empty wells alike. A fault is suspected when it leaves fewer contradictions than the plate as laid
 /// out, and none in the controls that it keeps on the plate. So a plate that fits as it stands is
 /// never suspected, and a contaminated control beside a positive tube is not mistaken for a turn.
 pub fn suspected_transform(layout: &Layout, plan: &Plan, observed: &Observed) -> Option<Transform> {
@@ -201,7 +203,7 @@ fn misfit(
 ) -> Misfit {
     let mut fit = Misfit { contradictions: 0, in_controls: 0 };
     let size = layout.size();
-    for well in (0..size.wells()).filter_map(|index| WellPosition::from_index(index, size)) {
+    for well in observed.read.iter().copied().filter(|well| size.contains(*well)) {
         let content = moved(layout, transform, well);
         for dye in plan.dyes() {
             let seen = observed.amplified.contains(&(well, dye.to_owned()));

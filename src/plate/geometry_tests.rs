@@ -76,7 +76,9 @@ fn run(
     transform: Option<Transform>,
     positive: impl Fn(&str) -> bool,
 ) -> Observed {
+    let size = layout.size();
     let mut observed = Observed::default();
+    observed.read.extend((0..size.wells()).filter_map(|i| WellPosition::from_index(i, size)));
     for (put, content) in layout.wells() {
         let Some(read) =
             transform.map_or(Some(*put), |transform| transform.read_at(*put, layout.size()))

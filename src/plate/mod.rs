@@ -6,11 +6,14 @@
 //! tube (R16), never more people than the kit is validated for, and a plate that is turned,
 //! mirrored or shifted must show it in its controls (R12, [`geometry`]).
 
+pub mod api;
 pub mod geometry;
 mod layout;
 mod plan;
 mod rules;
+pub mod store;
 mod template;
+mod tubes;
 mod well;
 mod worklist;
 
@@ -38,6 +41,27 @@ pub enum Control {
     Negative,
     /// Human material without the pathogen, taken through extraction (HSC, extraction control).
     Extraction,
+}
+
+impl Control {
+    /// Every kind.
+    pub const ALL: [Self; 4] =
+        [Self::Positive, Self::WeakPositive, Self::Negative, Self::Extraction];
+
+    /// The name it is stored under.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Positive => "positive",
+            Self::WeakPositive => "weak_positive",
+            Self::Negative => "negative",
+            Self::Extraction => "extraction",
+        }
+    }
+
+    /// The control stored under that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|control| control.name() == name)
+    }
 }
 
 impl fmt::Display for Control {

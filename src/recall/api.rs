@@ -5,24 +5,28 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::cursor::Cursor;
-use super::store::{self, PageQuery, RecallCounts, RecallRow};
+use super::store::{self, PageQuery, Position, RecallCounts, RecallRow};
 use super::{Contact, RecallOutcome, RecallReason, RecallState, rules};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::{Actor, Role};
+use crate::barcode::PlaceCode;
 use crate::clock::Time;
-use crate::error::{Error, Reason, Result, refuse_if_any};
+use crate::collection::person::{Identity, identity_place};
+use crate::error::{Error, Result, refuse_if_any};
 use crate::http::extract::{Json, Path, Query};
+use crate::http::page::{Cursor, Limit};
 use crate::http::problem::Problem;
 use crate::seal::{KeyRing, PersonKey, Place};
 use crate::storage::{StoreError, Tx};
 
-/// The longest site code asked for.
-const SITE_MAX: usize = 64;
+/// The most recalls on one page.
+const PAGE_MAX: u32 = 200;
+/// Recalls on a page when nobody says.
+const PAGE: u32 = 50;
 
 /// Which recalls to list.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -32,11 +36,13 @@ pub struct RecallsQuery {
     /// Only in this state; without it, whatever is not closed.
     state: Option<RecallState>,
     /// Only of this site; a sampler sees no other than their own.
-    site: Option<String>,
+    site: Option<PlaceCode>,
     /// `next` of the page before.
-    cursor: Option<String>,
+    #[param(value_type = Option<String>)]
+    after: Option<Cursor<Position>>,
     /// Recalls on the page, 1 to 200; 50 when not given.
-    limit: Option<i64>,
+    #[param(value_type = Option<u32>)]
+    limit: Option<Limit<PAGE_MAX>>,
 }
 
 /// One page of recalls, the most urgent first.
@@ -45,7 +51,8 @@ pub struct RecallsAnswer {
     /// The recalls.
     pub recalls: Vec<RecallAnswer>,
     /// The cursor of the next page; none on the last.
-    pub next: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub next: Option<Cursor<Position>>,
     /// People still to be collected again, over all pages.
     pub open: i64,
     /// People collected and waiting for a result, over all pages.
@@ -87,8 +94,7 @@ pub struct RecallAnswer {
 pub struct FollowUp {
     /// Name, document, phone and address as they were given at the swab; each page that shows
     /// them leaves an audit row.
-    #[schema(value_type = Object)]
-    pub identity: Option<Value>,
+    pub identity: Option<Identity>,
     /// Whether the person was reached.
     pub contact: Contact,
     /// What the officer noted.
@@ -176,7 +182,11 @@ pub async fn recalls_get(
     Ok(Json(answer(recalls, next, counts)))
 }
 
-fn answer(recalls: Vec<RecallAnswer>, next: Option<String>, counts: RecallCounts) -> RecallsAnswer {
+fn answer(
+    recalls: Vec<RecallAnswer>,
+    next: Option<Cursor<Position>>,
+    counts: RecallCounts,
+) -> RecallsAnswer {
     let RecallCounts { open, collected, overdue } = counts;
     RecallsAnswer { recalls, next, open, collected, overdue }
 }
@@ -184,32 +194,23 @@ fn answer(recalls: Vec<RecallAnswer>, next: Option<String>, counts: RecallCounts
 /// What is asked for, within what this actor may see; one recall more than fits on the page
 /// tells whether another page follows.
 fn page_read(actor: &Actor, asked: RecallsQuery) -> Result<PageQuery> {
-    let limit = asked.limit.unwrap_or(rules::PAGE);
-    let mut reasons = rules::limit_faults(limit);
-    let after = asked.cursor.map_or_else(|| Ok(Cursor::start()), |text| text.parse());
-    let after = after.unwrap_or_else(|fault| {
-        reasons.push(Reason::new("recall.cursor", "cursor", fault.to_string()));
-        Cursor::start()
-    });
-    let site = asked.site.or_else(|| actor.site.clone());
-    if site.as_deref().is_some_and(|site| site.len() > SITE_MAX || site.contains('\0')) {
-        reasons.push(Reason::new("recall.site", "site", "this is no site's code; correct it"));
-    }
-    refuse_if_any(reasons)?;
+    let site = asked.site.map(|site| site.as_str().to_owned()).or_else(|| actor.site.clone());
     if let Some(site) = &site {
         actor.at_site(site)?;
     }
-    Ok(PageQuery { site, state: asked.state, after, limit: limit + 1 })
+    let limit = Limit::or(asked.limit, PAGE).rows() + 1;
+    let after = asked.after.map_or_else(Position::start, |Cursor(position)| position);
+    Ok(PageQuery { site, state: asked.state, after, limit })
 }
 
 /// The page without the one recall too many, and the cursor behind it.
-fn page_cut(mut rows: Vec<RecallRow>, limit: i64) -> (Vec<RecallRow>, Option<String>) {
-    let is_last = i64::try_from(rows.len()).is_ok_and(|found| found < limit);
-    if !is_last {
-        rows.pop();
+fn page_cut(mut rows: Vec<RecallRow>, limit: i64) -> (Vec<RecallRow>, Option<Cursor<Position>>) {
+    if i64::try_from(rows.len()).is_ok_and(|found| found < limit) {
+        return (rows, None);
     }
-    let last = rows.last().map(|row| Cursor { due: row.due, id: row.id.clone() }.to_string());
-    (rows, if is_last { None } else { last })
+    rows.pop();
+    let next = rows.last().map(|row| Cursor(Position::from(row)));
+    (rows, next)
 }
 
 /// Adds whom to call, and leaves an audit row that names every person shown (R32).
@@ -243,15 +244,15 @@ async fn followed_up(
         .collect()
 }
 
-fn identity_open(keys: &KeyRing, person: &PersonKey, sealed: &[u8]) -> Result<Value> {
-    let place = Place { table: "person", column: "identity", row: person.as_str() };
+fn identity_open(keys: &KeyRing, person: &PersonKey, sealed: &[u8]) -> Result<Identity> {
+    let place = identity_place(person);
     let spoiled = |reason: &str| StoreError::Inconsistent {
         table: "person",
         id: person.as_str().to_owned(),
         reason: reason.to_owned(),
     };
     let clear = keys.open(place, sealed).map_err(|fault| spoiled(&fault.to_string()))?;
-    Ok(serde_json::from_slice(&clear).map_err(|_may_quote| spoiled("its identity is no JSON"))?)
+    Ok(serde_json::from_slice(&clear).map_err(|_may_quote| spoiled("it is no identity"))?)
 }
 
 const fn note_place(id: &str) -> Place<'_> {

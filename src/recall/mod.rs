@@ -3,7 +3,6 @@
 //! single tube that answers it closes a recall (`domain.md` A5).
 
 pub mod api;
-mod cursor;
 pub mod rules;
 pub mod store;
 

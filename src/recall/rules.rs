@@ -5,10 +5,6 @@ use crate::error::Reason;
 
 /// The longest note, in characters.
 pub const NOTE_MAX: usize = 500;
-/// The most recalls on one page.
-pub const PAGE_MAX: i64 = 200;
-/// How many recalls a page has when nobody says.
-pub const PAGE: i64 = 50;
 
 /// Why a note cannot be kept.
 pub fn note_faults(note: &str) -> Vec<Reason> {
@@ -36,16 +32,6 @@ pub fn contact_faults(id: &str, state: RecallState) -> Vec<Reason> {
     }
 }
 
-/// Why a page cannot have that many recalls.
-pub fn limit_faults(limit: i64) -> Vec<Reason> {
-    if (1..=PAGE_MAX).contains(&limit) {
-        Vec::new()
-    } else {
-        let message = format!("a page has 1 to {PAGE_MAX} recalls, not {limit}; ask for fewer");
-        vec![Reason::new("recall.limit", "limit", message)]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,14 +50,5 @@ mod tests {
         assert!(contact_faults("R", RecallState::Open).is_empty());
         assert!(contact_faults("R", RecallState::Collected).is_empty());
         assert_eq!(contact_faults("R", RecallState::Closed)[0].code, "recall.closed");
-    }
-
-    #[test]
-    fn a_page_is_neither_empty_nor_endless() {
-        assert!(limit_faults(1).is_empty());
-        assert!(limit_faults(PAGE_MAX).is_empty());
-        for limit in [i64::MIN, 0, PAGE_MAX + 1, i64::MAX] {
-            assert_eq!(limit_faults(limit).len(), 1, "{limit}");
-        }
     }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, query, query_as, query_scalar};
 
-use super::cursor::Cursor;
 use super::{Answered, Contact, Opening, RecallOutcome, RecallReason, RecallState};
 use crate::clock::{Clock, Time};
 use crate::error::Result;
@@ -24,13 +23,13 @@ pub const RECALLS_OPEN: &str = "insert into recall (id, person_key, origin_tube,
     select e.value ->> 'id', e.value ->> 'person', e.value ->> 'tube', e.value ->> 'site', $2,
         cast($3 as bigint), cast($4 as bigint), 'none', '', 'open'
     from json_each($1) e where true on conflict do nothing returning origin_tube";
-/// `$1` tubes; only single ones sealed after the recall was opened answer it.
+/// `$1` tubes; only single ones sealed, by our clock, after the recall was opened answer it.
 pub const RECALLS_COLLECTED: &str =
     "update recall set state = 'collected', answer_tube = a.tube_code
     from (select r.id, min(t.code) as tube_code
         from json_each($1) e join tube t on t.code = e.value ->> 'code'
         join member m on m.tube_code = t.code join recall r on r.person_key = m.person_key
-        where t.size = 1 and t.sealed_us > r.opened_us and t.code <> r.origin_tube
+        where t.size = 1 and t.sealed_us - t.device_skew_us > r.opened_us and t.code <> r.origin_tube
             and r.state = 'open'
         group by r.id) a
     where recall.id = a.id and recall.state = 'open'";
@@ -207,6 +206,26 @@ pub async fn recalls_reopen<S: AsRef<str>>(tx: &mut Tx, tubes: &[S]) -> Result<u
         .execute(c).await.map(|done| done.rows_affected()))?)
 }
 
+/// Where a recall stands in the list: by its deadline, then by its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    due_us: i64,
+    id: String,
+}
+
+impl Position {
+    /// Before the first recall there can be.
+    pub const fn start() -> Self {
+        Self { due_us: i64::MIN, id: String::new() }
+    }
+}
+
+impl From<&RecallRow> for Position {
+    fn from(row: &RecallRow) -> Self {
+        Self { due_us: row.due.us(), id: row.id.clone() }
+    }
+}
+
 /// Which recalls a page shows.
 #[derive(Debug, Clone)]
 pub struct PageQuery {
@@ -215,7 +234,7 @@ pub struct PageQuery {
     /// Only in this state; none means whatever is not closed.
     pub state: Option<RecallState>,
     /// Where the page before ended.
-    pub after: Cursor,
+    pub after: Position,
     /// How many at most.
     pub limit: i64,
 }
@@ -224,11 +243,13 @@ pub struct PageQuery {
 pub async fn recalls_page(tx: &mut Tx, page: &PageQuery) -> Result<Vec<RecallRow>> {
     let PageQuery { site, state, after, limit } = page;
     if *state == Some(RecallState::Closed) {
-        return Ok(on!(tx, c => query_as(RECALLS_CLOSED).bind(site).bind(after.due)
+        return Ok(on!(tx, c => query_as(RECALLS_CLOSED).bind(site).bind(after.due_us)
             .bind(&after.id).bind(limit).fetch_all(c).await)?);
     }
-    Ok(on!(tx, c => query_as(RECALLS_LIVE).bind(site).bind(after.due).bind(&after.id).bind(limit)
-        .bind(*state).fetch_all(c).await)?)
+    Ok(
+        on!(tx, c => query_as(RECALLS_LIVE).bind(site).bind(after.due_us).bind(&after.id).bind(limit)
+        .bind(*state).fetch_all(c).await)?,
+    )
 }
 
 /// How many people are still to come, at one site or everywhere.

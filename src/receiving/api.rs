@@ -167,7 +167,7 @@ async fn delivery_read(tx: &mut Tx, request: ArrivalRequest, now: Time) -> Resul
     }
     let code = BoxCode::parse(&request.box_code)
         .map_err(|fault| reasons.push(Reason::new("box.code", "box", fault.to_string())));
-    let patterns = barcode::Patterns::default();
+    let patterns = barcode::store::patterns(tx).await?;
     let scanned = request.scanned.iter().take(rules::SCANNED_MAX).enumerate();
     let scanned = scanned.map(|(i, scan)| (format!("scanned[{i}].tube"), scan.tube.as_str()));
     let tubes = tube_codes(scanned, &patterns).map_err(|faults| reasons.extend(faults));

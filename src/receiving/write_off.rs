@@ -69,7 +69,7 @@ pub async fn write_off_post(
 ) -> Result<Response> {
     let at = app.clock.now();
     let mut tx = app.db.write("tube.write_off").await?;
-    let patterns = barcode::Patterns::default();
+    let patterns = barcode::store::patterns(&mut tx).await?;
     let code = TubeCode::parse(&code, &patterns)
         .map_err(|fault| Error::invalid("tube.code", "code", fault.to_string()))?;
     let fresh = match idempotency::begin(&mut tx, &actor, key, at, &(&code, request)).await? {

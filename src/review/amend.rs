@@ -9,7 +9,8 @@ use super::{Meaning, Signature, rules, store};
 use crate::auth::Actor;
 use crate::clock::{Clock, Span, Time};
 use crate::error::{Error, Reason, Result, refuse_if_any};
-use crate::recall;
+use crate::recall::store::recalls_open;
+use crate::recall::{Opening, RecallReason};
 use crate::storage::{Tx, outbox};
 
 /// `$1` result.
@@ -249,6 +250,6 @@ async fn withdraw(
     if wanted.outcome != AmendedOutcome::Withdrawn {
         return Ok(0);
     }
-    let opening = recall::Opening { reason: recall::Reason::Invalid, at: clock.now(), due };
-    recall::store::recalls_open(tx, clock, &[tube], opening).await
+    let opening = Opening { reason: RecallReason::Invalid, at: clock.now(), due };
+    recalls_open(tx, clock, &[tube], opening).await
 }

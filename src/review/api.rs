@@ -16,6 +16,7 @@ use crate::audit::{self, Entry};
 use crate::auth::Actor;
 use crate::clock::{Span, Time};
 use crate::error::{Error, Result};
+use crate::interpretation::CLEAN_NEGATIVE_RULE;
 use crate::http::extract::{Json, Path, Query};
 use crate::http::page::{Cursor, Limit};
 use crate::http::problem::Problem;
@@ -153,7 +154,7 @@ async fn accept(app: &App, tx: &mut Tx, actor: &Actor, draft: Draft) -> Result<R
     let mut released_by_rule = Vec::new();
     if on {
         let by_rule = Signature::new(&app.clock, actor, Meaning::ReleaseByRule, hash);
-        store::sign(tx, &run, &by_rule, Some(release::RULE)).await?;
+        store::sign(tx, &run, &by_rule, Some(CLEAN_NEGATIVE_RULE)).await?;
         released_by_rule = release::release_by_rule(tx, &reviewed, &by_rule).await?;
     }
     let (_, state) = store::run_find(tx, &run).await?;

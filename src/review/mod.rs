@@ -20,24 +20,48 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Reason, Result, refuse_if_any};
+use crate::interpretation::Outcome;
 
 /// The call of one tube as it is stored with its run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredCall {
     /// The tube.
     pub tube: String,
-    /// `detected`, `not_detected`, `inconclusive` or `invalid`.
-    pub outcome: String,
+    /// What its readings mean.
+    pub outcome: Outcome,
     /// The rule that decided.
     pub rule: String,
-    /// `report`, `retest` or `recall`.
-    pub disposition: String,
+    /// What becomes of it on release.
+    pub disposition: Step,
     /// People in the tube.
     pub members: i64,
     /// Runs the tube had been through before.
     pub attempt: i64,
     /// Whether the auto-release rule would take it (R21).
     pub clean: bool,
+}
+
+/// What becomes of a tube on release, as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Step {
+    /// Its members are told the outcome.
+    Report,
+    /// It is run again.
+    Retest,
+    /// Its members are collected again.
+    Recall,
+}
+
+impl Step {
+    /// As stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Retest => "retest",
+            Self::Recall => "recall",
+        }
+    }
 }
 
 /// What a signature on a run covers.

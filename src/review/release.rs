@@ -6,15 +6,14 @@ use sqlx::{FromRow, query, query_as};
 use utoipa::ToSchema;
 
 use super::rules::{self, ReportFields};
-use super::{Cleared, store};
+use super::{Cleared, Step, StoredCall, store};
 use crate::clock::{Clock, Span, Time};
 use crate::collection::{TubeState, TubesMove, tubes_move};
 use crate::error::{Result, refuse_if_any};
-use crate::recall;
+use crate::interpretation::{CLEAN_NEGATIVE_RULE, Outcome};
+use crate::recall::store::{recalls_close, recalls_open, recalls_reopen};
+use crate::recall::{Answered, Opening, RecallOutcome, RecallReason};
 use crate::storage::{Tx, codes, ensure_rows, outbox};
-
-/// The name and version a result released by rule carries (R21).
-pub const RULE: &str = "clean_negative/1";
 
 /// `$1` run, `$2` tubes: what a report on each would say.
 pub const REPORT_FIELDS: &str = "select t.code as tube, t.members,
@@ -75,7 +74,7 @@ pub struct Released {
     pub recalled: Vec<String>,
     /// Recalls opened, one per member.
     pub recalls_opened: u64,
-    /// Recalls answered by a single tube of this run.
+    /// Tubes whose recalled members were answered by single tubes of this run.
     pub recalls_closed: u64,
 }
 
@@ -105,10 +104,10 @@ pub async fn release(
     let waiting: Vec<TubeOnly> =
         on!(tx, c => query_as(CALLS_LEFT).bind(run).fetch_all(c).await)?;
     let waits = |tube: &str| waiting.iter().any(|row| row.tube_code == tube);
-    let with = |disposition: &str| -> Vec<String> {
+    let with = |step: Step| -> Vec<String> {
         let calls = cleared.content.calls.iter();
         calls
-            .filter(|call| call.disposition == disposition && waits(&call.tube))
+            .filter(|call| call.disposition == step && waits(&call.tube))
             .map(|call| call.tube.clone())
             .collect()
     };
@@ -121,9 +120,9 @@ pub async fn release(
         at: cleared.release.signed,
     };
     let mut released = Released {
-        reported: with("report"),
-        retested: with("retest"),
-        recalled: with("recall"),
+        reported: with(Step::Report),
+        retested: with(Step::Retest),
+        recalled: with(Step::Recall),
         ..Released::default()
     };
     let names = (cleared.review.signer.as_str(), cleared.release.signer.as_str());
@@ -131,7 +130,7 @@ pub async fn release(
     report(tx, run, &released.reported, &signed).await?;
     retest(tx, &released.retested, signed.at).await?;
     released.recalls_opened = close(tx, clock, cleared, &released.recalled, due_in).await?;
-    released.recalls_closed = answer(tx, cleared, &released.reported, signed.at).await?;
+    released.recalls_closed = answer(tx, &cleared.content.calls, &released.reported, signed.at).await?;
     settle_calls(tx, run, cleared.content.calls.iter().map(|call| &call.tube)).await?;
     on!(tx, c => query(PLATE_CLOSE).bind(&cleared.content.plate).execute(c).await.map(drop))?;
     Ok(released)
@@ -149,21 +148,15 @@ pub async fn release_by_rule(
         rules::released_by_rule(content, true).iter().map(|call| call.tube.clone()).collect();
     let signed = Signed {
         reviewed_by: &review.account,
-        released_by: RULE,
-        rule: Some(RULE),
+        released_by: CLEAN_NEGATIVE_RULE,
+        rule: Some(CLEAN_NEGATIVE_RULE),
         signature: &rule.id,
         content_hash: &rule.content_hash,
         at: rule.signed,
     };
-    refuse_incomplete(tx, &content.run, &clean, (&review.signer, RULE)).await?;
+    refuse_incomplete(tx, &content.run, &clean, (&review.signer, CLEAN_NEGATIVE_RULE)).await?;
     report(tx, &content.run, &clean, &signed).await?;
-    let answered: Vec<_> = content
-        .calls
-        .iter()
-        .filter(|call| call.members == 1 && clean.contains(&call.tube))
-        .map(|call| (call.tube.clone(), call.outcome.clone()))
-        .collect();
-    recall::store::recalls_close(tx, &answered, signed.at).await?;
+    answer(tx, &content.calls, &clean, signed.at).await?;
     settle_calls(tx, &content.run, &clean).await?;
     let left: Vec<TubeOnly> =
         on!(tx, c => query_as(CALLS_LEFT).bind(&content.run).fetch_all(c).await)?;
@@ -231,31 +224,43 @@ async fn close(
     }
     let at = cleared.release.signed;
     go(tx, tubes, TubeState::Closed, at).await?;
-    recall::store::recalls_reopen(tx, tubes).await?;
+    recalls_reopen(tx, tubes).await?;
     let mut opened = 0;
-    for reason in recall::Reason::OF_CALLS {
-        let because: Vec<&str> = cleared
-            .content
-            .calls
-            .iter()
-            .filter(|call| call.outcome == reason.as_str() && tubes.contains(&call.tube))
+    for (outcome, reason) in [
+        (Outcome::Detected, RecallReason::Detected),
+        (Outcome::Inconclusive, RecallReason::Inconclusive),
+        (Outcome::Invalid, RecallReason::Invalid),
+    ] {
+        let calls = cleared.content.calls.iter();
+        let because: Vec<&str> = calls
+            .filter(|call| call.outcome == outcome && tubes.contains(&call.tube))
             .map(|call| call.tube.as_str())
             .collect();
-        let opening = recall::Opening { reason, at, due: at + due_in };
-        opened += recall::store::recalls_open(tx, clock, &because, opening).await?;
+        let opening = Opening { reason, at, due: at + due_in };
+        opened += recalls_open(tx, clock, &because, opening).await?;
     }
     Ok(opened)
 }
 
-async fn answer(tx: &mut Tx, cleared: &Cleared, reported: &[String], at: Time) -> Result<u64> {
-    let answered: Vec<_> = cleared
-        .content
-        .calls
+/// Closes the recalls that single tubes among `reported` answer, and says of how many tubes.
+async fn answer(
+    tx: &mut Tx,
+    calls: &[StoredCall],
+    reported: &[String],
+    at: Time,
+) -> Result<u64> {
+    let answered: Vec<_> = calls
         .iter()
         .filter(|call| call.members == 1 && reported.contains(&call.tube))
-        .map(|call| (call.tube.clone(), call.outcome.clone()))
+        .map(|call| Answered {
+            tube: &call.tube,
+            outcome: match call.outcome {
+                Outcome::Detected => RecallOutcome::Detected,
+                _ => RecallOutcome::NotDetected,
+            },
+        })
         .collect();
-    recall::store::recalls_close(tx, &answered, at).await
+    Ok(recalls_close(tx, &answered, at).await?.len() as u64)
 }
 
 async fn go(tx: &mut Tx, tubes: &[String], to: TubeState, at: Time) -> Result<()> {

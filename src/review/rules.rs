@@ -1,7 +1,8 @@
 //! What speaks against accepting, releasing or amending; always every reason.
 
-use super::{RunContent, StoredCall};
+use super::{RunContent, Step, StoredCall};
 use crate::error::Reason;
+use crate::interpretation::Outcome;
 
 /// Longest reason of an amendment, in characters.
 pub const REASON_MAX: usize = 500;
@@ -76,7 +77,7 @@ pub fn missing_fields(fields: &ReportFields, reviewer: &str, releaser: &str) -> 
 /// The calls the auto-release rule takes on a run a first person accepted (R21).
 pub fn released_by_rule(content: &RunContent, switch_is_on: bool) -> Vec<&StoredCall> {
     let takes = |call: &&StoredCall| {
-        call.clean && call.outcome == "not_detected" && call.disposition == "report"
+        call.clean && call.outcome == Outcome::NotDetected && call.disposition == Step::Report
     };
     if switch_is_on && content.usable {
         content.calls.iter().filter(takes).collect()

@@ -73,9 +73,10 @@ pub fn content_hash(content: &RunContent) -> String {
     }
     cover(if *usable { "usable" } else { "void" });
     for call in calls {
-        for field in [&call.tube, &call.outcome, &call.rule, &call.disposition] {
-            cover(field);
-        }
+        cover(&call.tube);
+        cover(&call.outcome.to_string());
+        cover(&call.rule);
+        cover(call.disposition.as_str());
         cover(&call.members.to_string());
         cover(&call.attempt.to_string());
         cover(if call.clean { "clean" } else { "flagged" });

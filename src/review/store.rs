@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, query, query_as};
 use utoipa::ToSchema;
 
-use super::{Meaning, RunContent, Signature, StoredCall};
+use super::{Meaning, RunContent, Signature, Step, StoredCall};
 use crate::clock::Time;
 use crate::error::{Error, Result};
+use crate::interpretation::Outcome;
 use crate::storage::{Tx, ensure_rows};
 
 /// `$1` run.
@@ -57,9 +58,9 @@ struct RunRow {
 #[derive(FromRow)]
 struct CallRow {
     tube_code: String,
-    outcome: String,
+    outcome: Outcome,
     rule: String,
-    disposition: String,
+    disposition: Step,
     members: i64,
     attempt: i64,
     clean: i64,

@@ -137,10 +137,10 @@ pub async fn box_put(
     Path(code): Path<String>,
     Json(request): Json<BoxRequest>,
 ) -> Result<impl IntoResponse> {
-    let code = box_code(&code)?;
     actor.at_site(&request.site)?;
     let now = app.clock.now();
     let mut tx = app.db.write("box.seal").await?;
+    let code = barcode::store::box_code(&mut tx, &code).await?;
     let manifest = manifest_read(&mut tx, code, request, now).await?;
     if let Some(stored) = store::box_find(&mut tx, &app.keys, &manifest.code).await? {
         let differences = rules::manifest_differences(&stored.manifest, &manifest);
@@ -162,7 +162,7 @@ async fn manifest_read(
     request: BoxRequest,
     now: Time,
 ) -> Result<Manifest> {
-    let patterns = barcode::Patterns::default();
+    let patterns = barcode::store::patterns(tx).await?;
     let count = request.tubes.len();
     let scanned = request.tubes.iter().take(rules::TUBES_MAX).enumerate();
     let scanned = scanned.map(|(i, text)| (format!("tubes[{i}]"), text.as_str()));

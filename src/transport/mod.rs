@@ -64,7 +64,10 @@ impl Manifest {
         let fields = [self.code.as_str(), &self.site, &self.seal, &tubes.join(",")];
         let mut covered = self.sealed.us().to_string();
         for field in fields {
-            covered.push_str(&format!("|{}:{field}", field.len()));
+            covered.push('|');
+            covered.push_str(&field.len().to_string());
+            covered.push(':');
+            covered.push_str(field);
         }
         keys.tag("box", covered.as_bytes())
     }

@@ -2,6 +2,8 @@
 
 mod app;
 mod audit;
+mod barcode;
+mod collection;
 mod formats;
 mod http;
 mod labels;
@@ -11,3 +13,4 @@ mod receiving;
 mod shape;
 mod shipment;
 mod transport;
+mod world;

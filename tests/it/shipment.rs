@@ -52,6 +52,7 @@ pub async fn places(app: &TestApp) {
             values ('L01', 'First', 'here', 0), ('L02', 'Second', 'there', 0)",
         "insert into round (code, name, area, specimen, tube_size, starts_us, ends_us,
             result_hours, created_us) values ('R01', 'Round', 'A', 'swab', 10, 0, 1, 24, 0)",
+        "update code_counter set next_number = 1000",
     ] {
         on!(tx, c => query(sql).execute(c).await.map(drop)).unwrap();
     }
@@ -81,7 +82,9 @@ pub async fn seal(app: &TestApp, tubes: &[Tube]) {
         for (position, number) in (1_i64..).zip(people) {
             let key = person(app, *number);
             let place = Place { table: "person", column: "identity", row: key.as_str() };
-            let identity = json!({ "name": format!("Person {number}") }).to_string();
+            let identity = json!({ "name": format!("Person {number}"), "document_type": "passport",
+                "number": format!("X{number}"), "phone": null, "address": null })
+            .to_string();
             let sealed = app.app.keys.seal(place, identity.as_bytes());
             on!(tx, c => query(PERSON).bind(&key).bind(&sealed).execute(c).await.map(drop))
                 .unwrap();

@@ -1,0 +1,118 @@
+//! A tube shut with its members: from what a device sent to what the store keeps.
+
+pub mod api;
+mod differences;
+mod rules;
+mod scan;
+pub mod store;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::TubeState;
+use super::person::MemberPerson;
+use crate::barcode::{PlaceCode, TubeCode};
+use crate::clock::{Span, Time};
+use crate::error::Reason;
+use crate::seal::PersonKey;
+
+pub use rules::{CLOCK_TOLERANCE, Recorder, seal};
+pub use scan::{DeviceScan, DocumentScan, MemberScan, TubeScan};
+
+/// A sealed tube that passed every rule; made by [`seal`] alone, and without any person in clear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedTube {
+    code: TubeCode,
+    size: u8,
+    members: Vec<Member>,
+    round: String,
+    site: String,
+    session: PlaceCode,
+    event: Uuid,
+    device: String,
+    sequence: u32,
+    skew: Span,
+    sealed: Time,
+    recorded: Time,
+    recorded_by: String,
+    content_tag: String,
+}
+
+/// One person's swab in a tube; the position is the place in the tube's list, from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Member {
+    person: MemberPerson,
+    taken: Time,
+}
+
+impl SealedTube {
+    /// The tube's code.
+    pub const fn code(&self) -> &TubeCode {
+        &self.code
+    }
+
+    /// The client's id of the event.
+    pub const fn event(&self) -> Uuid {
+        self.event
+    }
+
+    /// What is recorded once the tube is stored.
+    fn into_recorded(self) -> Recorded {
+        Recorded {
+            code: self.code,
+            state: TubeState::Sealed,
+            size: self.size,
+            session: self.session,
+            recorded: self.recorded,
+            skew: self.skew,
+            members: self.members.into_iter().map(|member| member.person.key().clone()).collect(),
+        }
+    }
+}
+
+/// What became of one tube.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is new and stored.
+    Accepted(Recorded),
+    /// The very same was stored before; nothing changed.
+    Duplicate(Recorded),
+    /// Something else is stored; nothing was overwritten, and every difference is told.
+    Conflict(Vec<Reason>),
+}
+
+/// A stored tube as its sampler is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The tube's code.
+    pub code: TubeCode,
+    /// Where it is on its way.
+    pub state: TubeState,
+    /// People it can hold.
+    pub size: u8,
+    /// The session it was sealed in.
+    pub session: PlaceCode,
+    /// When the server recorded it first.
+    pub recorded: Time,
+    /// How far the device's clock was ahead of the server's then.
+    pub skew: Span,
+    /// Its members in order of position.
+    pub members: Vec<PersonKey>,
+}
+
+/// Something worth a look that is no reason to refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Flag {
+    /// The device's clock is more than five minutes off (R6); set it.
+    ClockSkew,
+}
+
+impl Recorded {
+    /// What is worth a look.
+    pub fn flags(&self) -> Vec<Flag> {
+        let skewed = self.skew.abs() > CLOCK_TOLERANCE;
+        skewed.then_some(Flag::ClockSkew).into_iter().collect()
+    }
+}

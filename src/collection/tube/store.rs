@@ -1,0 +1,255 @@
+//! Sealed tubes in the store, by the batch: a handful of statements whatever their number.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+use sqlx::{FromRow, query, query_as, query_scalar};
+
+use super::differences::{StoredMember, StoredTube};
+use super::{Outcome, SealedTube};
+use crate::collection::person::store::persons_put;
+use crate::error::{Reason, Result};
+use crate::storage::outbox::{self, Change};
+use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
+
+/// `$1` rows of tubes; gives the codes of those that are new. A tube whose code or event is
+/// known already, or is just being written elsewhere, inserts nothing.
+pub const TUBES_ADD: &str = "insert into tube (code, size, members, swab_count, round_code,
+        site_code, session_code, event_id, device_id, device_seq, device_skew_us, sealed_us,
+        recorded_us, recorded_by, content_tag, state, state_us)
+    select e.value ->> 'code', cast(e.value ->> 'size' as bigint),
+        cast(e.value ->> 'members' as bigint), cast(e.value ->> 'members' as bigint),
+        e.value ->> 'round', e.value ->> 'site', e.value ->> 'session', e.value ->> 'event',
+        e.value ->> 'device', cast(e.value ->> 'sequence' as bigint),
+        cast(e.value ->> 'skew' as bigint), cast(e.value ->> 'sealed' as bigint),
+        cast(e.value ->> 'recorded' as bigint), e.value ->> 'by', e.value ->> 'tag', 'sealed',
+        cast(e.value ->> 'recorded' as bigint)
+    from json_each($1) e where true
+    on conflict do nothing returning code";
+/// `$1` rows of members.
+pub const MEMBERS_ADD: &str = "insert into member (tube_code, position, person_key, taken_us)
+    select e.value ->> 'tube', cast(e.value ->> 'position' as bigint), e.value ->> 'person',
+        cast(e.value ->> 'taken' as bigint)
+    from json_each($1) e";
+/// `$1` codes.
+pub const TUBES_STORED: &str = "select code, size, session_code, event_id, device_id, device_seq,
+        device_skew_us, sealed_us, recorded_us, content_tag, state
+    from tube where code in (select e.value ->> 'code' from json_each($1) e)";
+/// `$1` ids of events.
+pub const EVENTS_STORED: &str = "select event_id, code from tube
+    where event_id in (select e.value ->> 'code' from json_each($1) e)";
+/// `$1` codes of tubes.
+pub const MEMBERS_STORED: &str = "select m.tube_code, m.person_key, m.taken_us, p.identity_tag
+    from member m left join person p on p.key = m.person_key
+    where m.tube_code in (select e.value ->> 'code' from json_each($1) e)
+    order by m.tube_code, m.position";
+
+#[derive(Serialize)]
+struct TubeRow<'a> {
+    code: &'a str,
+    size: u8,
+    members: usize,
+    round: &'a str,
+    site: &'a str,
+    session: &'a str,
+    event: uuid::Uuid,
+    device: &'a str,
+    sequence: u32,
+    skew: i64,
+    sealed: i64,
+    recorded: i64,
+    by: &'a str,
+    tag: &'a str,
+}
+
+#[derive(Serialize)]
+struct MemberRow<'a> {
+    tube: &'a str,
+    position: usize,
+    person: &'a str,
+    taken: i64,
+}
+
+/// Stores sealed tubes with their members and persons, and says what became of each, in order.
+///
+/// They may come from many requests. A tube whose code or event is stored already is compared
+/// and changes nothing; of two under one code in the same batch the first is the stored one.
+pub async fn tubes_seal(tx: &mut Tx, tubes: Vec<SealedTube>) -> Result<Vec<Outcome>> {
+    let mut outcomes: Vec<Option<Outcome>> = tubes.iter().map(|_| None).collect();
+    let mut open: Vec<usize> = (0..tubes.len()).collect();
+    while !open.is_empty() {
+        let before = open.len();
+        let firsts = first_of_each(&tubes, &open);
+        let added = tubes_add(tx, &tubes, &firsts).await?;
+        for &index in firsts.iter().filter(|&&index| added.contains(tubes[index].code.as_str())) {
+            outcomes[index] = Some(Outcome::Accepted(tubes[index].clone().into_recorded()));
+        }
+        open.retain(|&index| outcomes[index].is_none());
+        if !open.is_empty() {
+            let stored = Stored::read(tx, &tubes, &open).await?;
+            for &index in &open {
+                outcomes[index] = stored.judge(&tubes[index]);
+            }
+            open.retain(|&index| outcomes[index].is_none());
+        }
+        // Whatever kept a tube from being added is stored, so that each pass settles some.
+        if open.len() == before {
+            return Err(StoreError::Inconsistent {
+                table: "tube",
+                id: tubes[open[0]].code.to_string(),
+                reason: "it can neither be added nor be found".to_owned(),
+            }
+            .into());
+        }
+    }
+    Ok(outcomes.into_iter().flatten().collect())
+}
+
+/// The first tube under each code and event, in order of code so that writers meet in one order.
+fn first_of_each(tubes: &[SealedTube], open: &[usize]) -> Vec<usize> {
+    let (mut codes, mut events) = (HashSet::new(), HashSet::new());
+    let mut firsts = Vec::with_capacity(open.len());
+    for &index in open {
+        let tube = &tubes[index];
+        if !codes.contains(&tube.code) && !events.contains(&tube.event) {
+            codes.insert(&tube.code);
+            events.insert(tube.event);
+            firsts.push(index);
+        }
+    }
+    firsts.sort_unstable_by_key(|&index| &tubes[index].code);
+    firsts
+}
+
+/// Adds the tubes that are new, with members, persons and feed, and gives their codes.
+async fn tubes_add(tx: &mut Tx, tubes: &[SealedTube], firsts: &[usize]) -> Result<HashSet<String>> {
+    let rows: Vec<_> = firsts.iter().map(|&index| tube_row(&tubes[index])).collect();
+    let rows = json(&rows);
+    let added: Vec<String> = on!(tx, c => query_scalar(TUBES_ADD).bind(&rows).fetch_all(c).await)?;
+    let codes: HashSet<String> = added.into_iter().collect();
+    let tubes: Vec<_> = firsts
+        .iter()
+        .map(|&index| &tubes[index])
+        .filter(|tube| codes.contains(tube.code.as_str()))
+        .collect();
+    let Some(at) = tubes.iter().map(|tube| tube.recorded).max() else { return Ok(codes) };
+    members_add(tx, &tubes).await?;
+    let members = tubes.iter().flat_map(|tube| &tube.members);
+    persons_put(tx, members.map(|member| &member.person), at).await?;
+    outbox::append(tx, Change::Sealed, tubes.iter().map(|tube| &tube.code), at).await?;
+    Ok(codes)
+}
+
+fn tube_row(tube: &SealedTube) -> TubeRow<'_> {
+    TubeRow {
+        code: tube.code.as_str(),
+        size: tube.size,
+        members: tube.members.len(),
+        round: &tube.round,
+        site: &tube.site,
+        session: tube.session.as_str(),
+        event: tube.event,
+        device: &tube.device,
+        sequence: tube.sequence,
+        skew: tube.skew.us(),
+        sealed: tube.sealed.us(),
+        recorded: tube.recorded.us(),
+        by: &tube.recorded_by,
+        tag: &tube.content_tag,
+    }
+}
+
+async fn members_add(tx: &mut Tx, tubes: &[&SealedTube]) -> Result<()> {
+    let mut rows = Vec::new();
+    for tube in tubes {
+        rows.extend((1..).zip(&tube.members).map(|(position, member)| MemberRow {
+            tube: tube.code.as_str(),
+            position,
+            person: member.person.key().as_str(),
+            taken: member.taken.us(),
+        }));
+    }
+    let (expected, rows) = (rows.len() as u64, json(&rows));
+    let added = on!(tx, c => query(MEMBERS_ADD).bind(&rows)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(ensure_rows("MEMBERS_ADD", expected, added)?)
+}
+
+/// What is stored under the codes and events of tubes that could not be added.
+struct Stored {
+    tubes: HashMap<String, StoredTube>,
+    members: HashMap<String, Vec<StoredMember>>,
+    events: HashMap<String, String>,
+}
+
+#[derive(FromRow)]
+struct EventRow {
+    event_id: String,
+    code: String,
+}
+
+impl Stored {
+    async fn read(tx: &mut Tx, tubes: &[SealedTube], open: &[usize]) -> Result<Self> {
+        let open: Vec<_> = open.iter().map(|&index| &tubes[index]).collect();
+        let (wanted, events) = (
+            codes(open.iter().map(|tube| &tube.code)),
+            codes(open.iter().map(|tube| tube.event.to_string())),
+        );
+        let found: Vec<StoredTube> =
+            on!(tx, c => query_as(TUBES_STORED).bind(&wanted).fetch_all(c).await)?;
+        let events: Vec<EventRow> =
+            on!(tx, c => query_as(EVENTS_STORED).bind(&events).fetch_all(c).await)?;
+        let found: HashMap<_, _> =
+            found.into_iter().map(|tube| (tube.code.to_string(), tube)).collect();
+        let differing = open.iter().filter(|tube| {
+            found.get(tube.code.as_str()).is_some_and(|stored| !stored.is_same(tube))
+        });
+        let wanted: HashSet<_> = differing.map(|tube| &tube.code).collect();
+        Ok(Self {
+            members: if wanted.is_empty() {
+                HashMap::new()
+            } else {
+                members_stored(tx, &codes(wanted)).await?
+            },
+            tubes: found,
+            events: events.into_iter().map(|row| (row.event_id, row.code)).collect(),
+        })
+    }
+
+    /// What became of a tube, or nothing when it can still be added.
+    fn judge(&self, sent: &SealedTube) -> Option<Outcome> {
+        if let Some(stored) = self.tubes.get(sent.code.as_str()) {
+            if stored.is_same(sent) {
+                return Some(Outcome::Duplicate(stored.recorded(sent)));
+            }
+            let members = self.members.get(sent.code.as_str()).map_or(&[][..], Vec::as_slice);
+            return Some(Outcome::Conflict(stored.differences(members, sent)));
+        }
+        self.events.get(&sent.event.to_string()).map(|tube| {
+            let message = format!(
+                "event {} was recorded for tube {tube}; give each tube an event of its own",
+                sent.event
+            );
+            Outcome::Conflict(vec![Reason::new("tube.event_reused", "event_id", message)])
+        })
+    }
+}
+
+async fn members_stored(tx: &mut Tx, tubes: &str) -> Result<HashMap<String, Vec<StoredMember>>> {
+    let rows: Vec<StoredMember> =
+        on!(tx, c => query_as(MEMBERS_STORED).bind(tubes).fetch_all(c).await)?;
+    let mut by_tube: HashMap<String, Vec<StoredMember>> = HashMap::new();
+    for row in rows {
+        by_tube.entry(row.tube_code.to_string()).or_default().push(row);
+    }
+    Ok(by_tube)
+}
+
+/// Every statement of this file, to be prepared on both engines.
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("TUBES_ADD", TUBES_ADD),
+    ("MEMBERS_ADD", MEMBERS_ADD),
+    ("TUBES_STORED", TUBES_STORED),
+    ("EVENTS_STORED", EVENTS_STORED),
+    ("MEMBERS_STORED", MEMBERS_STORED),
+];

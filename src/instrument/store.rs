@@ -1,0 +1,171 @@
+//! Run files byte for byte, runs, and what was read from them.
+
+use serde::Serialize;
+use sqlx::{FromRow, query, query_as};
+
+use super::{Reading, RunFile};
+use crate::clock::Time;
+use crate::error::{Error, Result};
+use crate::plate::PlateSize;
+use crate::storage::{Tx, ensure_rows, json};
+
+/// SHA-256, name, content, time.
+pub const FILE_KEEP: &str = "insert into run_file (sha256, name, content, kept_us)
+    values ($1, $2, $3, $4) on conflict do nothing";
+/// `$1` run.
+pub const FILE_FIND: &str = "select f.name, f.content, p.laboratory_code from run r
+    join run_file f on f.sha256 = r.sha256 join plate p on p.code = r.plate_code
+    where r.id = $1";
+/// `$1` SHA-256.
+pub const RUN_BY_FILE: &str = "select id, plate_code from run where sha256 = $1";
+/// `$1` plate: the run that counts.
+pub const RUN_LIVE: &str =
+    "select id, plate_code from run where plate_code = $1 and state <> 'void'";
+/// Id, plate, SHA-256, format, instrument, serial, end, kit, version, usable, verdict, warnings,
+/// who, when.
+pub const RUN_ADD: &str = "insert into run (id, plate_code, sha256, format, instrument, serial,
+        run_ended, kit_code, kit_version, usable, verdict, warnings, imported_by, imported_us,
+        state)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'draft')
+    on conflict do nothing";
+/// `$1` run, `$2` readings.
+pub const READINGS_ADD: &str = "insert into reading (run_id, well, target, dye, task,
+        operator_name, ct, raw_ct, amp_status, instrument_call, omitted)
+    select $1, cast(e.value ->> 'well' as bigint), e.value ->> 'target', e.value ->> 'dye',
+        e.value ->> 'task', e.value ->> 'operator_name', e.value ->> 'ct', e.value ->> 'raw_ct',
+        e.value ->> 'amp_status', e.value ->> 'instrument_call',
+        cast(e.value ->> 'omitted' as bigint)
+    from json_each($2) e";
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("FILE_KEEP", FILE_KEEP),
+    ("FILE_FIND", FILE_FIND),
+    ("RUN_BY_FILE", RUN_BY_FILE),
+    ("RUN_LIVE", RUN_LIVE),
+    ("RUN_ADD", RUN_ADD),
+    ("READINGS_ADD", READINGS_ADD),
+];
+
+/// Which run, of which plate.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct RunOfPlate {
+    /// The run.
+    pub id: String,
+    /// The plate.
+    pub plate_code: String,
+}
+
+/// A kept file.
+#[derive(Debug, FromRow)]
+pub struct KeptFile {
+    /// Name it came under.
+    pub name: String,
+    /// Every byte.
+    pub content: Vec<u8>,
+    /// The laboratory its plate stands in.
+    pub laboratory_code: String,
+}
+
+/// A run to be written down.
+#[derive(Debug)]
+pub struct NewRun<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Its plate.
+    pub plate: &'a str,
+    /// SHA-256 of its file.
+    pub sha256: &'a str,
+    /// What was read from the file.
+    pub file: &'a RunFile,
+    /// Kit and version it was called with.
+    pub kit: (&'a str, &'a str),
+    /// May the plate be used.
+    pub usable: bool,
+    /// The verdict as JSON.
+    pub verdict: &'a str,
+    /// Who brought it in.
+    pub imported_by: &'a str,
+    /// When.
+    pub at: Time,
+}
+
+#[derive(Serialize)]
+struct NewReading<'a> {
+    well: u16,
+    target: &'a str,
+    dye: &'a str,
+    task: &'a str,
+    operator_name: &'a str,
+    ct: Option<String>,
+    raw_ct: &'a str,
+    amp_status: Option<&'a str>,
+    instrument_call: Option<&'a str>,
+    omitted: u8,
+}
+
+/// Keeps a file byte for byte; the same content is kept once.
+pub async fn file_keep(
+    tx: &mut Tx,
+    (sha256, name): (&str, &str),
+    content: &[u8],
+    at: Time,
+) -> Result<()> {
+    on!(tx, c => query(FILE_KEEP).bind(sha256).bind(name).bind(content).bind(at)
+        .execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// The file of a run.
+pub async fn file_find(tx: &mut Tx, run: &str) -> Result<KeptFile> {
+    let kept: Option<KeptFile> =
+        on!(tx, c => query_as(FILE_FIND).bind(run).fetch_optional(c).await)?;
+    kept.ok_or_else(|| Error::not_found("run", run))
+}
+
+/// The run this content was imported as, if it was.
+pub async fn run_by_file(tx: &mut Tx, sha256: &str) -> Result<Option<RunOfPlate>> {
+    Ok(on!(tx, c => query_as(RUN_BY_FILE).bind(sha256).fetch_optional(c).await)?)
+}
+
+/// The run of a plate that counts, if there is one.
+pub async fn run_live(tx: &mut Tx, plate: &str) -> Result<Option<RunOfPlate>> {
+    Ok(on!(tx, c => query_as(RUN_LIVE).bind(plate).fetch_optional(c).await)?)
+}
+
+/// Writes a run and its readings; false when another run of the plate was quicker.
+pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<bool> {
+    let file = run.file;
+    let text = |fact: &Option<String>| fact.clone().unwrap_or_default();
+    let (instrument, serial, ended) =
+        (text(&file.instrument), text(&file.serial), text(&file.run_ended));
+    let warnings = json(&file.warnings);
+    let added = on!(tx, c => query(RUN_ADD).bind(run.id).bind(run.plate).bind(run.sha256)
+        .bind(file.format.as_str()).bind(&instrument).bind(&serial).bind(&ended)
+        .bind(run.kit.0).bind(run.kit.1).bind(i64::from(run.usable)).bind(run.verdict)
+        .bind(&warnings).bind(run.imported_by).bind(run.at)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    if added == 0 {
+        return Ok(false);
+    }
+    let rows: Vec<_> = file.readings.iter().map(|reading| new_reading(reading, size)).collect();
+    let list = json(&rows);
+    let written = on!(tx, c => query(READINGS_ADD).bind(run.id).bind(&list)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    ensure_rows("READINGS_ADD", rows.len() as u64, written)?;
+    Ok(true)
+}
+
+fn new_reading(reading: &Reading, size: PlateSize) -> NewReading<'_> {
+    NewReading {
+        well: reading.well.index(size),
+        target: &reading.target,
+        dye: &reading.dye,
+        task: &reading.task,
+        operator_name: &reading.sample,
+        ct: reading.ct.map(|ct| ct.to_string()),
+        raw_ct: &reading.raw_ct,
+        amp_status: reading.amp_status.as_deref(),
+        instrument_call: reading.instrument_call.as_deref(),
+        omitted: u8::from(reading.omitted),
+    }
+}

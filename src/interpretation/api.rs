@@ -1,0 +1,279 @@
+//! The run file comes in: kept, read, matched to the layout, called, judged.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use data_encoding::HEXLOWER;
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+
+use super::store::{calls_add, run_find, tube_facts};
+use super::{Call, Interpretation, Verdict, interpret};
+use crate::app::App;
+use crate::audit::{self, Entry};
+use crate::auth::Actor;
+use crate::barcode::store as codes;
+use crate::clock::Time;
+use crate::error::{Error, Reason, Result};
+use crate::http::extract::{Json, Path, Query, Raw};
+use crate::http::problem::Problem;
+use crate::instrument::store::{self as runs, NewRun};
+use crate::instrument::{self, RunFile};
+use crate::plate::api as plates;
+use crate::plate::store::StoredPlate;
+use crate::storage::Tx;
+
+/// Longest name a file may come under, in characters.
+const NAME_MAX: usize = 200;
+
+/// How a file comes in.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Upload {
+    /// The file's name, kept beside it; the format is told by content.
+    #[serde(default)]
+    name: String,
+    /// Answer as if it had come in, and keep nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// A run, its verdict and its calls.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RunAnswer {
+    /// The run; none after a dry run.
+    pub id: Option<String>,
+    /// Its plate.
+    pub plate: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Format of the file.
+    pub format: String,
+    /// What in the content gave the format away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub detected_by: Vec<String>,
+    /// Instrument type.
+    pub instrument: String,
+    /// Instrument serial number.
+    pub serial: String,
+    /// End of the run as the file writes it.
+    pub run_ended: String,
+    /// The kit.
+    pub kit: String,
+    /// The kit's version, pinned to this run.
+    pub kit_version: String,
+    /// May the plate be used, and every reason why not.
+    #[schema(value_type = Object)]
+    pub verdict: Verdict,
+    /// One call for each tube.
+    #[schema(value_type = Vec<Object>)]
+    pub calls: Vec<Call>,
+    /// What a person should know of the file.
+    pub warnings: Vec<String>,
+    /// `draft`, `reviewed`, `released` or `void`.
+    pub state: String,
+    /// When the file came in.
+    pub imported_at: Option<Time>,
+}
+
+/// Takes a run file in. The same content for the same plate is the same run (R15).
+#[utoipa::path(post, path = "/v1/plates/{code}/runs", tag = "instrument",
+    security(("bearer" = [])),
+    params(("code" = String, Path, description = "plate"), Upload),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, body = RunAnswer), (status = 201, body = RunAnswer),
+        (status = 409, body = Problem), (status = 413, body = Problem),
+        (status = 422, body = Problem)))]
+pub async fn run_post(
+    State(app): State<App>,
+    actor: Actor,
+    Path(code): Path<String>,
+    Query(upload): Query<Upload>,
+    Raw(bytes): Raw,
+) -> Result<(StatusCode, Json<RunAnswer>)> {
+    let name = upload.name.trim();
+    if name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            "run.name",
+            "name",
+            "a name has at most 200 visible characters",
+        ));
+    }
+    let (bytes, sha256, file) = parse(bytes).await?;
+    let mut tx = app.db.write("run.import").await?;
+    let code = codes::plate_code(&mut tx, &code).await?;
+    let plate = plates::frozen(&mut tx, &actor, &code).await?;
+    if let Some(run) = same_run(&mut tx, &plate, &sha256).await? {
+        return Ok((StatusCode::OK, Json(answer(&mut tx, &run).await?)));
+    }
+    let interpretation = call(&app, &mut tx, &plate, &file).await?;
+    let at = app.clock.now();
+    let id = app.clock.id().to_string();
+    let new = Incoming { id: &id, sha256: &sha256, name, bytes: &bytes, at };
+    keep(&mut tx, &actor, (&plate, &file, &interpretation), &new).await?;
+    let mut answer = answer(&mut tx, &id).await?;
+    answer.detected_by = file.detected_by;
+    if upload.dry_run {
+        let dry = RunAnswer { id: None, imported_at: None, ..answer };
+        return Ok((StatusCode::OK, Json(dry)));
+    }
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Hashes and reads the file away from the threads that serve.
+async fn parse(bytes: axum::body::Bytes) -> Result<(axum::body::Bytes, String, RunFile)> {
+    let work = move || {
+        let sha256 = HEXLOWER.encode(digest(&SHA256, &bytes).as_ref());
+        let file = instrument::read(&bytes);
+        (bytes, sha256, file)
+    };
+    let (bytes, sha256, file) = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::Internal(format!("reading a run file failed: {error}")))?;
+    let file = file.map_err(|refusal| Error::invalid("run.file", "file", refusal.to_string()))?;
+    Ok((bytes, sha256, file))
+}
+
+/// The run this file is already, on this plate; on another plate it is a conflict (R15).
+async fn same_run(tx: &mut Tx, plate: &StoredPlate, sha256: &str) -> Result<Option<String>> {
+    if let Some(run) = runs::run_by_file(tx, sha256).await? {
+        if run.plate_code == plate.code.as_str() {
+            return Ok(Some(run.id));
+        }
+        return Err(Error::conflict(
+            "run.file_of_other_plate",
+            &run.plate_code,
+            format!(
+                "this very file is the run of plate {}; choose the file of this plate",
+                run.plate_code
+            ),
+        ));
+    }
+    match runs::run_live(tx, plate.code.as_str()).await? {
+        Some(run) => Err(Error::conflict(
+            "run.plate_has_run",
+            &run.id,
+            format!("plate {} has run {} already; void that first", plate.code, run.id),
+        )),
+        None if plate.state == "closed" => Err(Error::conflict(
+            "run.plate_closed",
+            plate.code.as_str(),
+            format!("plate {} is closed; put its tubes on a new plate", plate.code),
+        )),
+        None => Ok(None),
+    }
+}
+
+async fn call(
+    app: &App,
+    tx: &mut Tx,
+    plate: &StoredPlate,
+    file: &RunFile,
+) -> Result<Interpretation> {
+    let layout = &plate.made.layout;
+    let kit = app.kit(&plate.made.kit.0, &plate.made.kit.1)?;
+    let mut reasons = Vec::new();
+    if let Some(barcode) = file.plate_barcode.as_deref().filter(|code| is_other(plate, code)) {
+        reasons.push(Reason::new(
+            "run.other_plate",
+            barcode,
+            format!("the file says it is of plate {barcode}, not {}", plate.code),
+        ));
+    }
+    let facts = tube_facts(tx, layout.tubes().into_keys()).await?;
+    match interpret(kit, layout, &file.readings, &facts) {
+        Ok(interpretation) if reasons.is_empty() => Ok(interpretation),
+        Ok(_) => Err(Error::Invalid(reasons)),
+        Err(refusals) => {
+            reasons.extend(refusals.iter().map(|refusal| Reason::tagged("run", refusal)));
+            Err(Error::Invalid(reasons))
+        }
+    }
+}
+
+/// Whether the barcode an instrument read is a plate code of ours, and not this plate's.
+fn is_other(plate: &StoredPlate, barcode: &str) -> bool {
+    crate::barcode::PlateCode::parse(barcode).is_ok_and(|code| code != plate.code)
+}
+
+struct Incoming<'a> {
+    id: &'a str,
+    sha256: &'a str,
+    name: &'a str,
+    bytes: &'a [u8],
+    at: Time,
+}
+
+async fn keep(
+    tx: &mut Tx,
+    actor: &Actor,
+    (plate, file, interpretation): (&StoredPlate, &RunFile, &Interpretation),
+    new: &Incoming<'_>,
+) -> Result<()> {
+    let Interpretation { verdict, calls } = interpretation;
+    runs::file_keep(tx, (new.sha256, new.name), new.bytes, new.at).await?;
+    let written = serde_json::to_string(verdict)
+        .map_err(|error| Error::Internal(format!("a verdict cannot be written: {error}")))?;
+    let run = NewRun {
+        id: new.id,
+        plate: plate.code.as_str(),
+        sha256: new.sha256,
+        file,
+        kit: (&plate.made.kit.0, &plate.made.kit.1),
+        usable: verdict.usable,
+        verdict: &written,
+        imported_by: &actor.account,
+        at: new.at,
+    };
+    if !runs::run_add(tx, &run, plate.made.layout.size()).await? {
+        return Err(Error::conflict(
+            "run.plate_has_run",
+            plate.code.as_str(),
+            format!("plate {} was given a run a moment ago; look at it first", plate.code),
+        ));
+    }
+    calls_add(tx, new.id, calls, verdict).await?;
+    let detail = json!({ "run": new.id, "sha256": new.sha256, "usable": verdict.usable,
+        "calls": calls.len() });
+    let about = plate.code.as_str();
+    let entry = Entry { at: new.at, actor, action: "run.import", about, detail };
+    audit::record(tx, entry).await
+}
+
+/// A run with its verdict and calls.
+#[utoipa::path(get, path = "/v1/runs/{id}", tag = "instrument", security(("bearer" = [])),
+    params(("id" = String, Path, description = "run")),
+    responses((status = 200, body = RunAnswer), (status = 404, body = Problem)))]
+pub async fn run_get(
+    State(app): State<App>,
+    actor: Actor,
+    Path(run): Path<String>,
+) -> Result<Json<RunAnswer>> {
+    let mut tx = app.db.read("run.get").await?;
+    let (row, ..) = run_find(&mut tx, &run).await?;
+    actor.in_laboratory(&row.laboratory_code)?;
+    Ok(Json(answer(&mut tx, &run).await?))
+}
+
+async fn answer(tx: &mut Tx, run: &str) -> Result<RunAnswer> {
+    let (row, verdict, warnings, calls) = run_find(tx, run).await?;
+    Ok(RunAnswer {
+        id: Some(row.id),
+        plate: row.plate_code,
+        sha256: row.sha256,
+        format: row.format,
+        detected_by: Vec::new(),
+        instrument: row.instrument,
+        serial: row.serial,
+        run_ended: row.run_ended,
+        kit: row.kit_code,
+        kit_version: row.kit_version,
+        verdict,
+        calls,
+        warnings,
+        state: row.state,
+        imported_at: Some(row.imported),
+    })
+}

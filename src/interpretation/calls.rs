@@ -1,0 +1,217 @@
+//! From the readings of one tube to its call: pure, total, and carrying the rule that decided.
+//!
+//! Per target, in this order: the instrument says "no amplification" and a Ct beside it is
+//! background (seen: a negative control with Ct 48.25 and `No Amp`); the instrument doubts the
+//! curve and the kit says what that means; else the Ct against the cut-offs. The instrument's own
+//! call is never looked at. Then per tube, in this order: enough pathogen targets amplified;
+//! too few; none, but a grey one; none with the internal control; none without. A clear signal
+//! goes before a grey one, so that more signal never makes a call weaker.
+
+use serde::{Deserialize, Serialize};
+
+use super::disposition::{Disposition, disposition};
+use super::gather::TargetReading;
+use super::kit::{DoubtfulCurve, Kit, Target, plain};
+use super::{Outcome, TubeFacts};
+use crate::instrument::{Ct, Reading};
+use crate::plate::{TargetRole, WellPosition};
+
+/// What the readings of one tube mean, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// Code of the tube.
+    pub tube: String,
+    /// What they mean.
+    pub outcome: Outcome,
+    /// Stable name of the rule that decided.
+    pub rule: String,
+    /// Code of the kit.
+    pub kit: String,
+    /// Version of the kit.
+    pub version: String,
+    /// The decision in a sentence.
+    pub reason: String,
+    /// People in the tube.
+    pub pool_size: u16,
+    /// Which test of the tube this was, from 1.
+    pub attempt: u8,
+    /// The evidence: one for each target, in the kit's order.
+    pub targets: Vec<TargetCall>,
+    /// What happens to the tube on release.
+    pub disposition: Disposition,
+}
+
+/// One target of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetCall {
+    /// Code of the target.
+    pub target: String,
+    /// Pathogen or internal control.
+    pub role: TargetRole,
+    /// Where it was read.
+    pub well: WellPosition,
+    /// Cycle threshold, if there is one.
+    pub ct: Option<Ct>,
+    /// The Ct cell as the file has it.
+    pub raw_ct: String,
+    /// What it means.
+    pub state: TargetState,
+}
+
+/// What one reading means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetState {
+    /// No signal within any cut-off.
+    NotAmplified,
+    /// Too late for positive, too early for negative, or a curve the instrument doubts.
+    Grey,
+    /// A signal within the cut-off.
+    Amplified,
+}
+
+impl TargetState {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::NotAmplified => "not amplified",
+            Self::Grey => "grey",
+            Self::Amplified => "amplified",
+        }
+    }
+}
+
+/// Which line of the decision table a tube fell on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    EnoughTargets,
+    Grey,
+    TooFewTargets,
+    InternalControlOnly,
+    Nothing,
+}
+
+/// What one reading of a target means.
+///
+/// An internal control that the instrument doubts is grey and then proves nothing.
+pub fn state(target: &Target, doubtful: DoubtfulCurve, reading: &Reading) -> TargetState {
+    if says_no_amp(reading) {
+        return TargetState::NotAmplified;
+    }
+    if doubtful == DoubtfulCurve::Grey && says(reading, "inconclusive") {
+        return TargetState::Grey;
+    }
+    match reading.ct {
+        Some(ct) if target.positive.admits(ct) => TargetState::Amplified,
+        Some(ct) if target.grey.is_some_and(|grey| grey.admits(ct)) => TargetState::Grey,
+        Some(_) | None => TargetState::NotAmplified,
+    }
+}
+
+/// Whether the instrument says that nothing amplified.
+pub(super) fn says_no_amp(reading: &Reading) -> bool {
+    says(reading, "noamp")
+}
+
+fn says(reading: &Reading, status: &str) -> bool {
+    reading.amp_status.as_deref().is_some_and(|written| plain(written) == status)
+}
+
+/// Calls one tube. Total: any readings give a call; a target that was not read counts as silent,
+/// and a tube with a pathogen target unread is never called "not detected".
+pub fn call(kit: &Kit, tube: &str, readings: &[TargetReading], facts: &TubeFacts) -> Call {
+    let targets = target_calls(kit, readings);
+    let finding = finding(kit, &targets);
+    let (outcome, rule) = decide(kit, finding, facts);
+    Call {
+        tube: tube.to_owned(),
+        outcome,
+        reason: sentence(&targets, outcome, &rule),
+        rule,
+        kit: kit.code.clone(),
+        version: kit.version.clone(),
+        pool_size: facts.pool_size,
+        attempt: facts.attempt,
+        disposition: disposition(kit, finding, outcome, facts),
+        targets,
+    }
+}
+
+/// The state of every target that was read, in the kit's order.
+///
+/// A target read twice is taken with its stronger signal, so the order of readings is no matter.
+pub(super) fn target_calls(kit: &Kit, readings: &[TargetReading]) -> Vec<TargetCall> {
+    kit.targets()
+        .filter_map(|(_, target)| {
+            readings
+                .iter()
+                .filter(|reading| reading.target == target.code)
+                .map(|TargetReading { reading, .. }| TargetCall {
+                    target: target.code.clone(),
+                    role: target.role,
+                    well: reading.well,
+                    ct: reading.ct,
+                    raw_ct: reading.raw_ct.clone(),
+                    state: state(target, kit.calls.doubtful_curve, reading),
+                })
+                .max_by_key(|call| (call.state, std::cmp::Reverse(call.ct), call.well))
+        })
+        .collect()
+}
+
+fn finding(kit: &Kit, targets: &[TargetCall]) -> Finding {
+    let count = |role, state| {
+        targets.iter().filter(|target| target.role == role && target.state == state).count()
+    };
+    let expected = |role| kit.targets().filter(|(_, target)| target.role == role).count();
+    let (pathogen, internal) = (TargetRole::Pathogen, TargetRole::InternalControl);
+    let amplified = count(pathogen, TargetState::Amplified);
+    let all_silent = count(pathogen, TargetState::NotAmplified) == expected(pathogen);
+    if amplified >= kit.calls.targets_needed {
+        Finding::EnoughTargets
+    } else if amplified > 0 {
+        Finding::TooFewTargets
+    } else if count(pathogen, TargetState::Grey) > 0 {
+        Finding::Grey
+    } else if all_silent && count(internal, TargetState::Amplified) == expected(internal) {
+        Finding::InternalControlOnly
+    } else {
+        Finding::Nothing
+    }
+}
+
+/// Outcome and rule of a finding; a doubtful signal that comes again may be decided by the kit.
+fn decide(kit: &Kit, finding: Finding, facts: &TubeFacts) -> (Outcome, String) {
+    let rules = &kit.calls.rules;
+    let doubtful = |rule: &String, again: Outcome| {
+        if facts.earlier_rules.contains(rule) && again != Outcome::Inconclusive {
+            (again, format!("{rule}_again"))
+        } else {
+            (Outcome::Inconclusive, rule.clone())
+        }
+    };
+    match finding {
+        Finding::EnoughTargets => (Outcome::Detected, rules.detected.clone()),
+        Finding::TooFewTargets => doubtful(&rules.single_target, kit.calls.single_target_again),
+        Finding::Grey => doubtful(
+            rules.grey.as_ref().unwrap_or(&rules.single_target),
+            kit.calls.grey_again.unwrap_or(Outcome::Inconclusive),
+        ),
+        Finding::InternalControlOnly => (Outcome::NotDetected, rules.not_detected.clone()),
+        Finding::Nothing => (Outcome::Invalid, rules.invalid.clone()),
+    }
+}
+
+fn sentence(targets: &[TargetCall], outcome: Outcome, rule: &str) -> String {
+    let told: Vec<_> = targets
+        .iter()
+        .map(|target| match target.ct {
+            Some(ct) => format!("{} {} (Ct {ct})", target.target, target.state.words()),
+            None => format!("{} {} (no Ct)", target.target, target.state.words()),
+        })
+        .collect();
+    format!("{outcome} by {rule}: {}", told.join(", "))
+}
+
+#[cfg(test)]
+#[path = "calls_tests.rs"]
+mod tests;

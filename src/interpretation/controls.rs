@@ -1,0 +1,197 @@
+//! May this plate be used? The controls decide, and every reason is given.
+//!
+//! A fault in any control voids the whole run (CDC-006-00019). What "silent" means: a pathogen
+//! target of a silent control shows no Ct at all, however late, unless the instrument says that
+//! nothing amplified; an internal control only counts within its cut-off (practice of the
+//! Broad Institute, `formats.md` 14).
+
+use serde::{Deserialize, Serialize};
+
+use super::calls::{self, Call, TargetCall, TargetState};
+use super::gather::{Gathered, TargetReading};
+use super::kit::Kit;
+use super::{Outcome, neighbours};
+use crate::plate::{
+    Content, Control, Expectation, Layout, Observed, TargetRole, WellPosition, suspected_transform,
+};
+
+/// Fewest tubes without any signal that void a plate, whatever their share.
+const INVALID_TUBES_MIN: usize = 3;
+
+/// May the plate be used, every reason why not, and what keeps it from release by rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Whether there is no reason against it.
+    pub usable: bool,
+    /// Every reason why the plate may not be used.
+    pub reasons: Vec<VerdictReason>,
+    /// What a person must look at before anything is released.
+    pub flags: Vec<VerdictReason>,
+}
+
+/// One reason or flag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictReason {
+    /// Stable code.
+    pub code: VerdictCode,
+    /// The well it was seen in, if it was one.
+    pub well: Option<WellPosition>,
+    /// What, which, and what to do next.
+    pub message: String,
+}
+
+/// What can be wrong with a plate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictCode {
+    /// A control the kit requires is not on the plate.
+    ControlMissing,
+    /// A control the kit has no rule for is on the plate.
+    ControlUnknown,
+    /// A positive control did not amplify.
+    PositiveControlSilent,
+    /// A positive control showed what it must not.
+    PositiveControlAmplified,
+    /// A negative control showed a signal.
+    NegativeControlAmplified,
+    /// The extraction control shows the pathogen: everything extracted with it is void.
+    ExtractionControlContaminated,
+    /// The extraction control lacks its internal control: extraction failed.
+    ExtractionControlSilent,
+    /// A fault in handling the plate explains the run better (R12).
+    SuspectedTransform,
+    /// Too many tubes show no signal at all.
+    InternalControlsMissing,
+    /// Flag: a weak positive beside a strong one (R19).
+    WeakBesideStrong,
+}
+
+/// Judges a plate by its controls, its orientation and its tubes.
+pub fn verdict(kit: &Kit, layout: &Layout, gathered: &[Gathered], calls: &[Call]) -> Verdict {
+    let mut reasons = missing_controls(kit, gathered);
+    for well in gathered {
+        if let Content::Control { control, .. } = well.content {
+            reasons.extend(control_faults(kit, control, well));
+        }
+    }
+    reasons.extend(transform_reason(kit, layout, gathered));
+    reasons.extend(invalid_tubes(kit, calls));
+    Verdict { usable: reasons.is_empty(), reasons, flags: neighbours::weak_beside_strong(calls) }
+}
+
+fn missing_controls(kit: &Kit, gathered: &[Gathered]) -> Vec<VerdictReason> {
+    let mut reasons = Vec::new();
+    for rule in kit.controls.iter().filter(|rule| rule.required) {
+        for reaction in &kit.reactions {
+            let is_there = gathered.iter().any(|well| {
+                matches!(&well.content, Content::Control { control, reaction: code }
+                    if *control == rule.control && *code == reaction.code)
+            });
+            if !is_there {
+                let (control, reaction) = (rule.control, &reaction.code);
+                reasons.push(VerdictReason {
+                    code: VerdictCode::ControlMissing,
+                    well: None,
+                    message: format!(
+                        "the plate has no {control} control for reaction {reaction}; run it again"
+                    ),
+                });
+            }
+        }
+    }
+    reasons
+}
+
+fn control_faults(kit: &Kit, control: Control, well: &Gathered) -> Vec<VerdictReason> {
+    let Some(rule) = kit.control_rule(control) else {
+        return vec![VerdictReason {
+            code: VerdictCode::ControlUnknown,
+            well: Some(well.well),
+            message: format!("the kit has no rule for the {control} control in {}", well.well),
+        }];
+    };
+    let targets = calls::target_calls(kit, &well.targets);
+    targets
+        .iter()
+        .zip(&well.targets)
+        .filter_map(|(target, read)| {
+            let silent = match rule.expects(target.role) {
+                Expectation::Amplify if target.state != TargetState::Amplified => true,
+                Expectation::Silent if shows_signal(target, read) => false,
+                Expectation::Amplify | Expectation::Silent | Expectation::Any => return None,
+            };
+            Some(fault(control, target, silent))
+        })
+        .collect()
+}
+
+/// Whether a target that must be silent is not.
+fn shows_signal(target: &TargetCall, read: &TargetReading) -> bool {
+    match target.role {
+        TargetRole::InternalControl => target.state == TargetState::Amplified,
+        TargetRole::Pathogen => {
+            let any_ct = target.ct.is_some() && !calls::says_no_amp(&read.reading);
+            any_ct || target.state != TargetState::NotAmplified
+        }
+    }
+}
+
+fn fault(control: Control, target: &TargetCall, silent: bool) -> VerdictReason {
+    let code = match (control, silent) {
+        (Control::Positive | Control::WeakPositive, true) => VerdictCode::PositiveControlSilent,
+        (Control::Positive | Control::WeakPositive, false) => VerdictCode::PositiveControlAmplified,
+        (Control::Negative, _) => VerdictCode::NegativeControlAmplified,
+        (Control::Extraction, true) => VerdictCode::ExtractionControlSilent,
+        (Control::Extraction, false) => VerdictCode::ExtractionControlContaminated,
+    };
+    let (well, name, raw) = (target.well, &target.target, target.raw_ct.trim());
+    let what = if silent { "did not amplify" } else { "shows a signal" };
+    let next = match code {
+        VerdictCode::ExtractionControlContaminated => {
+            "everything extracted with it is void; extract again"
+        }
+        _ => "the whole run is void; run it again",
+    };
+    let message = format!("{control} control in {well}: {name} {what} (Ct `{raw}`); {next}");
+    VerdictReason { code, well: Some(well), message }
+}
+
+fn transform_reason(kit: &Kit, layout: &Layout, gathered: &[Gathered]) -> Option<VerdictReason> {
+    let mut observed = Observed::default();
+    for well in gathered {
+        observed.read.insert(well.well);
+        for call in calls::target_calls(kit, &well.targets) {
+            let target = kit.targets().find(|(_, target)| target.code == call.target);
+            if let (TargetState::Amplified, Some((_, target))) = (call.state, target) {
+                observed.amplified.insert((well.well, target.channel().to_owned()));
+            }
+        }
+    }
+    let transform = suspected_transform(layout, &kit.plan(), &observed)?;
+    Some(VerdictReason {
+        code: VerdictCode::SuspectedTransform,
+        well: None,
+        message: format!("the plate was probably {transform}; look at it and run it again"),
+    })
+}
+
+/// Many tubes without any signal: the run failed, not the tubes.
+fn invalid_tubes(kit: &Kit, calls: &[Call]) -> Option<VerdictReason> {
+    let invalid = calls.iter().filter(|call| call.outcome == Outcome::Invalid).count();
+    let limit = usize::from(kit.calls.internal_control_missing_percent);
+    if invalid < INVALID_TUBES_MIN || invalid * 100 < calls.len() * limit {
+        return None;
+    }
+    Some(VerdictReason {
+        code: VerdictCode::InternalControlsMissing,
+        well: None,
+        message: format!(
+            "{invalid} of {} tubes show no internal control; check reagents and run it again",
+            calls.len()
+        ),
+    })
+}
+
+#[cfg(test)]
+#[path = "controls_tests.rs"]
+mod tests;

@@ -1,0 +1,178 @@
+use super::*;
+use crate::instrument::Reading;
+use crate::interpretation::interpret;
+use crate::interpretation::workbench::{
+    cdc, codx, ct, first_tests, orf, plate, reading, run, well,
+};
+
+/// The verdict over a good run with one change.
+fn judged(kit: &Kit, template: &str, change: impl FnOnce(&mut Vec<Reading>)) -> Verdict {
+    let layout = plate(kit, template, 20, 1);
+    let mut readings = run(kit, &layout, None, &|_| None);
+    change(&mut readings);
+    interpret(kit, &layout, &readings, &first_tests(&layout)).unwrap().verdict
+}
+
+fn set(readings: &mut [Reading], at: &str, target: &str, cycles: Option<&str>) {
+    let changed = readings
+        .iter_mut()
+        .find(|reading| reading.well == well(at) && reading.target == target)
+        .unwrap();
+    changed.ct = cycles.map(ct);
+    changed.raw_ct = cycles.unwrap_or("Undetermined").to_owned();
+}
+
+fn codes(verdict: &Verdict) -> Vec<(VerdictCode, Option<String>)> {
+    let reasons = verdict.reasons.iter();
+    reasons.map(|reason| (reason.code, reason.well.map(|well| well.to_string()))).collect()
+}
+
+fn cdc_verdict(at: &str, target: &str, cycles: Option<&str>) -> Verdict {
+    judged(&cdc(), "three-wells-29-rows", |readings| set(readings, at, target, cycles))
+}
+
+#[test]
+fn a_plate_whose_controls_behave_is_usable() {
+    for (kit, template) in [
+        (cdc(), "three-wells-29-rows"),
+        (cdc(), "three-wells-21-columns"),
+        (orf(), "one-well-94-columns"),
+        (codx(), "one-well-94-rows"),
+    ] {
+        let verdict = judged(&kit, template, |_| {});
+        assert_eq!(verdict, Verdict { usable: true, reasons: vec![], flags: vec![] });
+    }
+}
+
+/// Positive C1-C3, negative G1-G3, extraction G10-G12; each control fault voids the run.
+#[test]
+fn each_cdc_control_fault_voids_the_run() {
+    let faults = [
+        ("C1", "N1", None, VerdictCode::PositiveControlSilent),
+        ("C2", "N2", Some("40.00"), VerdictCode::PositiveControlSilent),
+        ("C3", "RP", None, VerdictCode::PositiveControlSilent),
+        ("G1", "N1", Some("39"), VerdictCode::NegativeControlAmplified),
+        ("G2", "N2", Some("44.9"), VerdictCode::NegativeControlAmplified),
+        ("G3", "RP", Some("35.02"), VerdictCode::NegativeControlAmplified),
+        ("G10", "N1", Some("38"), VerdictCode::ExtractionControlContaminated),
+        ("G11", "N2", Some("38"), VerdictCode::ExtractionControlContaminated),
+        ("G12", "RP", None, VerdictCode::ExtractionControlSilent),
+    ];
+    for (at, target, cycles, code) in faults {
+        let verdict = cdc_verdict(at, target, cycles);
+        assert!(!verdict.usable);
+        assert_eq!(codes(&verdict), [(code, Some(at.to_owned()))]);
+    }
+}
+
+#[test]
+fn a_control_just_within_its_limits_is_accepted() {
+    assert!(cdc_verdict("C1", "N1", Some("39.99")).usable);
+    // Internal control in the negative control: counts only below its cut-off.
+    assert!(cdc_verdict("G3", "RP", Some("40.00")).usable);
+    let background = judged(&cdc(), "three-wells-29-rows", |readings| {
+        set(readings, "G1", "N1", Some("48.25"));
+        let seen = readings.iter_mut().find(|reading| reading.well == well("G1")).unwrap();
+        seen.amp_status = Some("No Amp".to_owned());
+    });
+    assert!(background.usable);
+}
+
+#[test]
+fn a_grey_positive_control_does_not_do() {
+    let verdict = judged(&orf(), "one-well-94-columns", |r| set(r, "C11", "N", Some("38.2")));
+    assert_eq!(codes(&verdict), [(VerdictCode::PositiveControlSilent, Some("C11".to_owned()))]);
+}
+
+#[test]
+fn every_fault_is_named_not_only_the_first() {
+    let verdict = judged(&cdc(), "three-wells-29-rows", |readings| {
+        set(readings, "C1", "N1", None);
+        set(readings, "G2", "N2", Some("36"));
+        set(readings, "G12", "RP", None);
+    });
+    let codes: Vec<_> = codes(&verdict).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(
+        codes,
+        [
+            VerdictCode::PositiveControlSilent,
+            VerdictCode::NegativeControlAmplified,
+            VerdictCode::ExtractionControlSilent,
+        ]
+    );
+}
+
+#[test]
+fn a_plate_without_its_controls_is_not_usable() {
+    let kit = codx();
+    let tube = Content::Tube { tube: "T1".to_owned(), depth: 1, reaction: "mix".to_owned() };
+    let layout = Layout::explicit(crate::plate::PlateSize::P96, vec![(well("A1"), tube)]).unwrap();
+    let readings = [
+        reading("A1", "SARS-CoV-2", "FAM", None),
+        reading("A1", "RNaseP", "TEXAS RED", Some("25")),
+    ];
+    let verdict = interpret(&kit, &layout, &readings, &first_tests(&layout)).unwrap().verdict;
+    let missing = (VerdictCode::ControlMissing, None);
+    assert_eq!(codes(&verdict), [missing.clone(), missing]);
+}
+
+#[test]
+fn a_control_without_a_rule_is_not_taken_on_trust() {
+    let kit = codx();
+    let mut wells: Vec<_> =
+        plate(&kit, "one-well-94-rows", 3, 1).wells().clone().into_iter().collect();
+    let reaction = "mix".to_owned();
+    wells.push((well("H12"), Content::Control { control: Control::Extraction, reaction }));
+    let layout = Layout::explicit(crate::plate::PlateSize::P96, wells).unwrap();
+    let readings = run(&kit, &layout, None, &|_| None);
+    let verdict = interpret(&kit, &layout, &readings, &first_tests(&layout)).unwrap().verdict;
+    assert_eq!(codes(&verdict), [(VerdictCode::ControlUnknown, Some("H12".to_owned()))]);
+}
+
+#[test]
+fn internal_controls_missing_in_many_tubes_void_the_plate() {
+    let without = |count: usize| {
+        judged(&orf(), "one-well-94-columns", |readings| {
+            let silent = readings.iter_mut().filter(|reading| {
+                reading.target == "IC" && reading.well.column() > 0 && reading.well.column() < 9
+            });
+            silent.take(count).for_each(|reading| reading.ct = None);
+        })
+    };
+    // Three of twenty are more than the kit's 10 %; two are fewer than three.
+    assert_eq!(codes(&without(3)), [(VerdictCode::InternalControlsMissing, None)]);
+    assert!(without(2).usable);
+}
+
+#[test]
+fn a_weak_positive_beside_a_strong_one_is_flagged() {
+    let kit = orf();
+    let layout = plate(&kit, "one-well-94-columns", 40, 1);
+    let flags = |weak: &'static str, at: &'static str| {
+        // T1 lies in A1; T8 in A2 beside it, T3 in D1 in its column, T24 in A4 far from it.
+        let positive = move |tube: &str| match tube {
+            "T1" => Some("20"),
+            _ if tube == at => Some(weak),
+            _ => None,
+        };
+        let readings = run(&kit, &layout, None, &positive);
+        interpret(&kit, &layout, &readings, &first_tests(&layout)).unwrap().verdict
+    };
+    for at in ["T8", "T3"] {
+        let verdict = flags("30", at);
+        assert!(verdict.usable);
+        assert_eq!(verdict.flags.len(), 1);
+        assert_eq!(verdict.flags[0].code, VerdictCode::WeakBesideStrong);
+        assert_eq!(verdict.flags[0].well, layout.wells_of(at).first().copied());
+        assert_eq!(flags("29.99", at).flags, []);
+    }
+    assert_eq!(flags("35", "T24").flags, []);
+}
+
+#[test]
+fn a_verdict_comes_back_from_json_as_it_was() {
+    let verdict = cdc_verdict("C1", "N1", None);
+    let json = serde_json::to_value(&verdict).unwrap();
+    assert_eq!(json["reasons"][0]["code"], "positive_control_silent");
+    assert_eq!(serde_json::from_value::<Verdict>(json).unwrap(), verdict);
+}

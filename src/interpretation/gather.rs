@@ -1,0 +1,300 @@
+//! Readings to wells: one to one, or every reason why not (R14).
+//!
+//! A target is known by the name in the file, then by its dye. The dye decides alone where it
+//! means one target in the whole kit, whatever was typed; where several reactions share a dye
+//! (the CDC panel reads everything in FAM) it decides only for rows without a target name,
+//! and then the layout says which reaction ran in the well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::calls::{self, TargetState};
+use super::kit::{Kit, KitReaction, Target};
+use crate::instrument::Reading;
+use crate::plate::{Content, Layout, Observed, Transform, WellPosition};
+
+/// One well of the layout with a reading for every target of its reaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gathered {
+    /// The well.
+    pub well: WellPosition,
+    /// What the layout put there.
+    pub content: Content,
+    /// One for each target, in the kit's order.
+    pub targets: Vec<TargetReading>,
+}
+
+/// A reading whose target is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetReading {
+    /// Code of the kit's target.
+    pub target: String,
+    /// The reading.
+    pub reading: Reading,
+}
+
+/// One reason why readings and layout do not belong together.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error,
+)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum MatchRefusal {
+    /// The file has a well the plate lacks.
+    #[error("the file has well {well}, which this plate does not have; upload the right file")]
+    OffPlate {
+        /// The well.
+        well: WellPosition,
+    },
+    /// Nothing was read in a well that holds something.
+    #[error("well {well} holds something but the file has no reading for it; export all wells")]
+    MissingWell {
+        /// The well.
+        well: WellPosition,
+    },
+    /// A target of the well's reaction was not read.
+    #[error("well {well} has no reading for target {target}; export all targets")]
+    MissingTarget {
+        /// The well.
+        well: WellPosition,
+        /// Code of the target.
+        target: String,
+    },
+    /// A signal where the layout has nothing.
+    #[error("well {well} shows a signal but holds nothing; check plate and file")]
+    SignalInEmptyWell {
+        /// The well.
+        well: WellPosition,
+    },
+    /// Two readings for one well and target.
+    #[error("well {well} has two readings for target {target}; export the run once")]
+    ReadTwice {
+        /// The well.
+        well: WellPosition,
+        /// Code of the target.
+        target: String,
+    },
+    /// A target that belongs to another reaction of the kit.
+    #[error("well {well} was read for target {target}, which does not run there; check the layout")]
+    OtherReaction {
+        /// The well.
+        well: WellPosition,
+        /// Code of the target.
+        target: String,
+    },
+    /// A target name and dye that mean nothing to the kit.
+    #[error("target `{target}` in dye `{dye}` is not of this kit; choose the kit that ran")]
+    TargetUnknown {
+        /// The name in the file.
+        target: String,
+        /// The dye in the file.
+        dye: String,
+    },
+    /// A well the operator took out of the analysis.
+    #[error("well {well} was omitted on the instrument; include it and export again")]
+    Omitted {
+        /// The well.
+        well: WellPosition,
+    },
+    /// The file names a tube in a well where the layout has something else.
+    #[error("the file has tube {tube} in well {well}, the layout elsewhere; check plate and file")]
+    TubeElsewhere {
+        /// The well in the file.
+        well: WellPosition,
+        /// Code of the tube.
+        tube: String,
+    },
+    /// The caller knows nothing of a tube on the plate.
+    #[error("nothing is known of tube {tube}; register it")]
+    TubeUnknown {
+        /// Code of the tube.
+        tube: String,
+    },
+    /// The layout and the collection disagree about the people in a tube.
+    #[error("tube {tube} was laid out with {laid_out} people and has {known}; lay it out again")]
+    PoolSizeDiffers {
+        /// Code of the tube.
+        tube: String,
+        /// People by the layout.
+        laid_out: u16,
+        /// People by its record.
+        known: u16,
+    },
+    /// A fault in handling the plate explains the readings better.
+    #[error("the plate was probably {transform}; look at it and run it again")]
+    Suspected {
+        /// The fault.
+        transform: Transform,
+    },
+}
+
+/// Gives every well of the layout its readings; returns every mismatch, ordered by kind.
+pub fn gather(
+    kit: &Kit,
+    layout: &Layout,
+    readings: &[Reading],
+) -> Result<Vec<Gathered>, Vec<MatchRefusal>> {
+    let mut refusals = BTreeSet::new();
+    let mut taken: BTreeMap<(WellPosition, &str), &Reading> = BTreeMap::new();
+    let tubes = layout.tubes();
+    for reading in readings {
+        if is_blank(reading) {
+            continue;
+        }
+        let well = reading.well;
+        refusals.extend(misplaced(layout, &tubes, reading));
+        match place(kit, layout, reading) {
+            Ok(None) => {}
+            Ok(Some(target)) => {
+                if taken.insert((well, &target.code), reading).is_some() {
+                    refusals.insert(MatchRefusal::ReadTwice { well, target: target.code.clone() });
+                }
+            }
+            Err(refusal) => {
+                refusals.insert(refusal);
+            }
+        }
+    }
+    let mut gathered = Vec::new();
+    for (well, content) in layout.wells() {
+        match complete(kit, *well, content, &taken) {
+            Ok(complete) => gathered.push(complete),
+            Err(missing) => refusals.extend(missing),
+        }
+    }
+    if refusals.is_empty() { Ok(gathered) } else { Err(refusals.into_iter().collect()) }
+}
+
+/// A row that only says that the well exists.
+fn is_blank(reading: &Reading) -> bool {
+    reading.target.trim().is_empty()
+        && reading.dye.trim().is_empty()
+        && reading.ct.is_none()
+        && reading.sample.trim().is_empty()
+}
+
+/// A sample name that is the code of a tube the layout has in other wells.
+fn misplaced(
+    layout: &Layout,
+    tubes: &BTreeMap<&str, u16>,
+    reading: &Reading,
+) -> Option<MatchRefusal> {
+    let named = reading.sample.trim();
+    let tube = *tubes.keys().find(|tube| tube.eq_ignore_ascii_case(named))?;
+    let elsewhere = layout.content(reading.well).tube() != Some(tube);
+    elsewhere.then(|| MatchRefusal::TubeElsewhere { well: reading.well, tube: tube.to_owned() })
+}
+
+/// The target that a reading is of; none for a silent reading of an empty well.
+fn place<'k>(
+    kit: &'k Kit,
+    layout: &Layout,
+    reading: &Reading,
+) -> Result<Option<&'k Target>, MatchRefusal> {
+    let well = reading.well;
+    if !layout.size().contains(well) {
+        return Err(MatchRefusal::OffPlate { well });
+    }
+    let Some(reaction) = layout.content(well).reaction() else {
+        let is_silent = reading.omitted || reading.ct.is_none() || calls::says_no_amp(reading);
+        return if is_silent { Ok(None) } else { Err(MatchRefusal::SignalInEmptyWell { well }) };
+    };
+    if reading.omitted {
+        return Err(MatchRefusal::Omitted { well });
+    }
+    let (_, target) = identify(kit, kit.reaction(reaction), reading).ok_or_else(|| {
+        let (target, dye) = (reading.target.clone(), reading.dye.clone());
+        MatchRefusal::TargetUnknown { target, dye }
+    })?;
+    let runs_here =
+        kit.reaction(reaction).is_some_and(|r| r.targets.iter().any(|t| t.code == target.code));
+    if runs_here {
+        Ok(Some(target))
+    } else {
+        Err(MatchRefusal::OtherReaction { well, target: target.code.clone() })
+    }
+}
+
+/// The kit's target a reading is of, by name or dye.
+fn identify<'k>(
+    kit: &'k Kit,
+    here: Option<&'k KitReaction>,
+    reading: &Reading,
+) -> Option<(&'k KitReaction, &'k Target)> {
+    if let Some(found) = kit.targets().find(|(_, target)| target.is_named(&reading.target)) {
+        return Some(found);
+    }
+    let mut by_dye = kit.targets().filter(|(_, target)| is_in_dye(target, reading));
+    match (by_dye.next(), by_dye.next()) {
+        (Some(only), None) => Some(only),
+        _ if !reading.target.trim().is_empty() && !is_dye_name(kit, &reading.target) => None,
+        _ => {
+            let here = here?;
+            let target = here.targets.iter().find(|target| is_in_dye(target, reading))?;
+            Some((here, target))
+        }
+    }
+}
+
+/// Whether the reading was made in one of the target's dyes; some operators type the dye as target.
+fn is_in_dye(target: &Target, reading: &Reading) -> bool {
+    let dye = if reading.dye.trim().is_empty() { &reading.target } else { &reading.dye };
+    !dye.trim().is_empty() && target.is_read_in(dye)
+}
+
+fn is_dye_name(kit: &Kit, name: &str) -> bool {
+    kit.targets().any(|(_, target)| target.is_read_in(name))
+}
+
+fn complete(
+    kit: &Kit,
+    well: WellPosition,
+    content: &Content,
+    taken: &BTreeMap<(WellPosition, &str), &Reading>,
+) -> Result<Gathered, Vec<MatchRefusal>> {
+    let targets = content
+        .reaction()
+        .and_then(|code| kit.reaction(code))
+        .map_or(&[][..], |reaction| &reaction.targets);
+    let mut found = Vec::new();
+    let mut missing = Vec::new();
+    for target in targets {
+        match taken.get(&(well, target.code.as_str())) {
+            Some(reading) => {
+                let reading = (*reading).clone();
+                found.push(TargetReading { target: target.code.clone(), reading });
+            }
+            None => missing.push(MatchRefusal::MissingTarget { well, target: target.code.clone() }),
+        }
+    }
+    if found.is_empty() {
+        return Err(vec![MatchRefusal::MissingWell { well }]);
+    }
+    if missing.is_empty() {
+        Ok(Gathered { well, content: content.clone(), targets: found })
+    } else {
+        Err(missing)
+    }
+}
+
+/// Which wells were read and what amplified there, as far as it can be told from a run that may
+/// not match its layout.
+pub fn observed(kit: &Kit, layout: &Layout, readings: &[Reading]) -> Observed {
+    let mut observed = Observed::default();
+    for reading in readings.iter().filter(|reading| !reading.omitted) {
+        let here = layout.content(reading.well).reaction().and_then(|code| kit.reaction(code));
+        let Some((_, target)) = identify(kit, here.or(kit.reactions.first()), reading) else {
+            continue;
+        };
+        observed.read.insert(reading.well);
+        let state = calls::state(target, kit.calls.doubtful_curve, reading);
+        if state == TargetState::Amplified {
+            observed.amplified.insert((reading.well, target.channel().to_owned()));
+        }
+    }
+    observed
+}
+
+#[cfg(test)]
+#[path = "gather_tests.rs"]
+mod tests;

@@ -1,0 +1,180 @@
+//! Calls with their run, and what earlier tests said of a tube.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sqlx::{FromRow, query, query_as};
+
+use super::{Call, Disposition, TubeFacts, Verdict, clean_negative};
+use crate::clock::Time;
+use crate::collection::{TubeRow, tubes_find};
+use crate::error::{Error, Result};
+use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
+
+/// `$1` tubes: rules of released calls that sent a tube back.
+pub const EARLIER: &str = "select c.tube_code, c.rule from call c join run r on r.id = c.run_id
+    where c.state = 'released' and c.disposition = 'retest'
+        and c.tube_code in (select e.value ->> 'code' from json_each($1) e)
+    order by r.imported_us, r.id";
+/// `$1` run, `$2` calls.
+pub const CALLS_ADD: &str = "insert into call (run_id, tube_code, outcome, rule, disposition,
+        members, attempt, clean, detail, state)
+    select $1, e.value ->> 'tube', e.value ->> 'outcome', e.value ->> 'rule',
+        e.value ->> 'disposition', cast(e.value ->> 'members' as bigint),
+        cast(e.value ->> 'attempt' as bigint), cast(e.value ->> 'clean' as bigint),
+        e.value ->> 'detail', 'draft'
+    from json_each($2) e";
+/// `$1` run.
+pub const RUN_FIND: &str = "select r.id, r.plate_code, p.laboratory_code, r.sha256, r.format,
+        r.instrument, r.serial, r.run_ended, r.kit_code, r.kit_version, r.verdict, r.warnings,
+        r.imported_us, r.state
+    from run r join plate p on p.code = r.plate_code where r.id = $1";
+/// `$1` run.
+pub const CALLS_FIND: &str = "select tube_code, detail from call where run_id = $1
+    order by tube_code";
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("EARLIER", EARLIER),
+    ("CALLS_ADD", CALLS_ADD),
+    ("RUN_FIND", RUN_FIND),
+    ("CALLS_FIND", CALLS_FIND),
+];
+
+#[derive(FromRow)]
+struct EarlierRow {
+    tube_code: String,
+    rule: String,
+}
+
+/// A stored run; its verdict and its calls' details are read from JSON.
+#[derive(Debug, FromRow)]
+pub struct StoredRun {
+    /// The run.
+    pub id: String,
+    /// Its plate.
+    pub plate_code: String,
+    /// Where the plate stands.
+    pub laboratory_code: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Format of the file.
+    pub format: String,
+    /// Instrument type.
+    pub instrument: String,
+    /// Instrument serial number.
+    pub serial: String,
+    /// End of the run as the file writes it.
+    pub run_ended: String,
+    /// The kit.
+    pub kit_code: String,
+    /// The kit's version.
+    pub kit_version: String,
+    verdict: String,
+    warnings: String,
+    /// When the file came in.
+    #[sqlx(rename = "imported_us")]
+    pub imported: Time,
+    /// `draft`, `reviewed`, `released` or `void`.
+    pub state: String,
+}
+
+#[derive(FromRow)]
+struct CallRow {
+    tube_code: String,
+    detail: String,
+}
+
+#[derive(Serialize)]
+struct NewCall<'a> {
+    tube: &'a str,
+    outcome: super::Outcome,
+    rule: &'a str,
+    disposition: &'static str,
+    members: u16,
+    attempt: u8,
+    clean: u8,
+    detail: String,
+}
+
+/// What must be known of the tubes of a plate to call them.
+pub async fn tube_facts<S: AsRef<str>>(
+    tx: &mut Tx,
+    tubes: impl IntoIterator<Item = S>,
+) -> Result<BTreeMap<String, TubeFacts>> {
+    let rows: Vec<TubeRow> = tubes_find(tx, tubes).await?;
+    let list = codes(rows.iter().map(|row| row.code.as_str()));
+    let mut facts = BTreeMap::new();
+    for row in rows {
+        let fact = TubeFacts {
+            pool_size: narrow("members", row.code.as_str(), row.members)?,
+            attempt: narrow("attempt", row.code.as_str(), row.attempt + 1)?,
+            earlier_rules: Vec::new(),
+        };
+        facts.insert(row.code.to_string(), fact);
+    }
+    let earlier: Vec<EarlierRow> = on!(tx, c => query_as(EARLIER).bind(&list).fetch_all(c).await)?;
+    for row in earlier {
+        if let Some(fact) = facts.get_mut(&row.tube_code) {
+            fact.earlier_rules.push(row.rule);
+        }
+    }
+    Ok(facts)
+}
+
+fn narrow<T: TryFrom<i64>>(column: &str, tube: &str, value: i64) -> Result<T> {
+    T::try_from(value).map_err(|_out_of_range| {
+        Error::Store(StoreError::Inconsistent {
+            table: "tube",
+            id: tube.to_owned(),
+            reason: format!("{column} is {value}"),
+        })
+    })
+}
+
+/// Writes the calls of a run.
+pub async fn calls_add(tx: &mut Tx, run: &str, calls: &[Call], verdict: &Verdict) -> Result<()> {
+    let rows: Vec<_> = calls
+        .iter()
+        .map(|call| NewCall {
+            tube: &call.tube,
+            outcome: call.outcome,
+            rule: &call.rule,
+            disposition: match call.disposition {
+                Disposition::Report(_) => "report",
+                Disposition::Retest => "retest",
+                Disposition::Recall => "recall",
+            },
+            members: call.pool_size,
+            attempt: call.attempt,
+            clean: u8::from(clean_negative(call, verdict).is_ok()),
+            detail: serde_json::to_string(call).expect("a call has only named fields"),
+        })
+        .collect();
+    let list = json(&rows);
+    let written = on!(tx, c => query(CALLS_ADD).bind(run).bind(&list)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(ensure_rows("CALLS_ADD", rows.len() as u64, written)?)
+}
+
+/// A run with its verdict, warnings and calls.
+pub async fn run_find(
+    tx: &mut Tx,
+    run: &str,
+) -> Result<(StoredRun, Verdict, Vec<String>, Vec<Call>)> {
+    let row: Option<StoredRun> =
+        on!(tx, c => query_as(RUN_FIND).bind(run).fetch_optional(c).await)?;
+    let row = row.ok_or_else(|| Error::not_found("run", run))?;
+    let verdict = read("run", run, &row.verdict)?;
+    let warnings = read("run", run, &row.warnings)?;
+    let rows: Vec<CallRow> = on!(tx, c => query_as(CALLS_FIND).bind(run).fetch_all(c).await)?;
+    let calls: Result<Vec<_>> =
+        rows.iter().map(|call| read("call", &call.tube_code, &call.detail)).collect();
+    Ok((row, verdict, warnings, calls?))
+}
+
+fn read<T: serde::de::DeserializeOwned>(table: &'static str, id: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| {
+        let reason = error.to_string();
+        Error::Store(StoreError::Inconsistent { table, id: id.to_owned(), reason })
+    })
+}

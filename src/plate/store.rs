@@ -1,0 +1,208 @@
+//! Plates and their wells.
+
+use serde::Serialize;
+use sqlx::{FromRow, query, query_as};
+
+use super::{Content, Control, Layout, PlateSize, WellPosition};
+use crate::barcode::PlateCode;
+use crate::clock::Time;
+use crate::error::{Error, Reason, Result};
+use crate::storage::{StoreError, Tx, ensure_rows, json};
+
+/// `$1` plate.
+pub const PLATE_FIND: &str = "select code, laboratory_code, kit_code, kit_version, template, size,
+        state, made_by, made_us, frozen_us from plate where code = $1";
+/// `$1` plate.
+pub const WELLS: &str = "select well, reaction, tube_code, depth, control from well
+    where plate_code = $1 order by well";
+/// Code, laboratory, kit, version, template, size, who, when.
+pub const PLATE_ADD: &str = "insert into plate (code, laboratory_code, kit_code, kit_version,
+        template, size, state, made_by, made_us)
+    values ($1, $2, $3, $4, $5, $6, 'draft', $7, $8) on conflict do nothing";
+/// Code, laboratory, kit, version, template, size; only while it is a draft.
+pub const PLATE_REDO: &str = "update plate set laboratory_code = $2, kit_code = $3,
+        kit_version = $4, template = $5, size = $6 where code = $1 and state = 'draft'";
+/// `$1` plate.
+pub const WELLS_CLEAR: &str = "delete from well where plate_code = $1";
+/// `$1` plate, `$2` wells.
+pub const WELLS_ADD: &str =
+    "insert into well (plate_code, well, reaction, tube_code, depth, control)
+    select $1, cast(e.value ->> 'well' as bigint), e.value ->> 'reaction', e.value ->> 'tube',
+        cast(e.value ->> 'depth' as bigint), e.value ->> 'control'
+    from json_each($2) e";
+/// `$1` plate, `$2` time.
+pub const PLATE_FREEZE: &str = "update plate set state = 'frozen', frozen_us = $2
+    where code = $1 and state = 'draft'";
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("PLATE_FIND", PLATE_FIND),
+    ("WELLS", WELLS),
+    ("PLATE_ADD", PLATE_ADD),
+    ("PLATE_REDO", PLATE_REDO),
+    ("WELLS_CLEAR", WELLS_CLEAR),
+    ("WELLS_ADD", WELLS_ADD),
+    ("PLATE_FREEZE", PLATE_FREEZE),
+];
+
+/// A plate as it is stored, with its layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPlate {
+    /// Its code.
+    pub code: PlateCode,
+    /// What was asked for.
+    pub made: Made,
+    /// `draft`, `frozen` or `closed`.
+    pub state: String,
+    /// When its layout was frozen.
+    pub frozen: Option<Time>,
+}
+
+/// What a plate is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The laboratory it stands in.
+    pub laboratory: String,
+    /// Code and version of the kit.
+    pub kit: (String, String),
+    /// Name of the template, `explicit` when the wells were stated.
+    pub template: String,
+    /// Every well.
+    pub layout: Layout,
+}
+
+#[derive(FromRow)]
+struct PlateRow {
+    code: PlateCode,
+    laboratory_code: String,
+    kit_code: String,
+    kit_version: String,
+    template: String,
+    size: i64,
+    state: String,
+    #[sqlx(rename = "frozen_us")]
+    frozen: Option<Time>,
+}
+
+#[derive(FromRow)]
+struct WellRow {
+    well: i64,
+    reaction: String,
+    tube_code: Option<String>,
+    depth: i64,
+    control: Option<String>,
+}
+
+#[derive(Serialize)]
+struct NewWell<'a> {
+    well: u16,
+    reaction: &'a str,
+    tube: Option<&'a str>,
+    depth: u16,
+    control: Option<&'static str>,
+}
+
+/// The plate with that code, if there is one.
+pub async fn plate_find(tx: &mut Tx, code: &PlateCode) -> Result<Option<StoredPlate>> {
+    let row: Option<PlateRow> =
+        on!(tx, c => query_as(PLATE_FIND).bind(code).fetch_optional(c).await)?;
+    let Some(row) = row else { return Ok(None) };
+    let wells: Vec<WellRow> = on!(tx, c => query_as(WELLS).bind(code).fetch_all(c).await)?;
+    let layout = layout(row.size, wells).ok_or_else(|| StoreError::Inconsistent {
+        table: "well",
+        id: code.to_string(),
+        reason: "its wells make no layout".to_owned(),
+    })?;
+    let made = Made {
+        laboratory: row.laboratory_code,
+        kit: (row.kit_code, row.kit_version),
+        template: row.template,
+        layout,
+    };
+    Ok(Some(StoredPlate { code: row.code, made, state: row.state, frozen: row.frozen }))
+}
+
+/// The plate with that code.
+pub async fn plate_get(tx: &mut Tx, code: &PlateCode) -> Result<StoredPlate> {
+    plate_find(tx, code).await?.ok_or_else(|| Error::not_found("plate", code.as_str()))
+}
+
+fn layout(size: i64, wells: Vec<WellRow>) -> Option<Layout> {
+    let size = PlateSize::from_wells(u16::try_from(size).ok()?)?;
+    let wells: Option<Vec<_>> = wells
+        .into_iter()
+        .map(|row| {
+            let well = WellPosition::from_index(u16::try_from(row.well).ok()?, size)?;
+            let reaction = row.reaction;
+            let content = match (row.tube_code, row.control) {
+                (Some(tube), None) => {
+                    Content::Tube { tube, depth: u16::try_from(row.depth).ok()?, reaction }
+                }
+                (None, Some(control)) => {
+                    Content::Control { control: Control::from_name(&control)?, reaction }
+                }
+                _ => return None,
+            };
+            Some((well, content))
+        })
+        .collect();
+    Layout::explicit(size, wells?).ok()
+}
+
+/// Writes a new draft, or writes a draft anew; a frozen plate stays as it is.
+pub async fn plate_draft(
+    tx: &mut Tx,
+    code: &PlateCode,
+    made: &Made,
+    (account, at): (&str, Time),
+) -> Result<()> {
+    let (kit, version) = (&made.kit.0, &made.kit.1);
+    let size = i64::from(made.layout.size().wells());
+    let added = on!(tx, c => query(PLATE_ADD).bind(code).bind(&made.laboratory).bind(kit)
+        .bind(version).bind(&made.template).bind(size).bind(account).bind(at)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    if added == 0 {
+        let redone = on!(tx, c => query(PLATE_REDO).bind(code).bind(&made.laboratory).bind(kit)
+            .bind(version).bind(&made.template).bind(size)
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        if redone == 0 {
+            return Err(frozen(code));
+        }
+        on!(tx, c => query(WELLS_CLEAR).bind(code).execute(c).await.map(drop))?;
+    }
+    let size = made.layout.size();
+    let wells: Vec<_> = made
+        .layout
+        .wells()
+        .iter()
+        .map(|(well, content)| new_well(well.index(size), content))
+        .collect();
+    let rows = json(&wells);
+    let written = on!(tx, c => query(WELLS_ADD).bind(code).bind(&rows)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(ensure_rows("WELLS_ADD", wells.len() as u64, written)?)
+}
+
+fn new_well(well: u16, content: &Content) -> NewWell<'_> {
+    let reaction = content.reaction().unwrap_or_default();
+    let empty = NewWell { well, reaction, tube: None, depth: 0, control: None };
+    match content {
+        Content::Tube { tube, depth, .. } => NewWell { tube: Some(tube), depth: *depth, ..empty },
+        Content::Control { control, .. } => NewWell { control: Some(control.name()), ..empty },
+        Content::Nothing => empty,
+    }
+}
+
+/// Freezes the layout; from now on nobody changes it.
+pub async fn plate_freeze(tx: &mut Tx, code: &PlateCode, at: Time) -> Result<()> {
+    let moved = on!(tx, c => query(PLATE_FREEZE).bind(code).bind(at)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    if moved == 1 { Ok(()) } else { Err(frozen(code)) }
+}
+
+fn frozen(code: &PlateCode) -> Error {
+    Error::Conflict(vec![Reason::new(
+        "plate.frozen",
+        code.as_str(),
+        format!("plate {code} is frozen and keeps its layout; use another plate"),
+    )])
+}
