@@ -35,6 +35,9 @@ pub struct App {
 pub const MARK: &str = "insert into installation (name, value) values ('keys', $1)
     on conflict (name) do update set value = installation.value returning value";
 
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[("MARK", MARK)];
+
 /// Whether these keys are the ones this store was begun with: with others, every person would be
 /// a stranger.
 async fn keys_belong(db: &Db, keys: &KeyRing) -> Result<bool, Error> {

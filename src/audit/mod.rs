@@ -1,5 +1,6 @@
 //! Who did what to which thing: one row in the transaction of every write, hash-chained (R27).
 
+pub mod api;
 mod verify;
 
 use data_encoding::HEXLOWER;
@@ -36,6 +37,15 @@ pub const APPEND: &str = "insert into audit
 /// Chain, number, hash of its newest row.
 pub const MOVE_HEAD: &str = "insert into audit_chain (chain, seq, hash) values ($1, $2, $3)
     on conflict (chain) do update set seq = excluded.seq, hash = excluded.hash";
+
+/// Every statement of this folder.
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("APPEND", APPEND),
+    ("MOVE_HEAD", MOVE_HEAD),
+    ("HEADS", verify::HEADS),
+    ("ROWS", verify::ROWS),
+    ("STRAYS", verify::STRAYS),
+];
 
 /// Appends one row to the transaction's own chain.
 pub async fn record(tx: &mut Tx, entry: Entry<'_>) -> Result<()> {

@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use store::{
-    ACCOUNT_ADD, ACCOUNT_BY_TOKEN, ACCOUNT_DISABLE, ACCOUNTS, TOKEN_ADD, TOKENS_REVOKE,
+    NewAccount, STATEMENTS, account_add, account_disable, accounts, authenticate, token_issue,
 };
-pub use store::{NewAccount, account_add, account_disable, accounts, authenticate, token_issue};
 pub use token::Token;
 
 use crate::error::{Error, Result};

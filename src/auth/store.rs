@@ -27,6 +27,16 @@ pub const TOKENS_REVOKE: &str =
 pub const TOKEN_ADD: &str = "insert into token (hash, account_id, label, created_us, expires_us)
     values ($1, $2, $3, $4, $5)";
 
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("ACCOUNT_BY_TOKEN", ACCOUNT_BY_TOKEN),
+    ("ACCOUNT_ADD", ACCOUNT_ADD),
+    ("ACCOUNTS", ACCOUNTS),
+    ("ACCOUNT_DISABLE", ACCOUNT_DISABLE),
+    ("TOKENS_REVOKE", TOKENS_REVOKE),
+    ("TOKEN_ADD", TOKEN_ADD),
+];
+
 #[derive(FromRow)]
 struct AccountRow {
     id: String,

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use super::allot::Allotment;
 use super::label::{LABELS_MAX, Label, LabelError, PER_PAGE, pages, sheet_pdf, sheet_svg, zpl};
@@ -126,8 +127,10 @@ pub async fn labels(
     Path(id): Path<String>,
     Query(asked): Query<LabelsQuery>,
 ) -> Result<Response> {
+    let id: Uuid =
+        id.parse().map_err(|_error| Error::not_found("allotment", "with the id in the path"))?;
     let mut tx = app.db.read("allotment.labels").await?;
-    let allotted = store::allotment(&mut tx, &id).await?;
+    let allotted = store::allotment(&mut tx, &id.to_string()).await?;
     drop(tx);
     let (kind, document) = draw(&allotted, &asked)?;
     Ok(([(header::CONTENT_TYPE, kind)], document).into_response())

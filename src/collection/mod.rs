@@ -10,5 +10,5 @@ pub mod place;
 mod state;
 pub mod tube;
 
-pub use moves::{TUBES_FIND, TUBES_MOVE, TubeRow, TubesMove, tubes_find, tubes_move};
+pub use moves::{STATEMENTS, TubeRow, TubesMove, tubes_find, tubes_move};
 pub use state::TubeState;

@@ -19,6 +19,9 @@ pub const TUBES_MOVE: &str = "update tube set state = $3, state_us = $4,
         laboratory_code = coalesce(cast($5 as text), laboratory_code)
     where state = $2 and code in (select e.value ->> 'code' from json_each($1) e)";
 
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[("TUBES_FIND", TUBES_FIND), ("TUBES_MOVE", TUBES_MOVE)];
+
 /// A tube without its members.
 #[derive(Debug, Clone, FromRow)]
 pub struct TubeRow {

@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 /// The store answers.
 pub const READY: &str = "select cast(1 as bigint)";
 
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[("READY", READY)];
+
 /// The process is alive.
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = String)))]
 pub async fn healthz() -> &'static str {

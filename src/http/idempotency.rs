@@ -51,6 +51,9 @@ pub const STORE: &str = "insert into idempotency
     (account_id, key, fingerprint, status, body, created_us) values ($1, $2, $3, $4, $5, $6)
     on conflict do nothing";
 
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[("FIND", FIND), ("STORE", STORE)];
+
 #[derive(FromRow)]
 struct Stored {
     fingerprint: String,

@@ -20,7 +20,10 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::{barcode, collection, instrument, interpretation, plate, recall, receiving, transport};
+use crate::{
+    audit, barcode, collection, feeds, instrument, interpretation, ledger, plate, query, recall,
+    receiving, transport,
+};
 use problem::Problem;
 
 /// Largest JSON body: a batch of 1,000 tubes of 20 people with room to spare.
@@ -64,7 +67,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(collection::place::api::put_site))
         .routes(routes!(collection::place::api::put_round))
         .routes(routes!(collection::place::api::put_session))
-        .routes(routes!(collection::tube::api::put_tube))
+        .routes(routes!(collection::tube::api::put_tube, query::way_api::tube_way))
         .routes(routes!(collection::tube::api::put_tubes))
         // transport
         .routes(routes!(transport::api::box_put, transport::api::box_get))
@@ -85,9 +88,13 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(interpretation::api::run_post).layer(DefaultBodyLimit::max(FILE_MAX)))
         .routes(routes!(interpretation::api::run_get))
         .routes(routes!(instrument::api::run_file))
-    // review
-    // query
-    // city
+        // query
+        .routes(routes!(query::api::status))
+        .routes(routes!(query::api::status_batch))
+        .routes(routes!(feeds::api::feed))
+        // city
+        .routes(routes!(ledger::api::show))
+        .routes(routes!(audit::api::trail))
 }
 
 /// The description alone, for tests and clients.

@@ -14,13 +14,38 @@ pub mod store;
 mod switch;
 
 pub use signature::{Meaning, Signature, content_hash};
-pub use switch::{AUTO_RELEASE, SWITCHES, SWITCH_FIND, SWITCH_SET, Switch, switch_find, switch_set};
+pub use switch::{AUTO_RELEASE, SWITCHES, Switch, switch_find, switch_set};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Reason, Result, refuse_if_any};
 use crate::interpretation::Outcome;
+
+/// Every statement of this folder.
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("RUN_FIND", store::RUN_FIND),
+    ("CALLS", store::CALLS),
+    ("SIGNATURE_FIND", store::SIGNATURE_FIND),
+    ("SIGN", store::SIGN),
+    ("RUN_MOVE", store::RUN_MOVE),
+    ("QUEUE", store::QUEUE),
+    ("REPORT_FIELDS", release::REPORT_FIELDS),
+    ("RESULTS", release::RESULTS),
+    ("STATUSES", release::STATUSES),
+    ("ATTEMPTED", release::ATTEMPTED),
+    ("CALLS_MOVE", release::CALLS_MOVE),
+    ("CALLS_LEFT", release::CALLS_LEFT),
+    ("PLATE_CLOSE", release::PLATE_CLOSE),
+    ("RESULT_FIND", amend::RESULT_FIND),
+    ("PROPOSAL_FIND", amend::PROPOSAL_FIND),
+    ("PROPOSE", amend::PROPOSE),
+    ("SETTLE", amend::SETTLE),
+    ("AMEND", amend::AMEND),
+    ("STATUSES_AMEND", amend::STATUSES_AMEND),
+    ("SWITCH_FIND", switch::SWITCH_FIND),
+    ("SWITCH_SET", switch::SWITCH_SET),
+];
 
 /// The call of one tube as it is stored with its run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -35,6 +35,9 @@ pub enum Change {
 pub const APPEND: &str = "insert into feed (change, tube_code, at_us)
     select $2, e.value ->> 'code', $3 from json_each($1) e";
 
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[("APPEND", APPEND)];
+
 /// Appends one change for each of `tubes`.
 pub async fn append<S: AsRef<str>>(
     tx: &mut Tx,

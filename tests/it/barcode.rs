@@ -90,7 +90,10 @@ each_engine! {
         for wrong in ["format=svg&page=3", "format=svg&page=0", "format=png"] {
             app.get(&officer, &format!("{path}?{wrong}")).await.expect(422);
         }
-        app.get(&officer, "/v1/allotments/none/labels?format=svg").await.expect(404);
+        for id in ["none", "a%00b", &app.clock.id().to_string()] {
+            let path = format!("/v1/allotments/{id}/labels?format=svg");
+            assert_eq!(app.get(&officer, &path).await.expect(404).code(), "allotment.not_found");
+        }
     }
 
     async fn a_code_that_was_never_allotted_is_refused_for_every_kind(app) {

@@ -13,6 +13,16 @@ use crate::shipment::{
     arrive, crate_code, delivery, is_refused, listed, number, pack, people, pool, reasons, scanned,
     seal, single, tube,
 };
+use crate::world::{people as invented, tube_body, world};
+
+/// What becomes of a sound tube, two refused ones, an absent one and a stray.
+const RECEIVED_REFUSED_MISSING: [TubeState; 5] = [
+    TubeState::Received,
+    TubeState::Refused,
+    TubeState::Refused,
+    TubeState::Missing,
+    TubeState::Received,
+];
 
 async fn states(app: &TestApp, tubes: &[u64]) -> Vec<TubeState> {
     let mut tx = app.app.db.read("test.states").await.unwrap();
@@ -50,6 +60,36 @@ each_engine! {
         app.post(&sampler, &path, &to).await.expect(409);
     }
 
+    async fn a_tube_goes_from_the_street_to_the_laboratory_and_its_people_are_called(app) {
+        let world = world(app).await;
+        for n in 1..=2 {
+            let body = tube_body(app, n, &invented(n * 10, 10));
+            app.put(&world.sampler, &format!("/v1/tubes/{}", tube(n)), &body).await.expect(201);
+        }
+        pack(app, &world.sampler, 1, &[1, 2]).await.expect(201);
+        let bench = [json!({ "tube": tube(1), "swab_count": 10 }),
+            json!({ "tube": tube(2), "swab_count": 9 })];
+        let there = arrive(app, &world.receiver, 1, &bench).await.expect(201).json();
+        assert_eq!(there["accepted"], json!([tube(1)]));
+        assert_eq!(there["refused"], json!([{ "tube": tube(2), "reason": "swab_count" }]));
+        let page = app.get(&world.officer, "/v1/recalls").await.expect(200).json();
+        let called: BTreeSet<_> = page["recalls"].as_array().unwrap().iter()
+            .map(|recall| recall["follow_up"]["identity"]["phone"].to_string()).collect();
+        let asked: BTreeSet<_> =
+            invented(20, 10).into_iter().map(|person| json!(person.phone).to_string()).collect();
+        assert_eq!(called, asked);
+        app.pass(Span::minutes(10));
+        let back = tube_body(app, 3, &invented(20, 1));
+        app.put(&world.sampler, &format!("/v1/tubes/{}", tube(3)), &back).await.expect(201);
+        pack(app, &world.sampler, 2, &[3]).await.expect(201);
+        arrive(app, &world.receiver, 2, &scanned(&[3])).await.expect(201);
+        let answered = app.get(&world.officer, "/v1/recalls?state=collected").await.expect(200);
+        let answered = answered.json();
+        assert_eq!(answered["recalls"][0]["answer_tube"], json!(tube(3)));
+        assert_eq!((&answered["open"], &answered["collected"]), (&json!(9), &json!(1)));
+        pack(app, &world.sampler, 60, &[1]).await.expect(422);
+    }
+
     async fn refused_missing_and_unexpected_tubes_are_told_apart(app) {
         let (sampler, receiver) = people(app).await;
         seal(app, &[pool(1), pool(2), pool(3), pool(4), pool(5)]).await;
@@ -69,9 +109,8 @@ each_engine! {
         assert_eq!(there["unexpected"], json!([tube(5), tube(77)]));
         assert_eq!(codes(&there["warnings"]),
             ["box.custody_gap", "tube.unexpected", "tube.unexpected", "tube.unknown"]);
-        use TubeState::{Missing, Received, Refused};
         assert_eq!(states(app, &[1, 2, 3, 4, 5]).await,
-            [Received, Refused, Refused, Missing, Received]);
+            RECEIVED_REFUSED_MISSING);
         let recalls = "select count(*) from recall where reason = 'refused' and state = 'open'";
         assert_eq!(number(app, recalls).await, 6, "three people in each of two refused tubes");
         assert_eq!(number(app, "select count(distinct person_key) from recall").await, 6);

@@ -4,12 +4,12 @@
 use serde_json::{Value, json};
 use sqlx::query;
 use swabline::auth::Role;
-use swabline::barcode::{BoxCode, TubeCode};
 use swabline::clock::Time;
 use swabline::on;
 use swabline::seal::{PersonKey, Place};
 
 use crate::app::{Answer, Client, TestApp};
+pub use crate::world::{box_ as crate_code, tube};
 
 /// A tube to be written: its members are numbers of invented people.
 #[derive(Clone, Debug)]
@@ -18,14 +18,6 @@ pub struct Tube {
     pub site: &'static str,
     pub size: i64,
     pub people: Vec<u64>,
-}
-
-pub fn tube(number: u64) -> String {
-    TubeCode::numbered(number).unwrap().to_string()
-}
-
-pub fn crate_code(number: u64) -> String {
-    BoxCode::numbered(number).unwrap().to_string()
 }
 
 /// A pool of three at S01 whose members nobody else shares.

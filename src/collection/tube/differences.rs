@@ -47,7 +47,7 @@ impl StoredTube {
             state: self.state,
             recorded: self.recorded,
             skew: Time::from_us(self.device_skew_us).since(Time::from_us(0)),
-            ..sent.clone().into_recorded()
+            ..sent.recorded()
         }
     }
 

@@ -58,15 +58,15 @@ impl SealedTube {
     }
 
     /// What is recorded once the tube is stored.
-    fn into_recorded(self) -> Recorded {
+    fn recorded(&self) -> Recorded {
         Recorded {
-            code: self.code,
+            code: self.code.clone(),
             state: TubeState::Sealed,
             size: self.size,
-            session: self.session,
+            session: self.session.clone(),
             recorded: self.recorded,
             skew: self.skew,
-            members: self.members.into_iter().map(|member| member.person.key().clone()).collect(),
+            members: self.members.iter().map(|member| member.person.key().clone()).collect(),
         }
     }
 }

@@ -263,4 +263,4 @@ fn member_content(member: &Member) -> (&str, &str, i64) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

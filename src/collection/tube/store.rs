@@ -82,7 +82,7 @@ pub async fn tubes_seal(tx: &mut Tx, tubes: Vec<SealedTube>) -> Result<Vec<Outco
         let firsts = first_of_each(&tubes, &open);
         let added = tubes_add(tx, &tubes, &firsts).await?;
         for &index in firsts.iter().filter(|&&index| added.contains(tubes[index].code.as_str())) {
-            outcomes[index] = Some(Outcome::Accepted(tubes[index].clone().into_recorded()));
+            outcomes[index] = Some(Outcome::Accepted(tubes[index].recorded()));
         }
         open.retain(|&index| outcomes[index].is_none());
         if !open.is_empty() {
@@ -253,3 +253,17 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("EVENTS_STORED", EVENTS_STORED),
     ("MEMBERS_STORED", MEMBERS_STORED),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::tests::sealed;
+    use super::*;
+
+    #[test]
+    fn the_first_of_each_code_and_event_is_tried_in_order_of_code() {
+        let tubes = [sealed(9, 1), sealed(3, 2), sealed(9, 3), sealed(4, 1), sealed(1, 4)];
+        assert_eq!(first_of_each(&tubes, &[0, 1, 2, 3, 4]), [4, 1, 0]);
+        // A tube that was passed over takes no event from those after it.
+        assert_eq!(first_of_each(&tubes, &[2, 3]), [3, 2]);
+    }
+}

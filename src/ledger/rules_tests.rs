@@ -1,0 +1,229 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::ledger::Sum;
+
+const SEALED: Time = Time::from_us(1_592_697_600_000_000);
+
+fn sealed() -> Evidence {
+    Evidence {
+        code: "T1".to_owned(),
+        site: "S01".to_owned(),
+        laboratory: None,
+        state: TubeState::Sealed,
+        since: SEALED,
+        sealed: SEALED,
+        result_hours: Some(24),
+        declared: 10,
+        members: 10,
+        boxed: false,
+        finding: None,
+        plates: 0,
+        called: 0,
+        given_up: 0,
+        calls: 0,
+        reports: 0,
+        ended: 0,
+        results: 0,
+        newest: 0,
+        withdrawn: 0,
+        recalls: 0,
+        recalled: 0,
+        told: 0,
+        told_otherwise: 0,
+        told_since: 0,
+    }
+}
+
+/// What honest work leaves behind in each state.
+fn honest(state: TubeState) -> Evidence {
+    let base = Evidence { state, boxed: state != TubeState::Sealed, ..sealed() };
+    let here = |base: Evidence| Evidence {
+        finding: Some(Finding::Accepted),
+        laboratory: Some("L01".to_owned()),
+        ..base
+    };
+    match state {
+        TubeState::Sealed | TubeState::Packed => base,
+        TubeState::Received => here(base),
+        TubeState::Refused => {
+            Evidence { finding: Some(Finding::Refused), recalls: 10, recalled: 10, ..base }
+        }
+        TubeState::Missing => Evidence { finding: Some(Finding::Missing), ..base },
+        TubeState::Plated => Evidence { plates: 1, ..here(base) },
+        TubeState::Released => Evidence {
+            plates: 1,
+            called: 1,
+            calls: 1,
+            reports: 1,
+            results: 1,
+            newest: 1,
+            told: 10,
+            told_since: 10,
+            ..here(base)
+        },
+        TubeState::Closed => Evidence {
+            plates: 1,
+            called: 1,
+            calls: 1,
+            ended: 1,
+            recalls: 10,
+            recalled: 10,
+            ..here(base)
+        },
+    }
+}
+
+#[test]
+fn honest_work_is_explained_in_every_state_and_in_no_other() {
+    for state in TubeState::ALL {
+        for claimed in TubeState::ALL {
+            let evidence = Evidence { state: claimed, ..honest(state) };
+            let reasons = contradictions(&evidence);
+            assert_eq!(
+                reasons.is_empty(),
+                state == claimed,
+                "{state:?} as {claimed:?}: {reasons:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_second_run_and_a_run_given_up_are_explained() {
+    let once = Evidence { plates: 1, called: 1, calls: 1, ..honest(TubeState::Received) };
+    assert_eq!(contradictions(&once), [""; 0]);
+    let again = Evidence { plates: 2, called: 1, calls: 1, ..honest(TubeState::Plated) };
+    assert_eq!(contradictions(&again), [""; 0]);
+    let void = Evidence { plates: 1, given_up: 1, ..honest(TubeState::Received) };
+    assert_eq!(contradictions(&void), [""; 0]);
+    let taken_back = Evidence {
+        results: 2,
+        newest: 2,
+        withdrawn: 1,
+        recalls: 10,
+        recalled: 10,
+        ..honest(TubeState::Released)
+    };
+    assert_eq!(contradictions(&taken_back), [""; 0]);
+    let scanned_before_it_was_recorded =
+        Evidence { finding: Some(Finding::Unexpected), ..honest(TubeState::Packed) };
+    assert_eq!(contradictions(&scanned_before_it_was_recorded), [""; 0]);
+    let written_off = Evidence {
+        state: TubeState::Closed,
+        recalls: 10,
+        recalled: 10,
+        ..honest(TubeState::Missing)
+    };
+    assert_eq!(contradictions(&written_off), [""; 0]);
+}
+
+#[test]
+fn every_reason_is_named() {
+    let released = honest(TubeState::Released);
+    let cases: [(Evidence, &str); 12] = [
+        (Evidence { members: 9, ..released.clone() }, "another number of members"),
+        (Evidence { results: 0, newest: 0, ..released.clone() }, "no result"),
+        (Evidence { results: 1, newest: 2, ..released.clone() }, "a version"),
+        (Evidence { told_since: 9, ..released.clone() }, "not every member was told"),
+        (Evidence { told_otherwise: 1, ..released.clone() }, "another version"),
+        (Evidence { reports: 0, ..released.clone() }, "no released call"),
+        (Evidence { calls: 2, ..released }, "did not stand on"),
+        (Evidence { recalled: 9, ..honest(TubeState::Closed) }, "not every member is recalled"),
+        (Evidence { recalls: 11, ..honest(TubeState::Closed) }, "not its member"),
+        (Evidence { recalls: 1, ..honest(TubeState::Plated) }, "people are recalled"),
+        (Evidence { withdrawn: 1, ..honest(TubeState::Released) }, "not every member is recalled"),
+        (Evidence { told: 1, ..honest(TubeState::Plated) }, "told a result"),
+    ];
+    for (evidence, expected) in cases {
+        let reasons = contradictions(&evidence);
+        assert!(reasons.iter().any(|reason| reason.contains(expected)), "{expected}: {reasons:?}");
+    }
+    let nothing =
+        Evidence { boxed: false, finding: None, told_since: 0, ..honest(TubeState::Released) };
+    assert_eq!(contradictions(&nothing).len(), 2);
+}
+
+#[test]
+fn a_tube_is_overdue_for_its_own_step_and_for_the_round() {
+    let sealed = honest(TubeState::Sealed);
+    assert_eq!(overdue(&sealed, SEALED + PACK_WITHIN), None);
+    let late = overdue(&sealed, SEALED + Span::hours(3)).unwrap();
+    assert_eq!((late.step, late.due_at), (Step::Pack, SEALED + PACK_WITHIN));
+    let since = SEALED + Span::hours(23);
+    let waiting = Evidence { since, ..honest(TubeState::Received) };
+    assert_eq!(overdue(&waiting, SEALED + Span::hours(24)), None);
+    let late = overdue(&waiting, SEALED + Span::hours(25)).unwrap();
+    assert_eq!((late.step, late.due_at), (Step::Result, SEALED + Span::hours(24)));
+    for state in [TubeState::Refused, TubeState::Released, TubeState::Closed] {
+        assert_eq!(overdue(&honest(state), SEALED + Span::days(9)), None);
+    }
+}
+
+fn any_evidence() -> impl Strategy<Value = Evidence> {
+    let finding = prop::option::of(prop_oneof![
+        Just(Finding::Accepted),
+        Just(Finding::Refused),
+        Just(Finding::Missing),
+        Just(Finding::Unexpected),
+    ]);
+    let lab = (0..3_i64, 0..3_i64, 0..3_i64, 0..2_i64, 0..2_i64);
+    let end = (0..2_i64, 0..2_i64, 0..2_i64, 0..2_i64, any::<bool>());
+    (finding, any::<bool>(), lab, end).prop_map(|(finding, boxed, lab, end)| {
+        let (plates, called, given_up, reports, ended) = lab;
+        let (results, recalls, recalled, told, has_laboratory) = end;
+        let (called, reports) = (called.min(plates), reports);
+        Evidence {
+            laboratory: has_laboratory.then(|| "L01".to_owned()),
+            declared: 1,
+            members: 1,
+            finding,
+            boxed,
+            plates,
+            called,
+            given_up: given_up.min(plates - called),
+            calls: called,
+            reports,
+            ended,
+            results,
+            newest: results,
+            recalls,
+            recalled: recalled.min(recalls),
+            told,
+            told_since: told,
+            ..sealed()
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_evidence_fits_two_states(evidence in any_evidence()) {
+        let fits: Vec<_> = TubeState::ALL.into_iter()
+            .filter(|state| contradictions(&Evidence { state: *state, ..evidence.clone() }).is_empty())
+            .collect();
+        prop_assert!(fits.len() <= 1, "{fits:?}");
+    }
+
+    #[test]
+    fn whatever_the_evidence_the_ledger_adds_up(
+        tubes in prop::collection::vec((any_evidence(), 0..TubeState::ALL.len()), 0..20),
+    ) {
+        let mut sum = Sum::default();
+        for (evidence, state) in &tubes {
+            sum.add(&Evidence { state: TubeState::ALL[*state], ..evidence.clone() }, SEALED);
+        }
+        let report = sum.close();
+        let whole = report.whole.tubes;
+        let placed = whole.in_transit + whole.received + whole.refused + whole.missing
+            + whole.in_process + whole.released + whole.closed;
+        prop_assert_eq!(whole.collected, placed + whole.unexplained);
+        prop_assert_eq!(whole.collected, tubes.len() as u64);
+        prop_assert_eq!(report.unexplained, whole.unexplained);
+        prop_assert_eq!(report.whole.people.collected, tubes.len() as u64);
+        for lines in [&report.sites, &report.laboratories] {
+            let collected: u64 = lines.iter().map(|line| line.count.tubes.collected).sum();
+            prop_assert_eq!(collected, whole.collected);
+        }
+    }
+}

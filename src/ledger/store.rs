@@ -1,0 +1,188 @@
+//! Gathering the evidence, a page of tubes at a time.
+
+use sqlx::{FromRow, query_as};
+
+use super::{Evidence, Finding, Report, Sum};
+use crate::clock::Time;
+use crate::collection::TubeState;
+use crate::error::Result;
+use crate::storage::Tx;
+
+/// Tubes judged by one statement; each tube's evidence is one moment's.
+const PAGE: i64 = 2_000;
+
+/// `$1` last code seen, `$2` site, `$3` laboratory (each all when null), `$4` and `$5` bounds of
+/// the time of sealing, `$6` rows.
+pub const EVIDENCE: &str = "select t.code, t.site_code, t.laboratory_code, t.state, t.state_us,
+        t.sealed_us, t.members as declared,
+        (select o.result_hours from round o where o.code = t.round_code) as result_hours,
+        (select count(*) from member m where m.tube_code = t.code) as members,
+        (select count(*) from box_tube b where b.tube_code = t.code) as boxes,
+        (select f.finding from arrival_tube f join arrival a on a.id = f.arrival_id
+            where f.tube_code = t.code order by a.recorded_us desc, a.id desc limit 1) as finding,
+        (select count(distinct w.plate_code) from well w join plate p on p.code = w.plate_code
+            where w.tube_code = t.code and p.state <> 'draft') as plates,
+        (select count(distinct w.plate_code) from well w join plate p on p.code = w.plate_code
+            where w.tube_code = t.code and p.state <> 'draft'
+            and exists (select 1 from call c join run r on r.id = c.run_id
+                where c.tube_code = t.code and c.state = 'released'
+                and r.plate_code = w.plate_code)) as called,
+        (select count(distinct w.plate_code) from well w join plate p on p.code = w.plate_code
+            where w.tube_code = t.code and p.state = 'closed'
+            and not exists (select 1 from call c join run r on r.id = c.run_id
+                where c.tube_code = t.code and c.state = 'released'
+                and r.plate_code = w.plate_code)) as given_up,
+        (select count(*) from call c where c.tube_code = t.code and c.state = 'released')
+            as calls,
+        (select count(*) from call c where c.tube_code = t.code and c.state = 'released'
+            and c.disposition = 'report') as reports,
+        (select count(*) from call c where c.tube_code = t.code and c.state = 'released'
+            and c.disposition = 'recall') as ended,
+        (select count(*) from result v where v.tube_code = t.code) as results,
+        (select coalesce(max(v.version), 0) from result v where v.tube_code = t.code) as newest,
+        (select count(*) from result v where v.tube_code = t.code and v.outcome = 'withdrawn')
+            as withdrawn,
+        (select count(*) from recall l where l.origin_tube = t.code) as recalls,
+        (select count(*) from recall l join member m on m.person_key = l.person_key
+            and m.tube_code = l.origin_tube where l.origin_tube = t.code) as recalled,
+        (select count(*) from member m join status s on s.person_key = m.person_key
+            where m.tube_code = t.code and s.tube_code = t.code) as told,
+        case when t.state = 'released' then
+            (select count(*) from member m join status s on s.person_key = m.person_key
+            where m.tube_code = t.code and s.tube_code = t.code
+            and not exists (select 1 from result v where v.id = s.result_id
+                and v.tube_code = t.code and v.outcome = s.outcome
+                and not exists (select 1 from result n
+                    where n.tube_code = t.code and n.version > v.version)))
+            else 0 end as told_otherwise,
+        case when t.state = 'released' then
+            (select count(*) from member m join status s on s.person_key = m.person_key
+            where m.tube_code = t.code and (s.tube_code = t.code
+                or s.collected_us >= m.taken_us))
+            else 0 end as told_since
+    from tube t
+    where t.code > $1 and (cast($2 as text) is null or t.site_code = $2)
+        and (cast($3 as text) is null or t.laboratory_code = $3)
+        and t.sealed_us >= $4 and t.sealed_us < $5
+    order by t.code limit $6";
+/// Codes members name that no tube has.
+pub const STRAY_MEMBERS: &str = "select m.tube_code, count(*) as people from member m
+    where not exists (select 1 from tube t where t.code = m.tube_code)
+    group by m.tube_code order by m.tube_code";
+/// Tubes people are told a result of without being their members.
+pub const STRAY_STATUSES: &str = "select s.tube_code, count(*) as people from status s
+    where not exists (select 1 from member m
+        where m.person_key = s.person_key and m.tube_code = s.tube_code)
+    group by s.tube_code order by s.tube_code";
+
+/// Codes manifests name that no tube has; nobody is known to be in them.
+pub const STRAY_TUBES: &str = "select b.tube_code, cast(0 as bigint) as people from box_tube b
+    where not exists (select 1 from tube t where t.code = b.tube_code) order by b.tube_code";
+
+/// Which tubes a ledger is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Sealed at this site.
+    pub site: Option<String>,
+    /// In this laboratory.
+    pub laboratory: Option<String>,
+    /// Sealed within these bounds, the last not included.
+    pub sealed: Option<(Time, Time)>,
+}
+
+#[derive(FromRow)]
+struct EvidenceRow {
+    code: String,
+    site_code: String,
+    laboratory_code: Option<String>,
+    state: TubeState,
+    #[sqlx(rename = "state_us")]
+    since: Time,
+    #[sqlx(rename = "sealed_us")]
+    sealed: Time,
+    result_hours: Option<i64>,
+    declared: i64,
+    members: i64,
+    boxes: i64,
+    finding: Option<Finding>,
+    plates: i64,
+    called: i64,
+    given_up: i64,
+    calls: i64,
+    reports: i64,
+    ended: i64,
+    results: i64,
+    newest: i64,
+    withdrawn: i64,
+    recalls: i64,
+    recalled: i64,
+    told: i64,
+    told_otherwise: i64,
+    told_since: i64,
+}
+
+impl From<EvidenceRow> for Evidence {
+    fn from(row: EvidenceRow) -> Self {
+        Self {
+            code: row.code,
+            site: row.site_code,
+            laboratory: row.laboratory_code,
+            state: row.state,
+            since: row.since,
+            sealed: row.sealed,
+            result_hours: row.result_hours,
+            declared: row.declared,
+            members: row.members,
+            boxed: row.boxes > 0,
+            finding: row.finding,
+            plates: row.plates,
+            called: row.called,
+            given_up: row.given_up,
+            calls: row.calls,
+            reports: row.reports,
+            ended: row.ended,
+            results: row.results,
+            newest: row.newest,
+            withdrawn: row.withdrawn,
+            recalls: row.recalls,
+            recalled: row.recalled,
+            told: row.told,
+            told_otherwise: row.told_otherwise,
+            told_since: row.told_since,
+        }
+    }
+}
+
+/// The ledger of `scope` at `now`. What belongs to no tube, and therefore to no place and no
+/// day, is looked for only when the scope is everything.
+pub async fn ledger(tx: &mut Tx, now: Time, scope: &Scope) -> Result<Report> {
+    let (from, until) = scope.sealed.unwrap_or((Time::from_us(i64::MIN), Time::from_us(i64::MAX)));
+    let (mut sum, mut last) = (Sum::default(), String::new());
+    loop {
+        let rows: Vec<EvidenceRow> = on!(tx, c => query_as(EVIDENCE).bind(&last)
+            .bind(&scope.site).bind(&scope.laboratory).bind(from).bind(until).bind(PAGE)
+            .fetch_all(c).await)?;
+        let Some(newest) = rows.last() else { break };
+        last.clone_from(&newest.code);
+        for row in rows {
+            sum.add(&row.into(), now);
+        }
+    }
+    if *scope == Scope::default() {
+        for (sql, reason) in [
+            (STRAY_MEMBERS, "members name it and no such tube was sealed"),
+            (STRAY_TUBES, "a box names it and no such tube was sealed"),
+            (STRAY_STATUSES, "somebody is told a result of it without being its member"),
+        ] {
+            let strays: Vec<(String, i64)> = on!(tx, c => query_as(sql).fetch_all(c).await)?;
+            for (code, people) in strays {
+                sum.add_strays(code, u64::try_from(people).unwrap_or(0), reason);
+            }
+        }
+    }
+    Ok(sum.close())
+}
+
+/// Every statement of this slice, by name.
+pub const STATEMENTS: &[(&str, &str)] =
+    &[("EVIDENCE", EVIDENCE), ("STRAY_MEMBERS", STRAY_MEMBERS), ("STRAY_STATUSES", STRAY_STATUSES)];

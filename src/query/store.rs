@@ -1,0 +1,132 @@
+//! What is stored about people, as far as it is shown.
+
+use sqlx::{FromRow, query_as};
+
+use super::guess::{GUESS_COUNT, GUESS_FIND};
+use super::{Known, Sampling, Told, ToldOutcome};
+use crate::clock::Time;
+use crate::collection::TubeState;
+use crate::error::Result;
+use crate::seal::{KeyRing, PersonKey};
+use crate::storage::{StoreError, Tx, codes};
+
+/// Newest tubes of a person whose pick-up code is good; each look-up compares this many codes,
+/// however many tubes the person has.
+pub const TUBES_PROVING: usize = 16;
+
+/// `$1` person keys. A member whose tube is not to be found reads as sampled: pending, and never
+/// negative; the ledger names it.
+pub const KNOWN: &str = "select m.person_key, m.tube_code, m.taken_us,
+        coalesce(t.state, 'sealed') as state,
+        (select max(a.arrived_us) from arrival_tube f join arrival a on a.id = f.arrival_id
+            where f.tube_code = m.tube_code and f.finding in ('accepted', 'unexpected'))
+            as received_us,
+        s.tube_code as told_tube, s.outcome as told_outcome, s.collected_us, s.released_us,
+        (select min(r.due_us) from recall r
+            where r.person_key = m.person_key and r.state <> 'closed') as recall_due_us
+    from json_each($1) e
+    join member m on m.person_key = e.value ->> 'code'
+    left join tube t on t.code = m.tube_code
+    left join status s on s.person_key = m.person_key
+    where not exists (select 1 from member n where n.person_key = m.person_key
+        and (n.taken_us, n.tube_code) > (m.taken_us, m.tube_code))";
+/// Person key, number of tubes.
+pub const TUBES_OF: &str = "select m.tube_code, m.position, t.session_code
+    from member m join tube t on t.code = m.tube_code
+    where m.person_key = $1 order by m.taken_us desc, m.tube_code desc limit $2";
+
+#[derive(FromRow)]
+struct KnownRow {
+    person_key: PersonKey,
+    tube_code: String,
+    #[sqlx(rename = "taken_us")]
+    taken: Time,
+    state: TubeState,
+    #[sqlx(rename = "received_us")]
+    received: Option<Time>,
+    told_tube: Option<String>,
+    told_outcome: Option<ToldOutcome>,
+    #[sqlx(rename = "collected_us")]
+    collected: Option<Time>,
+    #[sqlx(rename = "released_us")]
+    released: Option<Time>,
+    #[sqlx(rename = "recall_due_us")]
+    recall_due: Option<Time>,
+}
+
+impl KnownRow {
+    fn split(self) -> (PersonKey, Known) {
+        let told = match (self.told_tube, self.told_outcome, self.collected, self.released) {
+            (Some(tube), Some(outcome), Some(collected), Some(released)) => {
+                Some(Told { tube, outcome, collected, released })
+            }
+            _ => None,
+        };
+        let sampling = Sampling {
+            tube: self.tube_code,
+            taken: self.taken,
+            state: self.state,
+            received: self.received,
+        };
+        (self.person_key, Known { sampling, told, recall_due: self.recall_due })
+    }
+}
+
+/// What is stored about each of these people; whoever was never swabbed is not among them.
+pub async fn known(
+    tx: &mut Tx,
+    people: impl IntoIterator<Item = &PersonKey>,
+) -> Result<Vec<(PersonKey, Known)>> {
+    let people = codes(people.into_iter().map(PersonKey::as_str));
+    let rows: Vec<KnownRow> = on!(tx, c => query_as(KNOWN).bind(&people).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(KnownRow::split).collect())
+}
+
+#[derive(FromRow)]
+struct Place {
+    tube_code: String,
+    position: i64,
+    session_code: String,
+}
+
+/// Whether `typed` is the pick-up code of one of the person's newest tubes. It does the same
+/// work for somebody with many tubes, with one and with none.
+pub async fn proves(tx: &mut Tx, keys: &KeyRing, person: &PersonKey, typed: &str) -> Result<bool> {
+    let most = i64::try_from(TUBES_PROVING).expect("a small constant fits");
+    let places: Vec<Place> =
+        on!(tx, c => query_as(TUBES_OF).bind(person).bind(most).fetch_all(c).await)?;
+    let mut found = false;
+    for i in 0..TUBES_PROVING {
+        let (session, tube, position) = match places.get(i) {
+            Some(place) => (&*place.session_code, &*place.tube_code, position(place)?),
+            None => ("", "", 0),
+        };
+        let matches = keys.pickup_code(session, tube, position).matches(typed);
+        found |= matches && i < places.len();
+    }
+    Ok(found)
+}
+
+fn position(place: &Place) -> Result<u8, StoreError> {
+    u8::try_from(place.position).map_err(|_range| StoreError::Inconsistent {
+        table: "member",
+        id: place.tube_code.clone(),
+        reason: format!("position {} is none of a tube", place.position),
+    })
+}
+
+/// Every statement of this slice, by name.
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("KNOWN", KNOWN),
+    ("TUBES_OF", TUBES_OF),
+    ("GUESS_FIND", GUESS_FIND),
+    ("GUESS_COUNT", GUESS_COUNT),
+    ("TUBE_WAY", super::way::TUBE_WAY),
+    ("TUBE_BOX", super::way::TUBE_BOX),
+    ("TUBE_HANDOVERS", super::way::TUBE_HANDOVERS),
+    ("TUBE_ARRIVALS", super::way::TUBE_ARRIVALS),
+    ("TUBE_WELLS", super::way::TUBE_WELLS),
+    ("TUBE_CALLS", super::way::TUBE_CALLS),
+    ("TUBE_RESULTS", super::way::TUBE_RESULTS),
+    ("TUBE_RECALLS", super::way::TUBE_RECALLS),
+];
