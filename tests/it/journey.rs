@@ -26,8 +26,8 @@ async fn ledger(app: &TestApp, world: &World) -> Value {
 /// The ledger closes and the audit chains are whole.
 async fn all_is_well(app: &TestApp, world: &World) -> Value {
     let ledger = ledger(app, world).await;
-    assert_eq!(ledger["tubes"]["unexplained"], 0, "{ledger}");
-    assert_eq!(ledger["people"]["unexplained"], 0, "{ledger}");
+    assert_eq!(ledger["whole"]["tubes"]["unexplained"], 0, "{ledger}");
+    assert_eq!(ledger["whole"]["people"]["unexplained"], 0, "{ledger}");
     let mut tx = app.app.db.read("test.verify").await.unwrap();
     assert_eq!(swabline::audit::verify(&mut tx).await.unwrap().broken, None);
     ledger
@@ -56,7 +56,7 @@ each_engine! {
                 (&json!("released"), &json!("not_detected")), "{status}");
         }
         let ledger = all_is_well(app, &world).await;
-        assert_eq!((&ledger["tubes"]["released"], &ledger["people"]["released"]),
+        assert_eq!((&ledger["whole"]["tubes"]["released"], &ledger["whole"]["people"]["released"]),
             (&json!(2), &json!(20)));
     }
 
@@ -97,7 +97,7 @@ each_engine! {
         let recalls = app.get(&world.officer, "/v1/recalls").await.expect(200).json();
         assert_eq!(recalls["recalls"], json!([]), "{recalls}");
         let ledger = all_is_well(app, &world).await;
-        assert_eq!((&ledger["tubes"]["closed"], &ledger["tubes"]["released"]),
+        assert_eq!((&ledger["whole"]["tubes"]["closed"], &ledger["whole"]["tubes"]["released"]),
             (&json!(1), &json!(10)));
     }
 

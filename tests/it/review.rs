@@ -141,7 +141,7 @@ each_engine! {
         assert_eq!(versions.len(), 2, "{way}");
         assert!(way.to_string().contains("the tube was mixed up"), "{way}");
         let ledger = app.get(&world.officer, "/v1/ledger").await.expect(200).json();
-        assert_eq!(ledger["tubes"]["unexplained"], 0, "{ledger}");
+        assert_eq!(ledger["whole"]["tubes"]["unexplained"], 0, "{ledger}");
     }
 
     async fn the_queue_shows_what_waits_in_this_laboratory(app) {
