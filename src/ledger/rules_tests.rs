@@ -178,12 +178,12 @@ fn alter(e: &mut Evidence, field: usize, n: i64) {
         0 => e.boxed = n > 0,
         1 => e.laboratory = (n > 0).then(|| "L01".to_owned()),
         2 => {
-            e.finding =
-                [None, Some(Finding::Accepted), Some(Finding::Refused)][usize::try_from(n).unwrap()]
+            e.finding = [None, Some(Finding::Accepted), Some(Finding::Refused)]
+                [usize::try_from(n).unwrap()];
         }
         3 => {
             e.finding = [None, Some(Finding::Missing), Some(Finding::Unexpected)]
-                [usize::try_from(n).unwrap()]
+                [usize::try_from(n).unwrap()];
         }
         4 => e.plates = n,
         5 => (e.called, e.calls) = (n, n),
