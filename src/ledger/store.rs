@@ -184,5 +184,9 @@ pub async fn ledger(tx: &mut Tx, now: Time, scope: &Scope) -> Result<Report> {
 }
 
 /// Every statement of this slice, by name.
-pub const STATEMENTS: &[(&str, &str)] =
-    &[("EVIDENCE", EVIDENCE), ("STRAY_MEMBERS", STRAY_MEMBERS), ("STRAY_STATUSES", STRAY_STATUSES)];
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("EVIDENCE", EVIDENCE),
+    ("STRAY_MEMBERS", STRAY_MEMBERS),
+    ("STRAY_STATUSES", STRAY_STATUSES),
+    ("STRAY_TUBES", STRAY_TUBES),
+];
