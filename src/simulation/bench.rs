@@ -95,7 +95,8 @@ impl Day<'_> {
             let run: RunAnswer = reviewer.get(&route).await?;
             let decision = if run.verdict.usable { Decision::Accept } else { Decision::Void };
             let request = ReviewRequest { decision };
-            let reviewed: ReviewAnswer = reviewer.post(&format!("{route}/review"), &request).await?;
+            let reviewed: ReviewAnswer =
+                reviewer.post(&format!("{route}/review"), &request).await?;
             back.extend(reviewed.back);
             if decision == Decision::Void {
                 continue;

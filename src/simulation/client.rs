@@ -150,3 +150,9 @@ fn problem(status: StatusCode, body: &[u8]) -> Problem {
     serde_json::from_slice(body)
         .unwrap_or_else(|_no_problem| Problem::new(status, "unreadable", "No problem", "no detail"))
 }
+
+/// A cursor as it goes back into a query string.
+pub(super) fn opaque(cursor: &impl Serialize) -> String {
+    let text = serde_json::to_value(cursor).ok();
+    text.and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -41,9 +41,7 @@ impl Maker {
             Self::AppliedBiosystems => {
                 (format!("{}.txt", run.plate_barcode), quantstudio_text(run))
             }
-            Self::BioRad => {
-                (format!("{}%20Cq%20Results.csv", run.plate_barcode), cfx_csv(run))
-            }
+            Self::BioRad => (format!("{}%20Cq%20Results.csv", run.plate_barcode), cfx_csv(run)),
         }
     }
 
@@ -107,8 +105,7 @@ pub fn run<'m>(
     let local = (loaded.ends + ZONE).to_string();
     let half = if local.get(11..13).is_some_and(|hour| hour < "12") { "AM" } else { "PM" };
     let written = local.get(..19).unwrap_or(&local).replace('T', " ");
-    let plate_size =
-        if loaded.plate.size == 384 { PlateSize::P384 } else { PlateSize::P96 };
+    let plate_size = if loaded.plate.size == 384 { PlateSize::P384 } else { PlateSize::P96 };
     Ok(SimulatedRun {
         plate_size,
         plate_barcode: loaded.plate.code.clone(),

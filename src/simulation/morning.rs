@@ -86,11 +86,7 @@ pub(super) struct Day<'a> {
 ///
 /// Whether it adds up is for [`Report::adds_up`]; an error means that it could not be played to
 /// its end.
-pub async fn play(
-    config: Config,
-    morning: Morning,
-    bar: &ProgressBar,
-) -> Result<Report, Failure> {
+pub async fn play(config: Config, morning: Morning, bar: &ProgressBar) -> Result<Report, Failure> {
     let started = Instant::now();
     let city = City::new(morning.seed, morning.people)?;
     let clock = Clock::stepped(OPENS - Span::hours(1));
@@ -100,7 +96,8 @@ pub async fn play(
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async move { stopped.await.unwrap_or(()) };
     let server = tokio::spawn(app.clone().serve(listener, stopped));
-    let played = Box::pin(in_service(&app, city, (morning, &format!("http://{address}")), bar)).await;
+    let played =
+        Box::pin(in_service(&app, city, (morning, &format!("http://{address}")), bar)).await;
     // The server ends by itself when the sender is gone, too.
     stop.send(()).unwrap_or(());
     let served = server.await.map_err(|error| Failure::Server(error.to_string()))?;

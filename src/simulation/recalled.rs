@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Failure;
 use super::city::{Fate, Group};
+use super::client::opaque;
 use super::morning::Day;
 use crate::recall::api::{RecallAnswer, RecallsAnswer};
 
@@ -19,8 +20,7 @@ impl Day<'_> {
             let called = json!({ "contact": "informed", "note": "comes at six" });
             self.staff.officer.put::<RecallAnswer>(&route, &called).await?;
             let identity = recall.follow_up.and_then(|follow_up| follow_up.identity);
-            let number = identity.as_ref().and_then(|identity| identity["number"].as_str());
-            match number.and_then(|number| self.city.whose(number)) {
+            match identity.and_then(|identity| self.city.whose(&identity.number)) {
                 Some(person) => coming.push(person),
                 None => self.surprise(format!("recall {} names nobody of this city", recall.id)),
             }
@@ -51,7 +51,8 @@ impl Day<'_> {
             recalls.extend(page.recalls);
             match page.next {
                 Some(next) => {
-                    route = format!("/v1/recalls?state={state}&limit={PAGE}&cursor={next}");
+                    let next = opaque(&next);
+                    route = format!("/v1/recalls?state={state}&limit={PAGE}&after={next}");
                 }
                 None => return Ok(recalls),
             }

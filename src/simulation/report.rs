@@ -261,9 +261,17 @@ impl fmt::Display for Report {
         let sizes: Vec<_> = sizes.map(|(size, count)| format!("{count} of {size}")).collect();
         writeln!(f, "A morning in Fengtai, seed {}, on {}", self.seed, self.engine)?;
         writeln!(f)?;
-        writeln!(f, "  people      {:>6}   {} recalled and swabbed again", self.people, self.recalls)?;
+        writeln!(
+            f,
+            "  people      {:>6}   {} recalled and swabbed again",
+            self.people, self.recalls
+        )?;
         writeln!(f, "  tubes       {:>6}   {}", self.tubes, sizes.join(", "))?;
-        writeln!(f, "  duplicates  {:>6}   sent again by a device that was offline", self.duplicates)?;
+        writeln!(
+            f,
+            "  duplicates  {:>6}   sent again by a device that was offline",
+            self.duplicates
+        )?;
         writeln!(f, "  boxes       {:>6}", self.boxes)?;
         writeln!(f, "  accepted    {accepted:>6}")?;
         writeln!(f, "  refused     {:>6}   {}", refused.len(), refused.join(", "))?;
@@ -329,7 +337,11 @@ impl Report {
         writeln!(f, "  {:<14}{positives:>9}   {:<24}{found:>9}", "infected", "found")?;
         writeln!(f, "  {:<14}{:>9}   {:<24}{missed:>9}", "", "", "missed")?;
         let healthy = self.people - positives;
-        writeln!(f, "  {:<14}{healthy:>9}   {:<24}{false_positives:>9}", "healthy", "false positives")?;
+        writeln!(
+            f,
+            "  {:<14}{healthy:>9}   {:<24}{false_positives:>9}",
+            "healthy", "false positives"
+        )?;
         writeln!(f, "  {:<14}{:>9}   {:<24}{unanswered:>9}", "", "", "without a result")?;
         let Asked { by_residents, turned_away, by_service, changes_read, .. } = self.asked;
         writeln!(

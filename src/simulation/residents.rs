@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::city::Fate;
+use super::client::opaque;
 use super::morning::Day;
 use crate::feeds::api::FeedPage;
 use crate::query::api::StatusAnswers;
@@ -67,9 +68,7 @@ impl Day<'_> {
         let everybody: Vec<usize> = (0..self.city.people.len()).collect();
         let mut answers = Vec::with_capacity(everybody.len());
         for batch in everybody.chunks(BATCH) {
-            let document = |person: &usize| {
-                json!({ "type": "resident_id", "number": self.city.people[*person].id_number })
-            };
+            let document = |person: &usize| json!({ "type": "resident_id", "number": self.city.people[*person].id_number });
             let people: Vec<Value> = batch.iter().map(document).collect();
             let body = json!({ "people": people });
             let told: StatusAnswers = self.staff.service.post("/v1/status/batch", &body).await?;
@@ -108,7 +107,8 @@ impl Day<'_> {
         let asking: Vec<usize> = infected.into_iter().chain(missing).chain(others).collect();
         for person in &asking {
             let code = self.slips[person].pickup_code.clone();
-            let status: Status = self.staff.resident.post("/v1/status", &self.proof(*person, &code)).await?;
+            let status: Status =
+                self.staff.resident.post("/v1/status", &self.proof(*person, &code)).await?;
             self.judge("a resident", *person, (hour, Some(&status)));
         }
         self.report.asked.by_residents += asking.len();
@@ -152,9 +152,7 @@ impl Day<'_> {
                     self.surprise(format!("the feed says twice that {} is released", change.tube));
                 }
             }
-            let next = serde_json::to_value(&page.next).unwrap_or_default();
-            let next = next.as_str().unwrap_or_default();
-            route = format!("/v1/feed?limit={PAGE}&after={next}");
+            route = format!("/v1/feed?limit={PAGE}&after={}", opaque(&page.next));
         }
         self.report.asked.released_in_feed = released.len();
         let infected = |(person, _): &(usize, &String)| self.city.people[*person].infected;

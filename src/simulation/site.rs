@@ -104,11 +104,7 @@ impl Day<'_> {
     }
 
     /// What the device writes down about each group.
-    fn scans(
-        &mut self,
-        shift: Shift,
-        groups: &[(Group, Fate)],
-    ) -> Result<Vec<TubeScan>, Failure> {
+    fn scans(&mut self, shift: Shift, groups: &[(Group, Fate)]) -> Result<Vec<TubeScan>, Failure> {
         let mut scans = Vec::with_capacity(groups.len());
         for (n, (group, fate)) in groups.iter().enumerate() {
             let (code, sealed_at) = (self.tube_codes.take()?, shift.seals(n));
@@ -166,7 +162,10 @@ impl Day<'_> {
         self.report.duplicates += 1;
         let members = self.tubes.get(&tube.code).map_or(&[][..], |tube| &tube.members);
         if !members.iter().map(|person| self.slips.get(person)).eq(tube.members.iter().map(Some)) {
-            self.surprise(format!("tube {} was answered with other slips the second time", tube.code));
+            self.surprise(format!(
+                "tube {} was answered with other slips the second time",
+                tube.code
+            ));
         }
     }
 

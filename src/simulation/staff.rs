@@ -9,9 +9,9 @@ use super::client::{CallError, Client};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::{self, Actor, NewAccount, Role};
-use crate::barcode::api::AllotmentAnswer;
-use crate::barcode::allot::Allotment;
 use crate::barcode::Kind;
+use crate::barcode::allot::Allotment;
+use crate::barcode::api::AllotmentAnswer;
 use crate::clock::{Span, Time};
 
 /// The one site.

@@ -22,9 +22,10 @@ fn is_sound(report: &Report) {
     assert_eq!(report.truth, truth);
     assert_eq!((report.people, report.recalls, report.ledger.unexplained), (120, 20, 0));
     assert!(report.duplicates > 0);
-    assert_eq!(report.runs.iter().map(|run| run.usable).collect::<Vec<_>>(), [
-        true, false, true, true
-    ]);
+    assert_eq!(
+        report.runs.iter().map(|run| run.usable).collect::<Vec<_>>(),
+        [true, false, true, true]
+    );
 }
 
 /// What a report says, without how long it took and where it is stored.
