@@ -87,29 +87,28 @@ impl Day<'_> {
     /// Every run that waits is reviewed by one person and released by another; gives the tubes of
     /// those that were void.
     async fn review(&mut self) -> Result<Vec<String>, Failure> {
-        let (reviewer, releaser) = (self.staff.reviewer.clone(), self.staff.releaser.clone());
-        let queue: Queue = reviewer.get("/v1/reviews").await?;
+        let (first, second) = (self.staff.reviewer.clone(), self.staff.releaser.clone());
+        let queue: Queue = first.get("/v1/reviews").await?;
         let mut back = Vec::new();
         for waiting in queue.runs {
             let route = format!("/v1/runs/{}", waiting.id);
-            let run: RunAnswer = reviewer.get(&route).await?;
+            let run: RunAnswer = first.get(&route).await?;
             let decision = if run.verdict.usable { Decision::Accept } else { Decision::Void };
             let request = ReviewRequest { decision };
-            let reviewed: ReviewAnswer =
-                reviewer.post(&format!("{route}/review"), &request).await?;
-            back.extend(reviewed.back);
+            let review: ReviewAnswer = first.post(&format!("{route}/review"), &request).await?;
+            back.extend(review.back);
             if decision == Decision::Void {
                 continue;
             }
-            let released: ReleaseAnswer =
-                releaser.post(&format!("{route}/release"), &NO_WORDS).await?;
-            if released.signature.account == reviewed.signature.account {
+            let release: ReleaseAnswer =
+                second.post(&format!("{route}/release"), &NO_WORDS).await?;
+            if release.signature.account == review.signature.account {
                 self.surprise(format!("run {} was released by its reviewer", waiting.id));
             }
-            let released = released.released;
+            let tubes = release.released;
             self.report.calls += run.calls.len();
-            self.report.released += released.reported.len() + reviewed.released_by_rule.len();
-            self.report.pools_recalled += released.recalled.len();
+            self.report.released += tubes.reported.len() + review.released_by_rule.len();
+            self.report.pools_recalled += tubes.recalled.len();
             let mut lines = self.report.runs.iter_mut();
             if let Some(line) = lines.find(|line| line.plate == run.plate) {
                 line.released = true;

@@ -31,7 +31,7 @@ pub enum CallError {
         /// Path and query.
         route: String,
         /// What the answer says.
-        problem: Problem,
+        problem: Box<Problem>,
     },
     /// The answer is not what the API promises.
     #[error("{method} {route} answered what cannot be read: {source}")]
@@ -105,8 +105,8 @@ impl Client {
         body: &(impl Serialize + Sync),
     ) -> Result<T, CallError> {
         let key = self.clock.id().to_string();
-        let fill = |request: RequestBuilder| request.header("idempotency-key", key).json(body);
-        self.send((Method::POST, route), fill).await
+        let with = |request: RequestBuilder| request.header("idempotency-key", key).json(body);
+        self.send((Method::POST, route), with).await
     }
 
     /// Posts a file as it is.
@@ -116,25 +116,25 @@ impl Client {
         file: String,
     ) -> Result<T, CallError> {
         let kind = "application/octet-stream";
-        let fill = |request: RequestBuilder| request.header(header::CONTENT_TYPE, kind).body(file);
-        self.send((Method::POST, route), fill).await
+        let with = |request: RequestBuilder| request.header(header::CONTENT_TYPE, kind).body(file);
+        self.send((Method::POST, route), with).await
     }
 
     async fn send<T: DeserializeOwned>(
         &self,
         (method, route): (Method, &str),
-        fill: impl FnOnce(RequestBuilder) -> RequestBuilder,
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<T, CallError> {
         let mut request = self.http.request(method.clone(), format!("{}{route}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
         let route = route.to_owned();
-        let answered = async {
-            let answer = fill(request).send().await?;
-            Ok((answer.status(), answer.bytes().await?))
+        let exchange = async {
+            let reply = with(request).send().await?;
+            Ok((reply.status(), reply.bytes().await?))
         };
-        match answered.await {
+        match exchange.await {
             Err(source) => Err(CallError::NoAnswer { method, route, source }),
             Ok((status, body)) if status.is_success() => serde_json::from_slice(&body)
                 .map_err(|source| CallError::Unreadable { method, route, source }),
@@ -146,9 +146,9 @@ impl Client {
 }
 
 /// The problem an answer holds; one of our own making where it holds none.
-fn problem(status: StatusCode, body: &[u8]) -> Problem {
-    serde_json::from_slice(body)
-        .unwrap_or_else(|_no_problem| Problem::new(status, "unreadable", "No problem", "no detail"))
+fn problem(status: StatusCode, body: &[u8]) -> Box<Problem> {
+    let none = || Problem::new(status, "unreadable", "No problem", "no detail");
+    Box::new(serde_json::from_slice(body).unwrap_or_else(|_no_problem| none()))
 }
 
 /// A cursor as it goes back into a query string.

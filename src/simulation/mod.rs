@@ -42,7 +42,7 @@ pub enum Failure {
     NotEmpty,
     /// The application could not start.
     #[error(transparent)]
-    Start(#[from] StartError),
+    Start(Box<StartError>),
     /// What the command line does without HTTP failed.
     #[error(transparent)]
     Direct(#[from] Error),
@@ -55,4 +55,10 @@ pub enum Failure {
     /// An answer the story cannot go on from.
     #[error("{0}; the story ends here")]
     Stuck(String),
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::Start(Box::new(error))
+    }
 }

@@ -93,16 +93,16 @@ pub async fn play(config: Config, morning: Morning, bar: &ProgressBar) -> Result
     let app = App::open(Config { listen: ([127, 0, 0, 1], 0).into(), ..config }, clock).await?;
     let listener = app.listen().await?;
     let address = listener.local_addr().map_err(|error| Failure::Server(error.to_string()))?;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let stopped = async move { stopped.await.unwrap_or(()) };
-    let server = tokio::spawn(app.clone().serve(listener, stopped));
+    let (stop, told) = oneshot::channel::<()>();
+    let told_to_stop = async move { told.await.unwrap_or(()) };
+    let server = tokio::spawn(app.clone().serve(listener, told_to_stop));
     let played =
         Box::pin(in_service(&app, city, (morning, &format!("http://{address}")), bar)).await;
     // The server ends by itself when the sender is gone, too.
     stop.send(()).unwrap_or(());
-    let served = server.await.map_err(|error| Failure::Server(error.to_string()))?;
+    let end = server.await.map_err(|error| Failure::Server(error.to_string()))?;
     let mut report = played?;
-    served.map_err(|error| Failure::Server(error.to_string()))?;
+    end.map_err(|error| Failure::Server(error.to_string()))?;
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
 }

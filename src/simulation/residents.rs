@@ -10,6 +10,7 @@ use super::Failure;
 use super::city::Fate;
 use super::client::opaque;
 use super::morning::Day;
+use crate::collection::tube::api::MemberAnswer;
 use crate::feeds::api::FeedPage;
 use crate::query::api::StatusAnswers;
 use crate::query::{Progress, Status, ToldOutcome};
@@ -106,17 +107,17 @@ impl Day<'_> {
         let others = people.sample(&mut self.city.rng, RESIDENTS - 2);
         let asking: Vec<usize> = infected.into_iter().chain(missing).chain(others).collect();
         for person in &asking {
-            let code = self.slips[person].pickup_code.clone();
+            let code = self.slip(*person)?.pickup_code.clone();
             let status: Status =
                 self.staff.resident.post("/v1/status", &self.proof(*person, &code)).await?;
             self.judge("a resident", *person, (hour, Some(&status)));
         }
         self.report.asked.by_residents += asking.len();
         let [first, second, ..] = asking[..] else { return Ok(()) };
-        let link = json!({ "link": self.slips[&first].link });
+        let link = json!({ "link": self.slip(first)?.link });
         let status: Status = self.staff.resident.post("/v1/status", &link).await?;
         self.judge("a resident with a link", first, (hour, Some(&status)));
-        let foreign = self.proof(first, &self.slips[&second].pickup_code);
+        let foreign = self.proof(first, &self.slip(second)?.pickup_code);
         match self.staff.resident.post::<Status>("/v1/status", &foreign).await {
             Err(refused) if refused.code() == Some("status.no_match") => {
                 self.report.asked.turned_away += 1;
@@ -126,6 +127,11 @@ impl Day<'_> {
         }
         self.bar.inc(1);
         Ok(())
+    }
+
+    fn slip(&self, person: usize) -> Result<&MemberAnswer, Failure> {
+        let slip = self.slips.get(&person);
+        slip.ok_or_else(|| Failure::Stuck(format!("person {person} was handed no slip")))
     }
 
     fn proof(&self, person: usize, pickup_code: &str) -> Value {

@@ -44,19 +44,19 @@ impl Day<'_> {
     async fn hand_over(
         &self,
         code: &str,
-        (giver, taker): (&Client, &Client),
+        (from, to): (&Client, &Client),
         place: &str,
     ) -> Result<(), Failure> {
         let (at, route) = (self.clock.now(), format!("/v1/boxes/{code}/handovers"));
         let give = HandoverRequest {
-            to: taker.account().to_owned(),
+            to: to.account().to_owned(),
             at,
             place: place.to_owned(),
             temperature_c: Some(COOLED),
         };
-        let given: HandoverAnswer = giver.post(&route, &give).await?;
+        let given: HandoverAnswer = from.post(&route, &give).await?;
         let accept = format!("{route}/{}/accept", given.step);
-        taker.post::<HandoverAnswer>(&accept, &AcceptRequest { at }).await?;
+        to.post::<HandoverAnswer>(&accept, &AcceptRequest { at }).await?;
         Ok(())
     }
 
