@@ -57,6 +57,8 @@ enum Command {
     /// The keys of personal data.
     #[command(subcommand)]
     Key(people::Key),
+    /// The proof that nothing is lost; exit code 2 when something is.
+    Ledger(records::Ledger),
     /// The audit trail.
     #[command(subcommand)]
     Audit(records::Audit),
@@ -106,6 +108,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Inspect(inspect) => inspect.run(),
         Command::User(user) => user.run(&place.open().await?).await,
         Command::Key(key) => key.run(&place.configuration()?),
+        Command::Ledger(ledger) => ledger.run(&place.open().await?).await,
         Command::Audit(audit) => audit.run(&place.open().await?).await,
     }
 }

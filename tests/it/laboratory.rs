@@ -43,7 +43,7 @@ pub async fn load(app: &TestApp, world: &World, n: u64, tubes: &[String]) -> Val
     app.post(&world.technician, &freeze, &json!({})).await.expect(200).json()
 }
 
-/// What a cycler reads in one well: ORF1ab, N and the internal control.
+/// What a cycler reads in one well: `ORF1ab`, N and the internal control.
 pub type Signals = [Option<&'static str>; 3];
 /// A clean negative.
 pub const NEGATIVE: Signals = [None, None, Some("27.5")];
