@@ -1,5 +1,6 @@
 //! The command line: one command, one line when it fails, and an exit code that says so.
 
+mod demo;
 mod inspect;
 mod people;
 mod records;
@@ -40,6 +41,8 @@ struct Place {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Play a morning of testing in an empty store, and say whether it adds up.
+    Demo(demo::Demo),
     /// Serve the API.
     Serve(serve::Serve),
     /// Bring the store's schema up to date and stop.
@@ -90,6 +93,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     let place = arguments.place;
     match arguments.command {
+        Command::Demo(demo) => demo.run(place.database).await,
         Command::Serve(serve) => serve.run(place.configuration()?).await,
         Command::Migrate => {
             let app = place.open().await?;

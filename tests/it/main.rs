@@ -4,6 +4,7 @@ mod app;
 mod audit;
 mod barcode;
 mod collection;
+mod demo;
 mod feeds;
 mod formats;
 mod http;
