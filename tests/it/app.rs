@@ -86,7 +86,7 @@ pub fn postgres_url() -> Option<String> {
 }
 
 /// A fresh, empty PostgreSQL database of this test's own.
-async fn fresh_database(server: &str) -> String {
+pub async fn fresh_database(server: &str) -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::SeqCst);
     let name = format!("swabline_test_{}_{number}", std::process::id());
