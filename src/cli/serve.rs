@@ -25,11 +25,13 @@ impl Serve {
         config.listen = self.listen.unwrap_or(config.listen);
         config.log = self.log.unwrap_or(config.log);
         log_to_stderr(config.log);
+        // Before anybody is told the address: whoever reads it may at once ask for a stop.
+        let stop = stop_signal()?;
         crate::http::health::recorder();
         let app = App::open(config, Clock::system()).await?;
         let listener = app.listen().await?;
         println!("swabline serves on http://{} from {}", listener.local_addr()?, app.db.engine());
-        app.serve(listener, stop_signal()?).await?;
+        app.serve(listener, stop).await?;
         Ok(())
     }
 }
