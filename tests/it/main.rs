@@ -13,6 +13,7 @@ mod ledger;
 mod migrations;
 mod program;
 mod query;
+mod serve;
 mod shape;
 mod way;
 mod world;

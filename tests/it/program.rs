@@ -96,9 +96,9 @@ impl Program {
 
     /// Runs a command until it ends.
     pub fn run(&self, arguments: &[&str]) -> Said {
-        let output = command().args(self.place()).args(arguments).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
-        Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        let mut command = command();
+        command.args(self.place()).args(arguments);
+        finish(command)
     }
 
     /// Makes an account at the console and gives its token.
@@ -142,6 +142,23 @@ impl Program {
     }
 }
 
+/// Runs a command to its end, which has to come.
+pub fn finish(mut command: Command) -> Said {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let since = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if since.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("it did not end: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
+    Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
 /// The program, without any setting from the surroundings of the test.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_swabline"));
@@ -163,6 +180,11 @@ impl Server {
     /// Somebody who calls it with this token, over connections of their own.
     pub fn caller(&self, token: &str) -> Caller {
         Caller { http: self.http.clone(), url: self.url.clone(), token: token.to_owned() }
+    }
+
+    /// Somebody who has not called before and has no token.
+    pub fn stranger(&self) -> Caller {
+        Caller { http: reqwest::Client::new(), url: self.url.clone(), token: String::new() }
     }
 
     /// Its process.
@@ -192,6 +214,11 @@ impl Server {
     pub fn stop(mut self) -> ExitStatus {
         terminate(self.id());
         self.ended()
+    }
+
+    /// Whether it is still there.
+    pub fn lives(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Everything it wrote to its log.
