@@ -3,7 +3,7 @@
 //! The modules stand in the order of a tube's way: a code is printed ([`barcode`]), people are
 //! swabbed into a tube ([`collection`]), tubes travel in boxes ([`transport`]) and arrive
 //! ([`receiving`]), stand on a plate ([`plate`]), are amplified ([`instrument`]), called
-//! ([`interpretation`]), reviewed and released, and asked for ([`query`],
+//! ([`interpretation`]), reviewed and released ([`review`]), and asked for ([`query`],
 //! [`feeds`]). The [`ledger`] proves that nothing was lost on the way. A refused tube and a pool
 //! that gives no individual result open a [`recall`]. A slice calls only slices before it.
 
@@ -27,6 +27,7 @@ pub mod receiving;
 pub mod plate;
 pub mod instrument;
 pub mod interpretation;
+pub mod review;
 pub mod query;
 pub mod feeds;
 pub mod ledger;

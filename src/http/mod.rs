@@ -20,7 +20,10 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::{audit, barcode, collection, feeds, instrument, interpretation, ledger, plate, query};
+use crate::{
+    audit, barcode, collection, feeds, instrument, interpretation, ledger, plate, query, recall,
+    receiving, review, transport,
+};
 use problem::Problem;
 
 /// Largest JSON body: a batch of 1,000 tubes of 20 people with room to spare.
@@ -66,6 +69,17 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(collection::place::api::put_session))
         .routes(routes!(collection::tube::api::put_tube, query::way_api::tube_way))
         .routes(routes!(collection::tube::api::put_tubes))
+        // transport
+        .routes(routes!(transport::api::box_put, transport::api::box_get))
+        .routes(routes!(transport::custody::handover_post))
+        .routes(routes!(transport::custody::handover_accept_post))
+        // recall
+        .routes(routes!(recall::api::recalls_get))
+        .routes(routes!(recall::api::recall_put))
+        // receiving
+        .routes(routes!(receiving::api::arrival_post))
+        .routes(routes!(receiving::api::arrival_get))
+        .routes(routes!(receiving::write_off::write_off_post))
         // plate
         .routes(routes!(plate::api::plate_put, plate::api::plate_get))
         .routes(routes!(plate::api::freeze))
@@ -74,6 +88,12 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(interpretation::api::run_post).layer(DefaultBodyLimit::max(FILE_MAX)))
         .routes(routes!(interpretation::api::run_get))
         .routes(routes!(instrument::api::run_file))
+        // review
+        .routes(routes!(review::api::queue))
+        .routes(routes!(review::api::review))
+        .routes(routes!(review::api::release))
+        .routes(routes!(review::api::amend))
+        .routes(routes!(review::api::switch_get, review::api::switch_put))
         // query
         .routes(routes!(query::api::status))
         .routes(routes!(query::api::status_batch))

@@ -52,9 +52,9 @@ pub struct Evidence {
     pub recalled: i64,
     /// Members whose status is its result.
     pub told: i64,
-    /// Those of them whose status is not its newest version; counted only for a released tube.
+    /// Those of them whose status is not its newest version.
     pub told_otherwise: i64,
-    /// Members whose status is its result or a later one; counted only for a released tube.
+    /// Members whose status is its result or a later one.
     pub told_since: i64,
 }
 

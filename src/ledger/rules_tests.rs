@@ -160,40 +160,44 @@ fn a_tube_is_overdue_for_its_own_step_and_for_the_round() {
     }
 }
 
+/// Honest evidence with up to three things changed that somebody could have changed.
 fn any_evidence() -> impl Strategy<Value = Evidence> {
-    let finding = prop::option::of(prop_oneof![
-        Just(Finding::Accepted),
-        Just(Finding::Refused),
-        Just(Finding::Missing),
-        Just(Finding::Unexpected),
-    ]);
-    let lab = (0..3_i64, 0..3_i64, 0..3_i64, 0..2_i64, 0..2_i64);
-    let end = (0..2_i64, 0..2_i64, 0..2_i64, 0..2_i64, any::<bool>());
-    (finding, any::<bool>(), lab, end).prop_map(|(finding, boxed, lab, end)| {
-        let (plates, called, given_up, reports, ended) = lab;
-        let (results, recalls, recalled, told, has_laboratory) = end;
-        let (called, reports) = (called.min(plates), reports);
-        Evidence {
-            laboratory: has_laboratory.then(|| "L01".to_owned()),
-            declared: 1,
-            members: 1,
-            finding,
-            boxed,
-            plates,
-            called,
-            given_up: given_up.min(plates - called),
-            calls: called,
-            reports,
-            ended,
-            results,
-            newest: results,
-            recalls,
-            recalled: recalled.min(recalls),
-            told,
-            told_since: told,
-            ..sealed()
+    let change = (0..16_usize, 0..3_i64);
+    (0..TubeState::ALL.len(), prop::collection::vec(change, 0..4)).prop_map(|(state, changes)| {
+        let mut evidence = honest(TubeState::ALL[state]);
+        for (field, n) in changes {
+            alter(&mut evidence, field, n);
         }
+        evidence
     })
+}
+
+fn alter(e: &mut Evidence, field: usize, n: i64) {
+    let all = n * 5;
+    match field {
+        0 => e.boxed = n > 0,
+        1 => e.laboratory = (n > 0).then(|| "L01".to_owned()),
+        2 => {
+            e.finding = [None, Some(Finding::Accepted), Some(Finding::Refused)]
+                [usize::try_from(n).unwrap()];
+        }
+        3 => {
+            e.finding = [None, Some(Finding::Missing), Some(Finding::Unexpected)]
+                [usize::try_from(n).unwrap()];
+        }
+        4 => e.plates = n,
+        5 => (e.called, e.calls) = (n, n),
+        6 => e.given_up = n,
+        7 => e.calls = n,
+        8 => e.reports = n,
+        9 => e.ended = n,
+        10 => (e.results, e.newest) = (n, n),
+        11 => e.withdrawn = n,
+        12 => (e.recalls, e.recalled) = (all, all),
+        13 => e.recalls = all,
+        14 => (e.told, e.told_since) = (all, all),
+        _ => e.told_otherwise = n,
+    }
 }
 
 proptest! {
@@ -220,7 +224,7 @@ proptest! {
         prop_assert_eq!(whole.collected, placed + whole.unexplained);
         prop_assert_eq!(whole.collected, tubes.len() as u64);
         prop_assert_eq!(report.unexplained, whole.unexplained);
-        prop_assert_eq!(report.whole.people.collected, tubes.len() as u64);
+        prop_assert_eq!(report.whole.people.collected, 10 * tubes.len() as u64);
         for lines in [&report.sites, &report.laboratories] {
             let collected: u64 = lines.iter().map(|line| line.count.tubes.collected).sum();
             prop_assert_eq!(collected, whole.collected);

@@ -13,58 +13,60 @@ const PAGE: i64 = 2_000;
 
 /// `$1` last code seen, `$2` site, `$3` laboratory (each all when null), `$4` and `$5` bounds of
 /// the time of sealing, `$6` rows.
-pub const EVIDENCE: &str = "select t.code, t.site_code, t.laboratory_code, t.state, t.state_us,
-        t.sealed_us, t.members as declared,
-        (select o.result_hours from round o where o.code = t.round_code) as result_hours,
-        (select count(*) from member m where m.tube_code = t.code) as members,
-        (select count(*) from box_tube b where b.tube_code = t.code) as boxes,
+pub const EVIDENCE: &str = "with page as (
+        select t.code, t.site_code, t.laboratory_code, t.state, t.state_us, t.sealed_us,
+            t.members as declared, o.result_hours, v.id as result_id, v.outcome,
+            coalesce(v.version, 0) as newest
+        from tube t left join round o on o.code = t.round_code
+            left join result v on v.tube_code = t.code and v.version =
+                (select max(n.version) from result n where n.tube_code = t.code)
+        where t.code > $1 and (cast($2 as text) is null or t.site_code = $2)
+            and (cast($3 as text) is null or t.laboratory_code = $3)
+            and t.sealed_us >= $4 and t.sealed_us < $5
+        order by t.code limit $6
+    ), swab as (
+        select p.code, count(*) as members,
+            count(case when s.tube_code = p.code then 1 end) as told,
+            count(case when s.tube_code = p.code and s.result_id = p.result_id
+                and s.outcome = p.outcome then 1 end) as told_newest,
+            count(case when s.tube_code = p.code or s.collected_us >= m.taken_us then 1 end)
+                as told_since
+        from page p join member m on m.tube_code = p.code
+            left join status s on s.person_key = m.person_key
+        group by p.code
+    )
+    select p.code, p.site_code, p.laboratory_code, p.state, p.state_us, p.sealed_us, p.declared,
+        p.result_hours, p.newest, coalesce(w.members, 0) as members, coalesce(w.told, 0) as told,
+        coalesce(w.told - w.told_newest, 0) as told_otherwise,
+        coalesce(w.told_since, 0) as told_since,
+        (select count(*) from box_tube b where b.tube_code = p.code) as boxes,
         (select f.finding from arrival_tube f join arrival a on a.id = f.arrival_id
-            where f.tube_code = t.code order by a.recorded_us desc, a.id desc limit 1) as finding,
-        (select count(distinct w.plate_code) from well w join plate p on p.code = w.plate_code
-            where w.tube_code = t.code and p.state <> 'draft') as plates,
-        (select count(distinct w.plate_code) from well w join plate p on p.code = w.plate_code
-            where w.tube_code = t.code and p.state <> 'draft'
+            where f.tube_code = p.code order by a.recorded_us desc, a.id desc limit 1) as finding,
+        (select count(distinct h.plate_code) from well h join plate l on l.code = h.plate_code
+            where h.tube_code = p.code and l.state <> 'draft') as plates,
+        (select count(distinct h.plate_code) from well h join plate l on l.code = h.plate_code
+            where h.tube_code = p.code and l.state <> 'draft'
             and exists (select 1 from call c join run r on r.id = c.run_id
-                where c.tube_code = t.code and c.state = 'released'
-                and r.plate_code = w.plate_code)) as called,
-        (select count(distinct w.plate_code) from well w join plate p on p.code = w.plate_code
-            where w.tube_code = t.code and p.state = 'closed'
+                where c.tube_code = p.code and c.state = 'released'
+                and r.plate_code = h.plate_code)) as called,
+        (select count(distinct h.plate_code) from well h join plate l on l.code = h.plate_code
+            where h.tube_code = p.code and l.state = 'closed'
             and not exists (select 1 from call c join run r on r.id = c.run_id
-                where c.tube_code = t.code and c.state = 'released'
-                and r.plate_code = w.plate_code)) as given_up,
-        (select count(*) from call c where c.tube_code = t.code and c.state = 'released')
+                where c.tube_code = p.code and c.state = 'released'
+                and r.plate_code = h.plate_code)) as given_up,
+        (select count(*) from call c where c.tube_code = p.code and c.state = 'released')
             as calls,
-        (select count(*) from call c where c.tube_code = t.code and c.state = 'released'
+        (select count(*) from call c where c.tube_code = p.code and c.state = 'released'
             and c.disposition = 'report') as reports,
-        (select count(*) from call c where c.tube_code = t.code and c.state = 'released'
+        (select count(*) from call c where c.tube_code = p.code and c.state = 'released'
             and c.disposition = 'recall') as ended,
-        (select count(*) from result v where v.tube_code = t.code) as results,
-        (select coalesce(max(v.version), 0) from result v where v.tube_code = t.code) as newest,
-        (select count(*) from result v where v.tube_code = t.code and v.outcome = 'withdrawn')
+        (select count(*) from result v where v.tube_code = p.code) as results,
+        (select count(*) from result v where v.tube_code = p.code and v.outcome = 'withdrawn')
             as withdrawn,
-        (select count(*) from recall l where l.origin_tube = t.code) as recalls,
+        (select count(*) from recall l where l.origin_tube = p.code) as recalls,
         (select count(*) from recall l join member m on m.person_key = l.person_key
-            and m.tube_code = l.origin_tube where l.origin_tube = t.code) as recalled,
-        (select count(*) from member m join status s on s.person_key = m.person_key
-            where m.tube_code = t.code and s.tube_code = t.code) as told,
-        case when t.state = 'released' then
-            (select count(*) from member m join status s on s.person_key = m.person_key
-            where m.tube_code = t.code and s.tube_code = t.code
-            and not exists (select 1 from result v where v.id = s.result_id
-                and v.tube_code = t.code and v.outcome = s.outcome
-                and not exists (select 1 from result n
-                    where n.tube_code = t.code and n.version > v.version)))
-            else 0 end as told_otherwise,
-        case when t.state = 'released' then
-            (select count(*) from member m join status s on s.person_key = m.person_key
-            where m.tube_code = t.code and (s.tube_code = t.code
-                or s.collected_us >= m.taken_us))
-            else 0 end as told_since
-    from tube t
-    where t.code > $1 and (cast($2 as text) is null or t.site_code = $2)
-        and (cast($3 as text) is null or t.laboratory_code = $3)
-        and t.sealed_us >= $4 and t.sealed_us < $5
-    order by t.code limit $6";
+            and m.tube_code = l.origin_tube where l.origin_tube = p.code) as recalled
+    from page p left join swab w on w.code = p.code order by p.code";
 /// Codes members name that no tube has.
 pub const STRAY_MEMBERS: &str = "select m.tube_code, count(*) as people from member m
     where not exists (select 1 from tube t where t.code = m.tube_code)
@@ -184,5 +186,9 @@ pub async fn ledger(tx: &mut Tx, now: Time, scope: &Scope) -> Result<Report> {
 }
 
 /// Every statement of this slice, by name.
-pub const STATEMENTS: &[(&str, &str)] =
-    &[("EVIDENCE", EVIDENCE), ("STRAY_MEMBERS", STRAY_MEMBERS), ("STRAY_STATUSES", STRAY_STATUSES)];
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("EVIDENCE", EVIDENCE),
+    ("STRAY_MEMBERS", STRAY_MEMBERS),
+    ("STRAY_STATUSES", STRAY_STATUSES),
+    ("STRAY_TUBES", STRAY_TUBES),
+];

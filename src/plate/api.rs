@@ -183,19 +183,19 @@ async fn make(app: &App, tx: &mut Tx, request: PlateRequest) -> Result<Made> {
                 .iter()
                 .map(|code| PlacedTube { code: code.clone(), depth: depths[code.as_str()] })
                 .collect();
-            (name.clone(), super::lay_out(&template, &plan, &placed).map_err(refused)?)
+            (name.clone(), super::lay_out(&template, &plan, &placed).map_err(|all| refused(&all))?)
         }
         None => ("explicit".to_owned(), explicit(&request, &depths)?),
     };
     let against = super::refusals(&layout, &plan);
     if !against.is_empty() {
-        return Err(refused(against));
+        return Err(refused(&against));
     }
     let kit = (request.kit, request.kit_version);
     Ok(Made { laboratory: request.laboratory, kit, template, layout })
 }
 
-fn refused(refusals: Vec<super::LayoutRefusal>) -> Error {
+fn refused(refusals: &[super::LayoutRefusal]) -> Error {
     Error::Invalid(refusals.iter().map(|refusal| Reason::tagged("plate", refusal)).collect())
 }
 
@@ -234,7 +234,7 @@ fn explicit(request: &PlateRequest, depths: &BTreeMap<&str, u16>) -> Result<Layo
     }
     refuse_if_any(reasons)?;
     let size = size.ok_or_else(|| Error::Internal("a refused size got through".to_owned()))?;
-    Layout::explicit(size, wells).map_err(refused)
+    Layout::explicit(size, wells).map_err(|all| refused(&all))
 }
 
 /// A plate with its wells.

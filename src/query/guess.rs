@@ -37,7 +37,7 @@ impl Guesses {
         if self.wrong < GUESSES_MAX || left_us <= 0 {
             return None;
         }
-        u32::try_from(left_us.div_euclid(1_000_000) + 1).ok()
+        u32::try_from((left_us + 999_999) / 1_000_000).ok()
     }
 
     /// Whether one more wrong guess at `now` begins a block.
@@ -71,8 +71,8 @@ mod tests {
     #[test]
     fn ten_wrong_guesses_block_for_a_quarter_of_an_hour() {
         assert_eq!(guesses(9, Span::seconds(0)).blocked_s(NOW), None);
-        assert_eq!(guesses(10, Span::seconds(0)).blocked_s(NOW), Some(901));
-        assert_eq!(guesses(10, Span::minutes(14)).blocked_s(NOW), Some(61));
+        assert_eq!(guesses(10, Span::seconds(0)).blocked_s(NOW), Some(900));
+        assert_eq!(guesses(10, Span::minutes(14)).blocked_s(NOW), Some(60));
         assert_eq!(guesses(10, WINDOW).blocked_s(NOW), None);
     }
 

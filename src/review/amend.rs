@@ -149,13 +149,13 @@ pub async fn amend(
         on!(tx, c => query_as(PROPOSAL_FIND).bind(&result.id).fetch_optional(c).await)?;
     match proposal {
         None => propose(tx, clock, actor, &result, &wanted).await,
-        Some(proposal) if proposal.outcome != wanted.outcome => Err(Error::Conflict(vec![
-            Reason::new(
+        Some(proposal) if proposal.outcome != wanted.outcome => {
+            Err(Error::Conflict(vec![Reason::new(
                 "amend.other_proposal",
                 "outcome",
                 "another person proposed another outcome; agree before you amend",
-            ),
-        ])),
+            )]))
+        }
         Some(proposal) if proposal.proposed_by == actor.account => Ok(proposed(&result)),
         Some(proposal) => carry_out(tx, clock, actor, (&result, &proposal), due_in).await,
     }

@@ -16,10 +16,10 @@ use crate::audit::{self, Entry};
 use crate::auth::Actor;
 use crate::clock::{Span, Time};
 use crate::error::{Error, Result};
-use crate::interpretation::CLEAN_NEGATIVE_RULE;
 use crate::http::extract::{Json, Path, Query};
 use crate::http::page::{Cursor, Limit};
 use crate::http::problem::Problem;
+use crate::interpretation::CLEAN_NEGATIVE_RULE;
 use crate::storage::Tx;
 
 /// Most runs on one page of the queue.
@@ -105,7 +105,8 @@ pub async fn review(
     let mut tx = app.db.write("review.review").await?;
     let (content, state) = store::run_find(&mut tx, &run).await?;
     actor.in_laboratory(&content.laboratory)?;
-    if let Some(answer) = reviewed_before(&mut tx, &actor, (&run, &state), request.decision).await? {
+    if let Some(answer) = reviewed_before(&mut tx, &actor, (&run, &state), request.decision).await?
+    {
         return Ok(Json(answer));
     }
     let answer = match request.decision {
@@ -132,15 +133,15 @@ async fn reviewed_before(
         Decision::Void => (Meaning::Void, "void"),
     };
     let signature = store::signature_find(tx, run, meaning).await?;
-    Ok(signature.filter(|found| state == end && found.account == actor.account).map(
-        |signature| ReviewAnswer {
+    Ok(signature.filter(|found| state == end && found.account == actor.account).map(|signature| {
+        ReviewAnswer {
             run: run.to_owned(),
             state: state.to_owned(),
             signature,
             released_by_rule: Vec::new(),
             back: Vec::new(),
-        },
-    ))
+        }
+    }))
 }
 
 async fn accept(app: &App, tx: &mut Tx, actor: &Actor, draft: Draft) -> Result<ReviewAnswer> {
@@ -213,14 +214,13 @@ pub async fn release(
     if let Some(signature) = before.filter(|found| found.account == actor.account) {
         return Ok(Json(ReleaseAnswer { run, signature, released: Released::default() }));
     }
-    store::run_move(&mut tx, &run, "reviewed", "released").await.map_err(|error| {
-        if state == "draft" { not_reviewed(&run) } else { error }
-    })?;
+    store::run_move(&mut tx, &run, "reviewed", "released")
+        .await
+        .map_err(|error| if state == "draft" { not_reviewed(&run) } else { error })?;
     let review = store::signature_find(&mut tx, &run, Meaning::Review).await?;
     let reviewed = Reviewed::restore(content, review.ok_or_else(|| not_reviewed(&run))?)?;
     let hash = content_hash(reviewed.content());
-    let cleared =
-        reviewed.clear(Signature::new(&app.clock, &actor, Meaning::Release, hash))?;
+    let cleared = reviewed.clear(Signature::new(&app.clock, &actor, Meaning::Release, hash))?;
     store::sign(&mut tx, &run, &cleared.release, None).await?;
     let due_in = Span::hours(app.config.recall_hours);
     let released = release::release(&mut tx, &app.clock, &cleared, due_in).await?;
@@ -288,10 +288,7 @@ fn known(name: &str) -> Result<()> {
 #[utoipa::path(get, path = "/v1/switches/{name}", tag = "review", security(("bearer" = [])),
     params(("name" = String, Path, description = "`auto_release`")),
     responses((status = 200, body = Switch), (status = 404, body = Problem)))]
-pub async fn switch_get(
-    State(app): State<App>,
-    Path(name): Path<String>,
-) -> Result<Json<Switch>> {
+pub async fn switch_get(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Switch>> {
     known(&name)?;
     let mut tx = app.db.read("review.switch").await?;
     Ok(Json(switch::switch_find(&mut tx, &name).await?))
@@ -312,7 +309,11 @@ pub async fn switch_put(
     known(&name)?;
     let reason = request.reason.trim();
     if reason.is_empty() || reason.chars().count() > super::rules::REASON_MAX {
-        return Err(Error::invalid("switch.reason", "reason", "give the reason in 1 to 500 characters"));
+        return Err(Error::invalid(
+            "switch.reason",
+            "reason",
+            "give the reason in 1 to 500 characters",
+        ));
     }
     let mut tx = app.db.write("review.switch").await?;
     let at = app.clock.now();

@@ -157,10 +157,7 @@ impl Reviewed {
             Err(Error::conflict(
                 "review.altered",
                 &content.run,
-                format!(
-                    "run {} is no longer what was reviewed; review it again",
-                    content.run
-                ),
+                format!("run {} is no longer what was reviewed; review it again", content.run),
             ))
         }
     }

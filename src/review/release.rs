@@ -101,8 +101,7 @@ pub async fn release(
     due_in: Span,
 ) -> Result<Released> {
     let run = &cleared.content.run;
-    let waiting: Vec<TubeOnly> =
-        on!(tx, c => query_as(CALLS_LEFT).bind(run).fetch_all(c).await)?;
+    let waiting: Vec<TubeOnly> = on!(tx, c => query_as(CALLS_LEFT).bind(run).fetch_all(c).await)?;
     let waits = |tube: &str| waiting.iter().any(|row| row.tube_code == tube);
     let with = |step: Step| -> Vec<String> {
         let calls = cleared.content.calls.iter();
@@ -130,7 +129,8 @@ pub async fn release(
     report(tx, run, &released.reported, &signed).await?;
     retest(tx, &released.retested, signed.at).await?;
     released.recalls_opened = close(tx, clock, cleared, &released.recalled, due_in).await?;
-    released.recalls_closed = answer(tx, &cleared.content.calls, &released.reported, signed.at).await?;
+    released.recalls_closed =
+        answer(tx, &cleared.content.calls, &released.reported, signed.at).await?;
     settle_calls(tx, run, cleared.content.calls.iter().map(|call| &call.tube)).await?;
     on!(tx, c => query(PLATE_CLOSE).bind(&cleared.content.plate).execute(c).await.map(drop))?;
     Ok(released)
@@ -243,12 +243,7 @@ async fn close(
 }
 
 /// Closes the recalls that single tubes among `reported` answer, and says of how many tubes.
-async fn answer(
-    tx: &mut Tx,
-    calls: &[StoredCall],
-    reported: &[String],
-    at: Time,
-) -> Result<u64> {
+async fn answer(tx: &mut Tx, calls: &[StoredCall], reported: &[String], at: Time) -> Result<u64> {
     let answered: Vec<_> = calls
         .iter()
         .filter(|call| call.members == 1 && reported.contains(&call.tube))

@@ -116,8 +116,7 @@ pub struct Waiting {
 
 /// A run's content and its state.
 pub async fn run_find(tx: &mut Tx, run: &str) -> Result<(RunContent, String)> {
-    let row: Option<RunRow> =
-        on!(tx, c => query_as(RUN_FIND).bind(run).fetch_optional(c).await)?;
+    let row: Option<RunRow> = on!(tx, c => query_as(RUN_FIND).bind(run).fetch_optional(c).await)?;
     let row = row.ok_or_else(|| Error::not_found("run", run))?;
     let calls: Vec<CallRow> = on!(tx, c => query_as(CALLS).bind(run).fetch_all(c).await)?;
     let calls = calls

@@ -48,8 +48,7 @@ struct Row {
 
 /// The switch as it stands; off when it never was set.
 pub async fn switch_find(tx: &mut Tx, name: &str) -> Result<Switch> {
-    let row: Option<Row> =
-        on!(tx, c => query_as(SWITCH_FIND).bind(name).fetch_optional(c).await)?;
+    let row: Option<Row> = on!(tx, c => query_as(SWITCH_FIND).bind(name).fetch_optional(c).await)?;
     Ok(row.map_or_else(
         || Switch {
             name: name.to_owned(),

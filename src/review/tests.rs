@@ -4,6 +4,9 @@ use super::*;
 use crate::auth::{Actor, Role};
 use crate::clock::{Clock, Time};
 
+/// Blanks one field of a report.
+type DropField = fn(&mut rules::ReportFields);
+
 fn clock() -> Clock {
     Clock::stepped(Time::from_us(1_000_000))
 }
@@ -116,7 +119,7 @@ fn a_report_that_lacks_a_field_names_it() {
         received_us: Some(6),
     };
     assert_eq!(rules::missing_fields(&whole, "first", "second"), []);
-    let drops: [(&str, fn(&mut rules::ReportFields)); 7] = [
+    let drops: [(&str, DropField); 7] = [
         ("person", |fields| fields.people = 9),
         ("collected_at", |fields| fields.sealed_us = 0),
         ("received_at", |fields| fields.received_us = None),

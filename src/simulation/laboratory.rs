@@ -23,7 +23,7 @@ pub fn load(rng: &mut ChaCha8Rng) -> i64 {
 /// Swab pools share one volume, so dilution shifts the Ct by at most log2 of the pool
 /// (`domain.md` section C); measured swab pools lose far less, two cycles at ten.
 pub fn viral_ct(rng: &mut ChaCha8Rng, load: i64, members: usize) -> Ct {
-    let diluted = i64::try_from(members.ilog2()).unwrap_or(0) * 600;
+    let diluted = i64::from(members.ilog2()) * 600;
     thousandths(load + diluted + rng.random_range(-250..250))
 }
 

@@ -1,7 +1,7 @@
 //! The store: two doors, two engines, one SQL text.
 //!
 //! `db.read("name")` and `db.write("name")` give a [`Tx`] guard; dropped, it rolls back. Every
-//! store function takes `&mut Tx`, and the macro [`on!`] writes its body once for the reader and
+//! store function takes `&mut Tx`, and the macro [`on!`](crate::on) writes its body once for the reader and
 //! twice for the compiler. PostgreSQL carries two functions of ours, `json_each(text)` and
 //! `unhex(text)`, that SQLite has by birth: with them a batch is one JSON parameter and the same
 //! statement on both.
@@ -44,7 +44,7 @@ enum Engine {
 /// One transaction on either engine; rolls back unless [`Tx::commit`] is called.
 #[must_use = "a transaction that is dropped rolls back"]
 pub struct Tx {
-    /// The open transaction; use it through [`on!`].
+    /// The open transaction; use it through [`on!`](crate::on).
     pub conn: Conn,
     name: &'static str,
     started: Instant,

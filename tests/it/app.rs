@@ -208,23 +208,21 @@ impl TestApp {
 macro_rules! each_engine {
     ($($(#[$meta:meta])* async fn $name:ident($app:ident) $body:block)+) => { $(
         $(#[$meta])*
+        async fn $name($app: &$crate::app::TestApp) $body
+
         mod $name {
-            use super::*;
-
-            async fn story($app: &$crate::app::TestApp) $body
-
             #[tokio::test]
             async fn sqlite() {
                 let engine = $crate::app::Engine::Sqlite;
                 let app = $crate::app::TestApp::start(engine).await.expect("SQLite is built in");
-                story(&app).await;
+                super::$name(&app).await;
             }
 
             #[tokio::test]
             async fn postgres() {
                 let engine = $crate::app::Engine::Postgres;
                 if let Some(app) = $crate::app::TestApp::start(engine).await {
-                    story(&app).await;
+                    super::$name(&app).await;
                 }
             }
         }

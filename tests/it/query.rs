@@ -144,7 +144,7 @@ each_engine! {
         assert_eq!(shapes[0], shapes[1]);
         let code = app.app.keys.pickup_code("W01", "T1", 1);
         let blocked = ask(app, &proof(1, code.as_str())).await.expect(429);
-        assert_eq!(blocked.headers["retry-after"], "901");
+        assert_eq!(blocked.headers["retry-after"], "900");
         let blocks = "select count(*) from audit where action = 'status.block'";
         assert_eq!(way::number(app, blocks).await, 2);
         // A link is no guess and is not blocked.

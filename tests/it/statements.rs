@@ -14,6 +14,7 @@ fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
     vec![
         ("app.rs", swabline::app::STATEMENTS),
         ("audit", swabline::audit::STATEMENTS),
+        ("audit/api.rs", swabline::audit::api::STATEMENTS),
         ("auth/store.rs", swabline::auth::STATEMENTS),
         ("http/health.rs", swabline::http::health::STATEMENTS),
         ("http/idempotency.rs", swabline::http::idempotency::STATEMENTS),
@@ -30,7 +31,7 @@ fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("instrument/store.rs", swabline::instrument::store::STATEMENTS),
         ("interpretation/store.rs", swabline::interpretation::store::STATEMENTS),
         ("review", swabline::review::STATEMENTS),
-        ("query", swabline::query::STATEMENTS),
+        ("query/store.rs", swabline::query::store::STATEMENTS),
         ("feeds/store.rs", swabline::feeds::store::STATEMENTS),
         ("ledger/store.rs", swabline::ledger::store::STATEMENTS),
     ]

@@ -1,6 +1,8 @@
 //! A tube's way written straight into the store, one lawful step at a time, for stories of what
 //! only reads it. One tube travels in one box and stands alone on its plate.
 
+use std::fmt::Write as _;
+
 use swabline::clock::{Span, Time};
 use swabline::on;
 use swabline::seal::PersonKey;
@@ -66,10 +68,12 @@ pub async fn seal(app: &TestApp, tube: &str, people: impl IntoIterator<Item = u3
     );
     for (key, position) in people.iter().map(|&one| person(app, one)).zip(1..) {
         let key = key.as_str();
-        sql += &format!(
+        write!(
+            sql,
             "insert into member (tube_code, position, person_key, taken_us)
             values ('{tube}', {position}, '{key}', {now});"
-        );
+        )
+        .unwrap();
     }
     step(app, Some((Change::Sealed, tube)), sql).await;
 }

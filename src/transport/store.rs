@@ -1,0 +1,252 @@
+//! Boxes, their manifests and their custody.
+
+use std::collections::BTreeMap;
+
+use sqlx::{FromRow, query, query_as, query_scalar};
+
+use super::{BoxState, Celsius, Custody, Handover, Manifest, Signature, Taker};
+use crate::auth::{Actor, Role};
+use crate::barcode::{BoxCode, TubeCode};
+use crate::clock::Time;
+use crate::collection::TubeState;
+use crate::error::Result;
+use crate::seal::KeyRing;
+use crate::storage::{StoreError, Tx, codes, ensure_rows};
+
+/// `$1` box.
+pub const BOX_FIND: &str = "select code, site_code, seal, tubes, content_tag, sealed_us, state,
+    holder from box where code = $1";
+/// `$1` box; with the moment its first member was swabbed, by our clock.
+pub const BOX_TUBES: &str = "select t.code, t.state, coalesce((select min(m.taken_us)
+        from member m where m.tube_code = t.code), t.sealed_us) - t.device_skew_us as taken_us
+    from box_tube b join tube t on t.code = b.tube_code where b.box_code = $1 order by t.code";
+/// `$1` tubes.
+pub const BOXES_OF_TUBES: &str = "select tube_code, box_code from box_tube
+    where tube_code in (select e.value ->> 'code' from json_each($1) e)";
+/// Code, site, seal, tubes, tag, sealed, recorded, account; a double in a race inserts nothing.
+pub const BOX_ADD: &str = "insert into box (code, site_code, seal, tubes, content_tag, sealed_us,
+        recorded_us, recorded_by, state, holder)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, 'sealed', $8) on conflict do nothing";
+/// `$1` tubes, `$2` box; a tube in another box inserts nothing.
+pub const BOX_TUBES_ADD: &str = "insert into box_tube (tube_code, box_code)
+    select e.value ->> 'code', $2 from json_each($1) e where true on conflict do nothing";
+/// `$1` box; makes whoever else changes this box wait until the transaction ends.
+pub const BOX_LOCK: &str = "update box set holder = holder where code = $1";
+/// Box, new holder, old holder.
+pub const BOX_PASS: &str = "update box set holder = $2, state = 'in_transit'
+    where code = $1 and holder = $3 and state <> 'arrived'";
+/// Box, receiver.
+pub const BOX_ARRIVE: &str = "update box set holder = $2, state = 'arrived' where code = $1";
+/// `$1` box.
+pub const HANDOVERS: &str = "select step, given_by, given_name, given_us, place, temperature_cdeg,
+    taken_by, taken_name, taken_us from handover where box_code = $1 order by step";
+/// Box, step, giver, giver's name, time, place, temperature, taker.
+pub const HANDOVER_ADD: &str = "insert into handover (box_code, step, given_by, given_name,
+    given_us, place, temperature_cdeg, taken_by) values ($1, $2, $3, $4, $5, $6, $7, $8)";
+/// Box, step, taker's name, time; only once.
+pub const HANDOVER_ACCEPT: &str = "update handover set taken_name = $3, taken_us = $4
+    where box_code = $1 and step = $2 and taken_us is null";
+/// `$1` account.
+pub const TAKER_ROLE: &str = "select role from account where id = $1 and disabled_us is null";
+
+#[derive(FromRow)]
+struct BoxRow {
+    code: BoxCode,
+    site_code: String,
+    seal: String,
+    tubes: i64,
+    content_tag: String,
+    #[sqlx(rename = "sealed_us")]
+    sealed: Time,
+    state: BoxState,
+    holder: String,
+}
+
+/// A tube lying in a box.
+#[derive(Debug, Clone, FromRow)]
+pub struct BoxTube {
+    /// Its code.
+    pub code: TubeCode,
+    /// Where it is on its way.
+    pub state: TubeState,
+    /// When its first member was swabbed, the device's skew taken off.
+    #[sqlx(rename = "taken_us")]
+    pub taken: Time,
+}
+
+#[derive(FromRow)]
+struct HandoverRow {
+    step: i64,
+    given_by: String,
+    given_name: String,
+    given_us: Time,
+    place: String,
+    temperature_cdeg: Option<Celsius>,
+    taken_by: String,
+    taken_name: Option<String>,
+    taken_us: Option<Time>,
+}
+
+impl From<HandoverRow> for Handover {
+    fn from(row: HandoverRow) -> Self {
+        let taken = row.taken_name.zip(row.taken_us).map(|(name, at)| Signature {
+            account: row.taken_by.clone(),
+            name,
+            at,
+        });
+        Self {
+            step: row.step,
+            given: Signature { account: row.given_by, name: row.given_name, at: row.given_us },
+            to: row.taken_by,
+            place: row.place,
+            temperature: row.temperature_cdeg,
+            taken,
+        }
+    }
+}
+
+/// A box as it is stored.
+#[derive(Debug, Clone)]
+pub struct StoredBox {
+    /// What was sealed.
+    pub manifest: Manifest,
+    /// The same tubes, with where they are.
+    pub tubes: Vec<BoxTube>,
+    /// Who has it.
+    pub custody: Custody,
+}
+
+impl StoredBox {
+    /// What its thermometer showed, with where it was read.
+    pub fn temperatures(&self) -> Vec<(String, Celsius)> {
+        let steps = self.custody.steps.iter();
+        steps.filter_map(|step| Some((format!("step {}", step.step), step.temperature?))).collect()
+    }
+}
+
+/// The box with its tubes and hand-overs; its manifest is checked against the tag it was sealed
+/// with.
+pub async fn box_find(tx: &mut Tx, keys: &KeyRing, code: &BoxCode) -> Result<Option<StoredBox>> {
+    let row: Option<BoxRow> = on!(tx, c => query_as(BOX_FIND).bind(code).fetch_optional(c).await)?;
+    let Some(row) = row else { return Ok(None) };
+    let tubes: Vec<BoxTube> = on!(tx, c => query_as(BOX_TUBES).bind(code).fetch_all(c).await)?;
+    let steps: Vec<HandoverRow> = on!(tx, c => query_as(HANDOVERS).bind(code).fetch_all(c).await)?;
+    let manifest = Manifest {
+        code: row.code.clone(),
+        site: row.site_code,
+        seal: row.seal,
+        sealed: row.sealed,
+        tubes: tubes.iter().map(|tube| tube.code.clone()).collect(),
+    };
+    if i64::try_from(tubes.len()) != Ok(row.tubes) || manifest.tag(keys) != row.content_tag {
+        let reason =
+            format!("{} of its {} tubes are stored, or a field differs", tubes.len(), row.tubes);
+        let id = code.to_string();
+        return Err(StoreError::Inconsistent { table: "box", id, reason }.into());
+    }
+    let steps = steps.into_iter().map(Handover::from).collect();
+    let custody = Custody { code: row.code, state: row.state, holder: row.holder, steps };
+    Ok(Some(StoredBox { manifest, tubes, custody }))
+}
+
+/// The boxes those of `tubes` lie in that were packed.
+pub async fn boxes_of_tubes(
+    tx: &mut Tx,
+    tubes: &[TubeCode],
+) -> Result<BTreeMap<TubeCode, BoxCode>> {
+    let tubes = codes(tubes);
+    let rows: Vec<(TubeCode, BoxCode)> =
+        on!(tx, c => query_as(BOXES_OF_TUBES).bind(&tubes).fetch_all(c).await)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// A box to be stored.
+#[derive(Debug, Clone, Copy)]
+pub struct NewBox<'a> {
+    /// What is in it.
+    pub manifest: &'a Manifest,
+    /// Its fingerprint.
+    pub tag: &'a str,
+    /// Who sealed it and has it.
+    pub by: &'a Actor,
+    /// The server's time.
+    pub at: Time,
+}
+
+/// Stores the box and its manifest; false when another request stored the box or took one of
+/// its tubes a moment before.
+pub async fn box_add(tx: &mut Tx, new: NewBox<'_>) -> Result<bool> {
+    let NewBox { manifest, tag, by, at } = new;
+    let (tubes, count) = (codes(&manifest.tubes), manifest.tubes.len() as u64);
+    let added = on!(tx, c => query(BOX_ADD).bind(&manifest.code).bind(&manifest.site)
+        .bind(&manifest.seal).bind(i64::try_from(count).unwrap_or(i64::MAX)).bind(tag)
+        .bind(manifest.sealed).bind(at).bind(&by.account)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    if added == 0 {
+        return Ok(false);
+    }
+    let packed = on!(tx, c => query(BOX_TUBES_ADD).bind(&tubes).bind(&manifest.code)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(packed == count)
+}
+
+/// Makes whoever else changes this box wait; false when there is no such box.
+pub async fn box_lock(tx: &mut Tx, code: &BoxCode) -> Result<bool> {
+    let found = on!(tx, c => query(BOX_LOCK).bind(code)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(found == 1)
+}
+
+/// The box is in the laboratory, in the hands of the account that took it in.
+pub async fn box_arrive(tx: &mut Tx, code: &BoxCode, receiver: &str) -> Result<()> {
+    let moved = on!(tx, c => query(BOX_ARRIVE).bind(code).bind(receiver)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(ensure_rows("BOX_ARRIVE", 1, moved)?)
+}
+
+/// The account that is to take a box.
+pub async fn taker_find(tx: &mut Tx, account: &str) -> Result<Taker> {
+    let role: Option<Role> =
+        on!(tx, c => query_scalar(TAKER_ROLE).bind(account).fetch_optional(c).await)?;
+    Ok(Taker { account: account.to_owned(), role })
+}
+
+/// Stores a step with its first signature.
+pub async fn handover_add(tx: &mut Tx, code: &BoxCode, handover: &Handover) -> Result<()> {
+    let given = &handover.given;
+    on!(tx, c => query(HANDOVER_ADD).bind(code).bind(handover.step).bind(&given.account)
+        .bind(&given.name).bind(given.at).bind(&handover.place).bind(handover.temperature)
+        .bind(&handover.to).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Puts the second signature under a step and passes custody.
+pub async fn handover_accept(
+    tx: &mut Tx,
+    code: &BoxCode,
+    handover: &Handover,
+    taken: &Signature,
+) -> Result<()> {
+    let signed = on!(tx, c => query(HANDOVER_ACCEPT).bind(code).bind(handover.step)
+        .bind(&taken.name).bind(taken.at).execute(c).await.map(|done| done.rows_affected()))?;
+    ensure_rows("HANDOVER_ACCEPT", 1, signed)?;
+    let passed = on!(tx, c => query(BOX_PASS).bind(code).bind(&taken.account)
+        .bind(&handover.given.account).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(ensure_rows("BOX_PASS", 1, passed)?)
+}
+
+/// Every statement of this file, so that a test can prepare each on both engines.
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("BOX_FIND", BOX_FIND),
+    ("BOX_TUBES", BOX_TUBES),
+    ("BOXES_OF_TUBES", BOXES_OF_TUBES),
+    ("BOX_ADD", BOX_ADD),
+    ("BOX_TUBES_ADD", BOX_TUBES_ADD),
+    ("BOX_LOCK", BOX_LOCK),
+    ("BOX_PASS", BOX_PASS),
+    ("BOX_ARRIVE", BOX_ARRIVE),
+    ("HANDOVERS", HANDOVERS),
+    ("HANDOVER_ADD", HANDOVER_ADD),
+    ("HANDOVER_ACCEPT", HANDOVER_ACCEPT),
+    ("TAKER_ROLE", TAKER_ROLE),
+];

@@ -1,0 +1,176 @@
+//! From a barcode to a released result, and back through a recall, over HTTP with real tokens.
+
+use std::collections::BTreeMap;
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use swabline::clock::Span;
+
+use crate::app::TestApp;
+use crate::each_engine;
+use crate::laboratory::{self as lab, POSITIVE, SILENT};
+use crate::world::{self, Person, World, people, seal_tube, tube, world};
+
+/// What a resident is shown with the pick-up code of this tube and position.
+async fn asked(app: &TestApp, sealed: &Value, position: usize, person: &Person) -> Value {
+    let code = &sealed["members"][position]["pickup_code"];
+    let ask = json!({ "document": { "type": "resident_id", "number": person.number },
+        "pickup_code": code });
+    app.call(Method::POST, "/v1/status", None, Some(&ask)).await.expect(200).json()
+}
+
+async fn ledger(app: &TestApp, world: &World) -> Value {
+    app.get(&world.officer, "/v1/ledger").await.expect(200).json()
+}
+
+/// The ledger closes and the audit chains are whole.
+async fn all_is_well(app: &TestApp, world: &World) -> Value {
+    let ledger = ledger(app, world).await;
+    assert_eq!(ledger["whole"]["tubes"]["unexplained"], 0, "{ledger}");
+    assert_eq!(ledger["whole"]["people"]["unexplained"], 0, "{ledger}");
+    let mut tx = app.app.db.read("test.verify").await.unwrap();
+    assert_eq!(swabline::audit::verify(&mut tx).await.unwrap().broken, None);
+    ledger
+}
+
+each_engine! {
+    async fn a_negative_pool_answers_all_its_members_at_once(app) {
+        let world = world(app).await;
+        let (first, second) = (people(0, 10), people(10, 10));
+        let sealed = seal_tube(app, &world, 0, &first).await.expect(201).json();
+        seal_tube(app, &world, 1, &second).await.expect(201);
+        assert_eq!(asked(app, &sealed, 3, &first[3]).await["state"], "sampled");
+        app.pass(Span::hours(1));
+        lab::deliver(app, &world, 0, &[tube(0), tube(1)]).await;
+        assert_eq!(asked(app, &sealed, 3, &first[3]).await["state"], "received");
+        let plate = lab::load(app, &world, 0, &[tube(0), tube(1)]).await;
+        let file = lab::run_file(&plate, &BTreeMap::new(), false);
+        let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+        assert_eq!(run["verdict"]["usable"], true, "{run}");
+        assert_eq!(asked(app, &sealed, 3, &first[3]).await["outcome"], Value::Null);
+        let released = lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        assert_eq!(released["released"]["reported"].as_array().unwrap().len(), 2);
+        for (position, person) in first.iter().enumerate() {
+            let status = asked(app, &sealed, position, person).await;
+            assert_eq!((&status["state"], &status["outcome"]),
+                (&json!("released"), &json!("not_detected")), "{status}");
+        }
+        let ledger = all_is_well(app, &world).await;
+        assert_eq!((&ledger["whole"]["tubes"]["released"], &ledger["whole"]["people"]["released"]),
+            (&json!(2), &json!(20)));
+    }
+
+    async fn a_positive_pool_recalls_every_member_and_single_tubes_answer(app) {
+        let world = world(app).await;
+        let members = people(0, 10);
+        let sealed = seal_tube(app, &world, 0, &members).await.expect(201).json();
+        lab::deliver(app, &world, 0, &[tube(0)]).await;
+        let plate = lab::load(app, &world, 0, &[tube(0)]).await;
+        let file = lab::run_file(&plate, &BTreeMap::from([(tube(0), POSITIVE)]), false);
+        let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+        let released = lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        assert_eq!(released["released"]["recalls_opened"], 10, "{released}");
+        assert_eq!(asked(app, &sealed, 0, &members[0]).await["state"], "under_verification");
+        let recalls = app.get(&world.officer, "/v1/recalls").await.expect(200).json();
+        assert_eq!(recalls["recalls"].as_array().unwrap().len(), 10, "{recalls}");
+
+        app.pass(Span::hours(2));
+        let mut singles = Vec::new();
+        for (n, person) in (1..).zip(&members) {
+            let answer = seal_tube(app, &world, n, std::slice::from_ref(person)).await;
+            singles.push(answer.expect(201).json());
+        }
+        let codes: Vec<_> = (1..=10).map(tube).collect();
+        lab::deliver(app, &world, 1, &codes).await;
+        let plate = lab::load(app, &world, 1, &codes).await;
+        let file = lab::run_file(&plate, &BTreeMap::from([(tube(5), POSITIVE)]), false);
+        let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+        let before = asked(app, &singles[0], 0, &members[0]).await;
+        assert_eq!(before["state"], "under_verification");
+        lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        for (position, person) in members.iter().enumerate() {
+            let status = asked(app, &singles[position], 0, person).await;
+            let outcome = if position == 4 { "detected" } else { "not_detected" };
+            assert_eq!((&status["state"], &status["outcome"]),
+                (&json!("released"), &json!(outcome)), "{status}");
+        }
+        let recalls = app.get(&world.officer, "/v1/recalls").await.expect(200).json();
+        assert_eq!(recalls["recalls"], json!([]), "{recalls}");
+        let ledger = all_is_well(app, &world).await;
+        assert_eq!((&ledger["whole"]["tubes"]["closed"], &ledger["whole"]["tubes"]["released"]),
+            (&json!(1), &json!(10)));
+    }
+
+    async fn a_plate_whose_controls_fail_is_void_and_its_tubes_are_run_again(app) {
+        let world = world(app).await;
+        let members = people(0, 10);
+        let sealed = seal_tube(app, &world, 0, &members).await.expect(201).json();
+        lab::deliver(app, &world, 0, &[tube(0)]).await;
+        let plate = lab::load(app, &world, 0, &[tube(0)]).await;
+        let file = lab::run_file(&plate, &BTreeMap::new(), true);
+        let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+        assert_eq!(run["verdict"]["usable"], false);
+        let path = format!("/v1/runs/{}/review", run["id"].as_str().unwrap());
+        let accept = json!({ "decision": "accept" });
+        let refused = app.post(&world.reviewer, &path, &accept).await.expect(422);
+        assert_eq!(refused.code(), "review.unusable");
+        let void = json!({ "decision": "void" });
+        let voided = app.post(&world.reviewer, &path, &void).await.expect(200).json();
+        assert_eq!(voided["back"], json!([tube(0)]));
+        all_is_well(app, &world).await;
+        let plate = lab::load(app, &world, 1, &[tube(0)]).await;
+        let file = lab::run_file(&plate, &BTreeMap::new(), false);
+        let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+        assert_eq!(run["calls"][0]["attempt"], 1, "a void run is no test of its tubes");
+        lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        assert_eq!(asked(app, &sealed, 0, &members[0]).await["outcome"], "not_detected");
+        all_is_well(app, &world).await;
+    }
+
+    async fn a_silent_single_tube_is_run_again_once_and_then_recalled(app) {
+        let world = world(app).await;
+        let person = people(0, 1);
+        let sealed = seal_tube(app, &world, 0, &person).await.expect(201).json();
+        // Others on the plate keep the share of silent tubes low.
+        let mut codes = vec![tube(0)];
+        for n in 1..=5 {
+            seal_tube(app, &world, n, &people(n * 20, 10)).await.expect(201);
+            codes.push(tube(n));
+        }
+        lab::deliver(app, &world, 0, &codes).await;
+        let silent = BTreeMap::from([(tube(0), SILENT)]);
+        let plate = lab::load(app, &world, 0, &codes).await;
+        let file = lab::run_file(&plate, &silent, false);
+        let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+        let released = lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        assert_eq!(released["released"]["retested"], json!([tube(0)]), "{released}");
+        assert_eq!(asked(app, &sealed, 0, &person[0]).await["state"], "received");
+        let plate = lab::load(app, &world, 1, &[tube(0)]).await;
+        let file = lab::run_file(&plate, &silent, false);
+        let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+        let released = lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        assert_eq!(released["released"]["recalled"], json!([tube(0)]), "{released}");
+        assert_eq!(asked(app, &sealed, 0, &person[0]).await["state"], "under_verification");
+        all_is_well(app, &world).await;
+    }
+
+    async fn the_whole_way_of_a_tube_can_be_told(app) {
+        let world = world(app).await;
+        seal_tube(app, &world, 0, &people(0, 10)).await.expect(201);
+        lab::deliver(app, &world, 0, &[tube(0)]).await;
+        let plate = lab::load(app, &world, 0, &[tube(0)]).await;
+        let file = lab::run_file(&plate, &BTreeMap::new(), false);
+        let run = lab::upload(app, &world, &plate, file.clone()).await.expect(201).json();
+        lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        let way = app.get(&world.officer, &format!("/v1/tubes/{}", tube(0))).await.expect(200);
+        let text = way.text();
+        for part in [world::box_(0), world::plate(0), run["id"].as_str().unwrap().to_owned()] {
+            assert!(text.contains(&part), "{part} is not in {text}");
+        }
+        for person in people(0, 10) {
+            assert!(!text.contains(&person.number) && !text.contains(&person.name));
+        }
+        let path = format!("/v1/runs/{}/file", run["id"].as_str().unwrap());
+        assert_eq!(app.get(&world.reviewer, &path).await.expect(200).bytes, file);
+    }
+}

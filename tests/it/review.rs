@@ -1,0 +1,174 @@
+//! Two people between a call and a person, the switch of the rule, and amendments.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sqlx::query;
+use swabline::auth::Role;
+
+use crate::app::TestApp;
+use crate::each_engine;
+use crate::laboratory::{self as lab, POSITIVE, SINGLE_TARGET};
+use crate::world::{World, people, seal_tube, tube, world};
+
+/// A run of one pool, one single tube, and one positive single tube, waiting for review.
+async fn waiting(app: &TestApp, world: &World) -> String {
+    seal_tube(app, world, 0, &people(0, 10)).await.expect(201);
+    seal_tube(app, world, 1, &people(20, 1)).await.expect(201);
+    seal_tube(app, world, 2, &people(30, 1)).await.expect(201);
+    let codes = [tube(0), tube(1), tube(2)];
+    lab::deliver(app, world, 0, &codes).await;
+    let plate = lab::load(app, world, 0, &codes).await;
+    let file = lab::run_file(&plate, &BTreeMap::from([(tube(2), POSITIVE)]), false);
+    let run = lab::upload(app, world, &plate, file).await.expect(201).json();
+    run["id"].as_str().unwrap().to_owned()
+}
+
+fn accept() -> Value {
+    json!({ "decision": "accept" })
+}
+
+async fn results(app: &TestApp) -> i64 {
+    let mut tx = app.app.db.read("test.results").await.unwrap();
+    let sql = "select count(*) from result";
+    swabline::on!(tx, c => sqlx::query_scalar(sql).fetch_one(c).await).unwrap()
+}
+
+each_engine! {
+    async fn nobody_releases_what_he_reviewed_or_what_nobody_reviewed(app) {
+        let world = world(app).await;
+        let run = waiting(app, &world).await;
+        let (review, release) = (format!("/v1/runs/{run}/review"), format!("/v1/runs/{run}/release"));
+        let early = app.post(&world.reviewer, &release, &json!({})).await.expect(409);
+        assert_eq!(early.code(), "review.not_reviewed");
+        app.post(&world.reviewer, &review, &accept()).await.expect(200);
+        let same = app.post(&world.reviewer, &release, &json!({})).await.expect(422);
+        assert_eq!(same.code(), "review.same_person");
+        assert_eq!(results(app).await, 0);
+        let other = app.client_at(Role::Reviewer, None, Some("L02".to_owned())).await;
+        assert_eq!(app.post(&other, &release, &json!({})).await.expect(403).code(),
+            "auth.laboratory");
+        app.post(&world.second_reviewer, &release, &json!({})).await.expect(200);
+        assert_eq!(results(app).await, 3);
+        // The same hand again is answered again and changes nothing.
+        app.post(&world.second_reviewer, &release, &json!({})).await.expect(200);
+        app.post(&world.reviewer, &release, &json!({})).await.expect(409);
+        assert_eq!(results(app).await, 3);
+    }
+
+    async fn a_run_altered_after_its_review_is_not_released(app) {
+        let world = world(app).await;
+        let run = waiting(app, &world).await;
+        app.post(&world.reviewer, &format!("/v1/runs/{run}/review"), &accept()).await.expect(200);
+        let mut tx = app.app.db.write("test.alter").await.unwrap();
+        let sql = "update call set outcome = 'not_detected' where outcome = 'detected'";
+        swabline::on!(tx, c => query(sql).execute(c).await.map(drop)).unwrap();
+        tx.commit().await.unwrap();
+        let release = format!("/v1/runs/{run}/release");
+        let altered = app.post(&world.second_reviewer, &release, &json!({})).await.expect(409);
+        assert_eq!(altered.code(), "review.altered");
+        assert_eq!(results(app).await, 0);
+    }
+
+    async fn a_laboratory_without_an_address_releases_nothing(app) {
+        let world = world(app).await;
+        let run = waiting(app, &world).await;
+        let mut tx = app.app.db.write("test.blank").await.unwrap();
+        let sql = "update laboratory set address = ''";
+        swabline::on!(tx, c => query(sql).execute(c).await.map(drop)).unwrap();
+        tx.commit().await.unwrap();
+        app.post(&world.reviewer, &format!("/v1/runs/{run}/review"), &accept()).await.expect(200);
+        let release = format!("/v1/runs/{run}/release");
+        let blocked = app.post(&world.second_reviewer, &release, &json!({})).await.expect(422);
+        assert_eq!(blocked.code(), "review.field_missing");
+        assert_eq!(blocked.json()["errors"].as_array().unwrap().len(), 3);
+        assert_eq!(results(app).await, 0);
+    }
+
+    async fn the_rule_releases_clean_negatives_only_while_its_switch_is_on(app) {
+        let world = world(app).await;
+        let switch = "/v1/switches/auto_release";
+        assert_eq!(app.get(&world.reviewer, switch).await.expect(200).json()["on"], false);
+        let on = json!({ "on": true, "reason": "validated on 1 June" });
+        app.put(&world.reviewer, switch, &on).await.expect(200);
+        let run = waiting(app, &world).await;
+        let path = format!("/v1/runs/{run}/review");
+        let reviewed = app.post(&world.reviewer, &path, &accept()).await.expect(200).json();
+        assert_eq!(reviewed["released_by_rule"], json!([tube(0), tube(1)]), "{reviewed}");
+        assert_eq!(reviewed["state"], "reviewed");
+        assert_eq!(results(app).await, 2);
+        let off = json!({ "on": false, "reason": "a doubt" });
+        app.put(&world.second_reviewer, switch, &off).await.expect(200);
+        let release = format!("/v1/runs/{run}/release");
+        let rest = app.post(&world.second_reviewer, &release, &json!({})).await.expect(200).json();
+        assert_eq!(rest["released"]["reported"], json!([tube(2)]), "{rest}");
+        assert_eq!(results(app).await, 3);
+    }
+
+    async fn with_the_switch_off_again_the_rule_releases_nothing(app) {
+        let world = world(app).await;
+        let switch = "/v1/switches/auto_release";
+        for on in [true, false] {
+            let set = json!({ "on": on, "reason": "drill" });
+            app.put(&world.reviewer, switch, &set).await.expect(200);
+        }
+        let run = waiting(app, &world).await;
+        let path = format!("/v1/runs/{run}/review");
+        let reviewed = app.post(&world.reviewer, &path, &accept()).await.expect(200).json();
+        assert_eq!(reviewed["released_by_rule"], json!([]));
+        assert_eq!(results(app).await, 0);
+    }
+
+    async fn an_amendment_needs_two_people_and_leaves_the_first_version_readable(app) {
+        let world = world(app).await;
+        let run = waiting(app, &world).await;
+        lab::release(app, &world, &run).await;
+        let path = format!("/v1/results/{}.1/amend", tube(0));
+        let withdraw = json!({ "outcome": "withdrawn", "reason": "the tube was mixed up" });
+        let proposed = app.post(&world.reviewer, &path, &withdraw).await.expect(202).json();
+        assert_eq!(proposed["state"], "proposed");
+        app.post(&world.reviewer, &path, &withdraw).await.expect(202);
+        let other = json!({ "outcome": "detected", "reason": "the tube was mixed up" });
+        assert_eq!(app.post(&world.second_reviewer, &path, &other).await.expect(422).code(),
+            "amend.pool");
+        let done = app.post(&world.second_reviewer, &path, &withdraw).await.expect(201).json();
+        assert_eq!((&done["state"], &done["recalls_opened"]), (&json!("amended"), &json!(10)));
+        let again = app.post(&world.reviewer, &path, &withdraw).await.expect(409);
+        assert_eq!(again.code(), "amend.superseded");
+        let way = app.get(&world.officer, &format!("/v1/tubes/{}", tube(0))).await.expect(200);
+        let way = way.json();
+        let versions = way["results"].as_array().unwrap();
+        assert_eq!(versions.len(), 2, "{way}");
+        assert!(way.to_string().contains("the tube was mixed up"), "{way}");
+        let ledger = app.get(&world.officer, "/v1/ledger").await.expect(200).json();
+        assert_eq!(ledger["whole"]["tubes"]["unexplained"], 0, "{ledger}");
+    }
+
+    async fn the_queue_shows_what_waits_in_this_laboratory(app) {
+        let world = world(app).await;
+        let run = waiting(app, &world).await;
+        let queue = app.get(&world.reviewer, "/v1/reviews").await.expect(200).json();
+        assert_eq!(queue["runs"][0]["id"], json!(run), "{queue}");
+        assert_eq!(queue["runs"][0]["detected"], 1);
+        let other = app.client_at(Role::Reviewer, None, Some("L02".to_owned())).await;
+        assert_eq!(app.get(&other, "/v1/reviews").await.expect(200).json()["runs"], json!([]));
+        lab::release(app, &world, &run).await;
+        let queue = app.get(&world.reviewer, "/v1/reviews").await.expect(200).json();
+        assert_eq!(queue["runs"], json!([]));
+    }
+
+    async fn one_target_alone_is_tested_again_and_positive_when_it_comes_again(app) {
+        let world = world(app).await;
+        seal_tube(app, &world, 0, &people(0, 1)).await.expect(201);
+        lab::deliver(app, &world, 0, &[tube(0)]).await;
+        let doubtful = BTreeMap::from([(tube(0), SINGLE_TARGET)]);
+        for (n, outcome, fate) in [(0, "inconclusive", "retested"), (1, "detected", "reported")] {
+            let plate = lab::load(app, &world, n, &[tube(0)]).await;
+            let file = lab::run_file(&plate, &doubtful, false);
+            let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+            assert_eq!(run["calls"][0]["outcome"], outcome, "{run}");
+            let released = lab::release(app, &world, run["id"].as_str().unwrap()).await;
+            assert_eq!(released["released"][fate], json!([tube(0)]), "{released}");
+        }
+    }
+}
