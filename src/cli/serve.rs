@@ -9,6 +9,10 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
 
+/// What is logged unless `RUST_LOG` says otherwise. The schema's steps make sure of what is there
+/// already, and PostgreSQL would say so at each start.
+const LOGGED: &str = "info,sqlx::postgres::notice=warn";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
     /// Address to serve on; port 0 takes a free one.
@@ -37,7 +41,7 @@ impl Serve {
 }
 
 fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(LOGGED));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => builder.init(),
