@@ -277,7 +277,7 @@ async fn kills_lose_nothing(engine: Engine, kills: u32) {
     );
 }
 
-/// Where the dice begin: CRASH_SEED when it is set, another place on each run otherwise.
+/// Where the dice begin: `CRASH_SEED` when it is set, another place on each run otherwise.
 #[expect(clippy::disallowed_methods, reason = "a run can be repeated with the seed it printed")]
 fn seed() -> u64 {
     let stated = std::env::var("CRASH_SEED").ok();
@@ -347,13 +347,13 @@ fn tracer(trace: &Path) -> Option<Command> {
 async fn the_disk_has_a_tube_before_the_device_has_the_answer() {
     let program = Program::fresh(Engine::Sqlite).await.expect("SQLite is built in");
     let file = program.beside("trace");
-    let Some(tracer) = tracer(&file) else { return };
-    let mut server = program.serve_under(tracer);
-    let traced = Traced::of(server.id());
+    let Some(watched) = tracer(&file) else { return };
+    let mut server = program.serve_under(watched);
+    let process = Traced::of(server.id());
     let city = city(&program, &server, 10).await;
     let path = format!("/v1/tubes/{}", tube(1));
     server.caller(&city.sampler).put(&path, &scan(1, &people(0, 10))).await.expect(201);
-    drop(traced);
+    drop(process);
     assert!(server.ended().success());
 
     let trace = std::fs::read_to_string(&file).unwrap();

@@ -15,6 +15,7 @@ mod ledger;
 mod migrations;
 mod program;
 mod query;
+mod real_plate;
 mod recall;
 mod receiving;
 mod review;
