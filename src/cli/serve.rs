@@ -10,6 +10,10 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
 
+/// What is logged unless `RUST_LOG` says otherwise. The schema's steps make sure of what is there
+/// already, and PostgreSQL would say so at each start.
+const LOGGED: &str = "info,sqlx::postgres::notice=warn";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
     /// Address to serve on; port 0 takes a free one.
@@ -26,17 +30,19 @@ impl Serve {
         config.listen = self.listen.unwrap_or(config.listen);
         config.log = self.log.unwrap_or(config.log);
         log_to_stderr(config.log);
+        // Before anybody is told the address: whoever reads it may at once ask for a stop.
+        let stop = stop_signal()?;
         crate::http::health::recorder();
         let app = App::open(config, Clock::system()).await?;
         let listener = app.listen().await?;
         println!("swabline serves on http://{} from {}", listener.local_addr()?, app.db.engine());
-        app.serve(listener, stop_signal()?).await?;
+        app.serve(listener, stop).await?;
         Ok(())
     }
 }
 
 fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(LOGGED));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
