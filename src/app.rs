@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sqlx::query_scalar;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
@@ -33,6 +34,8 @@ pub struct App {
     pub keys: Arc<KeyRing>,
     /// Every kit that may be run.
     pub kits: Arc<Vec<Kit>>,
+    /// One permit for each request that may be worked on at once.
+    pub at_once: Arc<Semaphore>,
     /// What is in force.
     pub config: Arc<Config>,
 }
@@ -92,7 +95,8 @@ impl App {
         if !keys_belong(&db, &keys).await.map_err(StartError::Check)? {
             return Err(StartError::ForeignKeys(config.keys_path().display().to_string()));
         }
-        Ok(Self { db, clock, keys, kits: Arc::new(kits()), config: Arc::new(config) })
+        let at_once = Arc::new(Semaphore::new(config.requests_at_once));
+        Ok(Self { db, clock, keys, kits: Arc::new(kits()), at_once, config: Arc::new(config) })
     }
 
     /// The kit with that code and version.

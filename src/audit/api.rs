@@ -88,7 +88,7 @@ pub struct AuditRow {
     params(AuditQuery),
     responses((status = 200, body = AuditPage), (status = 400, body = Problem),
         (status = 422, body = Problem)))]
-pub async fn trail(
+pub async fn audit_get(
     State(app): State<App>,
     Query(asked): Query<AuditQuery>,
 ) -> Result<Json<AuditPage>> {

@@ -81,7 +81,7 @@ impl AllotmentAnswer {
     request_body = AllotmentRequest,
     responses((status = 201, body = AllotmentAnswer), (status = 409, body = Problem),
         (status = 422, body = Problem)))]
-pub async fn allot(
+pub async fn allotment_post(
     State(app): State<App>,
     actor: Actor,
     key: IdempotencyKey,
@@ -122,7 +122,7 @@ pub struct LabelsQuery {
     responses((status = 200, content((String = "image/svg+xml"), (Vec<u8> = "application/pdf"),
         (String = "application/zpl"))), (status = 404, body = Problem),
         (status = 422, body = Problem)))]
-pub async fn labels(
+pub async fn labels_get(
     State(app): State<App>,
     Path(id): Path<String>,
     Query(asked): Query<LabelsQuery>,
@@ -189,7 +189,7 @@ pub struct PatternRequest {
     security(("bearer" = [])), params(("prefix" = String, Path)), request_body = PatternRequest,
     responses((status = 201, body = Pattern), (status = 200, body = Pattern),
         (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn register_pattern(
+pub async fn pattern_put(
     State(app): State<App>,
     actor: Actor,
     Path(prefix): Path<String>,

@@ -79,7 +79,7 @@ impl From<Item> for FeedChange {
 #[utoipa::path(get, path = "/v1/feed", tag = "feeds", security(("bearer" = [])),
     params(FeedQuery),
     responses((status = 200, body = FeedPage), (status = 400, body = Problem)))]
-pub async fn feed(
+pub async fn feed_get(
     State(app): State<App>,
     Query(asked): Query<FeedQuery>,
 ) -> Result<Json<FeedPage>> {

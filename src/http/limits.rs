@@ -2,14 +2,12 @@
 //! net under panics.
 
 use std::any::Any;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
 
 use super::problem::Problem;
 use crate::app::App;
@@ -40,9 +38,7 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
 
 /// Refuses at once what is too much, and gives up what takes too long.
 pub(super) async fn bound(State(app): State<App>, request: Request, next: Next) -> Response {
-    static AT_ONCE: OnceLock<Semaphore> = OnceLock::new();
-    let at_once = AT_ONCE.get_or_init(|| Semaphore::new(app.config.requests_at_once));
-    let Ok(_permit) = at_once.try_acquire() else {
+    let Ok(_permit) = app.at_once.try_acquire() else {
         return refuse("request.too_many", "too many requests are being worked on; try again");
     };
     let limit = Duration::from_secs(app.config.request_seconds);

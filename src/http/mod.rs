@@ -59,16 +59,16 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
         // barcode
-        .routes(routes!(barcode::api::allot))
-        .routes(routes!(barcode::api::labels))
-        .routes(routes!(barcode::api::register_pattern))
+        .routes(routes!(barcode::api::allotment_post))
+        .routes(routes!(barcode::api::labels_get))
+        .routes(routes!(barcode::api::pattern_put))
         // collection
-        .routes(routes!(collection::place::api::put_laboratory))
-        .routes(routes!(collection::place::api::put_site))
-        .routes(routes!(collection::place::api::put_round))
-        .routes(routes!(collection::place::api::put_session))
-        .routes(routes!(collection::tube::api::put_tube, query::way_api::tube_way))
-        .routes(routes!(collection::tube::api::put_tubes))
+        .routes(routes!(collection::place::api::laboratory_put))
+        .routes(routes!(collection::place::api::site_put))
+        .routes(routes!(collection::place::api::round_put))
+        .routes(routes!(collection::place::api::session_put))
+        .routes(routes!(collection::tube::api::tube_put, query::way_api::tube_get))
+        .routes(routes!(collection::tube::api::tubes_post))
         // transport
         .routes(routes!(transport::api::box_put, transport::api::box_get))
         .routes(routes!(transport::custody::handover_post))
@@ -82,25 +82,25 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(receiving::write_off::write_off_post))
         // plate
         .routes(routes!(plate::api::plate_put, plate::api::plate_get))
-        .routes(routes!(plate::api::freeze))
-        .routes(routes!(plate::api::worklist))
+        .routes(routes!(plate::api::freeze_post))
+        .routes(routes!(plate::api::worklist_get))
         // instrument
         .routes(routes!(interpretation::api::run_post).layer(DefaultBodyLimit::max(FILE_MAX)))
         .routes(routes!(interpretation::api::run_get))
-        .routes(routes!(instrument::api::run_file))
+        .routes(routes!(instrument::api::run_file_get))
         // review
-        .routes(routes!(review::api::queue))
-        .routes(routes!(review::api::review))
-        .routes(routes!(review::api::release))
-        .routes(routes!(review::api::amend))
+        .routes(routes!(review::api::reviews_get))
+        .routes(routes!(review::api::review_post))
+        .routes(routes!(review::api::release_post))
+        .routes(routes!(review::api::amend_post))
         .routes(routes!(review::api::switch_get, review::api::switch_put))
         // query
-        .routes(routes!(query::api::status))
-        .routes(routes!(query::api::status_batch))
-        .routes(routes!(feeds::api::feed))
+        .routes(routes!(query::api::status_post))
+        .routes(routes!(query::api::status_batch_post))
+        .routes(routes!(feeds::api::feed_get))
         // city
-        .routes(routes!(ledger::api::show))
-        .routes(routes!(audit::api::trail))
+        .routes(routes!(ledger::api::ledger_get))
+        .routes(routes!(audit::api::audit_get))
 }
 
 /// The description alone, for tests and clients.

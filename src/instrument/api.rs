@@ -16,7 +16,7 @@ use crate::http::problem::Problem;
     security(("bearer" = [])), params(("id" = String, Path, description = "run")),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 404, body = Problem)))]
-pub async fn run_file(
+pub async fn run_file_get(
     State(app): State<App>,
     actor: Actor,
     Path(run): Path<String>,

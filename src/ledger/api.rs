@@ -55,7 +55,7 @@ impl LedgerQuery {
     params(LedgerQuery),
     responses((status = 200, body = Report), (status = 403, body = Problem),
         (status = 422, body = Problem)))]
-pub async fn show(
+pub async fn ledger_get(
     State(app): State<App>,
     actor: Actor,
     Query(asked): Query<LedgerQuery>,

@@ -263,7 +263,7 @@ async fn seen(app: &App, actor: &Actor, code: &str) -> Result<StoredPlate> {
 #[utoipa::path(post, path = "/v1/plates/{code}/freeze", tag = "plate", security(("bearer" = [])),
     params(("code" = String, Path, description = "plate")),
     responses((status = 200, body = PlateAnswer), (status = 409, body = Problem)))]
-pub async fn freeze(
+pub async fn freeze_post(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,
@@ -303,7 +303,7 @@ async fn take_tubes(tx: &mut Tx, plate: &StoredPlate, at: Time) -> Result<()> {
     security(("bearer" = [])), params(("code" = String, Path, description = "plate")),
     responses((status = 200, body = String, content_type = "text/csv"),
         (status = 404, body = Problem)))]
-pub async fn worklist(
+pub async fn worklist_get(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,

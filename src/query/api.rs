@@ -54,7 +54,7 @@ enum Proof {
 #[utoipa::path(post, path = "/v1/status", tag = "query", request_body = StatusRequest,
     responses((status = 200, body = Status), (status = 404, body = Problem),
         (status = 422, body = Problem), (status = 429, body = Problem)))]
-pub async fn status(
+pub async fn status_post(
     State(app): State<App>,
     Json(request): Json<StatusRequest>,
 ) -> Result<Json<Status>, Problem> {
@@ -191,7 +191,7 @@ pub struct StatusAnswer {
 #[utoipa::path(post, path = "/v1/status/batch", tag = "query", security(("bearer" = [])),
     request_body = StatusBatch,
     responses((status = 200, body = StatusAnswers), (status = 422, body = Problem)))]
-pub async fn status_batch(
+pub async fn status_batch_post(
     State(app): State<App>,
     actor: Actor,
     Json(batch): Json<StatusBatch>,

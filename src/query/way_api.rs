@@ -18,7 +18,7 @@ const CODE_MAX: usize = 32;
     params(("code" = String, Path, description = "the tube's code")),
     responses((status = 200, body = TubeWay), (status = 403, body = Problem),
         (status = 404, body = Problem)))]
-pub async fn tube_way(
+pub async fn tube_get(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,

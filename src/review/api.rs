@@ -52,7 +52,7 @@ pub struct Queue {
 /// Runs waiting for review or release in the actor's laboratory.
 #[utoipa::path(get, path = "/v1/reviews", tag = "review", security(("bearer" = [])),
     params(QueuePage), responses((status = 200, body = Queue)))]
-pub async fn queue(
+pub async fn reviews_get(
     State(app): State<App>,
     actor: Actor,
     Query(page): Query<QueuePage>,
@@ -96,7 +96,7 @@ pub struct ReviewAnswer {
     params(("id" = String, Path, description = "run")), request_body = ReviewRequest,
     responses((status = 200, body = ReviewAnswer), (status = 409, body = Problem),
         (status = 422, body = Problem)))]
-pub async fn review(
+pub async fn review_post(
     State(app): State<App>,
     actor: Actor,
     Path(run): Path<String>,
@@ -202,7 +202,7 @@ pub struct ReleaseAnswer {
     params(("id" = String, Path, description = "run")),
     responses((status = 200, body = ReleaseAnswer), (status = 409, body = Problem),
         (status = 422, body = Problem)))]
-pub async fn release(
+pub async fn release_post(
     State(app): State<App>,
     actor: Actor,
     Path(run): Path<String>,
@@ -246,7 +246,7 @@ fn not_reviewed(run: &str) -> Error {
     params(("id" = String, Path, description = "result")), request_body = Wanted,
     responses((status = 201, body = Amendment), (status = 202, body = Amendment),
         (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn amend(
+pub async fn amend_post(
     State(app): State<App>,
     actor: Actor,
     Path(result): Path<String>,

@@ -15,6 +15,7 @@ mod laboratory;
 mod ledger;
 mod migrations;
 mod program;
+mod problems;
 mod query;
 mod real_plate;
 mod recall;

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::json;
 
-use super::store::{self, laboratory_put, round_put, session_put, site_put};
+use super::store;
 use super::{
     Laboratory, Put, Round, Session, Site, laboratory_faults, round_faults, session_faults,
     site_faults,
@@ -57,7 +57,7 @@ async fn settle<T: Serialize>(
     security(("bearer" = [])), params(("code" = String, Path)), request_body = Laboratory,
     responses((status = 201, body = Laboratory), (status = 200, body = Laboratory),
         (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn put_laboratory(
+pub async fn laboratory_put(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,
@@ -67,7 +67,7 @@ pub async fn put_laboratory(
     refuse_if_any(laboratory_faults(&laboratory))?;
     let at = app.clock.now();
     let mut tx = app.db.write("laboratory.put").await?;
-    let put = laboratory_put(&mut tx, &code, &laboratory, at).await?;
+    let put = store::laboratory_put(&mut tx, &code, &laboratory, at).await?;
     let putting = Putting { actor: &actor, action: "laboratory.put", code: &code, at };
     settle(tx, put, putting, laboratory).await
 }
@@ -77,7 +77,7 @@ pub async fn put_laboratory(
     security(("bearer" = [])), params(("code" = String, Path)), request_body = Site,
     responses((status = 201, body = Site), (status = 200, body = Site),
         (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn put_site(
+pub async fn site_put(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,
@@ -87,7 +87,7 @@ pub async fn put_site(
     refuse_if_any(site_faults(&site))?;
     let at = app.clock.now();
     let mut tx = app.db.write("site.put").await?;
-    let put = site_put(&mut tx, &code, &site, at).await?;
+    let put = store::site_put(&mut tx, &code, &site, at).await?;
     let putting = Putting { actor: &actor, action: "site.put", code: &code, at };
     settle(tx, put, putting, site).await
 }
@@ -97,7 +97,7 @@ pub async fn put_site(
     security(("bearer" = [])), params(("code" = String, Path)), request_body = Round,
     responses((status = 201, body = Round), (status = 200, body = Round),
         (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn put_round(
+pub async fn round_put(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,
@@ -107,7 +107,7 @@ pub async fn put_round(
     refuse_if_any(round_faults(&round))?;
     let at = app.clock.now();
     let mut tx = app.db.write("round.put").await?;
-    let put = round_put(&mut tx, &code, &round, at).await?;
+    let put = store::round_put(&mut tx, &code, &round, at).await?;
     let putting = Putting { actor: &actor, action: "round.put", code: &code, at };
     settle(tx, put, putting, round).await
 }
@@ -117,7 +117,7 @@ pub async fn put_round(
     security(("bearer" = [])), params(("code" = String, Path)), request_body = Session,
     responses((status = 201, body = Session), (status = 200, body = Session),
         (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn put_session(
+pub async fn session_put(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,
@@ -130,7 +130,7 @@ pub async fn put_session(
     let round = store::round_find(&mut tx, &session.round).await?;
     let has_site = store::site_exists(&mut tx, &session.site).await?;
     refuse_if_any(session_faults(&session, round.as_ref(), has_site))?;
-    let put = session_put(&mut tx, &code, &session, at).await?;
+    let put = store::session_put(&mut tx, &code, &session, at).await?;
     let putting = Putting { actor: &actor, action: "session.put", code: &code, at };
     settle(tx, put, putting, session).await
 }

@@ -80,7 +80,7 @@ impl TubeAnswer {
     params(("code" = String, Path)), request_body = TubeScan,
     responses((status = 201, body = TubeAnswer), (status = 200, body = TubeAnswer),
         (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn put_tube(
+pub async fn tube_put(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,
@@ -152,7 +152,7 @@ pub enum Fate {
 #[utoipa::path(post, path = "/v1/tubes/batch", tag = "collection", security(("bearer" = [])),
     request_body = BatchRequest,
     responses((status = 200, body = BatchAnswer), (status = 422, body = Problem)))]
-pub async fn put_tubes(
+pub async fn tubes_post(
     State(app): State<App>,
     actor: Actor,
     Json(batch): Json<BatchRequest>,

@@ -1,0 +1,63 @@
+//! What errors and layouts look like, word for word; a change shows up as a changed snapshot.
+
+use axum::http::Method;
+use insta::assert_json_snapshot;
+use serde_json::{Value, json};
+use swabline::auth::Role;
+use swabline::plate::{PlacedTube, lay_out, templates, worklist_csv};
+
+use crate::app::{Engine, TestApp};
+use crate::world::{box_, people, seal_tube, tube, tube_body, world};
+
+#[tokio::test]
+async fn every_kind_of_problem_says_what_which_and_what_to_do_next() {
+    let app = &TestApp::start(Engine::Sqlite).await.unwrap();
+    let world = world(app).await;
+    let members = people(0, 10);
+    seal_tube(app, &world, 0, &members).await.expect(201);
+    let mut other = tube_body(app, 0, &members);
+    other["members"][3]["taken_at"] = json!("2020-06-20T23:51:00Z");
+    other["device"]["sequence"] = json!(7);
+    let mut wrong = tube_body(app, 1, &members);
+    wrong["swab_count"] = json!(9);
+    wrong["members"][1]["document"]["number"] = json!("11010519491231002Y");
+    wrong["members"][2] = wrong["members"][0].clone();
+    let path = |n| format!("/v1/tubes/{}", tube(n));
+    let elsewhere = app.client_at(Role::Sampler, Some("S02".to_owned()), None).await;
+    let answers: Vec<(&str, Value)> = vec![
+        ("nobody", app.call(Method::GET, "/v1/ledger", None, None).await.json()),
+        ("another_role", app.get(&world.courier, "/v1/ledger").await.json()),
+        ("another_site", app.get(&elsewhere, &path(0)).await.json()),
+        ("no_such_thing", app.get(&world.officer, &path(5)).await.json()),
+        ("other_content", app.put(&world.sampler, &path(0), &other).await.json()),
+        ("wrong_content", app.put(&world.sampler, &path(1), &wrong).await.json()),
+        ("never_allotted", app.put(&world.sampler, &path(999_999), &wrong).await.json()),
+        ("another_kind", app.put(&world.sampler, &format!("/v1/tubes/{}", box_(0)), &other).await.json()),
+        ("no_key", {
+            let request = axum::http::Request::post("/v1/arrivals")
+                .header("authorization", format!("Bearer {}", world.receiver.token))
+                .header("content-type", "application/json")
+                .body(axum::body::Body::from("{}"))
+                .unwrap();
+            app.send(request).await.json()
+        }),
+        ("a_shape", app.put(&world.sampler, &path(1), &json!({ "size": "ten" })).await.json()),
+        ("no_file", app.upload(&world.technician, "/v1/plates/X/runs", vec![]).await.json()),
+    ];
+    for (name, answer) in answers {
+        assert_json_snapshot!(name, answer);
+    }
+}
+
+#[test]
+fn the_templates_lay_tubes_out_as_they_always_did() {
+    let tubes: Vec<_> =
+        (1..=12).map(|n| PlacedTube { code: format!("T{n:02}"), depth: 1 }).collect();
+    for template in templates() {
+        let wanted = if template.wells_per_slot() == 1 { "orf1ab-n-ic" } else { "cdc-2019-ncov" };
+        let kits = swabline::interpretation::kits();
+        let kit = kits.iter().find(|kit| kit.code == wanted).unwrap();
+        let layout = lay_out(&template, &kit.plan(), &tubes).unwrap();
+        insta::assert_snapshot!(format!("layout_{}", template.name()), worklist_csv(&layout));
+    }
+}
