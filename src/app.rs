@@ -1,10 +1,13 @@
 //! The running application: what handlers share, and its start and stop.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::query_scalar;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -15,6 +18,9 @@ use crate::on;
 use crate::plate::Plan;
 use crate::seal::{KeyRing, KeyRingError};
 use crate::storage::{Db, OpenError};
+
+/// How long answers may take to leave after the last request had its time.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What every handler can reach; cheap to clone.
 #[derive(Clone, Debug)]
@@ -74,7 +80,12 @@ pub enum StartError {
 impl App {
     /// Opens the data folder, the keys and the store.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
-        std::fs::create_dir_all(&config.data)
+        // What lies there is for this account alone: keys, and sealed people.
+        let mut folder = std::fs::DirBuilder::new();
+        folder
+            .recursive(true)
+            .mode(0o700)
+            .create(&config.data)
             .map_err(|source| StartError::Folder(config.data.display().to_string(), source))?;
         let keys = Arc::new(KeyRing::open_or_create(&config.keys_path())?);
         let db = Db::open(&config.database_url(), &clock).await?;
@@ -103,13 +114,32 @@ impl App {
     }
 
     /// Serves until `stop` resolves, lets running requests finish, and closes the store.
+    ///
+    /// Whoever has not finished sending within the time of a request is not waited for.
     pub async fn serve(
         self,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         let db = self.db.clone();
-        axum::serve(listener, http::router(self)).with_graceful_shutdown(stop).await?;
+        let patience = Duration::from_secs(self.config.request_seconds) + LAST_WORDS;
+        let (stopping, stopped) = oneshot::channel();
+        let stop = async move {
+            stop.await;
+            // Nobody listens when serving failed first.
+            stopping.send(()).ok();
+        };
+        let serving = axum::serve(listener, http::router(self)).with_graceful_shutdown(stop);
+        let overdue = async {
+            match stopped.await {
+                Ok(()) => tokio::time::sleep(patience).await,
+                Err(_never_asked) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            served = serving.into_future() => served?,
+            () = overdue => tracing::warn!("connections that never finished were cut off"),
+        }
         db.close().await;
         Ok(())
     }

@@ -86,7 +86,10 @@ pub fn run() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "the command line speaks to people")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("swabline: {error:#}");
+    // Every error of ours holds the text of its cause; a store's own text may have several lines.
+    let text = error.to_string();
+    let line: Vec<_> = text.lines().map(str::trim).collect();
+    eprintln!("swabline: {}", line.join(" "));
     if error.is::<Refused>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 

@@ -103,12 +103,20 @@ impl Config {
         self.data.join("keys.json")
     }
 
-    /// The store's address without its password.
+    /// The store's address without its password, which may stand before the `@` or behind the
+    /// `?`; an address that cannot be read is not shown at all.
     fn database_shown(&self) -> String {
         let url = self.database_url();
-        match (url.split_once("://"), url.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, place))) => format!("{scheme}://...@{place}"),
-            _ => url,
+        if url.starts_with("sqlite:") {
+            return url;
+        }
+        let Some((scheme, rest)) = url.split_once("://") else { return "...".to_owned() };
+        let (place, settings) = rest.split_once('?').unwrap_or((rest, ""));
+        let hidden = if settings.is_empty() { "" } else { "?..." };
+        match place.rsplit_once('@') {
+            Some((_, place)) => format!("{scheme}://...@{place}{hidden}"),
+            None if settings.contains('@') => format!("{scheme}://..."),
+            None => format!("{scheme}://{place}{hidden}"),
         }
     }
 }
@@ -153,11 +161,18 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        let config = Config {
-            database: "postgres://lab:secret@db/swabline".to_owned(),
-            ..Config::default()
-        };
-        assert!(!config.to_string().contains("secret"));
-        assert!(config.to_string().contains("@db/swabline"));
+        for (database, shown) in [
+            ("postgres://lab:secret@db/swabline", "postgres://...@db/swabline"),
+            ("postgres://lab:a@secret@db/x?user=b", "postgres://...@db/x?..."),
+            ("postgres://lab:secret@db/x?application_name=a@b", "postgres://...@db/x?..."),
+            ("postgres://db/swabline?password=secret", "postgres://db/swabline?..."),
+            ("postgres://lab:what?secret@db/swabline", "postgres://..."),
+            ("host=db password=secret", "..."),
+            ("sqlite:data/a@b.db", "sqlite:data/a@b.db"),
+        ] {
+            let config = Config { database: database.to_owned(), ..Config::default() };
+            assert!(!config.to_string().contains("secret"), "{config}");
+            assert!(config.to_string().contains(&format!("database = \"{shown}\"\n")), "{config}");
+        }
     }
 }

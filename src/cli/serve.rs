@@ -1,5 +1,6 @@
 //! `swabline serve`: the service itself, until it is told to stop.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,6 +9,10 @@ use tracing_subscriber::EnvFilter;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
+
+/// What is logged unless `RUST_LOG` says otherwise. The schema's steps make sure of what is there
+/// already, and PostgreSQL would say so at each start.
+const LOGGED: &str = "info,sqlx::postgres::notice=warn";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
@@ -25,18 +30,23 @@ impl Serve {
         config.listen = self.listen.unwrap_or(config.listen);
         config.log = self.log.unwrap_or(config.log);
         log_to_stderr(config.log);
+        // Before anybody is told the address: whoever reads it may at once ask for a stop.
+        let stop = stop_signal()?;
         crate::http::health::recorder();
         let app = App::open(config, Clock::system()).await?;
         let listener = app.listen().await?;
         println!("swabline serves on http://{} from {}", listener.local_addr()?, app.db.engine());
-        app.serve(listener, stop_signal()?).await?;
+        app.serve(listener, stop).await?;
         Ok(())
     }
 }
 
 fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(LOGGED));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
@@ -69,14 +69,18 @@ impl KeyRing {
         Self::parse(path, &text)
     }
 
-    /// Reads the key file, or makes it with permissions 0600 when there is none.
+    /// Reads the key file, or makes it with permissions 0600 when there is none; of several
+    /// first starts at once one makes it.
     pub fn open_or_create(path: &Path) -> Result<Self, KeyRingError> {
         if path.exists() {
             return Self::read(path);
         }
         let ring = Self::generate();
-        ring.save(path, true)?;
-        Ok(ring)
+        match ring.save(path, |whole| fs::hard_link(whole, path)) {
+            Ok(()) => Ok(ring),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::read(path),
+            Err(source) => Err(file_error(path, source)),
+        }
     }
 
     /// Adds a sealing key that everything new is sealed with; older values still open.
@@ -94,9 +98,7 @@ impl KeyRing {
 
     /// Writes the ring back to its file, durably and in one step.
     pub fn replace(&self, path: &Path) -> Result<(), KeyRingError> {
-        let fresh = path.with_extension("new");
-        self.save(&fresh, false)?;
-        fs::rename(&fresh, path).map_err(|source| file_error(path, source))
+        self.save(path, |whole| fs::rename(whole, path)).map_err(|source| file_error(path, source))
     }
 
     pub(super) fn newest(&self) -> (u32, &[u8; 32]) {
@@ -136,7 +138,9 @@ impl KeyRing {
         Ok(Self::from_secrets(secrets))
     }
 
-    fn save(&self, path: &Path, only_new: bool) -> Result<(), KeyRingError> {
+    /// Writes the ring whole beside `path` and lets `place` put it there, so that whatever
+    /// interrupts it leaves no half a key file; both are on disk before anybody is sealed.
+    fn save(&self, path: &Path, place: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
         let stored = Stored {
             index: HEXLOWER.encode(&self.secrets.index),
             pickup: HEXLOWER.encode(&self.secrets.pickup),
@@ -148,18 +152,13 @@ impl KeyRing {
                 .collect(),
         };
         let text = serde_json::to_string_pretty(&stored).expect("strings always serialise");
-        let write = || {
-            let mut file = fs::OpenOptions::new()
-                .write(true)
-                .create(true)
-                .create_new(only_new)
-                .truncate(!only_new)
-                .mode(0o600)
-                .open(path)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(|source| file_error(path, source))
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let mut whole = tempfile::Builder::new().prefix("keys.").tempfile_in(folder)?;
+        whole.write_all(text.as_bytes())?;
+        whole.as_file().sync_all()?;
+        place(whole.path())?;
+        fs::File::open(folder)?.sync_all()
     }
 }
 
@@ -195,6 +194,25 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let read = KeyRing::open_or_create(&path).unwrap();
         assert_eq!(made.person_key("passport", "X1"), read.person_key("passport", "X1"));
+    }
+
+    #[test]
+    fn of_several_first_starts_at_once_one_makes_the_keys() {
+        for _ in 0..50 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("keys.json");
+            let start = std::sync::Barrier::new(4);
+            let open = || {
+                start.wait();
+                KeyRing::open_or_create(&path).unwrap().person_key("passport", "X1")
+            };
+            let keys: Vec<_> = std::thread::scope(|scope| {
+                let starts = [(); 4].map(|()| scope.spawn(open));
+                starts.map(|start| start.join().unwrap()).into()
+            });
+            assert!(keys.iter().all(|key| *key == keys[0]));
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Places, and people swabbed into tubes.
 
-mod canaries;
+pub mod canaries;
 
 use std::collections::BTreeSet;
 

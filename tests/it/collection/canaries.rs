@@ -36,8 +36,9 @@ fn values(person: &Person) -> [&str; 4] {
     [&person.name, &person.number, &person.phone, &person.address]
 }
 
+/// Fails the story when a value of these people is in `bytes` in any spelling.
 #[track_caller]
-fn assert_free_of(people: &[Person], bytes: &[u8], place: &str) {
+pub fn assert_free_of(people: &[Person], bytes: &[u8], place: &str) {
     for value in people.iter().flat_map(values) {
         for spelling in spellings(value) {
             let found = bytes.windows(spelling.len()).any(|window| window == spelling);

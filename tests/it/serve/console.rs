@@ -1,0 +1,208 @@
+//! What the program says at its console: settings, accounts, run files.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{SERVE, SQLITE, on_each_engine};
+use crate::app::Engine;
+use crate::program::{Program, command, finish};
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/instrument");
+const REALDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/realdata");
+
+#[test]
+fn check_shows_what_is_in_force_and_no_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("swabline.toml");
+    for database in [
+        "postgres://lab:canary-word@db.example/swabline",
+        "postgres://lab:canary@canary-word@db.example/swabline",
+        "postgres://db.example/swabline?user=lab&password=canary-word",
+        "postgresql://lab@db.example/swabline?sslmode=require&password=canary-word",
+        "postgres://lab:canary-word@db.example/swabline?application_name=a@b",
+        "host=db.example password=canary-word",
+    ] {
+        std::fs::write(&file, format!("database = {database:?}\nrecall_hours = 48\n")).unwrap();
+        let (mut by_option, mut by_setting, mut by_file) = (command(), command(), command());
+        by_option.args(["check", "--database", database]);
+        by_setting.arg("check").env("SWABLINE_DATABASE", database);
+        by_file.args(["check", "--config"]).arg(&file);
+        let all = [by_option, by_setting, by_file].map(|command| finish(command).expect(0));
+        for said in &all {
+            assert!(!said.out.contains("canary"), "{}", said.out);
+            assert!(said.out.contains("request_seconds = 30"), "{}", said.out);
+        }
+        assert!(all[2].out.contains("recall_hours = 48"), "{}", all[2].out);
+    }
+    let mut ordinary = command();
+    ordinary.args(["check", "--database", "postgres://lab:canary-word@db.example/swabline"]);
+    let said = finish(ordinary).expect(0);
+    assert!(said.out.contains("@db.example/swabline"), "one sees which store: {}", said.out);
+    let mut misspelt = command();
+    misspelt.arg("check").env("SWABLINE_RECALL_HOURS", "0");
+    assert!(finish(misspelt).expect(1).one_line().contains("recall_hours"));
+}
+
+fn accounts(program: &Program) -> Vec<Value> {
+    let said = program.run(&["user", "list", "--json"]).expect(0);
+    serde_json::from_str(&said.out).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_made_listed_given_another_token_and_ended() {
+    on_each_engine(async |program| {
+        let server = program.serve();
+        let add = ["user", "add", "--name", "Wei Officer", "--role", "officer"];
+        let made = program.run(&add).expect(0);
+        let (account, first) = (made.word("account "), made.word("token "));
+        let known = json!([{ "account": account, "name": "Wei Officer", "role": "officer",
+            "site": null, "laboratory": null }]);
+        assert_eq!(json!(accounts(&program)), known);
+        let list = program.run(&["user", "list"]).expect(0);
+        assert!(list.out.contains(&account) && list.out.contains("Wei Officer"), "{}", list.out);
+        assert!(!list.out.contains(&first), "a token is shown once");
+
+        let second = program.run(&["user", "token", &account]).expect(0).word("token ");
+        assert_ne!(first, second);
+        for token in [&first, &second] {
+            server.caller(token).get("/v1/ledger").await.expect(200);
+        }
+        program.run(&["user", "disable", &account]).expect(0);
+        for token in [&first, &second] {
+            server.caller(token).get("/v1/ledger").await.expect(401);
+        }
+        assert_eq!(accounts(&program), Vec::<Value>::new());
+
+        let token = ["user", "token", account.as_str()];
+        let disable = ["user", "disable", account.as_str()];
+        let homeless = ["user", "add", "--name", "Nobody", "--role", "sampler"];
+        let nameless = ["user", "add", "--name", " ", "--role", "officer"];
+        for refused in [&token[..], &disable, &homeless, &nameless] {
+            let said = program.run(refused).expect(1);
+            assert!(!said.one_line().is_empty());
+            assert_eq!(said.out, "");
+        }
+        assert_eq!(accounts(&program), Vec::<Value>::new());
+        program.run(&["audit", "verify"]).expect(0);
+    })
+    .await;
+}
+
+fn inspect(file: &str, json: bool) -> crate::program::Said {
+    let mut inspect = command();
+    inspect.arg("inspect").arg(file).args(json.then_some("--json"));
+    finish(inspect)
+}
+
+/// What the issue lists for `inspect --json`, and no more.
+const FIELDS: [&str; 10] = [
+    "format",
+    "plate_wells",
+    "rows",
+    "wells",
+    "samples",
+    "targets",
+    "instrument",
+    "serial",
+    "run_ended",
+    "warnings",
+];
+
+fn fields(value: &Value) -> BTreeSet<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn a_run_file_is_inspected() {
+    let file = format!("{FIXTURES}/applied_biosystems/presence_absence.txt");
+    let said = inspect(&file, true).expect(0);
+    let counts: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(fields(&counts), FIELDS.into());
+    assert_eq!(
+        counts,
+        json!({
+            "format": "applied_biosystems_text", "plate_wells": 96, "rows": 5, "wells": 3,
+            "samples": 3,
+            "targets": [
+                { "name": "ORF1ab", "dye": "FAM", "with_ct": 2, "without_ct": 1 },
+                { "name": "IC", "dye": "VIC", "with_ct": 1, "without_ct": 1 },
+            ],
+            "instrument": "QuantStudio(TM) 6 Flex System", "serial": "112233",
+            "run_ended": "2021-03-04 15:16:17 PM CST", "warnings": ["calibration expired: fam"],
+        })
+    );
+    let said = inspect(&file, false).expect(0);
+    assert!(said.out.contains("ORF1ab (FAM): 2 with Ct, 1 without"), "{}", said.out);
+    assert!(!said.out.contains("T0001"), "sample names stay out of it");
+}
+
+#[test]
+fn every_run_file_written_by_hand_is_counted_or_refused() {
+    for (file, rows, wells) in [
+        ("biorad_cfx/quantification.csv", 4, 2),
+        ("biorad_cfx/european.csv", 2, 2),
+        ("design_analysis/results.csv", 3, 2),
+    ] {
+        let said = inspect(&format!("{FIXTURES}/{file}"), true).expect(0);
+        let counts: Value = serde_json::from_str(&said.out).unwrap();
+        assert_eq!(fields(&counts), FIELDS.into(), "{file}");
+        assert_eq!((&counts["rows"], &counts["wells"]), (&json!(rows), &json!(wells)), "{file}");
+        for target in counts["targets"].as_array().unwrap() {
+            let wanted = ["name", "dye", "with_ct", "without_ct"];
+            assert_eq!(fields(target), wanted.into(), "{file}");
+        }
+    }
+    let genotypes = format!("{FIXTURES}/applied_biosystems/genotyping.txt");
+    let readme = format!("{FIXTURES}/README.md");
+    let nowhere = format!("{FIXTURES}/nowhere.txt");
+    for (file, why) in [
+        (&genotypes, "genotyping"),
+        (&readme, "not a run file"),
+        (&nowhere, "No such file"),
+        (&FIXTURES.to_owned(), "directory"),
+    ] {
+        for json in [false, true] {
+            let said = inspect(file, json).expect(2);
+            assert!(said.one_line().contains(why), "{}", said.err);
+            assert_eq!(said.out, "", "a refusal gives no counts");
+        }
+    }
+}
+
+#[test]
+fn a_real_run_file_is_inspected() {
+    if !Path::new(REALDATA).is_dir() {
+        eprintln!("the folder of real instrument files is absent; none was inspected");
+        return;
+    }
+    // The row of `formats.md`, section 16, counted with other readers.
+    let file = "opentrons-covid19/5-18-20_CoDx_LOD/5-18-20_CoDx_LOD_data.xls";
+    let said = inspect(&format!("{REALDATA}/{file}"), true).expect(0);
+    let counts: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(fields(&counts), FIELDS.into());
+    assert_eq!(counts["format"], "applied_biosystems_workbook");
+    let size = ["plate_wells", "rows", "wells", "samples"].map(|field| counts[field].as_u64());
+    assert_eq!(size, [96, 104, 52, 12].map(Some));
+    let targets = json!([
+        { "name": "RNaseP", "dye": "TEXAS RED", "with_ct": 44, "without_ct": 8 },
+        { "name": "SARS-CoV-2", "dye": "FAM", "with_ct": 28, "without_ct": 24 },
+    ]);
+    assert_eq!(counts["targets"], targets);
+    assert_eq!(counts["instrument"], "sds7500");
+    assert_eq!(counts["run_ended"], "2020-05-18 17:50:29 PM PDT");
+    let truncated = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(format!("{REALDATA}/{file}")).unwrap();
+    let half = truncated.path().join("half.xls");
+    std::fs::write(&half, &bytes[..bytes.len() / 2]).unwrap();
+    inspect(half.to_str().unwrap(), true).expect(2).one_line();
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_said_in_one_line() {
+    let program = Program::fresh(Engine::Sqlite).await.expect(SQLITE);
+    std::fs::write(program.data(), b"a file where the folder should be").unwrap();
+    let said = program.run(&SERVE).expect(1);
+    assert!(said.one_line().contains("data folder"), "{}", said.err);
+}
