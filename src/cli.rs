@@ -41,7 +41,8 @@ struct Place {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Play a morning of testing in an empty store, and say whether it adds up.
+    /// Play a morning of testing in a temporary store, or in an empty one named by `--database`;
+    /// exit code 2 when it does not add up.
     Demo(demo::Demo),
     /// Serve the API.
     Serve(serve::Serve),

@@ -156,3 +156,34 @@ pub(super) fn opaque(cursor: &impl Serialize) -> String {
     let text = serde_json::to_value(cursor).ok();
     text.and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Time;
+
+    #[tokio::test]
+    async fn whoever_does_not_answer_is_named_with_the_route() {
+        let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let clock = Clock::stepped(Time::from_us(0));
+        let client = Client::nobody(&format!("http://{gone}"), clock).unwrap();
+        let error = client.get::<serde_json::Value>("/healthz").await.unwrap_err();
+        assert!(error.to_string().starts_with("GET /healthz was not answered"), "{error}");
+        assert_eq!(error.code(), None);
+    }
+
+    #[test]
+    fn a_problem_is_told_with_its_status_and_an_answer_that_is_none_too() {
+        let told = |body: &[u8]| problem(StatusCode::CONFLICT, body);
+        let own = Problem::new(StatusCode::CONFLICT, "tube.code", "No", "scan it again");
+        let refused = CallError::Refused {
+            method: Method::PUT,
+            route: "/v1/tubes/T".to_owned(),
+            problem: told(&serde_json::to_vec(&own).unwrap()),
+        };
+        assert_eq!(refused.to_string(), "PUT /v1/tubes/T answered 409: scan it again");
+        assert_eq!(refused.code(), Some("tube.code"));
+        assert_eq!(told(b"<html>").code, "unreadable");
+        assert_eq!(told(b"<html>").status, 409);
+    }
+}

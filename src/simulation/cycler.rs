@@ -132,3 +132,68 @@ fn amplify(
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plate with the infected person's pool in A1, a healthy single tube in C1, and controls.
+    fn plate() -> PlateAnswer {
+        let well = |well: &str, tube: Option<&str>, control| WellAnswer {
+            well: well.to_owned(),
+            reaction: "mix".to_owned(),
+            tube: tube.map(str::to_owned),
+            depth: 0,
+            control,
+        };
+        PlateAnswer {
+            code: "P00000000009".to_owned(),
+            state: "frozen".to_owned(),
+            laboratory: "L01".to_owned(),
+            kit: "orf1ab-n-ic".to_owned(),
+            kit_version: "1".to_owned(),
+            template: "one-well-94-columns".to_owned(),
+            size: 96,
+            wells: vec![
+                well("A1", Some("POOL"), None),
+                well("B1", None, Some(Control::Negative)),
+                well("C1", Some("SINGLE"), None),
+                well("C11", None, Some(Control::Positive)),
+            ],
+            frozen_at: None,
+        }
+    }
+
+    /// Which wells show each target.
+    fn amplified(maker: Maker, luck: Luck) -> Vec<(String, Vec<String>)> {
+        let mut city = City::new(7, 120).unwrap();
+        let infected = city.people.iter().position(|person| person.infected).unwrap();
+        let (pool, single) = ([infected, infected ^ 1], [infected ^ 1]);
+        let members = |tube: &str| if tube == "POOL" { &pool[..] } else { &single[..] };
+        let ends = Time::from_us(1_592_697_600_000_000);
+        let run = run(Loaded { plate: &plate(), maker, luck, ends }, &mut city, members).unwrap();
+        assert_eq!(run.run_ended, "2020-06-21 08:00:00 AM CST");
+        let shown = |target: &str| {
+            let with = run.wells.iter().filter(|well| well.target == target && well.ct.is_some());
+            with.map(|well| well.well.to_string()).collect::<Vec<_>>()
+        };
+        TARGETS.iter().map(|(target, _)| ((*target).to_owned(), shown(target))).collect()
+    }
+
+    #[test]
+    fn the_virus_shows_where_somebody_is_infected_and_in_the_positive_control() {
+        for maker in [Maker::AppliedBiosystems, Maker::BioRad] {
+            for (target, wells) in amplified(maker, Luck::Good) {
+                let human = ["A1", "C1", "C11"];
+                assert_eq!(wells, if target == INTERNAL { &human[..] } else { &["A1", "C11"] });
+            }
+        }
+    }
+
+    #[test]
+    fn a_forgotten_positive_control_silences_its_well_and_no_other() {
+        for (target, wells) in amplified(Maker::BioRad, Luck::NoPositiveControl) {
+            assert_eq!(wells, if target == INTERNAL { &["A1", "C1"][..] } else { &["A1"] });
+        }
+    }
+}

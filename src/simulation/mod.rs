@@ -19,9 +19,11 @@ mod residents;
 mod road;
 mod site;
 mod staff;
+mod table;
 
 use crate::app::StartError;
 use crate::error::Error;
+use crate::storage::StoreError;
 use client::CallError;
 
 /// Why a morning could not be played to its end.
@@ -43,9 +45,12 @@ pub enum Failure {
     /// The application could not start.
     #[error(transparent)]
     Start(Box<StartError>),
-    /// What the command line does without HTTP failed.
+    /// What is done at the console, without HTTP, was refused.
     #[error(transparent)]
-    Direct(#[from] Error),
+    Console(#[from] Error),
+    /// The store failed at the console.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A request was not answered as it had to be.
     #[error(transparent)]
     Call(#[from] CallError),

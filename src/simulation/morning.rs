@@ -11,6 +11,7 @@ use indicatif::ProgressBar;
 use tokio::sync::oneshot;
 
 use super::Failure;
+use super::bench::PLACES;
 use super::city::{City, Fate, Group};
 use super::client::Client;
 use super::report::{Report, StepTime};
@@ -24,7 +25,6 @@ use crate::barcode::Kind;
 use crate::clock::{Clock, Span, Time};
 use crate::collection::tube::api::MemberAnswer;
 use crate::config::Config;
-use crate::error::Error;
 
 /// When the site opens: 2020-06-21 08:00 in Beijing.
 const OPENS: Time = Time::from_us(1_592_697_600_000_000);
@@ -36,6 +36,8 @@ const BOXES: usize = 4;
 const BOX_MAX: usize = 200;
 /// People recalled: the members of the refused and of the positive pool.
 const RECALLED: usize = 20;
+/// Times that somebody asks: the service four times, residents twice.
+const ASKED: usize = 6;
 /// Seconds between two recalled people.
 const RECALLED_PACE_S: i64 = 180;
 
@@ -119,12 +121,14 @@ async fn in_service(
     let staff = Staff::hire(app, street).await?;
     staff.open_places(OPENS).await?;
     let groups = city.groups.len();
-    let plates = groups.div_ceil(super::bench::PLACES).max(2) * 2 + 2;
-    bar.set_length((groups + RECALLED + 2 * BOXES + plates) as u64);
+    let boxes = groups.div_ceil(box_size(groups)) + 1;
+    // The morning's plates, one again for the one that fails, and one for the recalled.
+    let plates = groups.div_ceil(PLACES).max(2) + 2;
+    bar.set_length((groups + RECALLED + boxes + plates + ASKED) as u64);
     let mut day = Day {
         clock: app.clock.clone(),
         tube_codes: staff.codes(Kind::Tube, groups + RECALLED).await?,
-        box_codes: staff.codes(Kind::Box, groups.div_ceil(box_size(groups)) + 1).await?,
+        box_codes: staff.codes(Kind::Box, boxes).await?,
         plate_codes: staff.codes(Kind::Plate, plates).await?,
         report: Report::new(morning, app.db.engine(), city.people.len()),
         staff,
@@ -136,7 +140,7 @@ async fn in_service(
         step: ("open", Instant::now()),
     };
     day.pass_by().await?;
-    let mut tx = app.db.read("audit.verify").await.map_err(Error::from)?;
+    let mut tx = app.db.read("audit.verify").await?;
     day.report.audit = Some(audit::verify(&mut tx).await?);
     day.begin("end");
     bar.finish_and_clear();

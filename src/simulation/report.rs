@@ -1,7 +1,6 @@
-//! What came of a morning, for people and for programs, and everything that does not add up.
+//! What came of a morning, and everything about it that does not add up.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Serialize;
 
@@ -139,8 +138,8 @@ pub struct StepTime {
     pub seconds: f64,
 }
 
-/// Members of the missing pool, who have no result in the evening.
-const MISSING_MEMBERS: usize = super::city::POOL as usize;
+/// Members of the refused, of the missing and of the positive pool.
+const POOL_MEMBERS: usize = super::city::POOL as usize;
 
 impl Report {
     /// A report of a morning that has not begun.
@@ -206,7 +205,7 @@ impl Report {
             ("pools recalled", self.pools_recalled, 1),
             ("tubes released", self.released, self.calls - self.pools_recalled),
             ("tubes released in the feed", self.asked.released_in_feed, self.released),
-            ("recalls", self.recalls, 2 * MISSING_MEMBERS),
+            ("recalls", self.recalls, 2 * POOL_MEMBERS),
             ("recalls closed", self.recalls_closed, self.recalls),
             ("residents turned away", self.asked.turned_away, 2),
         ];
@@ -242,7 +241,7 @@ impl Report {
             ("truth: infected people found", found, positives),
             ("truth: infected people missed", missed, 0),
             ("truth: people told positive who are not", false_positives, 0),
-            ("truth: people without a result", unanswered, MISSING_MEMBERS),
+            ("truth: people without a result", unanswered, POOL_MEMBERS),
         ])
     }
 }
@@ -251,111 +250,4 @@ impl Report {
 fn differing(must: &[(&str, usize, usize)]) -> Vec<String> {
     let differs = must.iter().filter(|(_, is, should)| is != should);
     differs.map(|(what, is, should)| format!("{what}: {is} and not {should}")).collect()
-}
-
-/// The table for people.
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Arrivals { accepted, refused, missing, .. } = &self.arrivals;
-        let sizes = self.sizes.iter().rev();
-        let sizes: Vec<_> = sizes.map(|(size, count)| format!("{count} of {size}")).collect();
-        writeln!(f, "A morning in Fengtai, seed {}, on {}", self.seed, self.engine)?;
-        writeln!(f)?;
-        writeln!(
-            f,
-            "  people      {:>6}   {} recalled and swabbed again",
-            self.people, self.recalls
-        )?;
-        writeln!(f, "  tubes       {:>6}   {}", self.tubes, sizes.join(", "))?;
-        writeln!(
-            f,
-            "  duplicates  {:>6}   sent again by a device that was offline",
-            self.duplicates
-        )?;
-        writeln!(f, "  boxes       {:>6}", self.boxes)?;
-        writeln!(f, "  accepted    {accepted:>6}")?;
-        writeln!(f, "  refused     {:>6}   {}", refused.len(), refused.join(", "))?;
-        writeln!(f, "  missing     {:>6}   {}", missing.len(), missing.join(", "))?;
-        writeln!(f, "  released    {:>6}   of {} calls", self.released, self.calls)?;
-        self.show_runs(f)?;
-        self.show_ledger(f)?;
-        self.show_people(f)?;
-        writeln!(f)?;
-        for StepTime { step, seconds } in &self.steps {
-            writeln!(f, "  {step:<28}{seconds:>7.2} s")?;
-        }
-        write!(f, "  {:<28}{:>7.2} s", "everything", self.seconds)
-    }
-}
-
-impl Report {
-    fn show_runs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f)?;
-        let head = ["tubes", "detected", "not det.", "inconcl.", "invalid"];
-        write!(f, "  {:<14}{:<26}", "plate", "file")?;
-        head.iter().try_for_each(|name| write!(f, "{name:>9}"))?;
-        writeln!(f, "  verdict")?;
-        for run in &self.runs {
-            write!(f, "  {:<14}{:<26}", run.plate, run.format)?;
-            let counts = [run.tubes, run.detected, run.not_detected, run.inconclusive, run.invalid];
-            counts.iter().try_for_each(|count| write!(f, "{count:>9}"))?;
-            let verdict = match (run.usable, run.released) {
-                (true, true) => "usable, released by two people",
-                (true, false) => "usable, not released",
-                (false, _) => "not usable, void",
-            };
-            writeln!(f, "  {verdict}")?;
-            for reason in &run.reasons {
-                writeln!(f, "  {:<14}{reason}", "")?;
-            }
-        }
-        Ok(())
-    }
-
-    fn show_ledger(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (tubes, people) = (&self.ledger.whole.tubes, &self.ledger.whole.people);
-        writeln!(f, "\n  {:<14}{:>9}{:>9}", "ledger", "tubes", "swabs")?;
-        for (place, tubes, people) in [
-            ("collected", tubes.collected, people.collected),
-            ("in transit", tubes.in_transit, people.in_transit),
-            ("received", tubes.received, people.received),
-            ("refused", tubes.refused, people.refused),
-            ("missing", tubes.missing, people.missing),
-            ("in process", tubes.in_process, people.in_process),
-            ("released", tubes.released, people.released),
-            ("closed", tubes.closed, people.closed),
-            ("unexplained", tubes.unexplained, people.unexplained),
-        ] {
-            writeln!(f, "  {place:<14}{tubes:>9}{people:>9}")?;
-        }
-        Ok(())
-    }
-
-    fn show_people(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Truth { positives, found, missed, false_positives, unanswered } = self.truth;
-        writeln!(f, "\n  {:<14}{:>9}   {:<24}{:>9}", "truth", "", "told", "")?;
-        writeln!(f, "  {:<14}{positives:>9}   {:<24}{found:>9}", "infected", "found")?;
-        writeln!(f, "  {:<14}{:>9}   {:<24}{missed:>9}", "", "", "missed")?;
-        let healthy = self.people - positives;
-        writeln!(
-            f,
-            "  {:<14}{healthy:>9}   {:<24}{false_positives:>9}",
-            "healthy", "false positives"
-        )?;
-        writeln!(f, "  {:<14}{:>9}   {:<24}{unanswered:>9}", "", "", "without a result")?;
-        let Asked { by_residents, turned_away, by_service, changes_read, .. } = self.asked;
-        writeln!(
-            f,
-            "\n  {by_residents} residents asked, {turned_away} with a foreign code were turned away; \
-             a service asked for {by_service} people and read {changes_read} changes"
-        )?;
-        if let Some(trail) = &self.audit {
-            writeln!(f, "  {} audit rows in {} chains verified", trail.rows, trail.chains)?;
-        }
-        writeln!(
-            f,
-            "  {} recalls closed by single tubes, {} left; {} unexplained",
-            self.recalls_closed, self.recalls_left, self.ledger.unexplained
-        )
-    }
 }

@@ -62,7 +62,7 @@ fn console() -> Actor {
 
 /// Makes an account and signs it in; refuses a store that somebody works in already.
 async fn hire(app: &App, street: &Client, name: &str, role: Role) -> Result<Client, Failure> {
-    let mut tx = app.db.write("user.add").await.map_err(crate::error::Error::from)?;
+    let mut tx = app.db.write("user.add").await?;
     let new = NewAccount {
         name: name.to_owned(),
         role,
@@ -74,13 +74,13 @@ async fn hire(app: &App, street: &Client, name: &str, role: Role) -> Result<Clie
     let token = auth::token_issue(&mut tx, &hired.account, "demo", at, Span::days(2)).await?;
     let (about, detail) = (hired.account.as_str(), json!({ "role": role, "days": 2 }));
     audit::record(&mut tx, Entry { at, actor: &actor, action: "user.add", about, detail }).await?;
-    tx.commit().await.map_err(crate::error::Error::from)?;
+    tx.commit().await?;
     Ok(street.signed_in(&hired.account, &token))
 }
 
 /// Refuses a store in which somebody works already.
 async fn refuse_strangers(app: &App) -> Result<(), Failure> {
-    let mut tx = app.db.read("user.list").await.map_err(crate::error::Error::from)?;
+    let mut tx = app.db.read("user.list").await?;
     if auth::accounts(&mut tx).await?.is_empty() { Ok(()) } else { Err(Failure::NotEmpty) }
 }
 
