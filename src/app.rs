@@ -1,6 +1,7 @@
 //! The running application: what handlers share, and its start and stop.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,7 +80,12 @@ pub enum StartError {
 impl App {
     /// Opens the data folder, the keys and the store.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
-        std::fs::create_dir_all(&config.data)
+        // What lies there is for this account alone: keys, and sealed people.
+        let mut folder = std::fs::DirBuilder::new();
+        folder
+            .recursive(true)
+            .mode(0o700)
+            .create(&config.data)
             .map_err(|source| StartError::Folder(config.data.display().to_string(), source))?;
         let keys = Arc::new(KeyRing::open_or_create(&config.keys_path())?);
         let db = Db::open(&config.database_url(), &clock).await?;

@@ -1,5 +1,6 @@
 //! The command line: one command, one line when it fails, and an exit code that says so.
 
+mod demo;
 mod inspect;
 mod people;
 mod records;
@@ -40,6 +41,8 @@ struct Place {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Play a morning of testing in an empty store, and say whether it adds up.
+    Demo(demo::Demo),
     /// Serve the API.
     Serve(serve::Serve),
     /// Bring the store's schema up to date and stop.
@@ -54,6 +57,8 @@ enum Command {
     /// The keys of personal data.
     #[command(subcommand)]
     Key(people::Key),
+    /// The proof that nothing is lost; exit code 2 when something is.
+    Ledger(records::Ledger),
     /// The audit trail.
     #[command(subcommand)]
     Audit(records::Audit),
@@ -91,6 +96,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     let place = arguments.place;
     match arguments.command {
+        Command::Demo(demo) => demo.run(place.database).await,
         Command::Serve(serve) => serve.run(place.configuration()?).await,
         Command::Migrate => {
             let app = place.open().await?;
@@ -105,6 +111,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Inspect(inspect) => inspect.run(),
         Command::User(user) => user.run(&place.open().await?).await,
         Command::Key(key) => key.run(&place.configuration()?),
+        Command::Ledger(ledger) => ledger.run(&place.open().await?).await,
         Command::Audit(audit) => audit.run(&place.open().await?).await,
     }
 }

@@ -1,8 +1,9 @@
-//! `swabline audit verify`: is the trail whole.
+//! `swabline audit verify` and `swabline ledger`: is the trail whole, is nothing lost.
 
 use super::Refused;
 use crate::app::App;
 use crate::audit;
+use crate::ledger::{self, store::Scope};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Audit {
@@ -37,5 +38,75 @@ impl Audit {
                 Ok(())
             }
         }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Ledger {
+    /// Only tubes sealed on this day, China's time: `2020-06-21`.
+    #[arg(long)]
+    day: Option<String>,
+    /// Only tubes of this site.
+    #[arg(long)]
+    site: Option<String>,
+    /// Only tubes of this laboratory.
+    #[arg(long)]
+    laboratory: Option<String>,
+    /// For programs.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Ledger {
+    pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
+        let sealed = match &self.day {
+            Some(day) => {
+                let bounds = ledger::bounds(day);
+                Some(bounds.ok_or_else(|| anyhow::anyhow!("a day is written like 2020-06-21"))?)
+            }
+            None => None,
+        };
+        let scope = Scope { site: self.site, laboratory: self.laboratory, sealed };
+        let mut tx = app.db.read("ledger").await?;
+        let report = ledger::store::ledger(&mut tx, app.clock.now(), &scope).await?;
+        drop(tx);
+        app.db.close().await;
+        if self.json {
+            super::print_json(&report)?;
+        } else {
+            show(&report);
+        }
+        if report.unexplained == 0 {
+            return Ok(());
+        }
+        Err(Refused(format!("{} tubes are unexplained", report.unexplained)).into())
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
+fn show(report: &ledger::Report) {
+    let (tubes, people) = (&report.whole.tubes, &report.whole.people);
+    println!("{:<14}{:>12}{:>12}", "", "tubes", "people");
+    for (name, tubes, people) in [
+        ("collected", tubes.collected, people.collected),
+        ("in transit", tubes.in_transit, people.in_transit),
+        ("received", tubes.received, people.received),
+        ("refused", tubes.refused, people.refused),
+        ("missing", tubes.missing, people.missing),
+        ("in process", tubes.in_process, people.in_process),
+        ("released", tubes.released, people.released),
+        ("closed", tubes.closed, people.closed),
+        ("unexplained", tubes.unexplained, people.unexplained),
+    ] {
+        println!("{name:<14}{tubes:>12}{people:>12}");
+    }
+    for tube in &report.reasons {
+        println!("unexplained: {}: {}", tube.tube, tube.reasons.join("; "));
+    }
+    if report.overdue_tubes > 0 {
+        println!("{} tubes are overdue:", report.overdue_tubes);
+    }
+    for late in &report.overdue {
+        println!("  {} was due {}", late.tube, late.due_at);
     }
 }

@@ -33,7 +33,7 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
     metrics::histogram!("http_seconds", "route" => route.clone(), "method" => method.to_string(),
         "status" => status.to_string())
     .record(took);
-    tracing::info!(%method, route, status, took_ms = took.as_secs_f64() * 1e3, request = id,
+    tracing::info!(%method, route, status, took_ms = (took.as_secs_f64() * 1e6).round() / 1e3, request = id,
         "{method} {route} answered {status}");
     response
 }

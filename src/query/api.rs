@@ -28,34 +28,25 @@ const PROOF_MAX: usize = 256;
 /// The account in whose name the audit trail records what residents without an account caused.
 const RESIDENT: &str = "resident";
 
-/// How somebody proves that they ask for themselves (R33).
-#[derive(Clone, Deserialize, ToSchema)]
-#[serde(untagged)]
-pub enum StatusRequest {
-    /// The document, and the code on the slip given at the swab.
-    Code(CodeProof),
-    /// A signed link.
-    Link(LinkProof),
-}
-
-/// The document, and the code on the slip given at the swab.
+/// How somebody proves that they ask for themselves (R33): with a document and the code on the
+/// slip given at the swab, or with a signed link.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct CodeProof {
+pub struct StatusRequest {
     /// Whose status.
-    pub document: Document,
+    pub document: Option<Document>,
     /// The code on one of the person's slips.
     #[schema(max_length = 256)]
-    pub pickup_code: String,
+    pub pickup_code: Option<String>,
+    /// A signed link's token, instead of document and code.
+    #[schema(max_length = 256)]
+    pub link: Option<String>,
 }
 
-/// A signed link's token.
-#[derive(Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LinkProof {
-    /// The token.
-    #[schema(max_length = 256)]
-    pub link: String,
+/// A complete proof, right or wrong.
+enum Proof {
+    Code(Document, String),
+    Link(String),
 }
 
 /// One person's own status. A person nobody knows, a wrong code and an expired link are answered
@@ -67,8 +58,7 @@ pub async fn status(
     State(app): State<App>,
     Json(request): Json<StatusRequest>,
 ) -> Result<Json<Status>, Problem> {
-    refuse_if_any(request.faults())?;
-    match look_up(&app, &request).await? {
+    match look_up(&app, &request.proof()?).await? {
         Look::Shown(status) => Ok(Json(status)),
         Look::Blocked(retry_after_s) => Err(Error::TooMany { retry_after_s }.into()),
         Look::NoMatch => Err(no_match()),
@@ -84,13 +74,11 @@ enum Look {
 /// Does the same look-ups and comparisons whoever is asked for and however it ends; only a wrong
 /// code writes. Guesses sent at once can pass the count together, as many as requests are worked
 /// on at once; against 50 bits that is nothing.
-async fn look_up(app: &App, request: &StatusRequest) -> Result<Look> {
+async fn look_up(app: &App, proof: &Proof) -> Result<Look> {
     let now = app.clock.now();
-    let (person, typed) = match request {
-        StatusRequest::Code(proof) => {
-            (Some(proof.document.person(&app.keys)), Some(&*proof.pickup_code))
-        }
-        StatusRequest::Link(proof) => (app.keys.open_link(&proof.link, now).ok(), None),
+    let (person, typed) = match proof {
+        Proof::Code(document, code) => (Some(document.person(&app.keys)), Some(code.as_str())),
+        Proof::Link(link) => (app.keys.open_link(link, now).ok(), None),
     };
     // A link that does not open still asks, for somebody nobody can be.
     let asked = person.clone().unwrap_or_else(|| app.keys.person_key("", ""));
@@ -113,22 +101,30 @@ async fn look_up(app: &App, request: &StatusRequest) -> Result<Look> {
 }
 
 impl StatusRequest {
-    fn faults(&self) -> Vec<Reason> {
-        let (mut reasons, field, proof) = match self {
-            Self::Code(code) => {
-                (code.document.faults("document"), "pickup_code", &code.pickup_code)
+    fn proof(self) -> Result<Proof> {
+        let whole = "send `document` and `pickup_code`, or `link` alone";
+        match self {
+            Self { document: Some(document), pickup_code: Some(code), link: None } => {
+                let mut reasons = document.faults("document");
+                reasons.extend(length_fault("pickup_code", &code));
+                refuse_if_any(reasons)?;
+                Ok(Proof::Code(document, code))
             }
-            Self::Link(link) => (Vec::new(), "link", &link.link),
-        };
-        if proof.is_empty() || proof.len() > PROOF_MAX {
-            reasons.push(Reason::new(
-                "status.proof",
-                field,
-                format!("the {field} has 1 to {PROOF_MAX} bytes; send it as it was given to you"),
-            ));
+            Self { document: None, pickup_code: None, link: Some(link) } => {
+                refuse_if_any(length_fault("link", &link).into_iter().collect())?;
+                Ok(Proof::Link(link))
+            }
+            _ => Err(Error::invalid("status.proof", "document", whole)),
         }
-        reasons
     }
+}
+
+fn length_fault(field: &str, proof: &str) -> Option<Reason> {
+    if (1..=PROOF_MAX).contains(&proof.len()) {
+        return None;
+    }
+    let message = format!("the {field} has 1 to {PROOF_MAX} bytes; send it as it was given to you");
+    Some(Reason::new("status.proof", field, message))
 }
 
 fn no_match() -> Problem {

@@ -1,5 +1,64 @@
-//! A city that does not exist: people, laboratories and instrument files made up from a seed.
+//! A city that does not exist: people, laboratories and instrument files made up from a seed, and
+//! a morning of testing played with them through the public HTTP API.
+//!
+//! [`morning::play`] starts a server inside and walks the way of every tube: staff comes in, the
+//! site collects, the road carries, the bench runs, reviews and releases, and residents ask. What
+//! came out is a [`report::Report`], beside what the [`city`] knows.
 
+mod bench;
+pub mod city;
+pub mod client;
+mod cycler;
 pub mod files;
 pub mod laboratory;
+pub mod morning;
 pub mod people;
+mod recalled;
+pub mod report;
+mod residents;
+mod road;
+mod site;
+mod staff;
+
+use crate::app::StartError;
+use crate::error::Error;
+use client::CallError;
+
+/// Why a morning could not be played to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Too few people for a refused, a missing and a positive pool, or more than there are.
+    #[error("a morning needs {least} to {most} people, not {people}; ask for as many")]
+    People {
+        /// How many were asked for.
+        people: u32,
+        /// How many are needed.
+        least: u32,
+        /// How many the simulated numbers reach for.
+        most: u32,
+    },
+    /// Somebody else's store, or that of an earlier morning.
+    #[error("the store has accounts already; a morning is played in an empty one")]
+    NotEmpty,
+    /// The application could not start.
+    #[error(transparent)]
+    Start(Box<StartError>),
+    /// What the command line does without HTTP failed.
+    #[error(transparent)]
+    Direct(#[from] Error),
+    /// A request was not answered as it had to be.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The server inside, or a task of ours, ended badly.
+    #[error("the server inside failed: {0}")]
+    Server(String),
+    /// An answer the story cannot go on from.
+    #[error("{0}; the story ends here")]
+    Stuck(String),
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::Start(Box::new(error))
+    }
+}

@@ -5,6 +5,7 @@ mod audit;
 mod barcode;
 mod collection;
 mod crash;
+mod demo;
 mod feeds;
 mod formats;
 mod http;

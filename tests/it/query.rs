@@ -174,13 +174,17 @@ each_engine! {
 
     async fn what_cannot_be_a_proof_is_named(app) {
         let long = "7".repeat(300);
-        let body = json!({ "document": { "type": "", "number": long }, "pickup_code": "" });
+        let body =
+            json!({ "document": { "type": "resident_id", "number": long }, "pickup_code": "" });
         let problem = ask(app, &body).await.expect(422).json();
         let about: Vec<_> = problem["errors"].as_array().unwrap().iter()
             .map(|reason| reason["about"].as_str().unwrap()).collect();
-        assert_eq!(about, ["document.type", "document.number", "pickup_code"]);
+        assert_eq!(about, ["document.number", "pickup_code"]);
         assert!(!problem.to_string().contains("777"));
         ask(app, &json!({ "name": "somebody" })).await.expect(422);
+        for half in [json!({}), json!({ "pickup_code": "12345-67890" })] {
+            assert_eq!(ask(app, &half).await.expect(422).code(), "status.proof");
+        }
     }
 
     async fn a_service_gets_as_many_answers_as_people_in_their_order(app) {

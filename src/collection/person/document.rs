@@ -88,10 +88,15 @@ impl std::fmt::Debug for Document {
     }
 }
 
+/// The one way a number is written: trimmed, in upper case.
+pub fn normalise(number: &str) -> String {
+    number.trim().to_uppercase()
+}
+
 impl Document {
     /// Reads a number of this type: trimmed, upper case. `today` bounds a date of birth.
     pub fn parse(kind: DocumentType, number: &str, today: Time) -> Result<Self, NotADocument> {
-        let number = number.trim().to_uppercase();
+        let number = normalise(number);
         let shaped = match kind {
             DocumentType::ResidentId | DocumentType::ResidencePermit => {
                 resident_id_check(&number, today)?;

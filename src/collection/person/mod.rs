@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use document::{Document, DocumentType, NotADocument, resident_id_check};
+pub use document::{Document, DocumentType, NotADocument, normalise, resident_id_check};
 
 use crate::clock::Time;
 use crate::error::Reason;

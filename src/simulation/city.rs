@@ -1,0 +1,157 @@
+//! Who lives in the city, who is infected, and what will happen to whose tube: the truth that
+//! nobody who works there is told.
+
+use rand::SeedableRng as _;
+use rand::seq::{IndexedRandom as _, SliceRandom as _};
+use rand_chacha::ChaCha8Rng;
+
+use super::Failure;
+use super::laboratory;
+use super::people::{SimulatedPerson, person};
+
+/// People swabbed into one tube in the street.
+pub const POOL: u8 = 10;
+/// One person in so many comes for a tube of their own.
+const SINGLE_OF: usize = 32;
+/// Fewest people of a city: enough for the three pools with a fate and some without.
+pub const PEOPLE_MIN: u32 = 60;
+/// Most people of a city; beyond, a morning is no longer played in a moment.
+pub const PEOPLE_MAX: u32 = 20_000;
+
+/// People who are swabbed into one tube.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Their places in [`City::people`], in the order they stand in line.
+    pub members: Vec<usize>,
+    /// People their tube can hold.
+    pub size: u8,
+}
+
+/// What happens to a group's tube.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is accepted, and nobody in it is infected.
+    Negative,
+    /// It is accepted, and one person in it is infected.
+    Positive,
+    /// It leaks, and the laboratory refuses it.
+    Refused,
+    /// It stands in the manifest and is never seen again.
+    Missing,
+}
+
+/// Everybody, and what is true of them.
+#[derive(Debug, Clone)]
+pub struct City {
+    /// Everybody.
+    pub people: Vec<SimulatedPerson>,
+    /// Who is swabbed together, in the order of the morning.
+    pub groups: Vec<Group>,
+    /// What the infected person carries, as the Ct of their swab alone in thousandths.
+    pub load: i64,
+    fates: Vec<Fate>,
+    group_of: Vec<usize>,
+    /// What else is left to chance.
+    pub rng: ChaCha8Rng,
+}
+
+impl City {
+    /// The city of this seed: one infected person, in a full pool that reaches the laboratory.
+    pub fn new(seed: u64, count: u32) -> Result<Self, Failure> {
+        if !(PEOPLE_MIN..=PEOPLE_MAX).contains(&count) {
+            let (least, most) = (PEOPLE_MIN, PEOPLE_MAX);
+            return Err(Failure::People { people: count, least, most });
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut people: Vec<_> = (0..count).map(|number| person(&mut rng, number)).collect();
+        let mut groups = stand_in_line(people.len());
+        groups.shuffle(&mut rng);
+        let mut full: Vec<usize> =
+            (0..groups.len()).filter(|&i| groups[i].members.len() == usize::from(POOL)).collect();
+        full.shuffle(&mut rng);
+        let mut fates = vec![Fate::Negative; groups.len()];
+        for (group, fate) in full.iter().zip([Fate::Positive, Fate::Refused, Fate::Missing]) {
+            fates[*group] = fate;
+        }
+        let infected = groups[full[0]].members.choose(&mut rng).expect("a full pool has members");
+        people[*infected].infected = true;
+        let mut group_of = vec![0; people.len()];
+        for (number, group) in groups.iter().enumerate() {
+            for member in &group.members {
+                group_of[*member] = number;
+            }
+        }
+        let load = laboratory::load(&mut rng);
+        Ok(Self { people, groups, load, fates, group_of, rng })
+    }
+
+    /// What happens to the tube of that group.
+    pub fn fate(&self, group: usize) -> Fate {
+        self.fates[group]
+    }
+
+    /// What happens to the tube that person was first swabbed into.
+    pub fn fate_of(&self, person: usize) -> Fate {
+        self.fates[self.group_of[person]]
+    }
+
+    /// Whether anybody of these is infected.
+    pub fn any_infected(&self, members: &[usize]) -> bool {
+        members.iter().any(|member| self.people[*member].infected)
+    }
+
+    /// Whose ID number that is.
+    pub fn whose(&self, id_number: &str) -> Option<usize> {
+        self.people.iter().position(|person| person.id_number == id_number)
+    }
+}
+
+fn stand_in_line(people: usize) -> Vec<Group> {
+    let everybody: Vec<usize> = (0..people).collect();
+    let (pooled, single) = everybody.split_at(people - people / SINGLE_OF);
+    let pools = pooled.chunks(usize::from(POOL)).map(|members| (members, POOL));
+    let singles = single.chunks(1).map(|member| (member, 1));
+    pools.chain(singles).map(|(members, size)| Group { members: members.to_vec(), size }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_stands_in_exactly_one_group() {
+        let city = City::new(1, 960).unwrap();
+        let sizes = |size| city.groups.iter().filter(|group| group.size == size).count();
+        assert_eq!((sizes(10), sizes(1)), (93, 30));
+        let mut swabbed: Vec<usize> =
+            city.groups.iter().flat_map(|group| group.members.clone()).collect();
+        swabbed.sort_unstable();
+        assert_eq!(swabbed, (0..960).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn one_person_is_infected_and_three_pools_have_a_fate_of_their_own() {
+        for seed in 0..50 {
+            let city = City::new(seed, 120).unwrap();
+            let infected: Vec<usize> =
+                (0..120).filter(|person| city.people[*person].infected).collect();
+            assert_eq!(infected.len(), 1);
+            assert_eq!(city.fate_of(infected[0]), Fate::Positive);
+            for fate in [Fate::Positive, Fate::Refused, Fate::Missing] {
+                let mut with = (0..city.groups.len()).filter(|group| city.fate(*group) == fate);
+                let group = &city.groups[with.next().unwrap()];
+                assert_eq!(city.any_infected(&group.members), fate == Fate::Positive);
+                assert_eq!((group.members.len(), with.next()), (10, None));
+            }
+        }
+    }
+
+    #[test]
+    fn a_seed_is_the_same_city_again_and_a_city_has_its_bounds() {
+        let groups = |seed| City::new(seed, 120).unwrap().groups;
+        assert_eq!(groups(3), groups(3));
+        assert_ne!(groups(3), groups(4));
+        assert!(City::new(1, PEOPLE_MIN - 1).is_err());
+        assert!(City::new(1, PEOPLE_MAX + 1).is_err());
+    }
+}

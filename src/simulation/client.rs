@@ -1,0 +1,158 @@
+//! A client of the public API: a base address, somebody's token, and typed answers.
+
+use std::sync::Arc;
+
+use reqwest::{Method, RequestBuilder, StatusCode, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::auth::Token;
+use crate::clock::Clock;
+use crate::http::problem::Problem;
+
+/// A request that was not answered as it had to be; names no person.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// There was no answer.
+    #[error("{method} {route} was not answered: {source}")]
+    NoAnswer {
+        /// HTTP method.
+        method: Method,
+        /// Path and query.
+        route: String,
+        /// What happened instead.
+        source: reqwest::Error,
+    },
+    /// The answer is a problem.
+    #[error("{method} {route} answered {}: {}", problem.status, problem.detail)]
+    Refused {
+        /// HTTP method.
+        method: Method,
+        /// Path and query.
+        route: String,
+        /// What the answer says.
+        problem: Box<Problem>,
+    },
+    /// The answer is not what the API promises.
+    #[error("{method} {route} answered what cannot be read: {source}")]
+    Unreadable {
+        /// HTTP method.
+        method: Method,
+        /// Path and query.
+        route: String,
+        /// Where it stopped making sense.
+        source: serde_json::Error,
+    },
+}
+
+impl CallError {
+    /// The stable code of the problem, if the answer was one.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { problem, .. } => Some(&problem.code),
+            Self::NoAnswer { .. } | Self::Unreadable { .. } => None,
+        }
+    }
+}
+
+/// Somebody with a connection to the service, signed in or not.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Arc<str>,
+    clock: Clock,
+    account: Arc<str>,
+    token: Option<Arc<str>>,
+}
+
+impl Client {
+    /// Somebody without an account. `base` is the address without a slash at its end; the clock
+    /// gives the idempotency keys.
+    pub fn nobody(base: &str, clock: Clock) -> Result<Self, reqwest::Error> {
+        // A proxy of the surroundings does not know the server inside.
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        Ok(Self { http, base: base.into(), clock, account: "".into(), token: None })
+    }
+
+    /// The same connection with somebody's token.
+    pub fn signed_in(&self, account: &str, token: &Token) -> Self {
+        Self { account: account.into(), token: Some(token.reveal().into()), ..self.clone() }
+    }
+
+    /// The account that is signed in.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// Asks for something.
+    pub async fn get<T: DeserializeOwned>(&self, route: &str) -> Result<T, CallError> {
+        self.send((Method::GET, route), |request| request).await
+    }
+
+    /// Puts something under its code.
+    pub async fn put<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, CallError> {
+        self.send((Method::PUT, route), |request| request.json(body)).await
+    }
+
+    /// Posts something, once: every call carries a fresh idempotency key.
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, CallError> {
+        let key = self.clock.id().to_string();
+        let with = |request: RequestBuilder| request.header("idempotency-key", key).json(body);
+        self.send((Method::POST, route), with).await
+    }
+
+    /// Posts a file as it is.
+    pub async fn upload<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        file: String,
+    ) -> Result<T, CallError> {
+        let kind = "application/octet-stream";
+        let with = |request: RequestBuilder| request.header(header::CONTENT_TYPE, kind).body(file);
+        self.send((Method::POST, route), with).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        (method, route): (Method, &str),
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<T, CallError> {
+        let mut request = self.http.request(method.clone(), format!("{}{route}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let route = route.to_owned();
+        let exchange = async {
+            let reply = with(request).send().await?;
+            Ok((reply.status(), reply.bytes().await?))
+        };
+        match exchange.await {
+            Err(source) => Err(CallError::NoAnswer { method, route, source }),
+            Ok((status, body)) if status.is_success() => serde_json::from_slice(&body)
+                .map_err(|source| CallError::Unreadable { method, route, source }),
+            Ok((status, body)) => {
+                Err(CallError::Refused { method, route, problem: problem(status, &body) })
+            }
+        }
+    }
+}
+
+/// The problem an answer holds; one of our own making where it holds none.
+fn problem(status: StatusCode, body: &[u8]) -> Box<Problem> {
+    let none = || Problem::new(status, "unreadable", "No problem", "no detail");
+    Box::new(serde_json::from_slice(body).unwrap_or_else(|_no_problem| none()))
+}
+
+/// A cursor as it goes back into a query string.
+pub(super) fn opaque(cursor: &impl Serialize) -> String {
+    let text = serde_json::to_value(cursor).ok();
+    text.and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,134 @@
+//! The instrument of the simulated laboratory: a frozen plate and the truth give a run.
+
+use super::city::City;
+use super::files::{SimulatedRun, SimulatedWell, cfx_csv, quantstudio_text};
+use super::laboratory::{control_ct, internal_ct, viral_ct};
+use crate::clock::{Span, Time};
+use crate::instrument::Ct;
+use crate::plate::api::{PlateAnswer, WellAnswer};
+use crate::plate::{Control, NotAWell, PlateSize};
+
+/// Whose instrument ran a plate, and with it the format of its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maker {
+    /// A `QuantStudio` and its text export.
+    AppliedBiosystems,
+    /// A CFX and the CSV of its Cq results.
+    BioRad,
+}
+
+/// How the run went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Luck {
+    /// As it should.
+    Good,
+    /// The positive control was forgotten: nothing amplifies in its well.
+    NoPositiveControl,
+}
+
+/// The targets of the kit the demo runs, with the dye each maker reads them in.
+const TARGETS: [(&str, [&str; 2]); 3] =
+    [("ORF1ab", ["FAM", "FAM"]), ("N", ["VIC", "HEX"]), ("IC", ["CY5", "Cy5"])];
+/// The target that every swab shows.
+const INTERNAL: &str = "IC";
+/// China's one time zone.
+const ZONE: Span = Span::hours(8);
+
+impl Maker {
+    /// The file this maker's program writes, and the name an operator gives it.
+    pub fn write(self, run: &SimulatedRun) -> (String, String) {
+        match self {
+            Self::AppliedBiosystems => {
+                (format!("{}.txt", run.plate_barcode), quantstudio_text(run))
+            }
+            Self::BioRad => (format!("{}%20Cq%20Results.csv", run.plate_barcode), cfx_csv(run)),
+        }
+    }
+
+    fn dye(self, dyes: [&'static str; 2]) -> &'static str {
+        match self {
+            Self::AppliedBiosystems => dyes[0],
+            Self::BioRad => dyes[1],
+        }
+    }
+
+    fn task(self, control: Option<Control>) -> &'static str {
+        match (self, control) {
+            (Self::AppliedBiosystems, Some(Control::Negative)) => "NTC",
+            (Self::AppliedBiosystems, Some(Control::Positive)) => "POSITIVE_CONTROL",
+            (Self::AppliedBiosystems, _) => "UNKNOWN",
+            (Self::BioRad, Some(Control::Negative)) => "Neg Ctrl",
+            (Self::BioRad, Some(Control::Positive)) => "Pos Ctrl",
+            (Self::BioRad, _) => "Unkn",
+        }
+    }
+}
+
+/// A plate on its way through the instrument.
+#[derive(Debug, Clone, Copy)]
+pub struct Loaded<'a> {
+    /// The frozen plate.
+    pub plate: &'a PlateAnswer,
+    /// Whose instrument it stands in.
+    pub maker: Maker,
+    /// How the run goes.
+    pub luck: Luck,
+    /// When it ends.
+    pub ends: Time,
+}
+
+/// The run of a loaded plate. `members` gives the people in a tube.
+pub fn run<'m>(
+    loaded: Loaded<'_>,
+    city: &mut City,
+    members: impl Fn(&str) -> &'m [usize],
+) -> Result<SimulatedRun, NotAWell> {
+    let mut wells = Vec::new();
+    for place in &loaded.plate.wells {
+        let people = place.tube.as_deref().map(&members);
+        let what = match (&place.tube, place.control) {
+            (Some(tube), _) => tube.clone(),
+            (None, Some(control)) => format!("{control} control"),
+            (None, None) => String::new(),
+        };
+        for (target, dyes) in TARGETS {
+            wells.push(SimulatedWell {
+                well: place.well.parse()?,
+                sample: what.clone(),
+                target: target.to_owned(),
+                dye: loaded.maker.dye(dyes).to_owned(),
+                task: loaded.maker.task(place.control).to_owned(),
+                ct: amplify(place, target, (people, loaded.luck), city),
+            });
+        }
+    }
+    let local = (loaded.ends + ZONE).to_string();
+    let half = if local.get(11..13).is_some_and(|hour| hour < "12") { "AM" } else { "PM" };
+    let written = local.get(..19).unwrap_or(&local).replace('T', " ");
+    let plate_size = if loaded.plate.size == 384 { PlateSize::P384 } else { PlateSize::P96 };
+    Ok(SimulatedRun {
+        plate_size,
+        plate_barcode: loaded.plate.code.clone(),
+        instrument: "QuantStudio(TM) 7 Flex System".to_owned(),
+        serial: "278880000".to_owned(),
+        run_ended: format!("{written} {half} CST"),
+        wells,
+    })
+}
+
+/// Where one target of one well crosses its threshold, if it does.
+fn amplify(
+    place: &WellAnswer,
+    target: &str,
+    (people, luck): (Option<&[usize]>, Luck),
+    city: &mut City,
+) -> Option<Ct> {
+    match (people, place.control) {
+        (Some(_), _) if target == INTERNAL => Some(internal_ct(&mut city.rng)),
+        (Some(members), _) if city.any_infected(members) => {
+            Some(viral_ct(&mut city.rng, city.load, members.len()))
+        }
+        (None, Some(Control::Positive)) if luck == Luck::Good => Some(control_ct(&mut city.rng)),
+        _ => None,
+    }
+}

@@ -1,0 +1,232 @@
+//! The play: one site and one laboratory, from the first swab to the last result.
+//!
+//! The server runs inside on a clock that is moved by hand, so that a day passes in seconds and
+//! every time in the store is one of that day. Accounts are made at the console; everything else
+//! goes over HTTP.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use indicatif::ProgressBar;
+use tokio::sync::oneshot;
+
+use super::Failure;
+use super::city::{City, Fate, Group};
+use super::client::Client;
+use super::report::{Report, StepTime};
+use super::residents::Hour;
+use super::road::Packed;
+use super::site::Shift;
+use super::staff::{Codes, EVENING_SESSION, MORNING_SESSION, Staff};
+use crate::app::App;
+use crate::audit;
+use crate::barcode::Kind;
+use crate::clock::{Clock, Span, Time};
+use crate::collection::tube::api::MemberAnswer;
+use crate::config::Config;
+use crate::error::Error;
+
+/// When the site opens: 2020-06-21 08:00 in Beijing.
+const OPENS: Time = Time::from_us(1_592_697_600_000_000);
+/// How long the site swabs, in seconds.
+const SWABBING_S: i64 = 3 * 60 * 60;
+/// Boxes the morning's tubes are packed into, unless that would overfill them.
+const BOXES: usize = 4;
+/// Tubes in a box at most.
+const BOX_MAX: usize = 200;
+/// People recalled: the members of the refused and of the positive pool.
+const RECALLED: usize = 20;
+/// Seconds between two recalled people.
+const RECALLED_PACE_S: i64 = 180;
+
+/// Which morning is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Morning {
+    /// Decides who lives there and what happens to whom; the same seed is the same morning.
+    pub seed: u64,
+    /// People who are swabbed.
+    pub people: u32,
+}
+
+impl Default for Morning {
+    fn default() -> Self {
+        Self { seed: 20_200_621, people: 960 }
+    }
+}
+
+/// A tube of the day.
+#[derive(Debug, Clone)]
+pub(super) struct Tube {
+    /// Who was swabbed into it.
+    pub(super) members: Vec<usize>,
+    /// What happens to it.
+    pub(super) fate: Fate,
+}
+
+/// Everything of the day while it is played.
+pub(super) struct Day<'a> {
+    pub(super) clock: Clock,
+    pub(super) staff: Staff,
+    pub(super) city: City,
+    pub(super) tube_codes: Codes,
+    pub(super) box_codes: Codes,
+    pub(super) plate_codes: Codes,
+    /// Every tube by its code.
+    pub(super) tubes: HashMap<String, Tube>,
+    /// What each person was handed at their last swab.
+    pub(super) slips: HashMap<usize, MemberAnswer>,
+    /// The person keys in the order of the people, as the service knows them.
+    pub(super) keys: Vec<String>,
+    pub(super) report: Report,
+    pub(super) bar: &'a ProgressBar,
+    step: (&'static str, Instant),
+}
+
+/// Plays a morning in the store of `config`, which must be empty, and says what came of it.
+///
+/// Whether it adds up is for [`Report::adds_up`]; an error means that it could not be played to
+/// its end.
+pub async fn play(config: Config, morning: Morning, bar: &ProgressBar) -> Result<Report, Failure> {
+    let started = Instant::now();
+    let city = City::new(morning.seed, morning.people)?;
+    let clock = Clock::stepped(OPENS - Span::hours(1));
+    let app = App::open(Config { listen: ([127, 0, 0, 1], 0).into(), ..config }, clock).await?;
+    let listener = app.listen().await?;
+    let address = listener.local_addr().map_err(|error| Failure::Server(error.to_string()))?;
+    let (stop, told) = oneshot::channel::<()>();
+    let told_to_stop = async move { told.await.unwrap_or(()) };
+    let server = tokio::spawn(app.clone().serve(listener, told_to_stop));
+    let played =
+        Box::pin(in_service(&app, city, (morning, &format!("http://{address}")), bar)).await;
+    // The server ends by itself when the sender is gone, too.
+    stop.send(()).unwrap_or(());
+    let end = server.await.map_err(|error| Failure::Server(error.to_string()))?;
+    let mut report = played?;
+    end.map_err(|error| Failure::Server(error.to_string()))?;
+    report.seconds = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// The day while the server runs, and the audit trail after it.
+async fn in_service(
+    app: &App,
+    city: City,
+    (morning, base): (Morning, &str),
+    bar: &ProgressBar,
+) -> Result<Report, Failure> {
+    let street = Client::nobody(base, app.clock.clone())
+        .map_err(|error| Failure::Server(error.to_string()))?;
+    let staff = Staff::hire(app, street).await?;
+    staff.open_places(OPENS).await?;
+    let groups = city.groups.len();
+    let plates = groups.div_ceil(super::bench::PLACES).max(2) * 2 + 2;
+    bar.set_length((groups + RECALLED + 2 * BOXES + plates) as u64);
+    let mut day = Day {
+        clock: app.clock.clone(),
+        tube_codes: staff.codes(Kind::Tube, groups + RECALLED).await?,
+        box_codes: staff.codes(Kind::Box, groups.div_ceil(box_size(groups)) + 1).await?,
+        plate_codes: staff.codes(Kind::Plate, plates).await?,
+        report: Report::new(morning, app.db.engine(), city.people.len()),
+        staff,
+        city,
+        tubes: HashMap::new(),
+        slips: HashMap::new(),
+        keys: Vec::new(),
+        bar,
+        step: ("open", Instant::now()),
+    };
+    day.pass_by().await?;
+    let mut tx = app.db.read("audit.verify").await.map_err(Error::from)?;
+    day.report.audit = Some(audit::verify(&mut tx).await?);
+    day.begin("end");
+    bar.finish_and_clear();
+    Ok(day.report)
+}
+
+fn box_size(groups: usize) -> usize {
+    groups.div_ceil(BOXES).min(BOX_MAX)
+}
+
+impl Day<'_> {
+    /// The day from the first swab to the books.
+    async fn pass_by(&mut self) -> Result<(), Failure> {
+        self.begin("collect");
+        let boxes = self.swab_everybody().await?;
+        self.begin("carry and receive");
+        let accepted = self.bring(&boxes).await?;
+        self.ask_for_everybody(Hour::Noon).await?;
+        self.begin("test, review, release");
+        self.test(&accepted, true).await?;
+        self.begin("ask in the afternoon");
+        self.ask_for_everybody(Hour::Afternoon).await?;
+        self.residents_ask(Hour::Afternoon).await?;
+        self.begin("recall and collect singly");
+        let again = self.swab_recalled().await?;
+        let accepted = self.bring(&[again]).await?;
+        self.begin("test the recalled");
+        self.test(&accepted, false).await?;
+        self.begin("ask in the evening");
+        self.ask_for_everybody(Hour::Evening).await?;
+        self.residents_ask(Hour::Evening).await?;
+        self.read_feed().await?;
+        self.begin("close the books");
+        self.count_recalls().await?;
+        self.report.ledger = self.staff.officer.get("/v1/ledger").await?;
+        Ok(())
+    }
+
+    /// Everybody of the city is swabbed; the tubes of the last box by a device without a network.
+    async fn swab_everybody(&mut self) -> Result<Vec<Packed>, Failure> {
+        let groups = self.city.groups.iter().cloned().enumerate();
+        let groups: Vec<(Group, Fate)> =
+            groups.map(|(number, group)| (group, self.city.fate(number))).collect();
+        let pace_s = SWABBING_S / i64::try_from(groups.len()).unwrap_or(i64::MAX);
+        let shares: Vec<_> = groups.chunks(box_size(groups.len())).collect();
+        let mut boxes = Vec::with_capacity(shares.len());
+        let mut begins = OPENS;
+        for (n, share) in shares.iter().enumerate() {
+            let is_last = n + 1 == shares.len();
+            let device = if is_last { "D02" } else { "D01" };
+            let shift = Shift { session: MORNING_SESSION, device, begins, pace_s };
+            let tubes = if is_last {
+                self.swab_offline(shift, share).await?
+            } else {
+                self.swab_online(shift, share).await?
+            };
+            begins = shift.seals(share.len() - 1);
+            boxes.push(Packed { code: self.pack(&tubes).await?, tubes });
+        }
+        for (group, _) in &groups {
+            *self.report.sizes.entry(group.size).or_default() += 1;
+        }
+        Ok(boxes)
+    }
+
+    /// Whoever is recalled comes an hour later and is swabbed into a tube of their own.
+    async fn swab_recalled(&mut self) -> Result<Packed, Failure> {
+        let singles = self.call_recalled().await?;
+        *self.report.sizes.entry(1).or_default() += singles.len();
+        let begins = self.clock.now() + Span::hours(1);
+        let (session, device) = (EVENING_SESSION, "D01");
+        let shift = Shift { session, device, begins, pace_s: RECALLED_PACE_S };
+        let tubes = self.swab_online(shift, &singles).await?;
+        Ok(Packed { code: self.pack(&tubes).await?, tubes })
+    }
+
+    /// Lets time go by.
+    pub(super) fn pass(&self, span: Span) {
+        self.clock.advance_to(self.clock.now() + span);
+    }
+
+    /// Writes down an answer that is not what the simulation knows.
+    pub(super) fn surprise(&mut self, what: impl Into<String>) {
+        self.report.surprises.push(what.into());
+    }
+
+    /// Ends a step and begins the next.
+    fn begin(&mut self, step: &'static str) {
+        let (ended, since) = std::mem::replace(&mut self.step, (step, Instant::now()));
+        self.report.steps.push(StepTime { step: ended, seconds: since.elapsed().as_secs_f64() });
+        self.bar.set_message(step);
+    }
+}
