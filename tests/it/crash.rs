@@ -303,10 +303,11 @@ mod a_killed_server_loses_nothing_it_acknowledged {
 struct Traced(u32);
 
 impl Traced {
-    fn of(tracer: u32) -> Self {
-        let path = format!("/proc/{tracer}/task/{tracer}/children");
-        let children = std::fs::read_to_string(path).unwrap();
-        Self(children.trim().parse().expect("the tracer runs one process"))
+    /// Each line of a trace begins with a process, and the first one is where it all began.
+    fn of(trace: &Path) -> Self {
+        let trace = std::fs::read_to_string(trace).unwrap();
+        let first = trace.split_whitespace().next().expect("something was traced");
+        Self(first.parse().expect("a line begins with a process"))
     }
 }
 
@@ -349,7 +350,7 @@ async fn the_disk_has_a_tube_before_the_device_has_the_answer() {
     let file = program.beside("trace");
     let Some(watched) = tracer(&file) else { return };
     let mut server = program.serve_under(watched);
-    let process = Traced::of(server.id());
+    let process = Traced::of(&file);
     let city = city(&program, &server, 10).await;
     let path = format!("/v1/tubes/{}", tube(1));
     server.caller(&city.sampler).put(&path, &scan(1, &people(0, 10))).await.expect(201);

@@ -20,7 +20,8 @@ const REALDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/realdata"
 const FOLDER: &str = "opentrons-covid19/5-18-20_CoDx_LOD";
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/instrument");
 
-/// Rows A to H, columns 1 to 6: a Ct for `SARS-CoV-2` (`D`), one for `RNaseP` alone (`N`), none (`I`).
+/// Rows A to H, columns 1 to 6: a Ct for `SARS-CoV-2` (`D`), one for `RNaseP` alone (`N`), or none
+/// (`I`).
 const READ: [&str; 8] =
     ["DDDDDD", "DDDDDD", "DDDIII", "DDDNNN", "DDNIII", "DNNNNN", "DNDDDN", "NNNNND"];
 /// The cells `Cт` of `SARS-CoV-2` and `RNaseP` in some of the wells.
