@@ -32,7 +32,10 @@ async fn every_kind_of_problem_says_what_which_and_what_to_do_next() {
         ("other_content", app.put(&world.sampler, &path(0), &other).await.json()),
         ("wrong_content", app.put(&world.sampler, &path(1), &wrong).await.json()),
         ("never_allotted", app.put(&world.sampler, &path(999_999), &wrong).await.json()),
-        ("another_kind", app.put(&world.sampler, &format!("/v1/tubes/{}", box_(0)), &other).await.json()),
+        (
+            "another_kind",
+            app.put(&world.sampler, &format!("/v1/tubes/{}", box_(0)), &other).await.json(),
+        ),
         ("no_key", {
             let request = axum::http::Request::post("/v1/arrivals")
                 .header("authorization", format!("Bearer {}", world.receiver.token))
