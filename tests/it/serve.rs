@@ -47,7 +47,7 @@ async fn the_first_start_makes_the_keys_and_the_next_one_uses_them() {
     on_each_engine(async |program| {
         let keys = program.data().join("keys.json");
         assert!(program.serve().stop().success());
-        assert_eq!(mode(&keys), 0o600);
+        assert_eq!((mode(&program.data()), mode(&keys)), (0o700, 0o600));
         let made = std::fs::read(&keys).unwrap();
         assert!(program.serve().stop().success());
         assert_eq!(std::fs::read(&keys).unwrap(), made);
