@@ -1,5 +1,7 @@
 //! The audit chain: whole after honest work, and the first broken row named after any other.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use sqlx::query;
 use swabline::audit::{self, Entry};
@@ -8,6 +10,8 @@ use swabline::on;
 
 use crate::app::TestApp;
 use crate::each_engine;
+use crate::laboratory;
+use crate::world::{box_, people, seal_tube, tube, tube_body, world};
 
 async fn write_rows(app: &TestApp, rows: u32) {
     let actor = app.client(Role::Officer).await.actor;
@@ -44,7 +48,61 @@ async fn tamper(app: &TestApp, sql: &'static str) {
     tx.commit().await.unwrap();
 }
 
+/// Every change there is, over HTTP, once.
+async fn one_of_everything(app: &TestApp) {
+    let world = world(app).await;
+    let pattern = json!({ "maker": "Tube Works", "length": 12, "alphabet": "digits" });
+    app.put(&world.administrator, "/v1/code-patterns/77", &pattern).await.expect(201);
+    for n in 0..3 {
+        seal_tube(app, &world, n, &people(n * 20, 10)).await.expect(201);
+    }
+    let mut third = tube_body(app, 3, &people(80, 10));
+    third["code"] = json!(tube(3));
+    let batch = json!({ "tubes": [third] });
+    app.post(&world.sampler, "/v1/tubes/batch", &batch).await.expect(200);
+    laboratory::deliver(app, &world, 0, &[tube(0), tube(1)]).await;
+    let manifest = json!({ "site": "S01", "seal": "S", "sealed_at": app.now(),
+        "tubes": [tube(2), tube(3)] });
+    app.put(&world.sampler, &format!("/v1/boxes/{}", box_(1)), &manifest).await.expect(201);
+    let arrival = json!({ "box": box_(1), "laboratory": "L01", "arrived_at": app.now(),
+        "seal_intact": true, "scanned": [{ "tube": tube(2) }] });
+    app.post(&world.receiver, "/v1/arrivals", &arrival).await.expect(201);
+    let lost = json!({ "reason": "not_found" });
+    let write_off = format!("/v1/tubes/{}/write-off", tube(3));
+    app.post(&world.officer, &write_off, &lost).await.expect(200);
+    let recalls = app.get(&world.officer, "/v1/recalls").await.expect(200).json();
+    let recall = format!("/v1/recalls/{}", recalls["recalls"][0]["id"].as_str().unwrap());
+    let informed = json!({ "contact": "informed", "note": "called" });
+    app.put(&world.officer, &recall, &informed).await.expect(200);
+    let plate = laboratory::load(app, &world, 0, &[tube(0), tube(1)]).await;
+    let file = laboratory::run_file(&plate, &BTreeMap::new(), false);
+    let run = laboratory::upload(app, &world, &plate, file).await.expect(201).json();
+    laboratory::release(app, &world, run["id"].as_str().unwrap()).await;
+    let switch = json!({ "on": true, "reason": "drill" });
+    app.put(&world.reviewer, "/v1/switches/auto_release", &switch).await.expect(200);
+    let amendment = json!({ "outcome": "withdrawn", "reason": "mixed up" });
+    let amend = format!("/v1/results/{}.1/amend", tube(0));
+    app.post(&world.reviewer, &amend, &amendment).await.expect(202);
+    let asked = json!({ "people": [{ "type": "resident_id", "number": "1" }] });
+    app.post(&world.service, "/v1/status/batch", &asked).await.expect(200);
+}
+
 each_engine! {
+    async fn every_change_leaves_its_row_and_the_chain_is_whole(app) {
+        one_of_everything(app).await;
+        let mut tx = app.app.db.read("test.actions").await.unwrap();
+        let sql = "select distinct action from audit order by action";
+        let actions: Vec<String> =
+            on!(tx, c => sqlx::query_scalar(sql).fetch_all(c).await).unwrap();
+        let expected = ["allotment.make", "arrival.record", "box.give", "box.seal", "box.take",
+            "laboratory.put", "pattern.register", "plate.freeze", "plate.put", "recall.contact",
+            "recall.read", "review.amend", "review.release", "review.review", "review.switch",
+            "round.put", "run.import", "session.put", "site.put", "status.batch", "tube.seal",
+            "tube.seal_batch", "tube.write_off"];
+        assert_eq!(actions, expected);
+        assert_eq!(verify(app).await.broken, None);
+    }
+
     async fn honest_work_verifies(app) {
         write_rows(app, 12).await;
         let verified = verify(app).await;
