@@ -85,19 +85,9 @@ impl Ledger {
 
 #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
 fn show(report: &ledger::Report) {
-    let (tubes, people) = (&report.whole.tubes, &report.whole.people);
     println!("{:<14}{:>12}{:>12}", "", "tubes", "people");
-    for (name, tubes, people) in [
-        ("collected", tubes.collected, people.collected),
-        ("in transit", tubes.in_transit, people.in_transit),
-        ("received", tubes.received, people.received),
-        ("refused", tubes.refused, people.refused),
-        ("missing", tubes.missing, people.missing),
-        ("in process", tubes.in_process, people.in_process),
-        ("released", tubes.released, people.released),
-        ("closed", tubes.closed, people.closed),
-        ("unexplained", tubes.unexplained, people.unexplained),
-    ] {
+    let (tubes, people) = (report.whole.tubes.lines(), report.whole.people.lines());
+    for ((name, tubes), (_, people)) in tubes.into_iter().zip(people) {
         println!("{name:<14}{tubes:>12}{people:>12}");
     }
     for tube in &report.reasons {

@@ -56,6 +56,21 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Every line with its name, in the order of the way.
+    pub const fn lines(&self) -> [(&'static str, u64); 9] {
+        [
+            ("collected", self.collected),
+            ("in transit", self.in_transit),
+            ("received", self.received),
+            ("refused", self.refused),
+            ("missing", self.missing),
+            ("in process", self.in_process),
+            ("released", self.released),
+            ("closed", self.closed),
+            ("unexplained", self.unexplained),
+        ]
+    }
+
     /// Counts `n` where `state` says, or as unexplained when there is none.
     pub fn count(&mut self, state: Option<TubeState>, n: u64) {
         self.collected += n;

@@ -63,20 +63,12 @@ impl Report {
     }
 
     fn show_ledger(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (tubes, people) = (&self.ledger.whole.tubes, &self.ledger.whole.people);
         writeln!(f, "\n  {:<14}{:>9}{:>9}", "ledger", "tubes", "swabs")?;
-        for (place, tubes, people) in [
-            ("collected", tubes.collected, people.collected),
-            ("in transit", tubes.in_transit, people.in_transit),
-            ("received", tubes.received, people.received),
-            ("refused", tubes.refused, people.refused),
-            ("missing", tubes.missing, people.missing),
-            ("in process", tubes.in_process, people.in_process),
-            ("released", tubes.released, people.released),
-            ("closed", tubes.closed, people.closed),
-            ("unexplained", tubes.unexplained, people.unexplained),
-        ] {
-            writeln!(f, "  {place:<14}{tubes:>9}{people:>9}")?;
+        let whole = &self.ledger.whole;
+        for ((place, tubes), (_, swabs)) in
+            whole.tubes.lines().into_iter().zip(whole.people.lines())
+        {
+            writeln!(f, "  {place:<14}{tubes:>9}{swabs:>9}")?;
         }
         Ok(())
     }
