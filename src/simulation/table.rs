@@ -75,7 +75,7 @@ impl Report {
 
     fn show_people(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Truth { positives, found, missed, false_positives, unanswered } = self.truth;
-        writeln!(f, "\n  {:<14}{:>9}   {:<24}{:>9}", "truth", "", "told", "")?;
+        writeln!(f, "\n  {:<14}{:>9}   told", "truth", "")?;
         writeln!(f, "  {:<14}{positives:>9}   {:<24}{found:>9}", "infected", "found")?;
         writeln!(f, "  {:<14}{:>9}   {:<24}{missed:>9}", "", "", "missed")?;
         let healthy = self.people - positives;
