@@ -373,7 +373,8 @@ create table result (
     released_by text not null,
     rule text,
     released_us bigint not null,
-    reason text,
+    reason text check (reason in ('mixed_up', 'contaminated', 'wrong_kit', 'instrument_fault',
+        'retested_elsewhere', 'clerical')),
     signature_id text not null references signature,
     content_hash text not null,
     unique (tube_code, version),
@@ -387,7 +388,8 @@ create table amendment (
     id text not null primary key,
     result_id text not null references result,
     outcome text not null check (outcome in ('detected', 'not_detected', 'withdrawn')),
-    reason text not null check (reason <> ''),
+    reason text not null check (reason in ('mixed_up', 'contaminated', 'wrong_kit',
+        'instrument_fault', 'retested_elsewhere', 'clerical')),
     proposed_by text not null,
     proposed_us bigint not null,
     settled_us bigint
@@ -408,6 +410,7 @@ create table guess (
     wrong bigint not null,
     since_us bigint not null
 );
+create index guess_since on guess (since_us);
 
 -- `epoch` is the writing transaction; readers stay below the oldest one still open (R46).
 create table feed (
@@ -447,6 +450,16 @@ execute function refuse('illegal move of recall');
 create trigger recall_begins before insert on recall for each row
 when (new.state <> 'open')
 execute function refuse('recall begins in another state');
+create function refuse_foreign_answer() returns trigger language plpgsql
+as $$ begin
+    if new.answer_tube is not null and not exists (select 1 from tube t
+        join member m on m.tube_code = t.code
+        where t.code = new.answer_tube and t.size = 1 and m.person_key = new.person_key)
+    then raise exception 'a recall is answered by a single tube of its person'; end if;
+    return new;
+end $$;
+create trigger recall_answered before update on recall for each row
+execute function refuse_foreign_answer();
 create trigger plate_moves before update of state on plate for each row
 when (old.state <> new.state and old.state || '>' || new.state not in (
         'draft>frozen', 'frozen>closed'))
@@ -457,7 +470,7 @@ execute function refuse('plate begins in another state');
 create trigger run_moves before update of state on run for each row
 when (old.state <> new.state and old.state || '>' || new.state not in (
         'draft>reviewed', 'draft>void', 'draft>released', 'reviewed>released',
-        'reviewed>draft', 'reviewed>void'))
+        'reviewed>void'))
 execute function refuse('illegal move of run');
 create trigger run_begins before insert on run for each row
 when (new.state <> 'draft')

@@ -365,7 +365,8 @@ create table result (
     released_by text not null,
     rule text,
     released_us bigint not null,
-    reason text,
+    reason text check (reason in ('mixed_up', 'contaminated', 'wrong_kit', 'instrument_fault',
+        'retested_elsewhere', 'clerical')),
     signature_id text not null references signature,
     content_hash text not null,
     unique (tube_code, version),
@@ -379,7 +380,8 @@ create table amendment (
     id text not null primary key,
     result_id text not null references result,
     outcome text not null check (outcome in ('detected', 'not_detected', 'withdrawn')),
-    reason text not null check (reason <> ''),
+    reason text not null check (reason in ('mixed_up', 'contaminated', 'wrong_kit',
+        'instrument_fault', 'retested_elsewhere', 'clerical')),
     proposed_by text not null,
     proposed_us bigint not null,
     settled_us bigint
@@ -400,6 +402,7 @@ create table guess (
     wrong bigint not null,
     since_us bigint not null
 );
+create index guess_since on guess (since_us);
 
 create table feed (
     seq integer not null primary key autoincrement,
@@ -436,6 +439,11 @@ begin select raise(abort, 'illegal move of recall'); end;
 create trigger recall_begins before insert on recall
 when new.state <> 'open'
 begin select raise(abort, 'recall begins in another state'); end;
+create trigger recall_answered before update on recall
+when new.answer_tube is not null and not exists (select 1 from tube t
+        join member m on m.tube_code = t.code
+        where t.code = new.answer_tube and t.size = 1 and m.person_key = new.person_key)
+begin select raise(abort, 'a recall is answered by a single tube of its person'); end;
 create trigger plate_moves before update of state on plate
 when old.state <> new.state and old.state || '>' || new.state not in (
         'draft>frozen', 'frozen>closed')
@@ -446,7 +454,7 @@ begin select raise(abort, 'plate begins in another state'); end;
 create trigger run_moves before update of state on run
 when old.state <> new.state and old.state || '>' || new.state not in (
         'draft>reviewed', 'draft>void', 'draft>released', 'reviewed>released',
-        'reviewed>draft', 'reviewed>void')
+        'reviewed>void')
 begin select raise(abort, 'illegal move of run'); end;
 create trigger run_begins before insert on run
 when new.state <> 'draft'

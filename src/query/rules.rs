@@ -1,6 +1,6 @@
 //! What a person is shown: one pure decision.
 
-use super::{Known, LastResult, Progress, RecallNotice, Status, Told};
+use super::{Known, LastResult, Progress, RecallNotice, Status, Told, ToldOutcome};
 use crate::collection::TubeState;
 
 /// What this person is shown.
@@ -8,6 +8,8 @@ use crate::collection::TubeState;
 /// - A recall that is not closed comes before everything: `under_verification`, without any
 ///   result, older ones included, so that nobody who is asked to come again reads as negative
 ///   (R20, R23).
+/// - A positive is not hidden: once told it is shown while no newer swab is under way, also beside
+///   an open recall, and also when a negative of a later swab had been told before it.
 /// - `released` needs both the released tube and the row that says what was told about that very
 ///   tube; a released tube without it is a contradiction and stays `under_verification`.
 /// - A refused tube, or one that ended without a result, is `under_verification` also when its
@@ -16,7 +18,13 @@ use crate::collection::TubeState;
 pub fn status(known: &Known) -> Status {
     let sampling = &known.sampling;
     let told = known.told.as_ref().filter(|told| told.tube == sampling.tube);
+    let positive = known.told.as_ref().filter(|told| told.outcome == ToldOutcome::Detected);
     let (state, told) = match (known.recall_due, sampling.state) {
+        (Some(_), _) | (None, TubeState::Refused | TubeState::Closed | TubeState::Released)
+            if positive.is_some() =>
+        {
+            (Progress::Released, positive)
+        }
         (Some(_), _) | (None, TubeState::Refused | TubeState::Closed) => {
             (Progress::UnderVerification, None)
         }
@@ -112,6 +120,23 @@ mod tests {
             (status(&known).state, status(&known).outcome),
             (Progress::UnderVerification, None)
         );
+    }
+
+    #[test]
+    fn a_positive_is_shown_beside_a_recall_and_before_a_negative_told_earlier() {
+        let mut known = sampled(TubeState::Closed);
+        known.told = Some(told("T1", ToldOutcome::Detected));
+        known.recall_due = Some(AT(99));
+        let shown = status(&known);
+        assert_eq!((shown.state, shown.outcome), (Progress::Released, Some(ToldOutcome::Detected)));
+        assert_eq!(shown.recall, Some(RecallNotice { due_at: AT(99) }));
+        known.recall_due = None;
+        known.sampling.state = TubeState::Released;
+        assert_eq!(status(&known).outcome, Some(ToldOutcome::Detected));
+        known.sampling.state = TubeState::Packed;
+        let shown = status(&known);
+        assert_eq!((shown.state, shown.outcome), (Progress::Sampled, None));
+        assert_eq!(shown.last_result.unwrap().outcome, ToldOutcome::Detected);
     }
 
     #[test]

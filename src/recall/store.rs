@@ -33,15 +33,20 @@ pub const RECALLS_COLLECTED: &str =
             and r.state = 'open'
         group by r.id) a
     where recall.id = a.id and recall.state = 'open'";
-/// `$1` tubes and outcomes, `$2` time.
+/// `$1` tubes and outcomes, `$2` time. Any single tube sealed after the recall was opened answers
+/// it, whether or not it was the one that was linked on arrival.
 pub const RECALLS_CLOSE: &str =
     "update recall set state = 'closed', closed_us = cast($2 as bigint),
-        outcome = a.outcome
-    from (select r.id, e.value ->> 'outcome' as outcome
-        from json_each($1) e join member m on m.tube_code = e.value ->> 'tube'
+        answer_tube = a.tube_code, outcome = a.outcome
+    from (select r.id, t.code as tube_code, e.value ->> 'outcome' as outcome, row_number() over
+            (partition by r.id order by e.value ->> 'outcome', t.code) as place
+        from json_each($1) e join tube t on t.code = e.value ->> 'tube'
+        join member m on m.tube_code = t.code
         join recall r on r.person_key = m.person_key
-        where r.answer_tube = m.tube_code and r.state = 'collected') a
-    where recall.id = a.id and recall.state = 'collected' returning origin_tube";
+        where t.size = 1 and t.sealed_us > r.opened_us and t.code <> r.origin_tube
+            and r.state <> 'closed') a
+    where recall.id = a.id and a.place = 1 and recall.state <> 'closed'
+    returning answer_tube";
 /// `$1` tubes.
 pub const RECALLS_REOPEN: &str = "update recall set state = 'open', answer_tube = null
     where state = 'collected' and id in (
@@ -176,8 +181,8 @@ pub async fn recalls_collected<S: AsRef<str>>(tx: &mut Tx, tubes: &[S]) -> Resul
         .execute(c).await.map(|done| done.rows_affected()))?)
 }
 
-/// Single tubes have a result: the recalls they answer are closed, the feed is told, and the
-/// tubes those recalls followed up are returned, each once.
+/// Single tubes have a result: the recalls they answer are closed, and the feed is told of each
+/// answering tube, whose one member is free of that recall. Gives those tubes, each once.
 pub async fn recalls_close(
     tx: &mut Tx,
     answered: &[Answered<'_>],
@@ -191,11 +196,11 @@ pub async fn recalls_close(
     let rows: Vec<_> =
         answered.iter().map(|one| Row { tube: one.tube, outcome: one.outcome }).collect();
     let rows = json(&rows);
-    let origins: Vec<String> =
+    let answers: Vec<String> =
         on!(tx, c => query_scalar(RECALLS_CLOSE).bind(&rows).bind(at).fetch_all(c).await)?;
-    let origins: BTreeSet<_> = origins.into_iter().collect();
-    outbox::append(tx, Change::RecallClosed, &origins, at).await?;
-    Ok(origins)
+    let answers: BTreeSet<_> = answers.into_iter().collect();
+    outbox::append(tx, Change::RecallClosed, &answers, at).await?;
+    Ok(answers)
 }
 
 /// Single tubes turned out to be no answer, refused or invalid: their recalls are open again.

@@ -43,6 +43,8 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("SETTLE", amend::SETTLE),
     ("AMEND", amend::AMEND),
     ("STATUSES_AMEND", amend::STATUSES_AMEND),
+    ("RECALLS_AMEND", amend::RECALLS_AMEND),
+    ("WAITING", amend::WAITING),
     ("SWITCH_FIND", switch::SWITCH_FIND),
     ("SWITCH_SET", switch::SWITCH_SET),
 ];
