@@ -11,6 +11,7 @@ mod journey;
 mod labels;
 mod laboratory;
 mod ledger;
+mod lifecycle;
 mod migrations;
 mod query;
 mod recall;
