@@ -128,12 +128,12 @@ async fn reviewed_before(
     (run, state): (&str, &str),
     decision: Decision,
 ) -> Result<Option<ReviewAnswer>> {
-    let (meaning, end) = match decision {
-        Decision::Accept => (Meaning::Review, "reviewed"),
-        Decision::Void => (Meaning::Void, "void"),
+    let (meaning, ends): (_, &[&str]) = match decision {
+        Decision::Accept => (Meaning::Review, &["reviewed", "released"]),
+        Decision::Void => (Meaning::Void, &["void"]),
     };
     let signature = store::signature_find(tx, run, meaning).await?;
-    Ok(signature.filter(|found| state == end && found.account == actor.account).map(|signature| {
+    Ok(signature.filter(|found| ends.contains(&state) && found.account == actor.account).map(|signature| {
         ReviewAnswer {
             run: run.to_owned(),
             state: state.to_owned(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use swabline::collection::TubeState;
 
-use super::steps::{Act, Hand, Laboratory, Seen, Signal, Step};
+use super::steps::{Act, Hand, Laboratory, Seen, Signal, Step, TUBES};
 
 /// What a step must be answered with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,6 +113,17 @@ pub struct Run {
     pub reviewer: Option<usize>,
     voider: Option<usize>,
     releaser: Option<usize>,
+}
+
+impl Run {
+    /// What was said of each tube number, to be sent again, and whether the controls failed.
+    pub fn sent(&self) -> (Vec<Signal>, bool) {
+        let mut signals = vec![Signal::Negative; usize::try_from(TUBES).unwrap()];
+        for (tube, signal) in &self.file.1 {
+            signals[usize::try_from(*tube).unwrap()] = *signal;
+        }
+        (signals, self.file.2)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use proptest::sample::{select, subsequence};
 use proptest::strategy::Union;
 use swabline::collection::TubeState;
 
-use super::model::{City, PlateState, RunState};
+use super::model::{City, PlateState, Run, RunState};
 
 /// Tube numbers in play.
 pub const TUBES: u64 = 8;
@@ -188,6 +188,12 @@ fn in_the_laboratory(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
             (PlateState::Draft, _) => steps.push((6, Just(Step::Freeze { plate }).boxed())),
             (PlateState::Frozen, None) => steps.push((8, upload(Just(plate), Just(plate)))),
             _ => {}
+        }
+        let tubes = one.tubes.clone();
+        steps.push((1, Just(Step::Plate { plate, tubes }).boxed()));
+        if let Some((signals, controls_fail)) = one.run.as_ref().map(Run::sent) {
+            let again = Step::Upload { plate, of: plate, signals, controls_fail };
+            steps.push((1, Just(again).boxed()));
         }
     }
     steps
