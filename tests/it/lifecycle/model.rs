@@ -413,10 +413,10 @@ impl City {
 
     fn plate(&mut self, number: u64, tubes: &[u64]) -> Expected {
         let before = self.plates.get(&number);
-        let is_frozen = before.is_some_and(|plate| plate.state != PlateState::Draft);
-        if is_frozen && before.is_some_and(|plate| plate.tubes == tubes) {
+        if before.is_some_and(|plate| plate.tubes == tubes) {
             return answer(200);
         }
+        let is_frozen = before.is_some_and(|plate| plate.state != PlateState::Draft);
         let is_twice = tubes.iter().collect::<BTreeSet<_>>().len() < tubes.len();
         if tubes.is_empty() || is_twice || !tubes.iter().all(|tube| self.is_ready(*tube)) {
             return answer(422);
