@@ -36,7 +36,8 @@ pub const RESULTS: &str = "insert into result (id, tube_code, version, outcome, 
         $6, $7
     from call where run_id = $1 and state = 'draft' and disposition = 'report'
         and tube_code in (select e.value ->> 'code' from json_each($8) e)";
-/// `$1` run, `$2` time, `$3` tubes; a person in two tubes keeps the later swab's answer.
+/// `$1` run, `$2` time, `$3` tubes; a person in two tubes keeps the later swab's answer,
+/// and of one moment that of the later code, which is also the swab they are shown.
 pub const STATUSES: &str = "insert into status
         (person_key, tube_code, result_id, outcome, collected_us, released_us)
     select person_key, tube_code, tube_code || '.1', outcome, taken_us, $2
@@ -49,7 +50,7 @@ pub const STATUSES: &str = "insert into status
     on conflict (person_key) do update set tube_code = excluded.tube_code,
         result_id = excluded.result_id, outcome = excluded.outcome,
         collected_us = excluded.collected_us, released_us = excluded.released_us
-    where excluded.collected_us >= status.collected_us";
+    where (excluded.collected_us, excluded.tube_code) >= (status.collected_us, status.tube_code)";
 /// `$1` tubes.
 pub const ATTEMPTED: &str = "update tube set attempt = attempt + 1
     where code in (select e.value ->> 'code' from json_each($1) e)";

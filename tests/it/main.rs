@@ -6,6 +6,7 @@ mod barcode;
 mod collection;
 mod feeds;
 mod formats;
+mod histories;
 mod http;
 mod journey;
 mod labels;

@@ -171,4 +171,22 @@ each_engine! {
             assert_eq!(released["released"][fate], json!([tube(0)]), "{released}");
         }
     }
+
+    async fn of_two_tubes_of_one_moment_the_one_that_is_shown_is_told(app) {
+        let world = world(app).await;
+        for n in 0..2 {
+            seal_tube(app, &world, n, &people(0, 1)).await.expect(201);
+        }
+        lab::deliver(app, &world, 0, &[tube(0), tube(1)]).await;
+        for (plate, n) in [(0, 1), (1, 0)] {
+            let plate = lab::load(app, &world, plate, &[tube(n)]).await;
+            let file = lab::run_file(&plate, &BTreeMap::new(), false);
+            let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+            lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        }
+        let asked = json!({ "people": [{ "type": "resident_id",
+            "number": crate::world::person(0).number }] });
+        let shown = app.post(&world.service, "/v1/status/batch", &asked).await.expect(200).json();
+        assert_eq!(shown["people"][0]["status"]["outcome"], "not_detected", "{shown}");
+    }
 }
