@@ -14,6 +14,7 @@ mod laboratory;
 mod ledger;
 mod lifecycle;
 mod migrations;
+mod moves;
 mod query;
 mod recall;
 mod receiving;
