@@ -469,8 +469,7 @@ when (new.state <> 'draft')
 execute function refuse('plate begins in another state');
 create trigger run_moves before update of state on run for each row
 when (old.state <> new.state and old.state || '>' || new.state not in (
-        'draft>reviewed', 'draft>void', 'draft>released', 'reviewed>released',
-        'reviewed>void'))
+        'draft>reviewed', 'draft>void', 'reviewed>released', 'reviewed>void'))
 execute function refuse('illegal move of run');
 create trigger run_begins before insert on run for each row
 when (new.state <> 'draft')

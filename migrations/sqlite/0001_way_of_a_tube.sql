@@ -453,8 +453,7 @@ when new.state <> 'draft'
 begin select raise(abort, 'plate begins in another state'); end;
 create trigger run_moves before update of state on run
 when old.state <> new.state and old.state || '>' || new.state not in (
-        'draft>reviewed', 'draft>void', 'draft>released', 'reviewed>released',
-        'reviewed>void')
+        'draft>reviewed', 'draft>void', 'reviewed>released', 'reviewed>void')
 begin select raise(abort, 'illegal move of run'); end;
 create trigger run_begins before insert on run
 when new.state <> 'draft'

@@ -100,7 +100,16 @@ pub async fn fresh_database(server: &str) -> String {
 impl TestApp {
     /// A fresh application, or `None` when its engine is not there.
     pub async fn start(engine: Engine) -> Option<Self> {
+        Self::start_with(engine, None).await
+    }
+
+    /// A fresh application with the keys of another, so that both know people by the same keys.
+    pub async fn start_with(engine: Engine, other: Option<&Self>) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
+        if let Some(other) = other {
+            let keys = "keys.json";
+            std::fs::copy(other.folder.path().join(keys), folder.path().join(keys)).unwrap();
+        }
         let database = match engine {
             Engine::Sqlite => String::new(),
             Engine::Postgres => fresh_database(&postgres_url()?).await,

@@ -80,7 +80,7 @@ async fn one_of_everything(app: &TestApp) {
     laboratory::release(app, &world, run["id"].as_str().unwrap()).await;
     let switch = json!({ "on": true, "reason": "drill" });
     app.put(&world.reviewer, "/v1/switches/auto_release", &switch).await.expect(200);
-    let amendment = json!({ "outcome": "withdrawn", "reason": "mixed up" });
+    let amendment = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
     let amend = format!("/v1/results/{}.1/amend", tube(0));
     app.post(&world.reviewer, &amend, &amendment).await.expect(202);
     let asked = json!({ "people": [{ "type": "resident_id", "number": "1" }] });

@@ -167,6 +167,7 @@ pub async fn release(app: &TestApp, tube: &str, plate: &str, (outcome, dispositi
         select 'R{plate}', code, '{outcome}', 'rule', '{disposition}', members, 0, 0, '', 'draft'
             from tube where code = '{tube}';
         update call set state = 'released' where run_id = 'R{plate}';
+        update run set state = 'reviewed' where id = 'R{plate}';
         update run set state = 'released' where id = 'R{plate}';
         update plate set state = 'closed' where code = '{plate}'; {then};
         update tube set state = '{state}', state_us = {now} where code = '{tube}'"
