@@ -133,15 +133,15 @@ async fn reviewed_before(
         Decision::Void => (Meaning::Void, &["void"]),
     };
     let signature = store::signature_find(tx, run, meaning).await?;
-    Ok(signature.filter(|found| ends.contains(&state) && found.account == actor.account).map(|signature| {
-        ReviewAnswer {
+    Ok(signature.filter(|found| ends.contains(&state) && found.account == actor.account).map(
+        |signature| ReviewAnswer {
             run: run.to_owned(),
             state: state.to_owned(),
             signature,
             released_by_rule: Vec::new(),
             back: Vec::new(),
-        }
-    }))
+        },
+    ))
 }
 
 async fn accept(app: &App, tx: &mut Tx, actor: &Actor, draft: Draft) -> Result<ReviewAnswer> {

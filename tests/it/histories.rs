@@ -104,10 +104,7 @@ const DUMPS: &[(&str, &str)] = &[
             || ' ' || due_us || ' ' || state || ' ' || coalesce(answer_tube, '-') || ' '
             || coalesce(outcome, '-') from recall order by origin_tube, person_key",
     ),
-    (
-        "feed",
-        "select change || ' ' || tube_code || ' ' || at_us from feed order by seq",
-    ),
+    ("feed", "select change || ' ' || tube_code || ' ' || at_us from feed order by seq"),
     (
         "audit",
         "select account_id || ' ' || action || ' ' || about || ' ' || at_us || ' ' || detail
@@ -135,7 +132,8 @@ impl Names {
                 Some(id) => {
                     let next = self.0.len();
                     let number = self.0.entry(id).or_insert(next);
-                    plain.push_str(&format!("id{number}"));
+                    plain.push_str("id");
+                    plain.push_str(&number.to_string());
                     36
                 }
                 None => rest.chars().next().map_or(0, char::len_utf8),
@@ -167,8 +165,7 @@ async fn played(bench: &mut Bench, acts: &[Act]) -> Vec<String> {
     }
     let mut tx = bench.app.app.db.read("test.dump").await.unwrap();
     for (table, sql) in DUMPS {
-        let rows: Vec<String> =
-            on!(tx, c => sqlx::query_scalar(*sql).fetch_all(c).await).unwrap();
+        let rows: Vec<String> = on!(tx, c => sqlx::query_scalar(*sql).fetch_all(c).await).unwrap();
         lines.extend(rows.iter().map(|row| format!("{table}: {}", names.plain(row))));
     }
     drop(tx);
@@ -182,7 +179,7 @@ fn both_engines_answer_alike_and_store_alike() {
         return;
     }
     let mut runner = TestRunner::new(cases(4));
-    let outcome = runner.run(&City::sequential_strategy(8..STEPS), |(_, acts, _)| {
+    let outcome = runner.run(&City::sequential_strategy(20..STEPS), |(_, acts, _)| {
         runtime().block_on(async {
             let sqlite = TestApp::start(Engine::Sqlite).await.expect("SQLite is built in");
             let postgres = TestApp::start_with(Engine::Postgres, Some(&sqlite)).await;

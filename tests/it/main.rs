@@ -15,6 +15,7 @@ mod ledger;
 mod lifecycle;
 mod migrations;
 mod moves;
+mod plate;
 mod query;
 mod recall;
 mod receiving;

@@ -37,7 +37,11 @@ fn named(states: &[&str]) -> Vec<String> {
 }
 
 /// Every legal move among all pairs of states.
-fn pairs<T: Copy>(all: &[T], name: fn(T) -> String, may: fn(T, T) -> bool) -> Vec<(String, String)> {
+fn pairs<T: Copy>(
+    all: &[T],
+    name: fn(T) -> String,
+    may: fn(T, T) -> bool,
+) -> Vec<(String, String)> {
     let pairs = all.iter().flat_map(|from| all.iter().map(move |to| (*from, *to)));
     pairs.filter(|(from, to)| may(*from, *to)).map(|(from, to)| (name(from), name(to))).collect()
 }
@@ -47,6 +51,12 @@ fn recall_name(state: RecallState) -> String {
 }
 
 fn machines() -> Vec<Machine> {
+    let mut machines = on_the_street();
+    machines.extend(in_the_laboratory());
+    machines
+}
+
+fn on_the_street() -> Vec<Machine> {
     let tube_name = |state: TubeState| state.as_str().to_owned();
     vec![
         Machine {
@@ -102,6 +112,11 @@ fn machines() -> Vec<Machine> {
                 )
             },
         },
+    ]
+}
+
+fn in_the_laboratory() -> Vec<Machine> {
+    vec![
         Machine {
             table: "plate",
             states: named(&["draft", "frozen", "closed"]),
@@ -109,9 +124,7 @@ fn machines() -> Vec<Machine> {
             begin: plate,
             go: |state| {
                 let frozen = if state == "draft" { "null" } else { "1" };
-                format!(
-                    "update plate set state = '{state}', frozen_us = {frozen} where code = 'X'"
-                )
+                format!("update plate set state = '{state}', frozen_us = {frozen} where code = 'X'")
             },
         },
         Machine {
@@ -200,7 +213,8 @@ async fn is_taken(tx: &mut Tx, sql: String) -> bool {
         sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(c).await.map(drop)
     });
     let Err(error) = done else { return true };
-    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+    let code =
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
     // A constraint or a trigger of SQLite (19 in the low byte), or of PostgreSQL.
     let on_sqlite = code.parse().is_ok_and(|code: u32| code & 0xff == 19);
     assert!(on_sqlite || code.starts_with("23") || code == "P0001", "{code} {error}: {sql}");
@@ -231,7 +245,12 @@ async fn morning(app: &TestApp) {
 }
 
 /// A second version of the result there is, with these columns put in.
-fn result(version: u8, outcome: &str, people: (&str, &str), (rule, reason): (&str, &str)) -> String {
+fn result(
+    version: u8,
+    outcome: &str,
+    people: (&str, &str),
+    (rule, reason): (&str, &str),
+) -> String {
     let (reviewed, released) = people;
     format!(
         "insert into result (id, tube_code, version, outcome, run_id, reviewed_by, released_by,

@@ -202,7 +202,11 @@ impl City {
     }
 
     pub fn tubes_in(&self, state: TubeState) -> Vec<u64> {
-        self.tubes.iter().filter(|(_, tube)| tube.state == state).map(|(number, _)| *number).collect()
+        self.tubes
+            .iter()
+            .filter(|(_, tube)| tube.state == state)
+            .map(|(number, _)| *number)
+            .collect()
     }
 
     /// People who are asked to come again and did not yet.
@@ -219,7 +223,10 @@ impl City {
     }
 
     /// Progress, outcome and earlier outcome a person is shown; none when never swabbed.
-    pub fn shown(&self, person: u64) -> Option<(&'static str, Option<&'static str>, Option<&'static str>)> {
+    pub fn shown(
+        &self,
+        person: u64,
+    ) -> Option<(&'static str, Option<&'static str>, Option<&'static str>)> {
         let swabs = self.tubes.iter().filter(|(_, tube)| tube.people.contains(&person));
         let (newest, tube) = swabs.max_by_key(|(number, tube)| (tube.at, **number))?;
         let is_recalled =
@@ -229,7 +236,9 @@ impl City {
         Some(match tube.state {
             _ if is_recalled => ("under_verification", None, None),
             TubeState::Refused | TubeState::Closed => ("under_verification", None, None),
-            TubeState::Sealed | TubeState::Packed | TubeState::Missing => ("sampled", None, earlier),
+            TubeState::Sealed | TubeState::Packed | TubeState::Missing => {
+                ("sampled", None, earlier)
+            }
             TubeState::Received | TubeState::Plated => ("received", None, earlier),
             TubeState::Released => {
                 let told = told.filter(|told| told.tube == *newest);
@@ -367,7 +376,9 @@ impl City {
         }
         self.collected(&received);
         self.reopen(&refused);
-        refused.iter().for_each(|code| self.recall(*code, "refused"));
+        for code in refused {
+            self.recall(code, "refused");
+        }
         Expected { lists: lists.into_iter().collect(), ..answer(201) }
     }
 
@@ -376,7 +387,9 @@ impl City {
         for recall in self.recalls.iter_mut().filter(|recall| recall.state == "open") {
             recall.answer = received.iter().copied().find(|code| {
                 let tube = &self.tubes[code];
-                tube.people == [recall.person] && tube.at - 1 > recall.opened && *code != recall.origin
+                tube.people == [recall.person]
+                    && tube.at - 1 > recall.opened
+                    && *code != recall.origin
             });
             recall.state = if recall.answer.is_some() { "collected" } else { "open" };
         }
@@ -396,7 +409,15 @@ impl City {
             if !self.recalls.iter().any(known) {
                 let opened = self.minute;
                 let (state, answer, outcome) = ("open", None, None);
-                self.recalls.push(Recall { person, origin, reason, opened, state, answer, outcome });
+                self.recalls.push(Recall {
+                    person,
+                    origin,
+                    reason,
+                    opened,
+                    state,
+                    answer,
+                    outcome,
+                });
             }
         }
     }
@@ -461,7 +482,8 @@ impl City {
         if plate.state == PlateState::Draft {
             return refusal(409, "plate.draft");
         }
-        let known = |(_, plate): &(&u64, &Plate)| plate.run.as_ref().is_some_and(|r| r.file == file);
+        let known =
+            |(_, plate): &(&u64, &Plate)| plate.run.as_ref().is_some_and(|r| r.file == file);
         match self.plates.iter().find(known) {
             Some((other, _)) if *other == number => return answer(200),
             Some(_) => return refusal(409, "run.file_of_other_plate"),
@@ -536,7 +558,10 @@ impl City {
             run.state = RunState::Released;
             self.plates.get_mut(&plate).unwrap().state = PlateState::Closed;
         }
-        Expected { lists: vec![("/released_by_rule", clean), ("/back", BTreeSet::new())], ..answer(200) }
+        Expected {
+            lists: vec![("/released_by_rule", clean), ("/back", BTreeSet::new())],
+            ..answer(200)
+        }
     }
 
     fn void(&mut self, plate: u64, by: usize) -> Expected {
@@ -622,9 +647,10 @@ impl City {
             }
         }
         for (code, call) in calls.iter().filter(|(_, call)| call.fate == Fate::Report) {
-            let answered = self.recalls.iter_mut().filter(|recall| {
-                recall.state == "collected" && recall.answer == Some(*code)
-            });
+            let answered = self
+                .recalls
+                .iter_mut()
+                .filter(|recall| recall.state == "collected" && recall.answer == Some(*code));
             for recall in answered {
                 (recall.state, recall.outcome) = ("closed", Some(call.outcome));
             }
@@ -642,12 +668,7 @@ impl City {
         }
     }
 
-    fn amend(
-        &mut self,
-        code: u64,
-        version: i64,
-        (by, wanted): (usize, &'static str),
-    ) -> Expected {
+    fn amend(&mut self, code: u64, version: i64, (by, wanted): (usize, &'static str)) -> Expected {
         let at = usize::try_from(version - 1).unwrap();
         let found = self.tubes.get_mut(&code).filter(|tube| at < tube.results.len());
         let Some(tube) = found else { return refusal(404, "result.not_found") };

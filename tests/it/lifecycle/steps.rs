@@ -89,7 +89,7 @@ const OUTCOMES: [&str; 3] = ["detected", "not_detected", "withdrawn"];
 
 /// The next step of a city that stands like this.
 pub fn acts(city: &City) -> BoxedStrategy<Act> {
-    let step = prop_oneof![4 => Union::new_weighted(sensible(city)), 1 => anything()];
+    let step = prop_oneof![6 => Union::new_weighted(sensible(city)), 1 => anything()];
     let minutes = select(vec![0, 0, 1, 1, 5]);
     (minutes, step).prop_map(|(minutes, step)| Act { minutes, step }).boxed()
 }
@@ -119,32 +119,31 @@ fn on_the_street(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
         let recalled = city.to_come();
         if !recalled.is_empty() {
             let one = select(recalled).prop_map(move |one| Step::Seal { tube, people: vec![one] });
-            steps.push((6, one.boxed()));
+            steps.push((12, one.boxed()));
         }
     }
     let sealed = city.tubes_in(TubeState::Sealed);
     let free = (0..BOXES).find(|number| !city.boxes.contains_key(number));
     if let Some(number) = free.filter(|_| !sealed.is_empty()) {
         let tubes = some_of(sealed);
-        let pack = tubes.prop_map(move |tubes| {
-            Step::Pack { number, tubes: tubes.into_iter().collect() }
-        });
+        let pack =
+            tubes.prop_map(move |tubes| Step::Pack { number, tubes: tubes.into_iter().collect() });
         steps.push((6, pack.boxed()));
     }
     for (&number, one) in &city.boxes {
         if let Some(step) = one.open_step() {
             let by = one.steps.last().map_or(Hand::Courier, |step| step.to);
-            steps.push((2, Just(Step::Accept { number, step, by }).boxed()));
+            steps.push((10, Just(Step::Accept { number, step, by }).boxed()));
         } else if !one.arrived {
             let to = select(vec![Hand::Courier, Hand::Receiver]);
             let from = one.holder;
-            steps.push((1, to.prop_map(move |to| Step::Offer { number, from, to }).boxed()));
+            steps.push((3, to.prop_map(move |to| Step::Offer { number, from, to }).boxed()));
         }
         let lost = one.tubes.iter().copied();
         let lost: Vec<_> =
             lost.filter(|tube| city.tubes[tube].state == TubeState::Missing).collect();
         if !one.arrived {
-            steps.push((6, arrival(number, one.tubes.iter().copied().collect())));
+            steps.push((10, arrival(number, one.tubes.iter().copied().collect())));
         } else if !lost.is_empty() {
             steps.push((2, arrival(number, lost)));
         }
@@ -181,12 +180,12 @@ fn in_the_laboratory(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
     let free = (0..PLATES).find(|plate| !city.plates.contains_key(plate));
     if let Some(plate) = free.filter(|_| !ready.is_empty()) {
         let tubes = some_of(ready).prop_shuffle();
-        steps.push((6, tubes.prop_map(move |tubes| Step::Plate { plate, tubes }).boxed()));
+        steps.push((12, tubes.prop_map(move |tubes| Step::Plate { plate, tubes }).boxed()));
     }
     for (&plate, one) in &city.plates {
         match (one.state, &one.run) {
-            (PlateState::Draft, _) => steps.push((6, Just(Step::Freeze { plate }).boxed())),
-            (PlateState::Frozen, None) => steps.push((8, upload(Just(plate), Just(plate)))),
+            (PlateState::Draft, _) => steps.push((20, Just(Step::Freeze { plate }).boxed())),
+            (PlateState::Frozen, None) => steps.push((20, upload(Just(plate), Just(plate)))),
             _ => {}
         }
         let tubes = one.tubes.clone();
@@ -228,13 +227,16 @@ fn at_the_desk(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
         match run.state {
             RunState::Draft => {
                 let accept = prop::bool::weighted(if run.usable { 0.9 } else { 0.2 });
-                let review = (0..2_usize, accept)
-                    .prop_map(move |(by, accept)| Step::Review { plate, by, accept });
-                steps.push((8, review.boxed()));
+                let review = (0..2_usize, accept).prop_map(move |(by, accept)| Step::Review {
+                    plate,
+                    by,
+                    accept,
+                });
+                steps.push((20, review.boxed()));
             }
             RunState::Reviewed => {
                 let by = 1 - run.reviewer.unwrap_or(0);
-                steps.push((8, Just(Step::Release { plate, by }).boxed()));
+                steps.push((20, Just(Step::Release { plate, by }).boxed()));
             }
             RunState::Released | RunState::Void => {}
         }
@@ -244,14 +246,13 @@ fn at_the_desk(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
             continue;
         };
         let amend = match one.proposal {
-            Some((by, outcome)) => {
-                Just(Step::Amend { tube, version, by: 1 - by, outcome }).boxed()
-            }
+            Some((by, outcome)) => Just(Step::Amend { tube, version, by: 1 - by, outcome }).boxed(),
             None => (0..2_usize, select(OUTCOMES.to_vec()))
                 .prop_map(move |(by, outcome)| Step::Amend { tube, version, by, outcome })
                 .boxed(),
         };
-        steps.push((1, amend));
+        let weight = if one.proposal.is_some() { 5 } else { 1 };
+        steps.push((weight, amend));
     }
     steps
 }
@@ -264,15 +265,20 @@ fn anything() -> BoxedStrategy<Step> {
     let scanned = prop::collection::btree_map(0..TUBES, select(SEEN.to_vec()), 0..4);
     let states = select(TubeState::ALL.to_vec());
     prop_oneof![
-        (tube.clone(), vec(0..PEOPLE, 1..4))
-            .prop_map(|(tube, people)| Step::Seal { tube, people }),
+        (tube.clone(), vec(0..PEOPLE, 1..4)).prop_map(|(tube, people)| Step::Seal { tube, people }),
         tube.clone().prop_map(|tube| Step::SealAgain { tube }),
         (number.clone(), prop::collection::btree_set(0..TUBES, 0..4))
             .prop_map(|(number, tubes)| Step::Pack { number, tubes }),
-        (number.clone(), hand(), hand())
-            .prop_map(|(number, from, to)| Step::Offer { number, from, to }),
-        (number.clone(), 0..4_i64, hand())
-            .prop_map(|(number, step, by)| Step::Accept { number, step, by }),
+        (number.clone(), hand(), hand()).prop_map(|(number, from, to)| Step::Offer {
+            number,
+            from,
+            to
+        }),
+        (number.clone(), 0..4_i64, hand()).prop_map(|(number, step, by)| Step::Accept {
+            number,
+            step,
+            by
+        }),
         (number, laboratory, scanned).prop_map(|(number, laboratory, scanned)| Step::Arrive {
             number,
             laboratory,
@@ -283,12 +289,14 @@ fn anything() -> BoxedStrategy<Step> {
             .prop_map(|(plate, tubes)| Step::Plate { plate, tubes }),
         plate.clone().prop_map(|plate| Step::Freeze { plate }),
         upload(plate.clone(), plate.clone()),
-        (plate.clone(), 0..2_usize, any::<bool>())
-            .prop_map(|(plate, by, accept)| Step::Review { plate, by, accept }),
+        (plate.clone(), 0..2_usize, any::<bool>()).prop_map(|(plate, by, accept)| Step::Review {
+            plate,
+            by,
+            accept
+        }),
         (plate, 0..2_usize).prop_map(|(plate, by)| Step::Release { plate, by }),
-        (tube.clone(), 1..4_i64, 0..2_usize, select(OUTCOMES.to_vec())).prop_map(
-            |(tube, version, by, outcome)| Step::Amend { tube, version, by, outcome }
-        ),
+        (tube.clone(), 1..4_i64, 0..2_usize, select(OUTCOMES.to_vec()))
+            .prop_map(|(tube, version, by, outcome)| Step::Amend { tube, version, by, outcome }),
         (tube, states).prop_map(|(tube, to)| Step::Move { tube, to }),
     ]
     .boxed()
