@@ -132,7 +132,8 @@ impl Names {
                 Some(id) => {
                     let next = self.0.len();
                     let number = self.0.entry(id).or_insert(next);
-                    plain.push_str(&format!("id{number}"));
+                    plain.push_str("id");
+                    plain.push_str(&number.to_string());
                     36
                 }
                 None => rest.chars().next().map_or(0, char::len_utf8),
@@ -178,7 +179,7 @@ fn both_engines_answer_alike_and_store_alike() {
         return;
     }
     let mut runner = TestRunner::new(cases(4));
-    let outcome = runner.run(&City::sequential_strategy(8..STEPS), |(_, acts, _)| {
+    let outcome = runner.run(&City::sequential_strategy(20..STEPS), |(_, acts, _)| {
         runtime().block_on(async {
             let sqlite = TestApp::start(Engine::Sqlite).await.expect("SQLite is built in");
             let postgres = TestApp::start_with(Engine::Postgres, Some(&sqlite)).await;

@@ -51,6 +51,12 @@ fn recall_name(state: RecallState) -> String {
 }
 
 fn machines() -> Vec<Machine> {
+    let mut machines = on_the_street();
+    machines.extend(in_the_laboratory());
+    machines
+}
+
+fn on_the_street() -> Vec<Machine> {
     let tube_name = |state: TubeState| state.as_str().to_owned();
     vec![
         Machine {
@@ -106,6 +112,11 @@ fn machines() -> Vec<Machine> {
                 )
             },
         },
+    ]
+}
+
+fn in_the_laboratory() -> Vec<Machine> {
+    vec![
         Machine {
             table: "plate",
             states: named(&["draft", "frozen", "closed"]),
@@ -202,7 +213,8 @@ async fn is_taken(tx: &mut Tx, sql: String) -> bool {
         sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(c).await.map(drop)
     });
     let Err(error) = done else { return true };
-    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+    let code =
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
     // A constraint or a trigger of SQLite (19 in the low byte), or of PostgreSQL.
     let on_sqlite = code.parse().is_ok_and(|code: u32| code & 0xff == 19);
     assert!(on_sqlite || code.starts_with("23") || code == "P0001", "{code} {error}: {sql}");

@@ -8,6 +8,7 @@ mod steps;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ use crate::app::{Engine, TestApp};
 use crate::world;
 
 /// Most steps of a history.
-pub const STEPS: usize = 40;
+pub const STEPS: usize = 60;
 
 /// How many histories are told; `PROPTEST_CASES` says otherwise.
 #[expect(clippy::disallowed_methods, reason = "a test asks how long it may take")]
@@ -247,7 +248,7 @@ async fn recalls(bench: &Bench, city: &City, names: &BTreeMap<String, u64>) {
 fn told<const POSTGRES: bool>(usual: u32) {
     let config = cases(usual);
     let mut runner = TestRunner::new(config.clone());
-    let histories = City::sequential_strategy(8..STEPS);
+    let histories = City::sequential_strategy(20..STEPS);
     let outcome = runner.run(&histories, |(city, acts, seen)| {
         Lifecycle::<POSTGRES>::test_sequential(config.clone(), city, acts, seen);
         Ok(())
@@ -267,4 +268,51 @@ fn random_steps_lose_nobody_on_postgres() {
     if crate::app::postgres_url().is_some() {
         told::<true>(4);
     }
+}
+
+/// Names of the corners of a tube's life this city has been in.
+fn corners(city: &City, seen: &mut BTreeMap<&'static str, usize>) {
+    let tubes = || city.tubes.values();
+    let runs = || city.plates.values().filter_map(|plate| plate.run.as_ref());
+    let recalls = || city.recalls.iter();
+    let been = [
+        ("refused", tubes().any(|tube| tube.state == TubeState::Refused)),
+        ("missing", tubes().any(|tube| tube.state == TubeState::Missing)),
+        ("elsewhere", tubes().any(|tube| tube.laboratory == Some(Laboratory::Second))),
+        ("released", tubes().any(|tube| !tube.results.is_empty())),
+        ("retested", tubes().any(|tube| tube.attempt > 0)),
+        ("amended", tubes().any(|tube| tube.results.len() > 1)),
+        ("lost", recalls().any(|recall| recall.reason == "missing")),
+        ("positive pool", recalls().any(|recall| recall.reason == "detected")),
+        ("collected", recalls().any(|recall| recall.state == "collected")),
+        ("answered", recalls().any(|recall| recall.state == "closed")),
+        ("void", runs().any(|run| run.state == model::RunState::Void)),
+        ("unusable", runs().any(|run| !run.usable)),
+        ("by rule", city.by_rule && runs().any(|run| run.state == model::RunState::Reviewed)),
+        ("handed over", city.boxes.values().any(|one| one.steps.iter().any(|step| step.taken))),
+    ];
+    for (corner, is_there) in been {
+        *seen.entry(corner).or_default() += usize::from(is_there);
+    }
+}
+
+#[test]
+fn random_steps_reach_every_corner() {
+    let mut runner = TestRunner::deterministic();
+    let histories = City::sequential_strategy(20..STEPS);
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for _ in 0..300 {
+        let (mut city, acts, _) = histories.new_tree(&mut runner).unwrap().current();
+        let mut here = BTreeMap::new();
+        for act in &acts {
+            city = city.after(act);
+            corners(&city, &mut here);
+        }
+        for (corner, times) in here {
+            *seen.entry(corner).or_default() += usize::from(times > 0);
+        }
+    }
+    let rare: Vec<_> = seen.iter().filter(|(_, histories)| **histories < 20).collect();
+    assert!(rare.is_empty(), "out of 300 histories: {seen:?}");
+    eprintln!("out of 300 histories: {seen:?}");
 }

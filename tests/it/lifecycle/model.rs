@@ -376,7 +376,9 @@ impl City {
         }
         self.collected(&received);
         self.reopen(&refused);
-        refused.iter().for_each(|code| self.recall(*code, "refused"));
+        for code in refused {
+            self.recall(code, "refused");
+        }
         Expected { lists: lists.into_iter().collect(), ..answer(201) }
     }
 

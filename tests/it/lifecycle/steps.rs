@@ -89,7 +89,7 @@ const OUTCOMES: [&str; 3] = ["detected", "not_detected", "withdrawn"];
 
 /// The next step of a city that stands like this.
 pub fn acts(city: &City) -> BoxedStrategy<Act> {
-    let step = prop_oneof![4 => Union::new_weighted(sensible(city)), 1 => anything()];
+    let step = prop_oneof![6 => Union::new_weighted(sensible(city)), 1 => anything()];
     let minutes = select(vec![0, 0, 1, 1, 5]);
     (minutes, step).prop_map(|(minutes, step)| Act { minutes, step }).boxed()
 }
@@ -119,7 +119,7 @@ fn on_the_street(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
         let recalled = city.to_come();
         if !recalled.is_empty() {
             let one = select(recalled).prop_map(move |one| Step::Seal { tube, people: vec![one] });
-            steps.push((6, one.boxed()));
+            steps.push((12, one.boxed()));
         }
     }
     let sealed = city.tubes_in(TubeState::Sealed);
@@ -133,17 +133,17 @@ fn on_the_street(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
     for (&number, one) in &city.boxes {
         if let Some(step) = one.open_step() {
             let by = one.steps.last().map_or(Hand::Courier, |step| step.to);
-            steps.push((2, Just(Step::Accept { number, step, by }).boxed()));
+            steps.push((10, Just(Step::Accept { number, step, by }).boxed()));
         } else if !one.arrived {
             let to = select(vec![Hand::Courier, Hand::Receiver]);
             let from = one.holder;
-            steps.push((1, to.prop_map(move |to| Step::Offer { number, from, to }).boxed()));
+            steps.push((3, to.prop_map(move |to| Step::Offer { number, from, to }).boxed()));
         }
         let lost = one.tubes.iter().copied();
         let lost: Vec<_> =
             lost.filter(|tube| city.tubes[tube].state == TubeState::Missing).collect();
         if !one.arrived {
-            steps.push((6, arrival(number, one.tubes.iter().copied().collect())));
+            steps.push((10, arrival(number, one.tubes.iter().copied().collect())));
         } else if !lost.is_empty() {
             steps.push((2, arrival(number, lost)));
         }
@@ -180,12 +180,12 @@ fn in_the_laboratory(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
     let free = (0..PLATES).find(|plate| !city.plates.contains_key(plate));
     if let Some(plate) = free.filter(|_| !ready.is_empty()) {
         let tubes = some_of(ready).prop_shuffle();
-        steps.push((6, tubes.prop_map(move |tubes| Step::Plate { plate, tubes }).boxed()));
+        steps.push((12, tubes.prop_map(move |tubes| Step::Plate { plate, tubes }).boxed()));
     }
     for (&plate, one) in &city.plates {
         match (one.state, &one.run) {
-            (PlateState::Draft, _) => steps.push((6, Just(Step::Freeze { plate }).boxed())),
-            (PlateState::Frozen, None) => steps.push((8, upload(Just(plate), Just(plate)))),
+            (PlateState::Draft, _) => steps.push((20, Just(Step::Freeze { plate }).boxed())),
+            (PlateState::Frozen, None) => steps.push((20, upload(Just(plate), Just(plate)))),
             _ => {}
         }
         let tubes = one.tubes.clone();
@@ -232,11 +232,11 @@ fn at_the_desk(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
                     by,
                     accept,
                 });
-                steps.push((8, review.boxed()));
+                steps.push((20, review.boxed()));
             }
             RunState::Reviewed => {
                 let by = 1 - run.reviewer.unwrap_or(0);
-                steps.push((8, Just(Step::Release { plate, by }).boxed()));
+                steps.push((20, Just(Step::Release { plate, by }).boxed()));
             }
             RunState::Released | RunState::Void => {}
         }
@@ -251,7 +251,8 @@ fn at_the_desk(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
                 .prop_map(move |(by, outcome)| Step::Amend { tube, version, by, outcome })
                 .boxed(),
         };
-        steps.push((1, amend));
+        let weight = if one.proposal.is_some() { 5 } else { 1 };
+        steps.push((weight, amend));
     }
     steps
 }
