@@ -12,6 +12,7 @@ mod labels;
 mod laboratory;
 mod ledger;
 mod migrations;
+mod plans;
 mod query;
 mod recall;
 mod receiving;
