@@ -227,6 +227,8 @@ create table recall (
 );
 create index recall_person on recall (person_key);
 create index recall_open on recall (due_us, id) where state <> 'closed';
+create index recall_closed on recall (due_us, id) where state = 'closed';
+create index recall_answer on recall (answer_tube);
 
 -- What a laboratory found in a box.
 create table arrival (

@@ -49,10 +49,7 @@ pub const RECALLS_CLOSE: &str =
     returning answer_tube";
 /// `$1` tubes.
 pub const RECALLS_REOPEN: &str = "update recall set state = 'open', answer_tube = null
-    where state = 'collected' and id in (
-        select r.id from json_each($1) e join member m on m.tube_code = e.value ->> 'code'
-        join recall r on r.person_key = m.person_key
-        where r.answer_tube = m.tube_code and r.state = 'collected')";
+    where state = 'collected' and answer_tube in (select e.value ->> 'code' from json_each($1) e)";
 /// Site or null, deadline and id to begin behind, limit, state or null; what is not closed.
 pub const RECALLS_LIVE: &str = "select id, person_key, origin_tube, site_code, reason, opened_us,
         due_us, contact, note, state, answer_tube, closed_us, outcome

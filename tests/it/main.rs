@@ -17,6 +17,7 @@ mod ledger;
 mod lifecycle;
 mod migrations;
 mod moves;
+mod plans;
 mod plate;
 mod problems;
 mod program;

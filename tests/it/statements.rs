@@ -10,7 +10,7 @@ use swabline::on;
 use crate::each_engine;
 
 /// Every list of statements there is, with the file it stands in.
-fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
+pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
     vec![
         ("app.rs", swabline::app::STATEMENTS),
         ("audit", swabline::audit::STATEMENTS),
