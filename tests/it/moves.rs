@@ -247,7 +247,7 @@ async fn morning(app: &TestApp) {
     let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
     lab::release(app, &world, run["id"].as_str().unwrap()).await;
     let path = format!("/v1/results/{}.1/amend", tube(1));
-    let wanted = json!({ "outcome": "withdrawn", "reason": "drill" });
+    let wanted = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
     app.post(&world.reviewer, &path, &wanted).await.expect(202);
 }
 
@@ -326,15 +326,15 @@ each_engine! {
     async fn a_result_needs_two_people_or_the_rule_and_a_reason_when_it_is_not_the_first(app) {
         morning(app).await;
         let two = ("A", "B");
-        let sound = result(2, "withdrawn", two, ("null", "'drill'"));
+        let sound = result(2, "withdrawn", two, ("null", "'clerical'"));
         assert!(is_taken_now(app, sound).await, "two people amend with a reason");
         for (sql, fault) in [
-            (result(2, "withdrawn", ("A", "A"), ("null", "'drill'")), "one person alone"),
+            (result(2, "withdrawn", ("A", "A"), ("null", "'clerical'")), "one person alone"),
             (result(2, "withdrawn", two, ("null", "null")), "an amendment without a reason"),
             (result(1, "not_detected", two, ("null", "null")), "a second first version"),
-            (result(0, "not_detected", two, ("null", "'drill'")), "a version before the first"),
-            (result(2, "not_detected", two, ("'rule'", "'drill'")), "an amendment by rule"),
-            (result(2, "inconclusive", two, ("null", "'drill'")), "what is no result"),
+            (result(0, "not_detected", two, ("null", "'clerical'")), "a version before the first"),
+            (result(2, "not_detected", two, ("'rule'", "'clerical'")), "an amendment by rule"),
+            (result(2, "inconclusive", two, ("null", "'clerical'")), "what is no result"),
         ] {
             assert!(!is_taken_now(app, sql).await, "{fault}");
         }
@@ -358,7 +358,7 @@ each_engine! {
             ("withdrawn", ("B", "'rule'"), "null"),
             ("not_detected", ("A", "null"), "null"),
             ("withdrawn", ("B", "null"), "null"),
-            ("not_detected", ("B", "null"), "'drill'"),
+            ("not_detected", ("B", "null"), "'clerical'"),
         ] {
             assert!(!is_taken_now(app, of(outcome, by, reason)).await, "{outcome} {by:?} {reason}");
         }

@@ -233,7 +233,7 @@ impl Bench {
             }
             Step::Amend { tube, version, by, outcome } => {
                 let path = format!("/v1/results/{}.{version}/amend", world::tube(*tube));
-                let wanted = json!({ "outcome": outcome, "reason": "drill" });
+                let wanted = json!({ "outcome": outcome, "reason": "mixed_up" });
                 app.post(self.reviewer(*by), &path, &wanted).await
             }
             other => panic!("{other:?} decides nothing"),

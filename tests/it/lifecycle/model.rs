@@ -233,7 +233,12 @@ impl City {
             self.recalls.iter().any(|recall| recall.person == person && recall.state != "closed");
         let told = self.told.get(&person);
         let earlier = told.filter(|told| told.tube != *newest).map(|told| told.outcome);
+        let positive = told.is_some_and(|told| told.outcome == "detected");
         Some(match tube.state {
+            TubeState::Refused | TubeState::Closed | TubeState::Released if positive => {
+                ("released", Some("detected"), None)
+            }
+            _ if is_recalled && positive => ("released", Some("detected"), None),
             _ if is_recalled => ("under_verification", None, None),
             TubeState::Refused | TubeState::Closed => ("under_verification", None, None),
             TubeState::Sealed | TubeState::Packed | TubeState::Missing => {
@@ -572,6 +577,17 @@ impl City {
         if !matches!(run.state, RunState::Draft | RunState::Reviewed) {
             return refusal(409, "review.moved");
         }
+        let told: Vec<u64> = run
+            .calls
+            .iter()
+            .filter(|(_, call)| !call.waits && call.fate == Fate::Report)
+            .map(|(tube, _)| *tube)
+            .collect();
+        let stands = |tube: &u64| self.tubes[tube].results.last() != Some(&"withdrawn");
+        if told.iter().any(stands) {
+            return refusal(409, "review.results_stand");
+        }
+        let run = self.run(plate).unwrap();
         (run.state, run.voider) = (RunState::Void, Some(by));
         let waiting = run.calls.iter_mut().filter(|(_, call)| call.waits);
         let back: BTreeSet<u64> = waiting
@@ -632,10 +648,7 @@ impl City {
             self.go(&BTreeSet::from([code]), to);
             let tube = self.tubes.get_mut(&code).unwrap();
             match call.fate {
-                Fate::Report => {
-                    tube.results.push(call.outcome);
-                    self.tell(code, call.outcome);
-                }
+                Fate::Report => tube.results.push(call.outcome),
                 Fate::Retest => {
                     tube.attempt += 1;
                     tube.single_target |= call.single_target;
@@ -646,24 +659,47 @@ impl City {
                 }
             }
         }
-        for (code, call) in calls.iter().filter(|(_, call)| call.fate == Fate::Report) {
-            let answered = self
-                .recalls
-                .iter_mut()
-                .filter(|recall| recall.state == "collected" && recall.answer == Some(*code));
-            for recall in answered {
-                (recall.state, recall.outcome) = ("closed", Some(call.outcome));
+        calls.retain(|(_, call)| call.fate == Fate::Report);
+        self.tell(&calls);
+        // Of several answers in one run a positive counts first.
+        calls.sort_by_key(|(code, call)| (call.outcome, *code));
+        for (code, call) in calls {
+            let tube = &self.tubes[&code];
+            for recall in self.recalls.iter_mut().filter(|recall| {
+                recall.state != "closed"
+                    && tube.people == [recall.person]
+                    && tube.at - 1 > recall.opened
+                    && code != recall.origin
+            }) {
+                let closed = ("closed", Some(code), Some(call.outcome));
+                (recall.state, recall.answer, recall.outcome) = closed;
             }
         }
     }
 
-    /// Whoever was swabbed later in another tube keeps that tube's answer.
-    fn tell(&mut self, code: u64, outcome: &'static str) {
-        let tube = &self.tubes[&code];
-        for person in &tube.people {
-            let collected = (tube.at, code);
-            if self.told.get(person).is_none_or(|told| told.collected <= collected) {
-                self.told.insert(*person, Told { tube: code, outcome, collected });
+    /// The later swab's answer stands, but no positive is lost behind a negative.
+    fn tell(&mut self, calls: &[(u64, Call)]) {
+        let mut first: BTreeMap<u64, Told> = BTreeMap::new();
+        for (code, call) in calls {
+            let tube = &self.tubes[code];
+            let (outcome, collected) = (call.outcome, (tube.at, *code));
+            for person in &tube.people {
+                let goes_before = |other: &Told| {
+                    (outcome == "detected", collected)
+                        > (other.outcome == "detected", other.collected)
+                };
+                if first.get(person).is_none_or(goes_before) {
+                    first.insert(*person, Told { tube: *code, outcome, collected });
+                }
+            }
+        }
+        for (person, now) in first {
+            let stands = |told: &Told| {
+                now.collected >= told.collected
+                    || (now.outcome == "detected" && told.outcome != "detected")
+            };
+            if self.told.get(&person).is_none_or(stands) {
+                self.told.insert(person, now);
             }
         }
     }
@@ -685,13 +721,24 @@ impl City {
                 tube.proposal = Some((by, wanted));
                 answer(202)
             }
-            Some((_, other)) if other != wanted => refusal(409, "amend.other_proposal"),
+            Some((_, other)) if other != wanted => {
+                tube.proposal = Some((by, wanted));
+                answer(202)
+            }
             Some((proposer, _)) if proposer == by => answer(202),
             Some(_) => {
                 tube.proposal = None;
                 tube.results.push(wanted);
-                for told in self.told.values_mut().filter(|told| told.tube == code) {
-                    told.outcome = wanted;
+                let (people, collected) = (tube.people.clone(), (tube.at, code));
+                for (_, told) in self.told.iter_mut().filter(|(one, _)| people.contains(one)) {
+                    if told.tube == code || wanted == "detected" {
+                        *told = Told { tube: code, outcome: wanted, collected };
+                    }
+                }
+                let answered =
+                    |recall: &&mut Recall| recall.state == "closed" && recall.answer == Some(code);
+                for recall in self.recalls.iter_mut().filter(answered) {
+                    recall.outcome = Some(wanted);
                 }
                 if wanted == "withdrawn" {
                     self.recall(code, "invalid");

@@ -99,7 +99,7 @@ const ROWS: &[&str] = &[
             'G' || (n - n % 94), 'hash'
         from row_number where n < {tubes}",
     "insert into amendment (id, result_id, outcome, reason, proposed_by, proposed_us)
-        select 'M' || n, tube || '.1', 'withdrawn', 'why', 'A5', at_us
+        select 'M' || n, tube || '.1', 'withdrawn', 'clerical', 'A5', at_us
         from row_number where n < {tubes} and n % 20 = 0",
     "insert into status (person_key, tube_code, result_id, outcome, collected_us, released_us)
         select person, pool, pool || '.1', 'not_detected', at_us, at_us
@@ -117,10 +117,20 @@ const ROWS: &[&str] = &[
     "update tube set state = 'plated' where state = 'received' and sealed_us % 20000 <> 2000",
     "update tube set state = 'released' where state = 'plated' and sealed_us % 20000 <> 3000",
     "update call set state = 'released' where run_id < 'R' || (1000000 + {tubes} / 94 - 5)",
+    "update run set state = 'reviewed' where id < 'R' || (1000000 + {tubes} / 94 - 5)",
     "update run set state = 'released' where id < 'R' || (1000000 + {tubes} / 94 - 5)",
     "update plate set state = 'closed' where code < 'P' || (1000000 + {tubes} / 94 - 5)",
-    "update recall set state = 'collected', answer_tube = origin_tube where due_us % 800000 < 2000",
-    "update recall set state = 'closed', answer_tube = origin_tube, closed_us = due_us
+    "insert into tube (code, size, members, swab_count, round_code, site_code, session_code,
+            event_id, device_id, device_seq, device_skew_us, sealed_us, recorded_us, recorded_by,
+            content_tag, state, state_us)
+        select 'A' || id, 1, 1, 1, 'D01', site_code, 'E1', 'A' || id, 'D1', 0, 0, due_us, due_us,
+            'A1', 'tag', 'sealed', due_us
+        from recall where due_us % 800000 < 2000 or due_us % 800000 >= 4000",
+    "insert into member (tube_code, position, person_key, taken_us)
+        select 'A' || id, 1, person_key, due_us
+        from recall where due_us % 800000 < 2000 or due_us % 800000 >= 4000",
+    "update recall set state = 'collected', answer_tube = 'A' || id where due_us % 800000 < 2000",
+    "update recall set state = 'closed', answer_tube = 'A' || id, closed_us = due_us
         where state = 'open' and due_us % 800000 >= 4000",
 ];
 
