@@ -11,8 +11,9 @@ use crate::storage::Tx;
 pub const CALLS_IN: &str = "select tube_code from call where run_id = $1 and state = $2
         and (cast($3 as text) is null or disposition = cast($3 as text)) order by tube_code";
 /// `$1` run: tubes whose members were told by rule.
-pub const BY_RULE: &str =
-    "select tube_code from result where run_id = $1 and rule is not null order by tube_code";
+pub const BY_RULE: &str = "select r.tube_code from call c
+        join result r on r.tube_code = c.tube_code and r.run_id = c.run_id
+    where c.run_id = $1 and r.rule is not null order by r.tube_code";
 /// `$1` run: recalls its tubes opened, and single tubes of it that answered one.
 pub const RECALLED: &str = "select
         (select count(*) from recall r join call c on c.tube_code = r.origin_tube
@@ -21,8 +22,9 @@ pub const RECALLED: &str = "select
             join call c on c.tube_code = r.answer_tube
             where c.run_id = $1 and c.state = 'released' and r.state = 'closed') as closed";
 /// `$1` run: tubes whose newest result comes from it and still tells somebody something.
-pub const STANDING: &str = "select r.tube_code from result r where r.run_id = $1
-        and r.outcome <> 'withdrawn' and not exists (select 1 from result n
+pub const STANDING: &str = "select r.tube_code from call c
+        join result r on r.tube_code = c.tube_code and r.run_id = c.run_id
+    where c.run_id = $1 and r.outcome <> 'withdrawn' and not exists (select 1 from result n
             where n.tube_code = r.tube_code and n.version > r.version) order by r.tube_code";
 /// Tubes whose members were told by rule when the run was reviewed.
 pub async fn released_by_rule(tx: &mut Tx, run: &str) -> Result<Vec<String>> {
