@@ -104,6 +104,14 @@ pub enum MatchRefusal {
         /// Code of the tube.
         tube: String,
     },
+    /// The file names a tube that is not on this plate at all.
+    #[error("the file has tube {tube} in well {well}, which is not on this plate; check the file")]
+    TubeOffPlate {
+        /// The well in the file.
+        well: WellPosition,
+        /// Code of the tube.
+        tube: String,
+    },
     /// The caller knows nothing of a tube on the plate.
     #[error("nothing is known of tube {tube}; register it")]
     TubeUnknown {
@@ -136,13 +144,11 @@ pub fn gather(
 ) -> Result<Vec<Gathered>, Vec<MatchRefusal>> {
     let mut refusals = BTreeSet::new();
     let mut taken: BTreeMap<(WellPosition, &str), &Reading> = BTreeMap::new();
-    let tubes = layout.tubes();
     for reading in readings {
         if is_blank(reading) {
             continue;
         }
         let well = reading.well;
-        refusals.extend(misplaced(layout, &tubes, reading));
         match place(kit, layout, reading) {
             Ok(None) => {}
             Ok(Some(target)) => {
@@ -171,18 +177,6 @@ fn is_blank(reading: &Reading) -> bool {
         && reading.dye.trim().is_empty()
         && reading.ct.is_none()
         && reading.sample.trim().is_empty()
-}
-
-/// A sample name that is the code of a tube the layout has in other wells.
-fn misplaced(
-    layout: &Layout,
-    tubes: &BTreeMap<&str, u16>,
-    reading: &Reading,
-) -> Option<MatchRefusal> {
-    let named = reading.sample.trim();
-    let tube = *tubes.keys().find(|tube| tube.eq_ignore_ascii_case(named))?;
-    let elsewhere = layout.content(reading.well).tube() != Some(tube);
-    elsewhere.then(|| MatchRefusal::TubeElsewhere { well: reading.well, tube: tube.to_owned() })
 }
 
 /// The target that a reading is of; none for a silent reading of an empty well.

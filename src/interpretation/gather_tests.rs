@@ -71,22 +71,6 @@ fn a_well_off_the_plate_and_an_omitted_one_are_refused() {
 }
 
 #[test]
-fn a_tube_named_in_another_well_is_a_mismatch() {
-    let name = |at: &'static str, tube: &'static str| {
-        move |r: &mut Vec<Reading>| {
-            for reading in r.iter_mut().filter(|reading| reading.well == well(at)) {
-                reading.sample = tube.to_owned();
-            }
-        }
-    };
-    assert_eq!(refusals(name("A1", " t1 ")), []);
-    assert_eq!(refusals(name("A1", "128 Copies/uL")), []);
-    let elsewhere = |at| [MatchRefusal::TubeElsewhere { well: well(at), tube: "T1".to_owned() }];
-    assert_eq!(refusals(name("C1", "T1")), elsewhere("C1"));
-    assert_eq!(refusals(name("C11", "T1")), elsewhere("C11"));
-}
-
-#[test]
 fn every_mismatch_is_named_at_once() {
     let found = refusals(|readings| {
         readings.retain(|reading| reading.well != well("A1"));

@@ -14,6 +14,7 @@ mod labels;
 mod laboratory;
 mod ledger;
 mod migrations;
+mod mistaken;
 mod program;
 mod problems;
 mod query;
