@@ -1,8 +1,9 @@
 //! May this plate be used? The controls decide, and every reason is given.
 //!
 //! A fault in any control voids the whole run (CDC-006-00019). What "silent" means: a pathogen
-//! target of a silent control shows no Ct at all, however late, unless the instrument says that
-//! nothing amplified; an internal control only counts within its cut-off (practice of the
+//! target of a silent control shows no Ct at all, however late. A Ct outside every cut-off is
+//! passed over where the instrument says that nothing amplified; one within a cut-off is a signal
+//! whatever it says. An internal control only counts within its cut-off (practice of the
 //! Broad Institute, `formats.md` 14).
 
 use serde::{Deserialize, Serialize};

@@ -70,12 +70,32 @@ fn a_control_just_within_its_limits_is_accepted() {
     assert!(cdc_verdict("C1", "N1", Some("39.99")).usable);
     // Internal control in the negative control: counts only below its cut-off.
     assert!(cdc_verdict("G3", "RP", Some("40.00")).usable);
-    let background = judged(&cdc(), "three-wells-29-rows", |readings| {
-        set(readings, "G1", "N1", Some("48.25"));
-        let seen = readings.iter_mut().find(|reading| reading.well == well("G1")).unwrap();
-        seen.amp_status = Some("No Amp".to_owned());
-    });
-    assert!(background.usable);
+}
+
+/// Ct 48.25 with `No Amp` was seen in a real negative control; CDC wants none within the cut-off.
+#[test]
+fn a_negative_control_is_silent_by_its_status_only_outside_every_cut_off() {
+    let verdict = |kit: &Kit, template, at, target, cycles: &'static str| {
+        judged(kit, template, |readings| {
+            set(readings, at, target, Some(cycles));
+            let denied = |read: &&mut Reading| read.well == well(at) && read.target == target;
+            let denied = readings.iter_mut().find(denied).unwrap();
+            denied.amp_status = Some("No Amp".to_owned());
+        })
+    };
+    let cdc_n1 = |cycles| verdict(&cdc(), "three-wells-29-rows", "G1", "N1", cycles);
+    let amplified = [(VerdictCode::NegativeControlAmplified, Some("G1".to_owned()))];
+    assert!(cdc_n1("48.25").usable);
+    assert_eq!(codes(&cdc_n1("33")), amplified);
+    let layout = plate(&orf(), "one-well-94-columns", 20, 1);
+    let is_negative =
+        |content: &Content| matches!(content, Content::Control { control: Control::Negative, .. });
+    let (at, _) = layout.wells().iter().find(|(_, content)| is_negative(content)).unwrap();
+    let at = at.to_string();
+    for (cycles, usable) in [("48.25", true), ("39.5", false), ("30", false)] {
+        let verdict = verdict(&orf(), "one-well-94-columns", at.as_str(), "N", cycles);
+        assert_eq!(verdict.usable, usable, "{cycles}");
+    }
 }
 
 #[test]

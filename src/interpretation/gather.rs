@@ -190,8 +190,8 @@ fn place<'k>(
         return Err(MatchRefusal::OffPlate { well });
     }
     let Some(reaction) = layout.content(well).reaction() else {
-        let is_silent = reading.omitted || reading.ct.is_none() || calls::says_no_amp(reading);
-        return if is_silent { Ok(None) } else { Err(MatchRefusal::SignalInEmptyWell { well }) };
+        let is_signal = !reading.omitted && reading.ct.is_some() && !is_background(kit, reading);
+        return if is_signal { Err(MatchRefusal::SignalInEmptyWell { well }) } else { Ok(None) };
     };
     if reading.omitted {
         return Err(MatchRefusal::Omitted { well });
@@ -207,6 +207,15 @@ fn place<'k>(
     } else {
         Err(MatchRefusal::OtherReaction { well, target: target.code.clone() })
     }
+}
+
+/// A Ct of which the instrument says that nothing amplified, outside every cut-off.
+fn is_background(kit: &Kit, reading: &Reading) -> bool {
+    let within = |(_, target): (&KitReaction, &Target)| {
+        calls::state(target, kit.calls.doubtful_curve, reading) != TargetState::NotAmplified
+    };
+    calls::says_no_amp(reading)
+        && !identify(kit, kit.reactions.first(), reading).is_some_and(within)
 }
 
 /// The kit's target a reading is of, by name or dye.

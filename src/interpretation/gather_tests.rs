@@ -46,11 +46,15 @@ fn an_empty_well_may_be_listed_but_must_not_show_a_signal() {
         refusals(|r| r.push(reading("H9", "N", "VIC", Some("35")))),
         [MatchRefusal::SignalInEmptyWell { well: well("H9") }]
     );
-    let background = |r: &mut Vec<Reading>| {
-        r.push(reading("H9", "N", "VIC", Some("48.25")));
-        r.last_mut().unwrap().amp_status = Some("No Amp".to_owned());
+    let denied = |cycles: &'static str| {
+        move |r: &mut Vec<Reading>| {
+            r.push(reading("H9", "N", "VIC", Some(cycles)));
+            r.last_mut().unwrap().amp_status = Some("No Amp".to_owned());
+        }
     };
-    assert_eq!(refusals(background), []);
+    assert_eq!(refusals(denied("48.25")), []);
+    let signal = [MatchRefusal::SignalInEmptyWell { well: well("H9") }];
+    assert_eq!(refusals(denied("30")), signal);
 }
 
 #[test]
