@@ -1,9 +1,9 @@
 //! Readings to wells: one to one, or every reason why not (R14).
 //!
-//! A target is known by the name in the file, then by its dye. The dye decides alone where it
-//! means one target in the whole kit, whatever was typed; where several reactions share a dye
-//! (the CDC panel reads everything in FAM) it decides only for rows without a target name,
-//! and then the layout says which reaction ran in the well.
+//! A target is known by the name in the file; the dye is the fallback (`formats.md` 0). It speaks
+//! only where no target was typed, or where a dye was typed as the target: a name the kit does not
+//! know is another assay, whatever its dye. Where several reactions share a dye (the CDC panel
+//! reads everything in FAM) the layout says which reaction ran in the well.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -218,7 +218,7 @@ fn is_background(kit: &Kit, reading: &Reading) -> bool {
         && !identify(kit, kit.reactions.first(), reading).is_some_and(within)
 }
 
-/// The kit's target a reading is of, by name or dye.
+/// The kit's target a reading is of, by its name, or by its dye where the name says nothing more.
 fn identify<'k>(
     kit: &'k Kit,
     here: Option<&'k KitReaction>,
@@ -230,7 +230,6 @@ fn identify<'k>(
     let mut by_dye = kit.targets().filter(|(_, target)| is_in_dye(target, reading));
     match (by_dye.next(), by_dye.next()) {
         (Some(only), None) => Some(only),
-        _ if !reading.target.trim().is_empty() && !is_dye_name(kit, &reading.target) => None,
         _ => {
             let here = here?;
             let target = here.targets.iter().find(|target| is_in_dye(target, reading))?;
@@ -239,14 +238,12 @@ fn identify<'k>(
     }
 }
 
-/// Whether the reading was made in one of the target's dyes; some operators type the dye as target.
+/// Whether the target's dyes account for everything the row says: its dye, and the dye that some
+/// operators type as the target.
 fn is_in_dye(target: &Target, reading: &Reading) -> bool {
-    let dye = if reading.dye.trim().is_empty() { &reading.target } else { &reading.dye };
-    !dye.trim().is_empty() && target.is_read_in(dye)
-}
-
-fn is_dye_name(kit: &Kit, name: &str) -> bool {
-    kit.targets().any(|(_, target)| target.is_read_in(name))
+    let said = [&reading.target, &reading.dye].map(|name| name.trim());
+    let mut said = said.into_iter().filter(|name| !name.is_empty()).peekable();
+    said.peek().is_some() && said.all(|dye| target.is_read_in(dye))
 }
 
 fn complete(

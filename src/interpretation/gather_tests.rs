@@ -85,8 +85,8 @@ fn every_mismatch_is_named_at_once() {
 }
 
 #[test]
-fn where_a_dye_means_one_target_it_speaks_for_any_name() {
-    for (name, dye) in [("FAM", "FAM"), ("", "fam"), ("gene one", "FAM"), ("ORF 1ab", "")] {
+fn the_dye_speaks_where_no_target_was_typed_or_a_dye_in_its_place() {
+    for (name, dye) in [("FAM", "FAM"), ("", "fam"), ("Fam", ""), ("ORF 1ab", "")] {
         let found = refusals(|readings| {
             readings[0].target = name.to_owned();
             readings[0].dye = dye.to_owned();
@@ -100,6 +100,39 @@ fn where_a_dye_means_one_target_it_speaks_for_any_name() {
         }
     });
     assert_eq!(hex, []);
+}
+
+/// Such a kit has the dyes of the ORF1ab/N kit, and would be read as it if dyes overruled names.
+#[test]
+fn the_run_of_an_e_and_rdrp_kit_is_not_taken_for_orf1ab_and_n() {
+    let found = refusals(|readings| {
+        for reading in readings {
+            match reading.target.as_str() {
+                "ORF1ab" => reading.target = "E".to_owned(),
+                "N" => reading.target = "RdRp".to_owned(),
+                _ => {}
+            }
+        }
+    });
+    for (target, dye) in [("E", "FAM"), ("RdRp", "VIC")] {
+        let (target, dye) = (target.to_owned(), dye.to_owned());
+        let unknown = MatchRefusal::TargetUnknown { target, dye };
+        assert!(found.contains(&unknown), "{unknown}: {found:?}");
+    }
+}
+
+#[test]
+fn a_dye_typed_as_target_must_be_the_dye_that_was_read() {
+    let typed = |dye: &'static str| {
+        refusals(move |readings| {
+            for reading in readings.iter_mut().filter(|reading| reading.target == "N") {
+                reading.target = dye.to_owned();
+            }
+        })
+    };
+    assert_eq!(typed("HEX"), [], "the two dyes of N are one channel");
+    let (target, dye) = ("CY5".to_owned(), "VIC".to_owned());
+    assert!(typed("CY5").contains(&MatchRefusal::TargetUnknown { target, dye }));
 }
 
 #[test]
