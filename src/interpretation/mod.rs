@@ -30,8 +30,8 @@ pub use cutoff::{CutOff, NotACutOff};
 pub use disposition::{CLEAN_NEGATIVE_RULE, Disposition, NotClean, clean_negative};
 pub use gather::{Gathered, MatchRefusal, TargetReading, gather, observed};
 pub use kit::{
-    CallPolicy, Definition, DoubtfulCurve, Kit, KitReaction, RetestPolicy, Retests, RuleNames,
-    Target, kits,
+    CallPolicy, Definition, DoubtfulCurve, Kit, KitReaction, Purpose, RetestPolicy, Retests,
+    RuleNames, Target, kits,
 };
 pub use names::names;
 pub use rules::KitFault;

@@ -10,6 +10,7 @@ mod feeds;
 mod formats;
 mod http;
 mod journey;
+mod kits;
 mod labels;
 mod laboratory;
 mod ledger;
