@@ -65,6 +65,8 @@ pub enum VerdictCode {
     InternalControlsMissing,
     /// Flag: a weak positive beside a strong one (R19).
     WeakBesideStrong,
+    /// Flag: two positives side by side on a plate with hardly any other (R19).
+    AdjacentPositives,
 }
 
 /// Judges a plate by its controls, its orientation and its tubes.
@@ -77,7 +79,7 @@ pub fn verdict(kit: &Kit, layout: &Layout, gathered: &[Gathered], calls: &[Call]
     }
     reasons.extend(transform_reason(kit, layout, gathered));
     reasons.extend(invalid_tubes(kit, calls));
-    Verdict { usable: reasons.is_empty(), reasons, flags: neighbours::weak_beside_strong(calls) }
+    Verdict { usable: reasons.is_empty(), reasons, flags: neighbours::flags(calls) }
 }
 
 fn missing_controls(kit: &Kit, gathered: &[Gathered]) -> Vec<VerdictReason> {

@@ -164,29 +164,47 @@ fn internal_controls_missing_in_many_tubes_void_the_plate() {
     assert!(without(2).usable);
 }
 
+/// The flags of a plate of 94 with positives at these places, with their Ct.
+fn flags(positives: &[(&str, &'static str)]) -> Vec<(VerdictCode, Option<String>)> {
+    let kit = orf();
+    let layout = plate(&kit, "one-well-94-columns", 94, 1);
+    let shows = |tube: &str| {
+        let found = positives.iter().find(|(at, _)| layout.content(well(at)).tube() == Some(tube));
+        found.map(|(_, cycles)| *cycles)
+    };
+    let readings = run(&kit, &layout, None, &shows);
+    let read = interpret(&kit, &layout, &readings, &first_tests(&layout)).unwrap();
+    assert!(read.verdict.usable);
+    let detected = read.calls.iter().filter(|call| call.outcome == Outcome::Detected).count();
+    assert_eq!(detected, positives.len(), "each place holds a tube");
+    let flags = read.verdict.flags.iter();
+    flags.map(|flag| (flag.code, flag.well.map(|well| well.to_string()))).collect()
+}
+
 #[test]
 fn a_weak_positive_beside_a_strong_one_is_flagged() {
-    let kit = orf();
-    let layout = plate(&kit, "one-well-94-columns", 40, 1);
-    let flags = |weak: &'static str, at: &'static str| {
-        // T1 lies in A1; T8 in A2 beside it, T3 in D1 in its column, T24 in A4 far from it.
-        let positive = move |tube: &str| match tube {
-            "T1" => Some("20"),
-            _ if tube == at => Some(weak),
-            _ => None,
-        };
-        let readings = run(&kit, &layout, None, &positive);
-        interpret(&kit, &layout, &readings, &first_tests(&layout)).unwrap().verdict
-    };
-    for at in ["T8", "T3"] {
-        let verdict = flags("30", at);
-        assert!(verdict.usable);
-        assert_eq!(verdict.flags.len(), 1);
-        assert_eq!(verdict.flags[0].code, VerdictCode::WeakBesideStrong);
-        assert_eq!(verdict.flags[0].well, layout.wells_of(at).first().copied());
-        assert_eq!(flags("29.99", at).flags, []);
+    // A2 and B2 touch A1, D1 shares its tips, A4 lies far from it.
+    for at in ["A2", "B2", "D1"] {
+        let weak = [(VerdictCode::WeakBesideStrong, Some(at.to_owned()))];
+        assert_eq!(flags(&[("A1", "20"), (at, "30")]), weak);
     }
-    assert_eq!(flags("35", "T24").flags, []);
+    assert_eq!(flags(&[("A1", "20"), ("D1", "29.99")]), []);
+    assert_eq!(flags(&[("A1", "20"), ("A4", "35")]), []);
+}
+
+#[test]
+fn two_positives_side_by_side_are_flagged_where_hardly_any_other_is_positive() {
+    let pair = [(VerdictCode::AdjacentPositives, Some("D5".to_owned()))];
+    for at in ["C6", "D6", "E5", "E6"] {
+        assert_eq!(flags(&[("D5", "27"), (at, "27.5")]), pair, "{at}");
+    }
+    // In one column or two columns away is not side by side.
+    assert_eq!(flags(&[("D5", "27"), ("F5", "27.5")]), []);
+    assert_eq!(flags(&[("D5", "27"), ("D7", "27.5")]), []);
+    // Four of 94 are under 5 %, five are over it.
+    let apart = [("D5", "27"), ("D6", "27.5"), ("A1", "27"), ("A9", "27"), ("G8", "27")];
+    assert_eq!(flags(&apart[..4]), pair);
+    assert_eq!(flags(&apart), []);
 }
 
 #[test]
