@@ -40,6 +40,8 @@ pub struct Definition {
     pub purpose: Purpose,
     /// Most people that may be in one well, however they were pooled.
     pub validated_depth: u16,
+    /// Whether it is validated for tubes that several people's swabs were put into on collection.
+    pub field_pools: bool,
     /// What runs in a well each, in slot order.
     pub reactions: Vec<KitReaction>,
     /// One rule for each control kind.
@@ -237,6 +239,7 @@ impl Kit {
                 .collect(),
             controls: self.controls.clone(),
             validated_depth: self.validated_depth,
+            field_pools: self.field_pools,
         }
     }
 }

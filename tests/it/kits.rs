@@ -63,4 +63,15 @@ each_engine! {
         make(&strict, &world, (1, CDC), &tubes[1..]).await.expect(201);
         upload(app, &world, &made_before, file).await.expect(201);
     }
+
+    /// The CDC appendix validates pools of up to four that a laboratory makes, none of the street.
+    async fn the_cdc_kit_takes_single_tubes_and_no_field_pool_however_few_are_in_it(app) {
+        let world = world(app).await;
+        let tubes = received(app, &world, &[1, 3]).await;
+        let refused = make(app, &world, (0, CDC), &tubes).await.expect(422);
+        assert_eq!(reasons(&refused), [("plate.field_pool".to_owned(), tubes[1].clone())]);
+        assert!(refused.text().contains("collect its people again singly"), "{}", refused.text());
+        make(app, &world, (0, CDC), &tubes[..1]).await.expect(201);
+        make(app, &world, (1, INVENTED), &tubes[1..]).await.expect(201);
+    }
 }
