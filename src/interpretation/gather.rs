@@ -228,14 +228,12 @@ fn identify<'k>(
         return Some(found);
     }
     let mut by_dye = kit.targets().filter(|(_, target)| is_in_dye(target, reading));
-    match (by_dye.next(), by_dye.next()) {
-        (Some(only), None) => Some(only),
-        _ => {
-            let here = here?;
-            let target = here.targets.iter().find(|target| is_in_dye(target, reading))?;
-            Some((here, target))
-        }
+    if let (Some(only), None) = (by_dye.next(), by_dye.next()) {
+        return Some(only);
     }
+    let here = here?;
+    let target = here.targets.iter().find(|target| is_in_dye(target, reading))?;
+    Some((here, target))
 }
 
 /// Whether the target's dyes account for everything the row says: its dye, and the dye that some

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use swabline::simulation::files::{cfx_csv, quantstudio_text};
+use swabline::simulation::files::{SimulatedRun, cfx_csv, quantstudio_text};
 
 use crate::app::TestApp;
 use crate::each_engine;
@@ -61,8 +61,8 @@ each_engine! {
     async fn free_text_and_a_barcode_of_somebody_elses_are_taken_with_a_warning(app) {
         let world = world(app).await;
         let [(_, plate), _] = twins(app, &world).await;
-        let mut run = cycled(&plate, &BTreeMap::new(), false);
-        run.plate_barcode = "ABI-0042".to_owned();
+        let run = cycled(&plate, &BTreeMap::new(), false);
+        let mut run = SimulatedRun { plate_barcode: "ABI-0042".to_owned(), ..run };
         for (n, well) in run.wells.iter_mut().enumerate() {
             well.sample = format!("Sample {n}");
         }
