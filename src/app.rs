@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http;
-use crate::interpretation::{Kit, kits};
+use crate::interpretation::{Kit, Purpose, kits};
 use crate::on;
 use crate::plate::Plan;
 use crate::seal::{KeyRing, KeyRingError};
@@ -99,11 +99,20 @@ impl App {
         Ok(Self { db, clock, keys, kits: Arc::new(kits()), at_once, config: Arc::new(config) })
     }
 
-    /// The kit with that code and version.
+    /// The kit with that code and version, if it may be run here.
     pub fn kit(&self, code: &str, version: &str) -> Result<&Kit, Error> {
         let found = self.kits.iter().find(|kit| kit.code == code && kit.version == version);
-        found
-            .ok_or_else(|| Error::invalid("kit", code, format!("there is no kit {code} {version}")))
+        let kit = found.ok_or_else(|| {
+            Error::invalid("kit", code, format!("there is no kit {code} {version}"))
+        })?;
+        if kit.purpose == Purpose::Demonstration && !self.config.demonstration_kits {
+            let message = format!(
+                "kit {code} {version} has invented cut-offs and is for demonstration only; choose \
+                 a clinical kit, or set `demonstration_kits` where nobody is told a result"
+            );
+            return Err(Error::invalid("kit.demonstration", code, message));
+        }
+        Ok(kit)
     }
 
     /// What a plate must know of that kit.

@@ -171,7 +171,7 @@ async fn make(app: &App, tx: &mut Tx, request: PlateRequest) -> Result<(Made, Ve
     let named = request.wells.iter().filter_map(|well| well.tube.clone());
     let wanted: Vec<String> = request.tubes.iter().cloned().chain(named).collect();
     let rows = tubes_find(tx, &wanted).await?;
-    let against = tubes::against_making(&wanted, &rows, &request.laboratory);
+    let against = tubes::against_making(&wanted, &rows, &request.laboratory, &plan);
     let depths: BTreeMap<&str, u16> = rows
         .iter()
         .map(|row| (row.code.as_str(), u16::try_from(row.members).unwrap_or(u16::MAX)))

@@ -1,5 +1,6 @@
 //! The application under test, on a fresh store of either engine, and clients with identities.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
@@ -114,11 +115,22 @@ impl TestApp {
             Engine::Sqlite => String::new(),
             Engine::Postgres => fresh_database(&postgres_url()?).await,
         };
-        let config = Config { data: folder.path().to_owned(), database, ..Config::default() };
+        let data = folder.path().to_owned();
+        let config = Config { data, database, demonstration_kits: true, ..Config::default() };
         let clock = Clock::stepped(MORNING.parse().unwrap());
         let app = App::open(config, clock.clone()).await.expect("the application opens");
         let router = swabline::http::router(app.clone());
         Some(Self { app, clock, engine, router, folder })
+    }
+
+    /// The same application on the same store, as after a restart with another configuration.
+    pub fn restarted(&self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::clone(&self.app.config);
+        change(&mut config);
+        let app = App { config: Arc::new(config), ..self.app.clone() };
+        let router = swabline::http::router(app.clone());
+        let folder = tempfile::tempdir().unwrap();
+        Self { app, clock: self.clock.clone(), engine: self.engine, router, folder }
     }
 
     /// Moves the clock forward.
