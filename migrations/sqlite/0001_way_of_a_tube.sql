@@ -136,7 +136,10 @@ create table person (
 );
 
 -- Tubes and their members. `member` has no foreign key to `tube` because both are written by one
--- statement each in one transaction a million times a day; the ledger counts orphans.
+-- statement each in one transaction a million times a day; the ledger counts orphans. `sealed_us`
+-- and `taken_us` are corrected: the device's time less `device_skew_us`, which is the device's
+-- clock while it sent the tube less the server's, so that swabs of devices with wrong clocks stand
+-- in their true order. What the device said is `sealed_us + device_skew_us`.
 create table tube (
     code text not null primary key,
     size bigint not null check (size in (1, 5, 10, 20)),

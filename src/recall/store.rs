@@ -29,7 +29,7 @@ pub const RECALLS_COLLECTED: &str =
     from (select r.id, min(t.code) as tube_code
         from json_each($1) e join tube t on t.code = e.value ->> 'code'
         join member m on m.tube_code = t.code join recall r on r.person_key = m.person_key
-        where t.size = 1 and t.sealed_us - t.device_skew_us > r.opened_us and t.code <> r.origin_tube
+        where t.size = 1 and t.sealed_us > r.opened_us and t.code <> r.origin_tube
             and r.state = 'open'
         group by r.id) a
     where recall.id = a.id and recall.state = 'open'";

@@ -1,6 +1,7 @@
 //! Places, and people swabbed into tubes.
 
 pub mod canaries;
+mod clocks;
 
 use std::collections::BTreeSet;
 

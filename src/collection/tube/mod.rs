@@ -21,6 +21,10 @@ pub use rules::{CLOCK_TOLERANCE, Recorder, seal};
 pub use scan::{DeviceScan, DocumentScan, MemberScan, TubeScan};
 
 /// A sealed tube that passed every rule; made by [`seal`] alone, and without any person in clear.
+///
+/// Its times are corrected: the device's time less its skew, which is the device's clock while
+/// sending less the server's. Times of different devices can be compared, whatever their clocks
+/// say; [`device_time`] gives back what the device said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedTube {
     code: TubeCode,
@@ -37,6 +41,11 @@ pub struct SealedTube {
     recorded: Time,
     recorded_by: String,
     content_tag: String,
+}
+
+/// When a device says something was, from the corrected time and what was taken off it.
+fn device_time(corrected: Time, skew: Span) -> Time {
+    corrected + skew
 }
 
 /// One person's swab in a tube; the position is the place in the tube's list, from 1.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::scan::{MemberScan, TubeScan};
-use super::{Member, SealedTube};
+use super::{Member, SealedTube, device_time};
 use crate::barcode::TubeCode;
 use crate::clock::{Span, Time};
 use crate::collection::person::{Contact, MemberPerson};
@@ -38,7 +38,8 @@ pub struct Recorder<'a> {
 /// Checks what a device sent and seals its people, or gives every reason why not.
 ///
 /// `code` is the code as read, `shift` the session it names, if there is one. Times are judged
-/// after taking off the device's skew, which is its clock while sending less the server's.
+/// and kept after taking off the device's skew, which is its clock while sending less the
+/// server's.
 pub fn seal(
     code: Result<TubeCode, Reason>,
     scan: TubeScan,
@@ -57,7 +58,7 @@ pub fn seal(
         return Err(reasons);
     };
     let members = if scan.members.len() <= MEMBERS_MAX {
-        members(scan.members, recorder, &mut reasons)
+        members(scan.members, skew, recorder, &mut reasons)
     } else {
         Vec::new()
     };
@@ -73,7 +74,7 @@ pub fn seal(
         device: scan.device.id,
         sequence: scan.device.sequence,
         skew,
-        sealed: scan.sealed_at,
+        sealed: scan.sealed_at - skew,
         recorded: recorder.now,
         recorded_by: recorder.account.to_owned(),
         content_tag: String::new(),
@@ -203,6 +204,7 @@ fn time_faults(scan: &TubeScan, shift: Option<&Shift>, now: Time) -> Vec<Reason>
 /// Seals each person and refuses one who is in the tube twice.
 fn members(
     scans: Vec<MemberScan>,
+    skew: Span,
     recorder: Recorder<'_>,
     reasons: &mut Vec<Reason>,
 ) -> Vec<Member> {
@@ -226,13 +228,13 @@ fn members(
             );
             reasons.push(Reason::new("tube.same_person", format!("{about}.document"), message));
         }
-        members.push(Member { person, taken: scan.taken_at });
+        members.push(Member { person, taken: scan.taken_at - skew });
     }
     members
 }
 
 /// What makes two deliveries of a tube the same. The device's clock while sending is not part
-/// of it: it differs on every retry.
+/// of it, because it differs on every retry; so the times are those the device said, which do not.
 #[derive(Serialize)]
 struct Content<'a> {
     code: &'a str,
@@ -251,15 +253,16 @@ fn content_tag(tube: &SealedTube, keys: &KeyRing) -> String {
         session: tube.session.as_str(),
         size: tube.size,
         device: (&tube.device, tube.sequence),
-        sealed_us: tube.sealed.us(),
-        members: tube.members.iter().map(member_content).collect(),
+        sealed_us: device_time(tube.sealed, tube.skew).us(),
+        members: tube.members.iter().map(|member| member_content(member, tube.skew)).collect(),
     };
     let content = serde_json::to_vec(&content).expect("strings and numbers always serialise");
     keys.tag("tube", &content)
 }
 
-fn member_content(member: &Member) -> (&str, &str, i64) {
-    (member.person.key().as_str(), member.person.identity_tag(), member.taken.us())
+fn member_content(member: &Member, skew: Span) -> (&str, &str, i64) {
+    let taken = device_time(member.taken, skew);
+    (member.person.key().as_str(), member.person.identity_tag(), taken.us())
 }
 
 #[cfg(test)]

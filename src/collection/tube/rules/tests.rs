@@ -140,8 +140,11 @@ fn a_device_that_is_a_day_ahead_is_judged_by_its_own_clock_and_flagged() {
     ahead.device.time = ahead.device.time + day;
     ahead.sealed_at = ahead.sealed_at + day;
     ahead.members[0].taken_at = ahead.members[0].taken_at + day;
-    let recorded = judge(ahead).unwrap().recorded();
-    assert_eq!(recorded.flags(), [super::super::Flag::ClockSkew]);
+    let tube = judge(ahead).unwrap();
+    assert_eq!(tube.sealed, now() - Span::minutes(1));
+    assert_eq!(tube.members[0].taken, now() - Span::minutes(10));
+    assert_eq!(device_time(tube.sealed, tube.skew), now() - Span::minutes(1) + day);
+    assert_eq!(tube.recorded().flags(), [super::super::Flag::ClockSkew]);
     let mut slow = scan(1, 1);
     slow.device.time = slow.device.time - CLOCK_TOLERANCE;
     assert_eq!(judge(slow).unwrap().recorded().flags(), []);
