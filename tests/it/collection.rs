@@ -2,6 +2,7 @@
 
 pub mod canaries;
 mod clocks;
+mod people;
 
 use std::collections::BTreeSet;
 
@@ -318,6 +319,8 @@ each_engine! {
             "update member set position = 2 where position = 1",
             "delete from member",
             "delete from tube",
+            "update person set identity_tag = 'x'",
+            "delete from person",
         ] {
             let mut tx = app.app.db.write("test.direct").await.unwrap();
             let done = on!(tx, c => sqlx::query(sql).execute(c).await.map(drop));
