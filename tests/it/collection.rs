@@ -56,6 +56,19 @@ async fn batch(app: &TestApp, world: &World, tubes: &[Value]) -> Vec<Value> {
     answer.json()["tubes"].as_array().unwrap().clone()
 }
 
+/// The trail of one thing, and the cursor behind it.
+async fn trail(app: &TestApp, world: &World, about: &str) -> (Vec<Value>, Value) {
+    let page = app.get(&world.auditor, &format!("/v1/audit?about={about}")).await.expect(200);
+    let page = page.json();
+    (page["rows"].as_array().unwrap().clone(), page["next"].clone())
+}
+
+/// What was done to the `n`th tube.
+async fn actions(app: &TestApp, world: &World, n: u64) -> Vec<Value> {
+    let (rows, _) = trail(app, world, &tube(n)).await;
+    rows.iter().map(|row| row["action"].clone()).collect()
+}
+
 fn fates(items: &[Value]) -> Vec<&str> {
     items.iter().map(|item| item["outcome"].as_str().unwrap()).collect()
 }
@@ -256,27 +269,20 @@ each_engine! {
             item(app, 1, &[person(1)]), item(app, 2, &[person(2)]), item(app, 3, &[person(3)]), short,
         ]).await;
         batch(app, &world, &[item(app, 5, &[person(5)])]).await;
-        let trail = |path: String| async move {
-            let page = app.get(&world.auditor, &path).await.expect(200).json();
-            (page["rows"].as_array().unwrap().clone(), page["next"].clone())
-        };
-        let actions = |n| {
-            let rows = trail(format!("/v1/audit?about={}", tube(n)));
-            async { rows.await.0.iter().map(|row| row["action"].clone()).collect::<Vec<_>>() }
-        };
         let (alone, together) = (json!("tube.seal"), json!("tube.seal_batch"));
-        assert_eq!(actions(1).await, [alone], "the batch found it sealed already");
+        assert_eq!(actions(app, &world, 1).await, [alone], "the batch found it sealed already");
         for n in [2, 3, 5] {
-            assert_eq!(actions(n).await, std::slice::from_ref(&together), "tube {n}");
+            assert_eq!(actions(app, &world, n).await, std::slice::from_ref(&together), "tube {n}");
         }
-        assert_eq!(actions(4).await, Vec::<Value>::new(), "it was refused");
-        assert_eq!(actions(6).await, Vec::<Value>::new());
-        let (rows, next) = trail(format!("/v1/audit?about={}", tube(2))).await;
+        assert_eq!(actions(app, &world, 4).await, Vec::<Value>::new(), "it was refused");
+        assert_eq!(actions(app, &world, 6).await, Vec::<Value>::new());
+        let (rows, next) = trail(app, &world, &tube(2)).await;
         assert_eq!(rows[0]["about"], "batch");
         assert_eq!(rows[0]["detail"]["codes"], json!([tube(2), tube(3)]));
         let after = next.as_str().unwrap();
-        assert_eq!(trail(format!("/v1/audit?about={}&after={after}", tube(2))).await.0, Vec::<Value>::new());
-        let (batches, _) = trail("/v1/audit?about=batch".to_owned()).await;
+        let behind = format!("{}&after={after}", tube(2));
+        assert_eq!(trail(app, &world, &behind).await.0, Vec::<Value>::new());
+        let (batches, _) = trail(app, &world, "batch").await;
         assert_eq!(batches, rows, "one row for both tubes");
     }
 
