@@ -55,6 +55,13 @@ create table audit (
     primary key (chain, seq)
 );
 create index audit_about on audit (about);
+-- Things of which many share one row, so that the trail of each is found; the row names them too.
+create table audit_subject (
+    about text not null,
+    chain text not null,
+    seq bigint not null,
+    primary key (about, chain, seq)
+);
 
 -- An answer is stored with its effect (draft-ietf-httpapi-idempotency-key).
 create table idempotency (
@@ -134,17 +141,21 @@ create table code_pattern (
     created_us bigint not null
 );
 
--- People, known only by their key; everything personal is sealed in `identity`.
+-- People, known only by their key; everything personal is sealed in `identity`. Each identity that
+-- was ever given with a document has a row, by its keyed tag; `member` names the one given then.
 create table person (
-    key text not null primary key,
-    identity bytea not null,
+    key text not null,
     identity_tag text not null,
+    identity bytea not null,
     first_seen_us bigint not null,
-    updated_us bigint not null
+    primary key (key, identity_tag)
 );
 
 -- Tubes and their members. `member` has no foreign key to `tube` because both are written by one
--- statement each in one transaction a million times a day; the ledger counts orphans.
+-- statement each in one transaction a million times a day; the ledger counts orphans. `sealed_us`
+-- and `taken_us` are corrected: the device's time less `device_skew_us`, which is the device's
+-- clock while it sent the tube less the server's, so that swabs of devices with wrong clocks stand
+-- in their true order. What the device said is `sealed_us + device_skew_us`.
 create table tube (
     code text not null primary key,
     size bigint not null check (size in (1, 5, 10, 20)),
@@ -174,6 +185,7 @@ create table member (
     tube_code text not null,
     position bigint not null check (position between 1 and 20),
     person_key text not null,
+    identity_tag text not null,
     taken_us bigint not null,
     primary key (tube_code, position),
     unique (person_key, tube_code)
@@ -485,6 +497,8 @@ when (new.state <> 'draft')
 execute function refuse('call begins in another state');
 create trigger tube_kept before delete on tube for each row
 execute function refuse('tube rows are kept');
+create trigger person_kept before delete on person for each row
+execute function refuse('person rows are kept');
 create trigger member_kept before delete on member for each row
 execute function refuse('member rows are kept');
 create trigger recall_kept before delete on recall for each row
@@ -509,6 +523,8 @@ create trigger result_kept before delete on result for each row
 execute function refuse('result rows are kept');
 create trigger audit_kept before delete on audit for each row
 execute function refuse('audit rows are kept');
+create trigger audit_subject_kept before delete on audit_subject for each row
+execute function refuse('audit_subject rows are kept');
 create trigger audit_chain_kept before delete on audit_chain for each row
 execute function refuse('audit_chain rows are kept');
 create trigger feed_kept before delete on feed for each row
@@ -517,6 +533,8 @@ create trigger allotment_kept before delete on allotment for each row
 execute function refuse('allotment rows are kept');
 create trigger box_tube_kept before delete on box_tube for each row
 execute function refuse('box_tube rows are kept');
+create trigger person_fixed before update on person for each row
+execute function refuse('person rows never change');
 create trigger member_fixed before update on member for each row
 execute function refuse('member rows never change');
 create trigger arrival_fixed before update on arrival for each row
@@ -533,6 +551,8 @@ create trigger result_fixed before update on result for each row
 execute function refuse('result rows never change');
 create trigger audit_fixed before update on audit for each row
 execute function refuse('audit rows never change');
+create trigger audit_subject_fixed before update on audit_subject for each row
+execute function refuse('audit_subject rows never change');
 create trigger feed_fixed before update on feed for each row
 execute function refuse('feed rows never change');
 create trigger allotment_fixed before update on allotment for each row

@@ -47,6 +47,13 @@ create table audit (
     primary key (chain, seq)
 );
 create index audit_about on audit (about);
+-- Things of which many share one row, so that the trail of each is found; the row names them too.
+create table audit_subject (
+    about text not null,
+    chain text not null,
+    seq bigint not null,
+    primary key (about, chain, seq)
+);
 
 -- An answer is stored with its effect (draft-ietf-httpapi-idempotency-key).
 create table idempotency (
@@ -126,17 +133,21 @@ create table code_pattern (
     created_us bigint not null
 );
 
--- People, known only by their key; everything personal is sealed in `identity`.
+-- People, known only by their key; everything personal is sealed in `identity`. Each identity that
+-- was ever given with a document has a row, by its keyed tag; `member` names the one given then.
 create table person (
-    key text not null primary key,
-    identity blob not null,
+    key text not null,
     identity_tag text not null,
+    identity blob not null,
     first_seen_us bigint not null,
-    updated_us bigint not null
+    primary key (key, identity_tag)
 );
 
 -- Tubes and their members. `member` has no foreign key to `tube` because both are written by one
--- statement each in one transaction a million times a day; the ledger counts orphans.
+-- statement each in one transaction a million times a day; the ledger counts orphans. `sealed_us`
+-- and `taken_us` are corrected: the device's time less `device_skew_us`, which is the device's
+-- clock while it sent the tube less the server's, so that swabs of devices with wrong clocks stand
+-- in their true order. What the device said is `sealed_us + device_skew_us`.
 create table tube (
     code text not null primary key,
     size bigint not null check (size in (1, 5, 10, 20)),
@@ -166,6 +177,7 @@ create table member (
     tube_code text not null,
     position bigint not null check (position between 1 and 20),
     person_key text not null,
+    identity_tag text not null,
     taken_us bigint not null,
     primary key (tube_code, position),
     unique (person_key, tube_code)
@@ -469,6 +481,8 @@ when new.state <> 'draft'
 begin select raise(abort, 'call begins in another state'); end;
 create trigger tube_kept before delete on tube
 begin select raise(abort, 'tube rows are kept'); end;
+create trigger person_kept before delete on person
+begin select raise(abort, 'person rows are kept'); end;
 create trigger member_kept before delete on member
 begin select raise(abort, 'member rows are kept'); end;
 create trigger recall_kept before delete on recall
@@ -493,6 +507,8 @@ create trigger result_kept before delete on result
 begin select raise(abort, 'result rows are kept'); end;
 create trigger audit_kept before delete on audit
 begin select raise(abort, 'audit rows are kept'); end;
+create trigger audit_subject_kept before delete on audit_subject
+begin select raise(abort, 'audit_subject rows are kept'); end;
 create trigger audit_chain_kept before delete on audit_chain
 begin select raise(abort, 'audit_chain rows are kept'); end;
 create trigger feed_kept before delete on feed
@@ -501,6 +517,8 @@ create trigger allotment_kept before delete on allotment
 begin select raise(abort, 'allotment rows are kept'); end;
 create trigger box_tube_kept before delete on box_tube
 begin select raise(abort, 'box_tube rows are kept'); end;
+create trigger person_fixed before update on person
+begin select raise(abort, 'person rows never change'); end;
 create trigger member_fixed before update on member
 begin select raise(abort, 'member rows never change'); end;
 create trigger arrival_fixed before update on arrival
@@ -517,6 +535,8 @@ create trigger result_fixed before update on result
 begin select raise(abort, 'result rows never change'); end;
 create trigger audit_fixed before update on audit
 begin select raise(abort, 'audit rows never change'); end;
+create trigger audit_subject_fixed before update on audit_subject
+begin select raise(abort, 'audit_subject rows never change'); end;
 create trigger feed_fixed before update on feed
 begin select raise(abort, 'feed rows never change'); end;
 create trigger allotment_fixed before update on allotment

@@ -34,7 +34,7 @@ async fn poll(app: &TestApp, client: &Client, after: &mut String, limit: u32) ->
 
 /// Polls until `count` changes came; other databases on the same server may hold the horizon
 /// back for a moment.
-async fn poll_until(
+pub async fn poll_until(
     app: &TestApp,
     client: &Client,
     after: &mut String,
