@@ -163,13 +163,18 @@ impl Db {
 impl Tx {
     /// Commits; when this returns, the change is on disk (R1).
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Self { conn, name, started, chain } = self;
+        let Self { conn, name, started, mut chain } = self;
+        // The caller may stop waiting, when a client hangs up or a request's time is over, and
+        // the engine still completes the commit.
+        if let Some(chain) = &mut chain {
+            chain.committing();
+        }
         let outcome = match conn {
             Conn::Sqlite(transaction) => transaction.commit().await,
             Conn::Postgres(transaction) => transaction.commit().await,
         };
-        if let Some(chain) = chain {
-            chain.settle(outcome.is_ok());
+        if let (Some(chain), Ok(())) = (chain, &outcome) {
+            chain.committed();
         }
         metrics::histogram!("store_tx_seconds", "tx" => name).record(started.elapsed());
         outcome.map_err(StoreError::from)

@@ -121,6 +121,27 @@ each_engine! {
         assert_eq!(verify(app).await.broken, None);
     }
 
+    async fn a_commit_nobody_waits_for_spoils_no_chain(app) {
+        write_rows(app, 2).await;
+        let actor = app.client(Role::Officer).await.actor;
+        for turn in 0..20 {
+            let mut tx = app.app.db.write("test.hangs_up").await.unwrap();
+            let detail = json!({ "turn": turn });
+            let entry = Entry { at: app.now(), actor: &actor, action: "t", about: "X", detail };
+            audit::record(&mut tx, entry).await.unwrap();
+            // Polled once, so that the engine is asked, and then dropped.
+            tokio::select! {
+                biased;
+                outcome = tx.commit() => outcome.unwrap(),
+                () = std::future::ready(()) => {}
+            }
+            write_rows(app, 1).await;
+        }
+        let verified = verify(app).await;
+        assert_eq!(verified.broken, None);
+        assert!(verified.rows >= 22, "{verified:?}");
+    }
+
     async fn an_altered_row_is_named(app) {
         write_rows(app, 5).await;
         tamper(app, "update audit set about = 'Y' where seq = 3").await;
