@@ -27,6 +27,9 @@ use crate::clock::Clock;
 
 /// How long a caller waits for a connection before it is told that the store is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How PostgreSQL begins to read: one snapshot, as SQLite gives by birth. A transaction that only
+/// reads is never refused for it.
+const SNAPSHOT: &str = "begin transaction isolation level repeatable read, read only";
 
 /// Where the data lies.
 #[derive(Clone, Debug)]
@@ -115,12 +118,13 @@ impl Db {
         }
     }
 
-    /// The door for reading; writing through it fails.
+    /// The door for reading; writing through it fails. On both engines every statement sees the
+    /// store as the first one did, whatever others commit meanwhile.
     pub async fn read(&self, name: &'static str) -> Result<Tx, StoreError> {
         let conn = match &self.engine {
             Engine::Sqlite { readers, .. } => Conn::Sqlite(readers.begin_with("begin").await?),
             Engine::Postgres(pool) => {
-                Conn::Postgres(pool.begin_with("begin transaction read only").await?)
+                Conn::Postgres(pool.begin_with(SNAPSHOT).await?)
             }
         };
         Ok(Tx { conn, name, started: Instant::now(), chain: None })

@@ -109,6 +109,24 @@ each_engine! {
         assert_eq!((verified.rows, verified.broken), (12, None));
     }
 
+    async fn a_trail_that_is_being_written_verifies(app) {
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let stopped = || stop.load(std::sync::atomic::Ordering::SeqCst);
+        let writing = async {
+            while !stopped() {
+                write_rows(app, 5).await;
+            }
+        };
+        let verifying = async {
+            for _ in 0..30 {
+                assert_eq!(verify(app).await.broken, None);
+            }
+            stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        };
+        tokio::join!(writing, verifying);
+        assert!(verify(app).await.rows > 30, "there was somebody writing");
+    }
+
     async fn a_rolled_back_write_leaves_no_gap(app) {
         write_rows(app, 2).await;
         let actor = app.client(Role::Officer).await.actor;
