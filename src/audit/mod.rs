@@ -1,7 +1,8 @@
 //! Who did what to which thing: one row in the transaction of every write, hash-chained (R27).
 
 pub mod api;
-mod verify;
+pub mod head;
+pub mod verify;
 
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
@@ -34,18 +35,9 @@ pub struct Entry<'a> {
 pub const APPEND: &str = "insert into audit
     (chain, seq, at_us, account_id, action, about, detail, previous, hash)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-/// Chain, number, hash of its newest row.
-pub const MOVE_HEAD: &str = "insert into audit_chain (chain, seq, hash) values ($1, $2, $3)
-    on conflict (chain) do update set seq = excluded.seq, hash = excluded.hash";
 
-/// Every statement of this folder.
-pub const STATEMENTS: &[(&str, &str)] = &[
-    ("APPEND", APPEND),
-    ("MOVE_HEAD", MOVE_HEAD),
-    ("HEADS", verify::HEADS),
-    ("ROWS", verify::ROWS),
-    ("STRAYS", verify::STRAYS),
-];
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[("APPEND", APPEND)];
 
 /// Appends one row to the transaction's own chain.
 pub async fn record(tx: &mut Tx, entry: Entry<'_>) -> Result<()> {
@@ -70,9 +62,7 @@ pub async fn record(tx: &mut Tx, entry: Entry<'_>) -> Result<()> {
     on!(tx, c => query(APPEND).bind(&chain).bind(seq).bind(entry.at)
         .bind(&entry.actor.account).bind(entry.action).bind(entry.about).bind(&detail)
         .bind(&previous).bind(&hash).execute(c).await.map(drop))?;
-    on!(tx, c => query(MOVE_HEAD).bind(&chain).bind(seq).bind(&hash)
-        .execute(c).await.map(drop))?;
-    Ok(())
+    head::moved(tx, &chain, seq, &hash).await
 }
 
 /// What a row's hash covers: every field, each with its length, and the row before.

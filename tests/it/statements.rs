@@ -13,7 +13,9 @@ use crate::each_engine;
 fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
     vec![
         ("app.rs", swabline::app::STATEMENTS),
-        ("audit", swabline::audit::STATEMENTS),
+        ("audit/mod.rs", swabline::audit::STATEMENTS),
+        ("audit/head.rs", swabline::audit::head::STATEMENTS),
+        ("audit/verify.rs", swabline::audit::verify::STATEMENTS),
         ("audit/api.rs", swabline::audit::api::STATEMENTS),
         ("auth/store.rs", swabline::auth::STATEMENTS),
         ("http/health.rs", swabline::http::health::STATEMENTS),
