@@ -142,6 +142,7 @@ impl App {
         };
         tokio::select! {
             served = serving.into_future() => served?,
+            () = http::health::upkeep() => {}
             () = overdue => tracing::warn!("connections that never finished were cut off"),
         }
         db.close().await;

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -14,7 +14,7 @@ use crate::app::App;
 
 /// One line a request: route pattern, status, time; no path, no query, no header.
 pub(super) async fn log(request: Request, next: Next) -> Response {
-    let method = request.method().clone();
+    let method = known(request.method());
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -28,12 +28,20 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let response = next.run(request).await;
     let (status, took) = (response.status().as_u16(), started.elapsed());
-    metrics::histogram!("http_seconds", "route" => route.clone(), "method" => method.to_string(),
+    metrics::histogram!("http_seconds", "route" => route.clone(), "method" => method,
         "status" => status.to_string())
     .record(took);
-    tracing::info!(%method, route, status, took_ms = (took.as_secs_f64() * 1e6).round() / 1e3, request = id,
+    tracing::info!(method, route, status, took_ms = (took.as_secs_f64() * 1e6).round() / 1e3, request = id,
         "{method} {route} answered {status}");
     response
+}
+
+/// A method that is known, or `other`: every label is kept for ever, and a client may send any
+/// word.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] =
+        ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
+    KNOWN.into_iter().find(|&known| method == known).unwrap_or("other")
 }
 
 /// Refuses at once what is too much, and gives up what takes too long.
@@ -70,4 +78,19 @@ pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
         "nothing was changed; quote the x-request-id of this answer",
     )
     .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_method_gets_no_label_of_its_own() {
+        for known_one in [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::TRACE] {
+            assert_eq!(known(&known_one), known_one.as_str());
+        }
+        for word in ["BREW", "get", "X0001"] {
+            assert_eq!(known(&Method::from_bytes(word.as_bytes()).unwrap()), "other");
+        }
+    }
 }
