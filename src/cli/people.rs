@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::{self, Actor, NewAccount, Role};
+use crate::barcode::PlaceCode;
 use crate::clock::Span;
 use crate::config::Config;
 use crate::seal::KeyRing;
@@ -54,6 +55,8 @@ impl User {
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
         match self {
             Self::Add { name, role, site, laboratory, days } => {
+                let site = site.as_deref().map(place).transpose()?;
+                let laboratory = laboratory.as_deref().map(place).transpose()?;
                 add(app, NewAccount { name, role, site, laboratory }, days).await?;
             }
             Self::Token { account, days } => issue(app, &account, days).await?,
@@ -63,6 +66,13 @@ impl User {
         app.db.close().await;
         Ok(())
     }
+}
+
+/// The code of a place as everything else writes it; typed in lower case it is the same place.
+fn place(typed: &str) -> anyhow::Result<String> {
+    let code = PlaceCode::parse(&typed.to_ascii_uppercase())
+        .map_err(|error| anyhow::anyhow!("`{typed}` is no site or laboratory: {error}"))?;
+    Ok(code.as_str().to_owned())
 }
 
 /// The person at the machine's own console, who is above every account.

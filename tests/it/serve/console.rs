@@ -79,12 +79,16 @@ async fn an_account_is_made_listed_given_another_token_and_ended() {
         let disable = ["user", "disable", account.as_str()];
         let homeless = ["user", "add", "--name", "Nobody", "--role", "sampler"];
         let nameless = ["user", "add", "--name", " ", "--role", "officer"];
-        for refused in [&token[..], &disable, &homeless, &nameless] {
+        let nowhere = ["user", "add", "--name", "N", "--role", "sampler", "--site", "north gate"];
+        for refused in [&token[..], &disable, &homeless, &nameless, &nowhere] {
             let said = program.run(refused).expect(1);
             assert!(!said.one_line().is_empty());
             assert_eq!(said.out, "");
         }
         assert_eq!(accounts(&program), Vec::<Value>::new());
+        let there = ["user", "add", "--name", "N", "--role", "sampler", "--site", "s01"];
+        program.run(&there).expect(0);
+        assert_eq!(accounts(&program)[0]["site"], "S01", "a place has one spelling");
         program.run(&["audit", "verify"]).expect(0);
     })
     .await;
