@@ -10,8 +10,7 @@ use crate::storage::{Tx, ensure_rows};
 /// out.
 pub const NUMBER: &str = "update audit_chains set begun = begun + 1 returning begun";
 /// Chain, its number, hash of its first row.
-pub const BEGIN: &str =
-    "insert into audit_chain (chain, number, seq, hash) values ($1, $2, 1, $3)";
+pub const BEGIN: &str = "insert into audit_chain (chain, number, seq, hash) values ($1, $2, 1, $3)";
 /// Chain, number and hash of its newest row.
 pub const MOVE: &str = "update audit_chain set seq = $2, hash = $3 where chain = $1";
 

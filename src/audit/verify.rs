@@ -81,8 +81,7 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
             return Ok(verified);
         }
     }
-    let stray: Option<(String, i64)> =
-        on!(tx, c => query_as(STRAYS).fetch_optional(c).await)?;
+    let stray: Option<(String, i64)> = on!(tx, c => query_as(STRAYS).fetch_optional(c).await)?;
     verified.broken = match stray {
         Some((chain, seq)) => Some(Break {
             chain,

@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::problem::Problem;
+use super::problem::{Problem, UNKNOWN};
 use crate::app::App;
 
 /// One line a request: route pattern, status, time; no path, no query, no header.
@@ -31,8 +31,14 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
     metrics::histogram!("http_seconds", "route" => route.clone(), "method" => method,
         "status" => status.to_string())
     .record(took);
-    tracing::info!(method, route, status, took_ms = (took.as_secs_f64() * 1e6).round() / 1e3, request = id,
-        "{method} {route} answered {status}");
+    tracing::info!(
+        method,
+        route,
+        status,
+        took_ms = (took.as_secs_f64() * 1e6).round() / 1e3,
+        request = id,
+        "{method} {route} answered {status}"
+    );
     response
 }
 
@@ -52,7 +58,9 @@ pub(super) async fn bound(State(app): State<App>, request: Request, next: Next) 
     let limit = Duration::from_secs(app.config.request_seconds);
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
-        Err(_elapsed) => refuse("request.timeout", "the request took too long and was undone"),
+        Err(_elapsed) => {
+            refuse("request.timeout", &format!("the request took too long: {UNKNOWN}"))
+        }
     }
 }
 
@@ -75,7 +83,7 @@ pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
         StatusCode::INTERNAL_SERVER_ERROR,
         "internal",
         "Something went wrong on our side",
-        "nothing was changed; quote the x-request-id of this answer",
+        format!("{UNKNOWN}; if it fails again, quote the x-request-id of this answer"),
     )
     .into_response()
 }

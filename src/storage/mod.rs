@@ -123,9 +123,7 @@ impl Db {
     pub async fn read(&self, name: &'static str) -> Result<Tx, StoreError> {
         let conn = match &self.engine {
             Engine::Sqlite { readers, .. } => Conn::Sqlite(readers.begin_with("begin").await?),
-            Engine::Postgres(pool) => {
-                Conn::Postgres(pool.begin_with(SNAPSHOT).await?)
-            }
+            Engine::Postgres(pool) => Conn::Postgres(pool.begin_with(SNAPSHOT).await?),
         };
         Ok(Tx { conn, name, started: Instant::now(), chain: None })
     }

@@ -100,16 +100,21 @@ pub async fn fresh_database(server: &str) -> String {
 impl TestApp {
     /// A fresh application, or `None` when its engine is not there.
     pub async fn start(engine: Engine) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
         let database = match engine {
             Engine::Sqlite => String::new(),
             Engine::Postgres => fresh_database(&postgres_url()?).await,
         };
+        Some(Self::on(engine, database).await)
+    }
+
+    /// A fresh application on this empty database.
+    pub async fn on(engine: Engine, database: String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let config = Config { data: folder.path().to_owned(), database, ..Config::default() };
         let clock = Clock::stepped(MORNING.parse().unwrap());
         let app = App::open(config, clock.clone()).await.expect("the application opens");
         let router = swabline::http::router(app.clone());
-        Some(Self { app, clock, engine, router, folder })
+        Self { app, clock, engine, router, folder }
     }
 
     /// Moves the clock forward.

@@ -34,7 +34,7 @@ fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("instrument/store.rs", swabline::instrument::store::STATEMENTS),
         ("interpretation/store.rs", swabline::interpretation::store::STATEMENTS),
         ("review", swabline::review::STATEMENTS),
-        ("query/store.rs", swabline::query::store::STATEMENTS),
+        ("query", swabline::query::store::STATEMENTS),
         ("feeds/store.rs", swabline::feeds::store::STATEMENTS),
         ("ledger/store.rs", swabline::ledger::store::STATEMENTS),
     ]
@@ -98,10 +98,7 @@ fn written() -> (BTreeMap<Place, String>, BTreeSet<Place>) {
 }
 
 /// What is wrong with the lists: a statement on none, an entry that is another statement.
-fn faults(
-    mut written: BTreeMap<Place, String>,
-    lists: &[(&str, &[(&str, &str)])],
-) -> Vec<String> {
+fn faults(mut written: BTreeMap<Place, String>, lists: &[(&str, &[(&str, &str)])]) -> Vec<String> {
     let mut faults = Vec::new();
     for (label, statements) in lists {
         for (name, sql) in *statements {
