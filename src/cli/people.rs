@@ -52,6 +52,16 @@ pub(super) enum User {
 }
 
 impl User {
+    /// Whether it changes nothing.
+    pub(super) const fn only_asks(&self) -> bool {
+        matches!(self, Self::List { .. })
+    }
+
+    /// Whether it may be the first thing an installation hears.
+    pub(super) const fn begins(&self) -> bool {
+        matches!(self, Self::Add { .. })
+    }
+
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
         match self {
             Self::Add { name, role, site, laboratory, days } => {

@@ -118,6 +118,25 @@ impl Db {
         }
     }
 
+    /// Opens a store that is there, to read it and nothing else: nothing is made, and no schema
+    /// is brought up to date.
+    pub async fn open_existing(url: &str, clock: &Clock) -> Result<Self, OpenError> {
+        let chains = Chains::new(clock.clone(), 1);
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let pool = postgres::open_existing(url, ACQUIRE_TIMEOUT).await?;
+            migrate::postgres_is_done(&pool).await?;
+            Ok(Self { engine: Engine::Postgres(pool), chains })
+        } else if let Some(path) = url.strip_prefix("sqlite:") {
+            let readers = sqlite::open_existing(path, ACQUIRE_TIMEOUT).await?;
+            migrate::sqlite_is_done(&readers).await?;
+            sqlite::refuse_unsafe(&readers).await?;
+            let writer = readers.clone();
+            Ok(Self { engine: Engine::Sqlite { readers, writer }, chains })
+        } else {
+            Err(OpenError::Url)
+        }
+    }
+
     /// The door for reading; writing through it fails. On both engines every statement sees the
     /// store as the first one did, whatever others commit meanwhile.
     pub async fn read(&self, name: &'static str) -> Result<Tx, StoreError> {
@@ -197,6 +216,12 @@ pub enum OpenError {
     /// It cannot be reached.
     #[error("the store cannot be opened: {0}; check the address and that the server runs")]
     Connect(#[source] sqlx::Error),
+    /// There is none.
+    #[error("there is no store at {0}; check --data and --database")]
+    Absent(String),
+    /// Its schema is older than this program's.
+    #[error("the store lacks step {0} of its schema; run `swabline migrate`")]
+    Older(i64),
     /// It would not keep its promises (R2).
     #[error("the store is not safe to use: {0}")]
     Unsafe(String),
