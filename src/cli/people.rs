@@ -7,7 +7,6 @@ use crate::audit::{self, Entry};
 use crate::auth::{self, Actor, NewAccount, Role};
 use crate::barcode::PlaceCode;
 use crate::clock::Span;
-use crate::config::Config;
 use crate::seal::KeyRing;
 
 #[derive(Debug, clap::Subcommand)]
@@ -162,12 +161,20 @@ pub(super) enum Key {
 
 impl Key {
     #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
-    pub(super) fn run(&self, config: &Config) -> anyhow::Result<()> {
+    pub(super) async fn run(&self, app: &App) -> anyhow::Result<()> {
         let Self::Rotate = self;
-        let path = config.keys_path();
+        let path = app.config.keys_path();
         let mut ring = KeyRing::read(&path)?;
-        ring.rotate();
+        let key = ring.rotate();
+        let mut tx = app.db.write("key.rotate").await?;
+        let (at, actor, detail) = (app.clock.now(), console(), json!({ "key": key }));
+        let entry = Entry { at, actor: &actor, action: "key.rotate", about: "keys", detail };
+        audit::record(&mut tx, entry).await?;
+        // A key that cannot be kept leaves no row; only a commit that fails after it is kept
+        // leaves a key without one.
         ring.replace(&path)?;
+        tx.commit().await?;
+        app.db.close().await;
         println!("a fresh key is in {}; restart the service to use it", path.display());
         Ok(())
     }
