@@ -3,7 +3,7 @@
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{PgPool, SqlitePool, query_as, query_scalar};
 
-use super::OpenError;
+use super::{OpenError, Sql};
 
 /// Steps for SQLite.
 pub static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -11,13 +11,16 @@ pub static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 pub static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Whether any step was ever taken.
-const BEGUN_SQLITE: &str = "select cast(count(*) as bigint) from sqlite_master
-    where type = 'table' and name = '_sqlx_migrations'";
-/// Whether any step was ever taken.
-const BEGUN_POSTGRES: &str =
-    "select cast(count(to_regclass('_sqlx_migrations')) as bigint)";
+pub const BEGUN: Sql = Sql {
+    sqlite: "select cast(count(*) as bigint) from sqlite_master
+        where type = 'table' and name = '_sqlx_migrations'",
+    postgres: "select cast(count(to_regclass('_sqlx_migrations')) as bigint)",
+};
 /// Steps that were taken, with their checksums.
-const TAKEN: &str = "select version, checksum from _sqlx_migrations where success order by version";
+pub const TAKEN: &str = "select version, checksum from _sqlx_migrations where success order by version";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[("TAKEN", TAKEN)];
 
 /// A step that was taken, and the checksum of its text.
 type Taken = (i64, Vec<u8>);
@@ -33,7 +36,7 @@ pub(super) async fn postgres(pool: &PgPool) -> Result<(), OpenError> {
 /// Whether a store is up to date as it is.
 pub(super) async fn sqlite_is_done(pool: &SqlitePool) -> Result<(), OpenError> {
     let begun: i64 =
-        query_scalar(BEGUN_SQLITE).fetch_one(pool).await.map_err(OpenError::Connect)?;
+        query_scalar(BEGUN.sqlite).fetch_one(pool).await.map_err(OpenError::Connect)?;
     let taken: Vec<Taken> = match begun {
         0 => Vec::new(),
         _ => query_as(TAKEN).fetch_all(pool).await.map_err(OpenError::Connect)?,
@@ -44,7 +47,7 @@ pub(super) async fn sqlite_is_done(pool: &SqlitePool) -> Result<(), OpenError> {
 /// Whether a store is up to date as it is.
 pub(super) async fn postgres_is_done(pool: &PgPool) -> Result<(), OpenError> {
     let begun: i64 =
-        query_scalar(BEGUN_POSTGRES).fetch_one(pool).await.map_err(OpenError::Connect)?;
+        query_scalar(BEGUN.postgres).fetch_one(pool).await.map_err(OpenError::Connect)?;
     let taken: Vec<Taken> = match begun {
         0 => Vec::new(),
         _ => query_as(TAKEN).fetch_all(pool).await.map_err(OpenError::Connect)?,

@@ -9,7 +9,7 @@
 mod batch;
 mod chain;
 mod error;
-mod migrate;
+pub mod migrate;
 pub mod outbox;
 mod postgres;
 mod sqlite;

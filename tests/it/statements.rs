@@ -21,6 +21,7 @@ fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("auth/store.rs", swabline::auth::STATEMENTS),
         ("http/health.rs", swabline::http::health::STATEMENTS),
         ("http/idempotency.rs", swabline::http::idempotency::STATEMENTS),
+        ("storage/migrate.rs", swabline::storage::migrate::STATEMENTS),
         ("storage/outbox.rs", swabline::storage::outbox::STATEMENTS),
         ("barcode/store.rs", swabline::barcode::store::STATEMENTS),
         ("collection/moves.rs", swabline::collection::STATEMENTS),
@@ -42,7 +43,10 @@ fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
 
 /// Every pair of statements whose text differs between the engines, with file and name.
 fn pairs() -> Vec<(&'static str, &'static str, Sql)> {
-    vec![("feeds/store.rs", "HORIZON", swabline::feeds::store::HORIZON)]
+    vec![
+        ("feeds/store.rs", "HORIZON", swabline::feeds::store::HORIZON),
+        ("storage/migrate.rs", "BEGUN", swabline::storage::migrate::BEGUN),
+    ]
 }
 
 /// File and name of a constant.
