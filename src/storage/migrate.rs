@@ -17,7 +17,8 @@ pub const BEGUN: Sql = Sql {
     postgres: "select cast(count(to_regclass('_sqlx_migrations')) as bigint)",
 };
 /// Steps that were taken, with their checksums.
-pub const TAKEN: &str = "select version, checksum from _sqlx_migrations where success order by version";
+pub const TAKEN: &str =
+    "select version, checksum from _sqlx_migrations where success order by version";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[("TAKEN", TAKEN)];
