@@ -6,10 +6,10 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, raw_sql};
 use swabline::barcode::{PlaceCode, TubeCode};
 use swabline::clock::{Clock, Span, Time};
 use swabline::collection::person::DocumentType;
-use swabline::collection::place::Shift;
+use swabline::collection::place::{Hours, Shift};
 use swabline::collection::tube::store::tubes_seal;
 use swabline::collection::tube::{
-    DeviceScan, DocumentScan, MemberScan, Outcome, Recorder, SealedTube, TubeScan, seal,
+    DeviceScan, DocumentScan, MemberScan, Outcome, Recorder, SealedTube, Standing, TubeScan, seal,
 };
 use swabline::seal::{KeyRing, PersonKey};
 use swabline::storage::Db;
@@ -70,7 +70,8 @@ impl Store {
         let recorder = Recorder { account: "A1", keys: &self.keys, now };
         let sealed = |n: u32| {
             let code = TubeCode::numbered(u64::from(n)).expect("the number is small");
-            seal(Ok(code), self.scan(n, now), Some(&shift), recorder).expect("it has no faults")
+            let code = (Ok(code), Standing::New);
+            seal(code, self.scan(n, now), Some(&shift), recorder).expect("it has no faults")
         };
         numbers.map(sealed).collect()
     }
@@ -89,7 +90,11 @@ impl Store {
 
     fn scan(&self, n: u32, now: Time) -> TubeScan {
         let member = |i: u32| MemberScan {
-            document: DocumentScan { kind: DocumentType::Passport, number: format!("E{i:08}") },
+            document: DocumentScan {
+                kind: DocumentType::Passport,
+                issuer: Some("CHN".to_owned()),
+                number: format!("E{i:08}"),
+            },
             name: format!("Somebody {i}"),
             phone: Some("10012345678".to_owned()),
             address: None,
@@ -130,6 +135,7 @@ fn shift(now: Time) -> Shift {
         tube_size: 10,
         starts: now - Span::days(1),
         ends: now + Span::days(1),
+        hours: Hours { opens: now - Span::hours(1), closes: now + Span::hours(8) },
     }
 }
 

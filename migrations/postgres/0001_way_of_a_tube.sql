@@ -36,10 +36,17 @@ create table token (
 );
 create index token_account on token (account_id);
 
--- One chain of rows per writer; `audit_chain` holds each chain's head, so a cut tail shows.
+-- One chain of rows per writer. `audit_chain` holds each chain's head, so a cut tail shows, and
+-- its number; `audit_chains` counts them, so a missing chain shows.
+create table audit_chains (
+    one bigint not null primary key check (one = 1),
+    begun bigint not null check (begun >= 0)
+);
+insert into audit_chains (one, begun) values (1, 0);
 create table audit_chain (
     chain text not null primary key,
-    seq bigint not null,
+    number bigint not null unique check (number > 0),
+    seq bigint not null check (seq > 0),
     hash text not null
 );
 create table audit (
@@ -527,6 +534,14 @@ create trigger audit_subject_kept before delete on audit_subject for each row
 execute function refuse('audit_subject rows are kept');
 create trigger audit_chain_kept before delete on audit_chain for each row
 execute function refuse('audit_chain rows are kept');
+create trigger audit_chains_kept before delete on audit_chains for each row
+execute function refuse('audit_chains rows are kept');
+create trigger audit_chain_moves before update on audit_chain for each row
+when (new.chain <> old.chain or new.number <> old.number or new.seq <> old.seq + 1)
+execute function refuse('illegal move of audit_chain');
+create trigger audit_chains_moves before update on audit_chains for each row
+when (new.begun <> old.begun + 1)
+execute function refuse('illegal move of audit_chains');
 create trigger feed_kept before delete on feed for each row
 execute function refuse('feed rows are kept');
 create trigger allotment_kept before delete on allotment for each row

@@ -28,10 +28,17 @@ create table token (
 );
 create index token_account on token (account_id);
 
--- One chain of rows per writer; `audit_chain` holds each chain's head, so a cut tail shows.
+-- One chain of rows per writer. `audit_chain` holds each chain's head, so a cut tail shows, and
+-- its number; `audit_chains` counts them, so a missing chain shows.
+create table audit_chains (
+    one bigint not null primary key check (one = 1),
+    begun bigint not null check (begun >= 0)
+);
+insert into audit_chains (one, begun) values (1, 0);
 create table audit_chain (
     chain text not null primary key,
-    seq bigint not null,
+    number bigint not null unique check (number > 0),
+    seq bigint not null check (seq > 0),
     hash text not null
 );
 create table audit (
@@ -511,6 +518,14 @@ create trigger audit_subject_kept before delete on audit_subject
 begin select raise(abort, 'audit_subject rows are kept'); end;
 create trigger audit_chain_kept before delete on audit_chain
 begin select raise(abort, 'audit_chain rows are kept'); end;
+create trigger audit_chains_kept before delete on audit_chains
+begin select raise(abort, 'audit_chains rows are kept'); end;
+create trigger audit_chain_moves before update on audit_chain
+when new.chain <> old.chain or new.number <> old.number or new.seq <> old.seq + 1
+begin select raise(abort, 'illegal move of audit_chain'); end;
+create trigger audit_chains_moves before update on audit_chains
+when new.begun <> old.begun + 1
+begin select raise(abort, 'illegal move of audit_chains'); end;
 create trigger feed_kept before delete on feed
 begin select raise(abort, 'feed rows are kept'); end;
 create trigger allotment_kept before delete on allotment

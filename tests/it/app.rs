@@ -106,21 +106,30 @@ impl TestApp {
 
     /// A fresh application with the keys of another, so that both know people by the same keys.
     pub async fn start_with(engine: Engine, other: Option<&Self>) -> Option<Self> {
+        let database = match engine {
+            Engine::Sqlite => String::new(),
+            Engine::Postgres => fresh_database(&postgres_url()?).await,
+        };
+        Some(Self::open(engine, database, other).await)
+    }
+
+    /// A fresh application on this empty database.
+    pub async fn on(engine: Engine, database: String) -> Self {
+        Self::open(engine, database, None).await
+    }
+
+    async fn open(engine: Engine, database: String, other: Option<&Self>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         if let Some(other) = other {
             let keys = "keys.json";
             std::fs::copy(other.folder.path().join(keys), folder.path().join(keys)).unwrap();
         }
-        let database = match engine {
-            Engine::Sqlite => String::new(),
-            Engine::Postgres => fresh_database(&postgres_url()?).await,
-        };
         let data = folder.path().to_owned();
         let config = Config { data, database, demonstration_kits: true, ..Config::default() };
         let clock = Clock::stepped(MORNING.parse().unwrap());
         let app = App::open(config, clock.clone()).await.expect("the application opens");
         let router = swabline::http::router(app.clone());
-        Some(Self { app, clock, engine, router, folder })
+        Self { app, clock, engine, router, folder }
     }
 
     /// The same application on the same store, as after a restart with another configuration.

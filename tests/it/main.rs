@@ -6,6 +6,7 @@ mod barcode;
 mod collection;
 mod crash;
 mod demo;
+mod faults;
 mod feeds;
 mod formats;
 mod histories;
