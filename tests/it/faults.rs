@@ -86,7 +86,7 @@ impl Cable {
     }
 
     fn upwards(&self, mut from: TcpStream, mut to: TcpStream, swallow: &AtomicBool) {
-        let mut bytes = [0; 65_536];
+        let mut bytes = [0; 16_384];
         while let Ok(read @ 1..) = from.read(&mut bytes) {
             let commits = bytes[..read].windows(6).any(|word| word == b"COMMIT");
             if commits && self.is(Cut::BeforeCommit) {
@@ -105,7 +105,7 @@ impl Cable {
     }
 
     fn downwards(&self, mut from: TcpStream, mut to: TcpStream, swallow: &AtomicBool) {
-        let mut bytes = [0; 65_536];
+        let mut bytes = [0; 16_384];
         while let Ok(read @ 1..) = from.read(&mut bytes) {
             if swallow.load(Ordering::SeqCst) {
                 // The server says that the commit is done.

@@ -61,11 +61,8 @@ fn plain(text: &str) -> String {
 fn constants(source: &str) -> (Vec<(String, String)>, Vec<String>) {
     let (mut statements, mut pairs) = (Vec::new(), Vec::new());
     for part in source.split("const ").skip(1) {
-        if let Some((name, _)) = part.split_once(": Sql = ") {
-            if !name.contains(char::is_whitespace) {
-                pairs.push(name.to_owned());
-            }
-        }
+        let pair = part.split_once(": Sql = ").map(|(name, _)| name);
+        pairs.extend(pair.filter(|name| !name.contains(char::is_whitespace)).map(str::to_owned));
         let Some((name, rest)) = part.split_once(": &str =") else { continue };
         let Some((value, _)) = rest.trim_start().trim_start_matches('"').split_once("\";") else {
             continue;
