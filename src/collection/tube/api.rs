@@ -69,7 +69,7 @@ impl TubeAnswer {
             state: recorded.state,
             size: recorded.size,
             recorded_at: recorded.recorded,
-            flags: recorded.flags(),
+            flags: recorded.flags.clone(),
             members: (1..).zip(&recorded.members).map(member).collect(),
         }
     }

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Recorded, SealedTube, device_time};
+use super::{Recorded, SealedTube, device_time, flags};
 use crate::barcode::{PlaceCode, TubeCode};
 use crate::clock::{Span, Time};
 use crate::collection::TubeState;
@@ -46,7 +46,7 @@ impl StoredTube {
         Recorded {
             state: self.state,
             recorded: self.recorded,
-            skew: self.skew(),
+            flags: flags(self.skew(), self.sealed, sent.hours),
             ..sent.recorded()
         }
     }

@@ -17,6 +17,10 @@ use crate::seal::{KeyRing, PersonKey};
 /// How far a device's clock may be off before it is flagged, and how much a corrected time may
 /// lie ahead or outside its round (R6).
 pub const CLOCK_TOLERANCE: Span = Span::minutes(5);
+/// How far outside its session's hours a tube may be sealed before it is flagged. A queue outlasts
+/// the hours and a team begins early, so it is no reason to refuse; a session held at another time
+/// of the day was probably picked by mistake.
+pub const SESSION_TOLERANCE: Span = Span::hours(2);
 /// How old a swab may be when it reaches the server (R6).
 const AGE_MAX: Span = Span::days(7);
 /// How many characters a device's id may have.
@@ -70,6 +74,7 @@ pub fn seal(
         round: shift.round.clone(),
         site: shift.site.clone(),
         session: scan.session,
+        hours: shift.hours,
         event: scan.event_id,
         device: scan.device.id,
         sequence: scan.device.sequence,

@@ -3,7 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::barcode::PlaceCode;
 use crate::collection::person::DocumentType;
-use crate::collection::tube::{DeviceScan, DocumentScan};
+use crate::collection::place::Hours;
+use crate::collection::tube::{DeviceScan, DocumentScan, Flag};
 
 fn now() -> Time {
     "2020-06-21T08:00:00Z".parse().unwrap()
@@ -17,6 +18,7 @@ fn shift() -> Shift {
         tube_size: 10,
         starts: now() - Span::days(30),
         ends: now() + Span::days(1),
+        hours: Hours { opens: now() - Span::hours(1), closes: now() + Span::hours(8) },
     }
 }
 
@@ -144,10 +146,34 @@ fn a_device_that_is_a_day_ahead_is_judged_by_its_own_clock_and_flagged() {
     assert_eq!(tube.sealed, now() - Span::minutes(1));
     assert_eq!(tube.members[0].taken, now() - Span::minutes(10));
     assert_eq!(device_time(tube.sealed, tube.skew), now() - Span::minutes(1) + day);
-    assert_eq!(tube.recorded().flags(), [super::super::Flag::ClockSkew]);
+    assert_eq!(tube.recorded().flags, [Flag::ClockSkew]);
     let mut slow = scan(1, 1);
     slow.device.time = slow.device.time - CLOCK_TOLERANCE;
-    assert_eq!(judge(slow).unwrap().recorded().flags(), []);
+    assert_eq!(judge(slow).unwrap().recorded().flags, []);
+}
+
+#[test]
+fn a_tube_sealed_hours_outside_its_session_is_flagged_and_taken() {
+    let sealed = now() - Span::minutes(1);
+    let (just, more) = (SESSION_TOLERANCE, Span::seconds(2 * 3600 + 1));
+    let (early, late) = (Span::hours(-9), Span::hours(9));
+    let cases = [
+        (Hours { opens: sealed + just, closes: sealed - early }, &[][..]),
+        (Hours { opens: sealed + more, closes: sealed - early }, &[Flag::SessionHours]),
+        (Hours { opens: sealed - late, closes: sealed - just }, &[]),
+        (Hours { opens: sealed - late, closes: sealed - more }, &[Flag::SessionHours]),
+    ];
+    for (hours, flags) in cases {
+        let shift = Shift { hours, ..shift() };
+        let mut ahead = scan(1, 1);
+        for skew in [Span::hours(0), Span::minutes(4)] {
+            ahead.device.time = now() + skew;
+            ahead.sealed_at = sealed + skew;
+            ahead.members[0].taken_at = sealed + skew;
+            let tube = judge_in(ahead.clone(), Some(&shift), &KeyRing::generate()).unwrap();
+            assert_eq!(tube.recorded().flags, flags, "{hours:?}");
+        }
+    }
 }
 
 #[test]
