@@ -18,7 +18,7 @@ use crate::clock::{Span, Time};
 use crate::error::Reason;
 use crate::seal::PersonKey;
 
-pub use rules::{CLOCK_TOLERANCE, Recorder, SESSION_TOLERANCE, seal};
+pub use rules::{CLOCK_TOLERANCE, Recorder, SESSION_TOLERANCE, Standing, seal};
 pub use scan::{DeviceScan, DocumentScan, MemberScan, TubeScan};
 
 /// A sealed tube that passed every rule; made by [`seal`] alone, and without any person in clear.

@@ -28,6 +28,15 @@ const DEVICE_MAX: usize = 64;
 /// People in the largest tube.
 const MEMBERS_MAX: usize = 20;
 
+/// Whether a tube is stored already when it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Its code is new.
+    New,
+    /// Its code is stored: this is a retry, or somebody else's tube.
+    Stored,
+}
+
 /// Who records a tube, with which keys, and when.
 #[derive(Debug, Clone, Copy)]
 pub struct Recorder<'a> {
@@ -43,9 +52,10 @@ pub struct Recorder<'a> {
 ///
 /// `code` is the code as read, `shift` the session it names, if there is one. Times are judged
 /// and kept after taking off the device's skew, which is its clock while sending less the
-/// server's.
+/// server's. A tube that is stored is not judged by the clock again: it was when it came first,
+/// and a retry may come late. It is never added twice, only compared.
 pub fn seal(
-    code: Result<TubeCode, Reason>,
+    (code, standing): (Result<TubeCode, Reason>, Standing),
     scan: TubeScan,
     shift: Option<&Shift>,
     recorder: Recorder<'_>,
@@ -55,7 +65,9 @@ pub fn seal(
     let code = code.map_err(|reason| reasons.push(reason)).ok();
     reasons.extend(origin_faults(&scan));
     reasons.extend(count_faults(&scan, shift));
-    reasons.extend(time_faults(&scan, shift, recorder.now));
+    if standing == Standing::New {
+        reasons.extend(time_faults(&scan, shift, recorder.now));
+    }
     let Some(shift) = shift else {
         let message = format!("there is no session {}; put the session first", scan.session);
         reasons.push(Reason::new("tube.session", "session", message));

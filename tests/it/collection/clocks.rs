@@ -114,4 +114,48 @@ each_engine! {
         let other = app.put(&world.sampler, &path, &body).await.expect(409).json();
         assert_eq!(other["errors"][0]["about"], "sealed_at", "{other}");
     }
+
+    async fn a_retry_is_the_same_tube_however_late_and_a_late_tube_is_refused(app) {
+        let world = world(app).await;
+        let path = |n| format!("/v1/tubes/{}", tube(n));
+        let (mut sent, mut late) =
+            (tube_body(app, 1, &people(0, 10)), tube_body(app, 2, &people(20, 10)));
+        let first = app.put(&world.sampler, &path(1), &sent).await.expect(201).json();
+        // A week later, and after the end of the round, a device clears its store; its clock was
+        // set right, or wrong, in between.
+        app.pass(Span::days(20));
+        for skew in [Span::hours(0), Span::days(-40), Span::days(40)] {
+            sent["device"]["time"] = json!(app.now() + skew);
+            assert_eq!(app.put(&world.sampler, &path(1), &sent).await.expect(200).json(), first);
+        }
+        late["device"]["time"] = json!(app.now());
+        let refused = app.put(&world.sampler, &path(2), &late).await.expect(422);
+        assert_eq!(refused.code(), "tube.too_old");
+        let mut batch = [sent, late];
+        for (n, item) in (1..).zip(&mut batch) {
+            item["code"] = json!(tube(n));
+        }
+        let batch = json!({ "tubes": batch });
+        let answer = app.post(&world.sampler, "/v1/tubes/batch", &batch).await.expect(200).json();
+        assert_eq!(answer["tubes"][0]["outcome"], "duplicate", "{answer}");
+        assert_eq!(answer["tubes"][1]["outcome"], "rejected", "{answer}");
+        let mut other = batch["tubes"][0].clone();
+        other["device"]["sequence"] = json!(99);
+        app.put(&world.sampler, &path(1), &other).await.expect(409);
+    }
+
+    async fn a_tube_sealed_hours_after_its_session_closed_is_flagged_and_kept(app) {
+        let world = world(app).await;
+        let seal = |n| {
+            let body = tube_body(app, n, &people(n * 20, 2));
+            let sampler = &world.sampler;
+            async move { app.put(sampler, &format!("/v1/tubes/{}", tube(n)), &body).await }
+        };
+        app.pass(Span::hours(13));
+        assert_eq!(seal(1).await.expect(201).json()["flags"], json!([]));
+        app.pass(Span::minutes(2));
+        let first = seal(2).await.expect(201).json();
+        assert_eq!(first["flags"], json!(["session_hours"]));
+        assert_eq!(seal(2).await.expect(200).json(), first);
+    }
 }

@@ -56,7 +56,7 @@ fn judge_in(
     keys: &KeyRing,
 ) -> Result<SealedTube, Vec<Reason>> {
     let recorder = Recorder { account: "A", keys, now: now() };
-    seal(Ok(TubeCode::numbered(1).unwrap()), scan, shift, recorder)
+    seal((Ok(TubeCode::numbered(1).unwrap()), Standing::New), scan, shift, recorder)
 }
 
 /// The `number`th tube with one person, sealed as the event with that number.
@@ -65,7 +65,8 @@ pub(in crate::collection::tube) fn sealed(number: u64, event: u32) -> SealedTube
     let recorder = Recorder { account: "A", keys: &keys, now: now() };
     let event = format!("01729c5a-0000-7000-8000-0000{event:08}").parse().unwrap();
     let sent = TubeScan { event_id: event, ..scan(1, 1) };
-    seal(Ok(TubeCode::numbered(number).unwrap()), sent, Some(&shift()), recorder).unwrap()
+    let code = TubeCode::numbered(number).unwrap();
+    seal((Ok(code), Standing::New), sent, Some(&shift()), recorder).unwrap()
 }
 
 fn refusals(scan: TubeScan) -> Vec<(String, String)> {
@@ -125,6 +126,21 @@ fn times_ahead_in_the_wrong_order_too_old_or_outside_the_round_are_refused() {
         reasons.iter().map(|reason| reason.about.as_str()).collect::<Vec<_>>(),
         ["sealed_at"]
     );
+}
+
+#[test]
+fn a_tube_that_is_stored_is_not_judged_by_the_clock_again() {
+    let keys = KeyRing::generate();
+    let recorder = Recorder { account: "A", keys: &keys, now: now() + Span::days(40) };
+    let code = || Ok(TubeCode::numbered(1).unwrap());
+    for (standing, count) in [(Standing::New, 2), (Standing::Stored, 0)] {
+        let mut late = scan(1, 1);
+        late.device.time = recorder.now;
+        let reasons = seal((code(), standing), late, Some(&shift()), recorder).err();
+        assert_eq!(reasons.unwrap_or_default().len(), count, "the swab and the tube are too old");
+    }
+    let miscounted = TubeScan { swab_count: 2, ..scan(1, 1) };
+    assert!(seal((code(), Standing::Stored), miscounted, Some(&shift()), recorder).is_err());
 }
 
 #[test]
@@ -207,7 +223,7 @@ fn a_session_nobody_put_and_an_unreadable_code_are_told_together() {
     let keys = KeyRing::generate();
     let recorder = Recorder { account: "A", keys: &keys, now: now() };
     let unreadable = Err(Reason::new("code.unreadable", "code", "no code"));
-    let reasons = seal(unreadable, scan(1, 1), None, recorder).unwrap_err();
+    let reasons = seal((unreadable, Standing::New), scan(1, 1), None, recorder).unwrap_err();
     let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_ref()).collect();
     assert_eq!(codes, ["code.unreadable", "tube.session"]);
 }
