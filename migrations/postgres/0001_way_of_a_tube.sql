@@ -134,13 +134,14 @@ create table code_pattern (
     created_us bigint not null
 );
 
--- People, known only by their key; everything personal is sealed in `identity`.
+-- People, known only by their key; everything personal is sealed in `identity`. Each identity that
+-- was ever given with a document has a row, by its keyed tag; `member` names the one given then.
 create table person (
-    key text not null primary key,
-    identity bytea not null,
+    key text not null,
     identity_tag text not null,
+    identity bytea not null,
     first_seen_us bigint not null,
-    updated_us bigint not null
+    primary key (key, identity_tag)
 );
 
 -- Tubes and their members. `member` has no foreign key to `tube` because both are written by one
@@ -177,6 +178,7 @@ create table member (
     tube_code text not null,
     position bigint not null check (position between 1 and 20),
     person_key text not null,
+    identity_tag text not null,
     taken_us bigint not null,
     primary key (tube_code, position),
     unique (person_key, tube_code)
@@ -474,6 +476,8 @@ when (new.state <> 'draft')
 execute function refuse('call begins in another state');
 create trigger tube_kept before delete on tube for each row
 execute function refuse('tube rows are kept');
+create trigger person_kept before delete on person for each row
+execute function refuse('person rows are kept');
 create trigger member_kept before delete on member for each row
 execute function refuse('member rows are kept');
 create trigger recall_kept before delete on recall for each row
@@ -506,6 +510,8 @@ create trigger allotment_kept before delete on allotment for each row
 execute function refuse('allotment rows are kept');
 create trigger box_tube_kept before delete on box_tube for each row
 execute function refuse('box_tube rows are kept');
+create trigger person_fixed before update on person for each row
+execute function refuse('person rows never change');
 create trigger member_fixed before update on member for each row
 execute function refuse('member rows never change');
 create trigger arrival_fixed before update on arrival for each row

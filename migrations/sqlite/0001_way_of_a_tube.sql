@@ -126,13 +126,14 @@ create table code_pattern (
     created_us bigint not null
 );
 
--- People, known only by their key; everything personal is sealed in `identity`.
+-- People, known only by their key; everything personal is sealed in `identity`. Each identity that
+-- was ever given with a document has a row, by its keyed tag; `member` names the one given then.
 create table person (
-    key text not null primary key,
-    identity blob not null,
+    key text not null,
     identity_tag text not null,
+    identity blob not null,
     first_seen_us bigint not null,
-    updated_us bigint not null
+    primary key (key, identity_tag)
 );
 
 -- Tubes and their members. `member` has no foreign key to `tube` because both are written by one
@@ -169,6 +170,7 @@ create table member (
     tube_code text not null,
     position bigint not null check (position between 1 and 20),
     person_key text not null,
+    identity_tag text not null,
     taken_us bigint not null,
     primary key (tube_code, position),
     unique (person_key, tube_code)
@@ -463,6 +465,8 @@ when new.state <> 'draft'
 begin select raise(abort, 'call begins in another state'); end;
 create trigger tube_kept before delete on tube
 begin select raise(abort, 'tube rows are kept'); end;
+create trigger person_kept before delete on person
+begin select raise(abort, 'person rows are kept'); end;
 create trigger member_kept before delete on member
 begin select raise(abort, 'member rows are kept'); end;
 create trigger recall_kept before delete on recall
@@ -495,6 +499,8 @@ create trigger allotment_kept before delete on allotment
 begin select raise(abort, 'allotment rows are kept'); end;
 create trigger box_tube_kept before delete on box_tube
 begin select raise(abort, 'box_tube rows are kept'); end;
+create trigger person_fixed before update on person
+begin select raise(abort, 'person rows never change'); end;
 create trigger member_fixed before update on member
 begin select raise(abort, 'member rows never change'); end;
 create trigger arrival_fixed before update on arrival

@@ -73,9 +73,12 @@ pub const RECALL_FIND: &str = "select id, person_key, origin_tube, site_code, re
 /// Id, contact, note.
 pub const RECALL_CONTACT: &str = "update recall set contact = $2, note = $3
     where id = $1 and state <> 'closed'";
-/// `$1` person keys.
-pub const IDENTITIES: &str = "select key, identity from person
-    where key in (select e.value ->> 'code' from json_each($1) e)";
+/// `$1` ids of recalls: the identity each person gave at the swab that is followed up, whatever
+/// was given with the same document since.
+pub const IDENTITIES: &str = "select r.id as recall_id, p.key, p.identity_tag, p.identity
+    from recall r join member m on m.tube_code = r.origin_tube and m.person_key = r.person_key
+        join person p on p.key = m.person_key and p.identity_tag = m.identity_tag
+    where r.id in (select e.value ->> 'code' from json_each($1) e)";
 
 /// A recall as it is stored; its note is sealed.
 #[derive(Debug, Clone, FromRow)]
@@ -269,13 +272,26 @@ pub async fn recall_contact(tx: &mut Tx, id: &str, contact: Contact, note: &str)
     Ok(noted == 1)
 }
 
-/// The sealed identities of these people.
-pub async fn identities<'a>(
+/// Whom a recall calls, sealed.
+#[derive(Debug, Clone, FromRow)]
+pub struct SealedIdentity {
+    /// The recall's id.
+    pub recall_id: String,
+    /// The person.
+    pub key: PersonKey,
+    /// The tag of what was given.
+    pub identity_tag: String,
+    /// What was given, sealed for key and tag.
+    pub identity: Vec<u8>,
+}
+
+/// The sealed identities of the people these recalls call.
+pub async fn identities<S: AsRef<str>>(
     tx: &mut Tx,
-    keys: impl IntoIterator<Item = &'a PersonKey>,
-) -> Result<Vec<(PersonKey, Vec<u8>)>> {
-    let keys = codes(keys.into_iter().map(PersonKey::as_str));
-    Ok(on!(tx, c => query_as(IDENTITIES).bind(&keys).fetch_all(c).await)?)
+    recalls: impl IntoIterator<Item = S>,
+) -> Result<Vec<SealedIdentity>> {
+    let recalls = codes(recalls);
+    Ok(on!(tx, c => query_as(IDENTITIES).bind(&recalls).fetch_all(c).await)?)
 }
 
 /// Every statement of this file, so that a test can prepare each on both engines.

@@ -17,7 +17,8 @@ use crate::storage::{Tx, codes, ensure_rows, outbox};
 
 /// `$1` run, `$2` tubes: what a report on each would say.
 pub const REPORT_FIELDS: &str = "select t.code as tube, t.members,
-        (select count(*) from member m join person p on p.key = m.person_key
+        (select count(*) from member m join person p
+            on p.key = m.person_key and p.identity_tag = m.identity_tag
             where m.tube_code = t.code) as people,
         t.sealed_us, r.specimen, l.name as laboratory_name, l.address as laboratory_address,
         run.kit_code || ' ' || run.kit_version as examination,

@@ -70,8 +70,8 @@ pub async fn seal(app: &TestApp, tube: &str, people: impl IntoIterator<Item = u3
         let key = key.as_str();
         write!(
             sql,
-            "insert into member (tube_code, position, person_key, taken_us)
-            values ('{tube}', {position}, '{key}', {now});"
+            "insert into member (tube_code, position, person_key, identity_tag, taken_us)
+            values ('{tube}', {position}, '{key}', 'tag', {now});"
         )
         .unwrap();
     }

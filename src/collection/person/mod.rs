@@ -70,9 +70,14 @@ pub struct MemberPerson {
     identity_tag: String,
 }
 
-/// Where a person's identity is sealed to.
-pub fn identity_place(key: &PersonKey) -> Place<'_> {
-    Place { table: "person", column: "identity", row: key.as_str() }
+/// The row an identity is sealed for: the person and the tag of what was given.
+pub fn identity_row(key: &PersonKey, tag: &str) -> String {
+    format!("{} {tag}", key.as_str())
+}
+
+/// Where an identity is sealed to; `row` is its [`identity_row`].
+pub const fn identity_place(row: &str) -> Place<'_> {
+    Place { table: "person", column: "identity", row }
 }
 
 impl MemberPerson {
@@ -106,7 +111,8 @@ impl MemberPerson {
         };
         let clear = serde_json::to_vec(&identity).expect("strings always serialise");
         let identity_tag = keys.tag("identity", &clear);
-        let identity = keys.seal(identity_place(&key), &clear);
+        let row = identity_row(&key, &identity_tag);
+        let identity = keys.seal(identity_place(&row), &clear);
         Ok(Self { key, identity, identity_tag })
     }
 
@@ -190,7 +196,10 @@ mod tests {
         assert_eq!(person[0].about, "members[0].document.number");
         let number = document::tests::number("99999919491231", "002");
         let person = seal(&keys, contact("Canary Zhang"), &number).unwrap();
-        let clear = keys.open(identity_place(person.key()), person.identity()).unwrap();
+        let row = identity_row(person.key(), person.identity_tag());
+        let clear = keys.open(identity_place(&row), person.identity()).unwrap();
+        let other = identity_row(person.key(), "another tag");
+        assert!(keys.open(identity_place(&other), person.identity()).is_err());
         let identity: Identity = serde_json::from_slice(&clear).unwrap();
         assert_eq!((identity.name.as_str(), identity.number), ("Canary Zhang", number));
         assert!(

@@ -26,14 +26,14 @@ pub(super) struct StoredTube {
     state: TubeState,
 }
 
-/// A member as it is stored, with the tag of what is known of the person now.
+/// A member as it is stored, with the tag of the identity that was given.
 #[derive(Debug, Clone, FromRow)]
 pub(super) struct StoredMember {
     pub(super) tube_code: TubeCode,
     person_key: String,
     #[sqlx(rename = "taken_us")]
     taken: Time,
-    identity_tag: Option<String>,
+    identity_tag: String,
 }
 
 impl StoredTube {
@@ -77,7 +77,7 @@ impl StoredTube {
             let is_person = stored.person_key == member.person.key().as_str();
             if !is_person {
                 abouts.push(format!("members[{i}].document"));
-            } else if stored.identity_tag.as_deref() != Some(member.person.identity_tag()) {
+            } else if stored.identity_tag != member.person.identity_tag() {
                 abouts.push(format!("members[{i}].identity"));
             }
             if self.said(stored.taken) != device_time(member.taken, sent.skew) {
@@ -85,7 +85,7 @@ impl StoredTube {
             }
         }
         if abouts.is_empty() {
-            // The persons' data were changed by a later tube to what is sent now.
+            // Only a row that was altered in the store differs in nothing but its tag.
             abouts.push("members".to_owned());
         }
         abouts.into_iter().map(|about| self.difference(about)).collect()

@@ -28,9 +28,10 @@ pub const TUBES_ADD: &str = "insert into tube (code, size, members, swab_count, 
     from json_each($1) e where true
     on conflict do nothing returning code";
 /// `$1` rows of members.
-pub const MEMBERS_ADD: &str = "insert into member (tube_code, position, person_key, taken_us)
+pub const MEMBERS_ADD: &str = "insert into member
+    (tube_code, position, person_key, identity_tag, taken_us)
     select e.value ->> 'tube', cast(e.value ->> 'position' as bigint), e.value ->> 'person',
-        cast(e.value ->> 'taken' as bigint)
+        e.value ->> 'identity', cast(e.value ->> 'taken' as bigint)
     from json_each($1) e";
 /// `$1` codes.
 pub const TUBES_STORED: &str = "select code, size, session_code, event_id, device_id, device_seq,
@@ -43,9 +44,8 @@ pub const TUBES_KNOWN: &str = "select code from tube
 pub const EVENTS_STORED: &str = "select event_id, code from tube
     where event_id in (select e.value ->> 'code' from json_each($1) e)";
 /// `$1` codes of tubes.
-pub const MEMBERS_STORED: &str = "select m.tube_code, m.person_key, m.taken_us, p.identity_tag
-    from member m left join person p on p.key = m.person_key
-    where m.tube_code in (select e.value ->> 'code' from json_each($1) e)
+pub const MEMBERS_STORED: &str = "select m.tube_code, m.person_key, m.taken_us, m.identity_tag
+    from member m where m.tube_code in (select e.value ->> 'code' from json_each($1) e)
     order by m.tube_code, m.position";
 
 #[derive(Serialize)]
@@ -71,6 +71,7 @@ struct MemberRow<'a> {
     tube: &'a str,
     position: usize,
     person: &'a str,
+    identity: &'a str,
     taken: i64,
 }
 
@@ -181,6 +182,7 @@ async fn members_add(tx: &mut Tx, tubes: &[&SealedTube]) -> Result<()> {
             tube: tube.code.as_str(),
             position,
             person: member.person.key().as_str(),
+            identity: member.person.identity_tag(),
             taken: member.taken.us(),
         }));
     }
