@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::query;
 use swabline::auth::Role;
 use swabline::clock::Time;
-use swabline::collection::person::{identity_place, identity_row};
+use swabline::collection::person::{DocumentType, Shown, identity_place, identity_row};
 use swabline::on;
 use swabline::seal::PersonKey;
 
@@ -32,7 +32,9 @@ pub fn single(number: u64, person: u64) -> Tube {
 }
 
 pub fn person(app: &TestApp, number: u64) -> PersonKey {
-    app.app.keys.person_key("passport", &format!("X{number}"))
+    let number = &format!("X{number}");
+    let shown = Shown { kind: DocumentType::Passport, issuer: Some("GBR"), number };
+    shown.key(&app.app.keys)
 }
 
 /// Two sites and two laboratories.
@@ -76,6 +78,7 @@ pub async fn seal(app: &TestApp, tubes: &[Tube]) {
             let key = person(app, *number);
             let row = identity_row(&key, "tag");
             let identity = json!({ "name": format!("Person {number}"), "document_type": "passport",
+                "issuer": "GBR",
                 "number": format!("X{number}"), "phone": null, "address": null })
             .to_string();
             let sealed = app.app.keys.seal(identity_place(&row), identity.as_bytes());

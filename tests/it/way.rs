@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use swabline::clock::{Span, Time};
+use swabline::collection::person::{DocumentType, Shown};
 use swabline::on;
 use swabline::seal::PersonKey;
 use swabline::storage::Tx;
@@ -39,7 +40,9 @@ pub fn number_of(person: u32) -> String {
 
 /// The key of that person.
 pub fn person(app: &TestApp, person: u32) -> PersonKey {
-    app.app.keys.person_key("passport", &number_of(person))
+    let number = &number_of(person);
+    let shown = Shown { kind: DocumentType::Passport, issuer: Some("GBR"), number };
+    shown.key(&app.app.keys)
 }
 
 /// Site S01, laboratory L01, round R01 and session W01.

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::scan::{MemberScan, TubeScan};
+use super::scan::{DocumentScan, MemberScan, TubeScan};
 use super::{Member, SealedTube, device_time};
 use crate::barcode::TubeCode;
 use crate::clock::{Span, Time};
-use crate::collection::person::{Contact, MemberPerson};
+use crate::collection::person::{Contact, MemberPerson, Shown};
 use crate::collection::place::{Shift, TUBE_SIZES};
 use crate::error::Reason;
 use crate::seal::{KeyRing, PersonKey};
@@ -230,7 +230,8 @@ fn members(
     for (i, scan) in scans.into_iter().enumerate() {
         let about = format!("members[{i}]");
         let contact = Contact { name: scan.name, phone: scan.phone, address: scan.address };
-        let document = (scan.document.kind, scan.document.number.as_str());
+        let DocumentScan { kind, issuer, number } = &scan.document;
+        let document = Shown { kind: *kind, issuer: issuer.as_deref(), number };
         let keys = (recorder.keys, recorder.now);
         let person = match MemberPerson::seal(document, contact, keys, &about) {
             Ok(person) => person,

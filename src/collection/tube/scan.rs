@@ -74,6 +74,10 @@ pub struct DocumentScan {
     /// Which document.
     #[serde(rename = "type")]
     pub kind: DocumentType,
+    /// The country that issued it, in three letters (ISO 3166-1 alpha-3): needed for `passport`
+    /// and `other`, refused for the types that China alone issues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// Its number.
     pub number: String,
 }

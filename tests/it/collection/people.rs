@@ -58,6 +58,52 @@ each_engine! {
         assert!(calls.contains(&(tube(2), "Somebody Else".into(), "555-99999999".into())));
     }
 
+    async fn passports_of_two_countries_with_one_number_are_two_people(app) {
+        let world = world(app).await;
+        let shown = |issuer| json!({ "type": "passport", "issuer": issuer, "number": "123456789" });
+        let mut pool = tube_body(app, 1, &people(0, 2));
+        pool["members"][0]["document"] = shown("USA");
+        pool["members"][1]["document"] = shown("GBR");
+        let path = |n| format!("/v1/tubes/{}", tube(n));
+        app.put(&world.sampler, &path(1), &pool).await.expect(201);
+        let asked = json!({ "people": [shown("GBR"), shown("USA"), shown("gbr"), shown("FRA")] });
+        let answer = app.post(&world.service, "/v1/status/batch", &asked).await.expect(200).json();
+        let [british, american, again, french] = [0, 1, 2, 3].map(|i| &answer["people"][i]);
+        assert_ne!(british["person"], american["person"]);
+        assert_eq!(british, again);
+        assert_eq!(british["status"]["state"], "sampled");
+        assert_eq!(french["status"], Value::Null);
+        // The same country twice is one person twice.
+        let mut twice = tube_body(app, 2, &people(0, 2));
+        twice["members"][0]["document"] = shown("USA");
+        twice["members"][1]["document"] = shown(" usa");
+        let refused = app.put(&world.sampler, &path(2), &twice).await.expect(422);
+        assert_eq!(refused.code(), "tube.same_person");
+    }
+
+    async fn an_issuer_is_asked_for_where_there_are_many_and_refused_where_there_is_one(app) {
+        let world = world(app).await;
+        let card = person(1).number;
+        for (document, reasons) in [
+            (json!({ "type": "passport", "number": "123456789" }), 1),
+            (json!({ "type": "other", "number": "B-1" }), 1),
+            (json!({ "type": "passport", "issuer": "UK", "number": "123456789" }), 1),
+            (json!({ "type": "passport", "number": "?" }), 2),
+            (json!({ "type": "resident_id", "issuer": "CHN", "number": card }), 1),
+        ] {
+            let mut body = tube_body(app, 1, &[person(1)]);
+            body["members"][0]["document"] = document.clone();
+            let refused = app.put(&world.sampler, &format!("/v1/tubes/{}", tube(1)), &body).await;
+            let refused = refused.expect(422).json();
+            let errors = refused["errors"].as_array().unwrap();
+            assert_eq!(errors.len(), reasons, "{refused}");
+            assert_eq!(errors[0]["about"], "members[0].document.issuer", "{refused}");
+            let asked = json!({ "people": [document] });
+            let refused = app.post(&world.service, "/v1/status/batch", &asked).await.expect(422);
+            assert_eq!(refused.json()["errors"][0]["about"], "people[0].issuer");
+        }
+    }
+
     async fn the_same_identity_again_is_kept_once_and_the_first_tube_stays_the_same(app) {
         let world = world(app).await;
         seal_tube(app, &world, 1, &people(0, 3)).await.expect(201);

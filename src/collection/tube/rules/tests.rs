@@ -4,7 +4,7 @@ use super::*;
 use crate::barcode::PlaceCode;
 use crate::collection::person::DocumentType;
 use crate::collection::place::Hours;
-use crate::collection::tube::{DeviceScan, DocumentScan, Flag};
+use crate::collection::tube::{DeviceScan, Flag};
 
 fn now() -> Time {
     "2020-06-21T08:00:00Z".parse().unwrap()
@@ -24,7 +24,11 @@ fn shift() -> Shift {
 
 fn member(n: usize) -> MemberScan {
     MemberScan {
-        document: DocumentScan { kind: DocumentType::Passport, number: format!("E{n:08}") },
+        document: DocumentScan {
+            kind: DocumentType::Passport,
+            issuer: Some("USA".into()),
+            number: format!("E{n:08}"),
+        },
         name: format!("Canary {n}"),
         phone: None,
         address: None,
@@ -240,7 +244,7 @@ proptest! {
     fn content_is_the_same_exactly_when_what_was_sealed_is(
         members in 1..=10_usize,
         later in 0..3_i64,
-        change in 0..5_u8,
+        change in 0..6_u8,
     ) {
         let keys = KeyRing::generate();
         let first = judge_in(scan(10, members), Some(&shift()), &keys).unwrap();
@@ -251,6 +255,7 @@ proptest! {
             2 => again.members[0].phone = Some("1".into()),
             3 => again.members[0].document.number = "F1234567".into(),
             4 => again.device.sequence = 2,
+            5 => again.members[0].document.issuer = Some("GBR".into()),
             _ => {}
         }
         let again = judge_in(again, Some(&shift()), &keys).unwrap();
