@@ -55,6 +55,13 @@ create table audit (
     primary key (chain, seq)
 );
 create index audit_about on audit (about);
+-- Things of which many share one row, so that the trail of each is found; the row names them too.
+create table audit_subject (
+    about text not null,
+    chain text not null,
+    seq bigint not null,
+    primary key (about, chain, seq)
+);
 
 -- An answer is stored with its effect (draft-ietf-httpapi-idempotency-key).
 create table idempotency (
@@ -502,6 +509,8 @@ create trigger result_kept before delete on result for each row
 execute function refuse('result rows are kept');
 create trigger audit_kept before delete on audit for each row
 execute function refuse('audit rows are kept');
+create trigger audit_subject_kept before delete on audit_subject for each row
+execute function refuse('audit_subject rows are kept');
 create trigger audit_chain_kept before delete on audit_chain for each row
 execute function refuse('audit_chain rows are kept');
 create trigger feed_kept before delete on feed for each row
@@ -528,6 +537,8 @@ create trigger result_fixed before update on result for each row
 execute function refuse('result rows never change');
 create trigger audit_fixed before update on audit for each row
 execute function refuse('audit rows never change');
+create trigger audit_subject_fixed before update on audit_subject for each row
+execute function refuse('audit_subject rows never change');
 create trigger feed_fixed before update on feed for each row
 execute function refuse('feed rows never change');
 create trigger allotment_fixed before update on allotment for each row

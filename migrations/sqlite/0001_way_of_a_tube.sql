@@ -47,6 +47,13 @@ create table audit (
     primary key (chain, seq)
 );
 create index audit_about on audit (about);
+-- Things of which many share one row, so that the trail of each is found; the row names them too.
+create table audit_subject (
+    about text not null,
+    chain text not null,
+    seq bigint not null,
+    primary key (about, chain, seq)
+);
 
 -- An answer is stored with its effect (draft-ietf-httpapi-idempotency-key).
 create table idempotency (
@@ -491,6 +498,8 @@ create trigger result_kept before delete on result
 begin select raise(abort, 'result rows are kept'); end;
 create trigger audit_kept before delete on audit
 begin select raise(abort, 'audit rows are kept'); end;
+create trigger audit_subject_kept before delete on audit_subject
+begin select raise(abort, 'audit_subject rows are kept'); end;
 create trigger audit_chain_kept before delete on audit_chain
 begin select raise(abort, 'audit_chain rows are kept'); end;
 create trigger feed_kept before delete on feed
@@ -517,6 +526,8 @@ create trigger result_fixed before update on result
 begin select raise(abort, 'result rows never change'); end;
 create trigger audit_fixed before update on audit
 begin select raise(abort, 'audit rows never change'); end;
+create trigger audit_subject_fixed before update on audit_subject
+begin select raise(abort, 'audit_subject rows never change'); end;
 create trigger feed_fixed before update on feed
 begin select raise(abort, 'feed rows never change'); end;
 create trigger allotment_fixed before update on allotment

@@ -47,7 +47,8 @@ impl Document {
             reasons.push(Reason::new("document.issuer", field, fault.to_string()));
         }
         if !(1..=LENGTH_MAX).contains(&self.number.len()) {
-            let message = format!("the number has 1 to {LENGTH_MAX} bytes; copy it from the document");
+            let message =
+                format!("the number has 1 to {LENGTH_MAX} bytes; copy it from the document");
             reasons.push(Reason::new("document.length", format!("{about}.number"), message));
         }
         reasons

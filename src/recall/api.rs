@@ -251,7 +251,9 @@ fn identity_open(keys: &KeyRing, sealed: &SealedIdentity) -> Result<Identity> {
         id: row.clone(),
         reason: reason.to_owned(),
     };
-    let clear = keys.open(identity_place(&row), &sealed.identity).map_err(|fault| spoiled(&fault.to_string()))?;
+    let clear = keys
+        .open(identity_place(&row), &sealed.identity)
+        .map_err(|fault| spoiled(&fault.to_string()))?;
     Ok(serde_json::from_slice(&clear).map_err(|_may_quote| spoiled("it is no identity"))?)
 }
 

@@ -81,10 +81,14 @@ pub enum NotADocument {
     #[error("the date of birth in the number cannot be; read the card again")]
     Birth,
     /// Nothing says which country's it is.
-    #[error("passports of different countries share numbers; name the issuing country in three letters")]
+    #[error(
+        "passports of different countries share numbers; name the issuing country in three letters"
+    )]
     IssuerMissing,
     /// No such country.
-    #[error("the issuer is no country of ISO 3166-1 alpha-3; copy the three letters from the document")]
+    #[error(
+        "the issuer is no country of ISO 3166-1 alpha-3; copy the three letters from the document"
+    )]
     IssuerUnknown,
     /// China alone issues such documents.
     #[error("only passports and other documents have an issuer; leave it out or correct the type")]
@@ -285,7 +289,8 @@ pub(super) mod tests {
     #[test]
     fn passports_of_two_countries_with_one_number_belong_to_two_people() {
         let keys = KeyRing::generate();
-        let key = |kind, issuer: Option<&str>| Shown { kind, issuer, number: "123456789" }.key(&keys);
+        let key =
+            |kind, issuer: Option<&str>| Shown { kind, issuer, number: "123456789" }.key(&keys);
         let american = key(DocumentType::Passport, Some("USA"));
         assert_eq!(key(DocumentType::Passport, Some(" usa")), american);
         let others = [

@@ -44,9 +44,8 @@ mod tests {
         assert_eq!(countries.len(), 249, "ISO 3166-1 names 249");
         for list in [&countries, &OTHERS.split(' ').collect::<Vec<_>>()] {
             assert!(list.is_sorted());
-            let is_code = |code: &&str| {
-                code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
-            };
+            let is_code =
+                |code: &&str| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
             assert!(list.iter().all(is_code));
         }
     }

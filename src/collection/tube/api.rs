@@ -269,5 +269,5 @@ async fn record(
         _ => "batch",
     };
     let detail = json!({ "count": codes.len(), "codes": codes });
-    audit::record(tx, Entry { at, actor, action, about, detail }).await
+    audit::record_about(tx, Entry { at, actor, action, about, detail }, codes).await
 }

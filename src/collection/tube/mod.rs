@@ -127,7 +127,6 @@ pub enum Flag {
 fn flags(skew: Span, sealed: Time, hours: Hours) -> Vec<Flag> {
     let is_outside =
         sealed + SESSION_TOLERANCE < hours.opens || sealed - SESSION_TOLERANCE > hours.closes;
-    let flags =
-        [(Flag::ClockSkew, skew.abs() > CLOCK_TOLERANCE), (Flag::SessionHours, is_outside)];
+    let flags = [(Flag::ClockSkew, skew.abs() > CLOCK_TOLERANCE), (Flag::SessionHours, is_outside)];
     flags.into_iter().filter_map(|(flag, is_raised)| is_raised.then_some(flag)).collect()
 }
