@@ -166,17 +166,6 @@ each_engine! {
         app.put(&world.sampler, &format!("/v1/tubes/{}", tube(3)), &named).await.expect(422);
     }
 
-    async fn a_person_tested_twice_is_one_person_with_the_latest_contact_data(app) {
-        let world = world(app).await;
-        seal_tube(app, &world, 1, &people(0, 2)).await.expect(201);
-        let before = rows(app).await;
-        let moved = Person { phone: "555-1".into(), ..person(0) };
-        seal_tube(app, &world, 2, &[moved, person(1)]).await.expect(201);
-        assert_eq!(rows(app).await[2], before[2]);
-        // The first tube still answers as it did: its content is its own.
-        seal_tube(app, &world, 1, &people(0, 2)).await.expect(200);
-    }
-
     async fn a_sampler_seals_only_at_the_own_site_and_in_a_session_that_exists(app) {
         let world = world(app).await;
         let stranger = app.client_at(Role::Sampler, Some("S02".into()), None).await;

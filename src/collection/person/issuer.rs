@@ -1,6 +1,6 @@
 //! Countries that issue documents.
 
-/// The countries of ISO 3166-1 by their alpha-3 codes, in order (iso-codes 4, 249 of them).
+/// The countries of ISO 3166-1 by their alpha-3 codes, in order (249 of them).
 const COUNTRIES: &str = "\
     ABW AFG AGO AIA ALA ALB AND ARE ARG ARM ASM ATA ATF ATG AUS AUT AZE BDI BEL BEN BES BFA BGD \
     BGR BHR BHS BIH BLM BLR BLZ BMU BOL BRA BRB BRN BTN BVT BWA CAF CAN CCK CHE CHL CHN CIV CMR \
@@ -17,7 +17,7 @@ const COUNTRIES: &str = "\
 /// (ICAO Doc 9303-3, section 5): kinds of British nationality, the European Union, Kosovo, the
 /// United Nations, international bodies, and documents of stateless people and of refugees.
 const OTHERS: &str = "\
-    EUE GBD GBN GBO GBP GBS RKS UNA UNK UNO XBA XCC XCE XCO XEC XES XIM XMP XOM XPO XXA XXB XXC XXX";
+    EUE GBD GBN GBO GBP GBS RKS UNA UNK UNO XBA XCC XCE XCO XDC XEC XES XIM XMP XOM XPO XXA XXB XXC";
 
 /// Whether these are the three letters of an issuer; normalised before.
 pub(super) fn is_issuer(code: &str) -> bool {
