@@ -15,8 +15,8 @@ pub const BY_RULE: &str = "select r.tube_code from call c
         join result r on r.tube_code = c.tube_code and r.run_id = c.run_id
     where c.run_id = $1 and r.rule is not null order by r.tube_code";
 /// `$1` run: recalls its tubes opened, and single tubes of it that answered one.
-pub const RECALLED: &str = "select
-        (select count(*) from recall r join call c on c.tube_code = r.origin_tube
+pub const RECALLED: &str =
+    "select (select count(*) from recall r join call c on c.tube_code = r.origin_tube
             where c.run_id = $1 and c.state = 'released' and c.disposition = 'recall') as opened,
         (select count(distinct r.answer_tube) from recall r
             join call c on c.tube_code = r.answer_tube

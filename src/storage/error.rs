@@ -50,7 +50,11 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::PoolTimedOut => Self::Busy(error),
-            sqlx::Error::Io(_) => Self::Lost(error),
+            // A connection cut in the middle of a message reads as any of these.
+            sqlx::Error::Io(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::BeginFailed
+            | sqlx::Error::WorkerCrashed => Self::Lost(error),
             sqlx::Error::Database(database) => {
                 let code = database.code();
                 let code = code.as_deref().unwrap_or_default();

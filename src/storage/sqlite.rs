@@ -30,13 +30,13 @@ pub(super) async fn open(
         .acquire_timeout(timeout)
         .connect_with(options.clone().create_if_missing(true))
         .await
-        .map_err(OpenError::Connect)?;
+        .map_err(refusal)?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(timeout)
         .connect_with(options.pragma("query_only", "on"))
         .await
-        .map_err(OpenError::Connect)?;
+        .map_err(refusal)?;
     Ok((readers, writer))
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn open_existing(path: &str, timeout: Duration) -> Result<Sqlit
 /// force on the writer, and the file's own check.
 pub(super) async fn refuse_unsafe(writer: &SqlitePool) -> Result<(), OpenError> {
     let ask = |sql: &'static str| async move {
-        query_scalar::<_, String>(sql).fetch_one(writer).await.map_err(OpenError::Connect)
+        query_scalar::<_, String>(sql).fetch_one(writer).await.map_err(refusal)
     };
     let version = ask("select sqlite_version()").await?;
     if !version_is_safe(&version) {
@@ -90,13 +90,20 @@ pub(super) async fn refuse_unsafe(writer: &SqlitePool) -> Result<(), OpenError> 
         }
     }
     let check = ask("pragma quick_check(1)").await?;
-    if check == "ok" {
-        Ok(())
-    } else {
-        Err(OpenError::Unsafe(format!(
-            "the file fails its check ({check}); restore the last backup"
-        )))
+    if check == "ok" { Ok(()) } else { Err(spoilt(&check)) }
+}
+
+/// A file so spoilt that its check cannot even begin (SQLITE_CORRUPT, SQLITE_NOTADB) fails it.
+fn refusal(error: sqlx::Error) -> OpenError {
+    let code = error.as_database_error().and_then(|error| error.code());
+    if matches!(code.as_deref(), Some("11" | "26")) {
+        return spoilt(&error.to_string());
     }
+    OpenError::Connect(error)
+}
+
+fn spoilt(check: &str) -> OpenError {
+    OpenError::Unsafe(format!("the file fails its check ({check}); restore the last backup"))
 }
 
 fn version_is_safe(version: &str) -> bool {

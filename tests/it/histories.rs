@@ -23,13 +23,13 @@ const DUMPS: &[(&str, &str)] = &[
     ),
     (
         "member",
-        "select tube_code || ' ' || position || ' ' || person_key || ' ' || taken_us from member
+        "select tube_code || ' ' || position || ' ' || person_key || ' ' || identity_tag || ' ' || taken_us from member
             order by tube_code, position",
     ),
     (
         "person",
-        "select key || ' ' || identity_tag || ' ' || first_seen_us || ' ' || updated_us
-            from person order by key",
+        "select key || ' ' || identity_tag || ' ' || first_seen_us
+            from person order by key, identity_tag",
     ),
     (
         "box",

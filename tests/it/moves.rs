@@ -103,8 +103,8 @@ fn on_the_street() -> Vec<Machine> {
                         recorded_us, recorded_by, content_tag, state, state_us)
                     values ('T2', 1, 1, 1, 'R01', 'S01', 'W01', 'T2', 'D', 0, 0, 0, 0, 'A', '',
                         'sealed', 0);
-                    insert into member (tube_code, position, person_key, taken_us)
-                    values ('T2', 1, 'K', 0);
+                    insert into member (tube_code, position, person_key, identity_tag, taken_us)
+                    values ('T2', 1, 'K', 'I', 0);
                     insert into recall (id, person_key, origin_tube, site_code, reason,
                         opened_us, due_us, contact, note, state, answer_tube, closed_us)
                     values ('X', 'K', 'T1', 'S01', 'refused', 0, 1, 'none', '', '{state}',

@@ -25,7 +25,7 @@ pub use scan::{DeviceScan, DocumentScan, MemberScan, TubeScan};
 ///
 /// Its times are corrected: the device's time less its skew, which is the device's clock while
 /// sending less the server's. Times of different devices can be compared, whatever their clocks
-/// say; [`device_time`] gives back what the device said.
+/// say; time and skew together give back what the device said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedTube {
     code: TubeCode,

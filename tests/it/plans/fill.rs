@@ -22,8 +22,8 @@ const ROWS: &[&str] = &[
         select 'A' || n, 'Somebody', 'sampler', at_us from row_number where n < 2000",
     "insert into token (hash, account_id, label, created_us, expires_us)
         select 'H' || n, 'A' || n, 'test', at_us, at_us + 1 from row_number where n < 2000",
-    "insert into audit_chain (chain, seq, hash)
-        select 'C' || n, {tubes} / 8, 'h' from row_number where n < 8",
+    "insert into audit_chain (chain, number, seq, hash)
+        select 'C' || n, n + 1, {tubes} / 8, 'h' from row_number where n < 8",
     "insert into audit (chain, seq, at_us, account_id, action, about, detail, previous, hash)
         select 'C' || (n % 8), n / 8 + 1, at_us, 'A1', 'tube.seal', tube, '', 'h', 'h'
         from row_number where n < {tubes}",
@@ -38,16 +38,16 @@ const ROWS: &[&str] = &[
         select 'E' || n, 'D01', site, 'T', 0, 1, 0 from row_number where n < 500",
     "insert into allotment (id, kind, first_number, count, place_code, allotted_by, allotted_us)
         select 'O' || n, 'tube', n * 100, 100, site, 'A1', at_us from row_number where n < 2000",
-    "insert into person (key, identity, identity_tag, first_seen_us, updated_us)
-        select person, unhex('00'), 'tag', at_us, at_us from row_number where n < 2 * {tubes}",
+    "insert into person (key, identity_tag, identity, first_seen_us)
+        select person, 'tag', unhex('00'), at_us from row_number where n < 2 * {tubes}",
     "insert into tube (code, size, members, swab_count, round_code, site_code, session_code,
             event_id, device_id, device_seq, device_skew_us, sealed_us, recorded_us, recorded_by,
             content_tag, state, state_us)
         select tube, 5, 4, 4, 'D01', site, 'E' || (n % 500), 'V' || n, 'D' || (n % 500), n, 0,
             at_us, at_us, 'A1', 'tag', 'sealed', at_us
         from row_number where n < {tubes}",
-    "insert into member (tube_code, position, person_key, taken_us)
-        select pool, n % 4 + 1, person, at_us from row_number",
+    "insert into member (tube_code, position, person_key, identity_tag, taken_us)
+        select pool, n % 4 + 1, person, 'tag', at_us from row_number",
     "insert into box (code, site_code, seal, tubes, content_tag, sealed_us, recorded_us,
             recorded_by, state, holder)
         select box, 'S1', 'seal', 200, 'tag', at_us, at_us, 'A1', 'sealed', 'A1'
@@ -126,8 +126,8 @@ const ROWS: &[&str] = &[
         select 'A' || id, 1, 1, 1, 'D01', site_code, 'E1', 'A' || id, 'D1', 0, 0, due_us, due_us,
             'A1', 'tag', 'sealed', due_us
         from recall where due_us % 800000 < 2000 or due_us % 800000 >= 4000",
-    "insert into member (tube_code, position, person_key, taken_us)
-        select 'A' || id, 1, person_key, due_us
+    "insert into member (tube_code, position, person_key, identity_tag, taken_us)
+        select 'A' || id, 1, person_key, 'tag', due_us
         from recall where due_us % 800000 < 2000 or due_us % 800000 >= 4000",
     "update recall set state = 'collected', answer_tube = 'A' || id where due_us % 800000 < 2000",
     "update recall set state = 'closed', answer_tube = 'A' || id, closed_us = due_us

@@ -22,14 +22,15 @@ insert into allotment (id, kind, first_number, count, place_code, allotted_by, a
     values ('N1', 'tube', 0, 20, 'S01', 'A1', 1);
 insert into code_pattern (prefix, maker, length, alphabet, created_us)
     values ('77', 'Tube Works', 12, 'digits', 1);
-insert into person (key, identity, identity_tag, first_seen_us, updated_us)
-    values ('P1', unhex('00ff'), 'tag', 1, 1);
+insert into person (key, identity_tag, identity, first_seen_us)
+    values ('P1', 'tag', unhex('00ff'), 1);
 insert into tube (code, size, members, swab_count, round_code, site_code, session_code, event_id,
     device_id, device_seq, device_skew_us, sealed_us, recorded_us, recorded_by, content_tag, state,
     state_us, laboratory_code)
     values ('T1', 1, 1, 1, 'R01', 'S01', 'W01', 'E1', 'D01', 1, 0, 1, 1, 'A1', 'tag', 'sealed', 1,
     null);
-insert into member (tube_code, position, person_key, taken_us) values ('T1', 1, 'P1', 1);
+insert into member (tube_code, position, person_key, identity_tag, taken_us)
+    values ('T1', 1, 'P1', 'tag', 1);
 insert into box (code, site_code, seal, tubes, content_tag, sealed_us, recorded_us, recorded_by,
     state, holder) values ('B1', 'S01', 'SEAL', 1, 'tag', 1, 1, 'A1', 'sealed', 'A1');
 insert into box_tube (tube_code, box_code) values ('T1', 'B1');
@@ -61,8 +62,9 @@ insert into result (id, tube_code, version, outcome, run_id, reviewed_by, releas
     released_us, reason, signature_id, content_hash)
     values ('T1.1', 'T1', 1, 'not_detected', 'U1', 'A4', 'A5', null, 1, null, 'G1', 'hash');
 insert into amendment (id, result_id, outcome, reason, proposed_by, proposed_us)
-    values ('M1', 'T1.1', 'withdrawn', 'mixed up', 'A4', 1);
+    values ('M1', 'T1.1', 'withdrawn', 'mixed_up', 'A4', 1);
 insert into status (person_key, tube_code, result_id, outcome, collected_us, released_us)
     values ('P1', 'T1', 'T1.1', 'not_detected', 1, 1);
 insert into guess (person_key, wrong, since_us) values ('P1', 1, 1);
 insert into feed (change, tube_code, at_us) values ('sealed', 'T1', 1);
+insert into audit_subject (about, chain, seq) values ('T1', 'C1', 1);
