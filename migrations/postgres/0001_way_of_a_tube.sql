@@ -425,9 +425,9 @@ create function refuse() returns trigger language plpgsql
 as $$ begin raise exception '%', tg_argv[0]; end $$;
 create trigger tube_moves before update of state on tube for each row
 when (old.state <> new.state and old.state || '>' || new.state not in (
-        'sealed>packed', 'sealed>received', 'sealed>refused', 'packed>received',
-        'packed>refused', 'packed>missing', 'missing>received', 'missing>refused',
-        'missing>closed', 'received>plated', 'received>refused', 'plated>received',
+        'sealed>packed', 'sealed>received', 'sealed>refused', 'sealed>closed',
+        'packed>received', 'packed>refused', 'packed>missing', 'packed>closed',
+        'missing>received', 'missing>refused', 'missing>closed', 'received>plated', 'received>refused', 'plated>received',
         'plated>released', 'plated>closed'))
 execute function refuse('illegal move of tube');
 create trigger tube_begins before insert on tube for each row

@@ -414,9 +414,9 @@ create index feed_order on feed (epoch, seq);
 -- Rows are never taken away, moves go only the way the field goes, and what is written stays.
 create trigger tube_moves before update of state on tube
 when old.state <> new.state and old.state || '>' || new.state not in (
-        'sealed>packed', 'sealed>received', 'sealed>refused', 'packed>received',
-        'packed>refused', 'packed>missing', 'missing>received', 'missing>refused',
-        'missing>closed', 'received>plated', 'received>refused', 'plated>received',
+        'sealed>packed', 'sealed>received', 'sealed>refused', 'sealed>closed',
+        'packed>received', 'packed>refused', 'packed>missing', 'packed>closed',
+        'missing>received', 'missing>refused', 'missing>closed', 'received>plated', 'received>refused', 'plated>received',
         'plated>released', 'plated>closed')
 begin select raise(abort, 'illegal move of tube'); end;
 create trigger tube_begins before insert on tube

@@ -140,8 +140,9 @@ each_engine! {
         pack(app, &sampler, 1, &[1, 2]).await.expect(201);
         let path = format!("/v1/tubes/{}/write-off", tube(2));
         let body = json!({ "reason": "not_found" });
-        assert_eq!(app.post(&officer, &path, &body).await.expect(409).code(), "tube.not_missing");
         arrive(app, &receiver, 1, &scanned(&[1])).await.expect(201);
+        let here = format!("/v1/tubes/{}/write-off", tube(1));
+        assert_eq!(app.post(&officer, &here, &body).await.expect(409).code(), "tube.not_lost");
         let gone = app.post(&officer, &path, &body).await.expect(200).json();
         assert_eq!(gone, json!({ "tube": tube(2), "state": "closed", "recalls": 3 }));
         app.post(&officer, &path, &body).await.expect(409);
@@ -151,6 +152,70 @@ each_engine! {
         let late = arrive(app, &receiver, 1, &scanned(&[2])).await.expect(201).json();
         assert_eq!(codes(&late["warnings"]), ["tube.already_received"]);
         assert_eq!(states(app, &[2]).await, [TubeState::Closed]);
+    }
+
+    async fn a_tube_lost_before_any_laboratory_could_miss_it_is_given_up(app) {
+        let (sampler, receiver) = people(app).await;
+        let officer = app.client(Role::Officer).await;
+        let elsewhere = app.client_at(Role::Officer, Some("S02".to_owned()), None).await;
+        seal(app, &[pool(1), pool(2), pool(3)]).await;
+        pack(app, &sampler, 1, &[2, 3]).await.expect(201);
+        let body = json!({ "reason": "lost_in_transit" });
+        for n in [1, 2] {
+            let path = format!("/v1/tubes/{}/write-off", tube(n));
+            app.post(&elsewhere, &path, &body).await.expect(403);
+            let gone = app.post(&officer, &path, &body).await.expect(200).json();
+            assert_eq!(gone, json!({ "tube": tube(n), "state": "closed", "recalls": 3 }));
+        }
+        let missing = "select count(*) from recall where reason = 'missing' and state = 'open'";
+        assert_eq!(number(app, missing).await, 6);
+        assert_eq!(states(app, &[1, 2, 3]).await,
+            [TubeState::Closed, TubeState::Closed, TubeState::Packed]);
+        let there = arrive(app, &receiver, 1, &scanned(&[3])).await.expect(201).json();
+        assert_eq!((&there["accepted"], &there["missing"]), (&json!([tube(3)]), &json!([])));
+        let ledger = app.get(&officer, "/v1/ledger").await.expect(200).json();
+        assert_eq!(ledger["unexplained"], 0, "{ledger}");
+        assert_eq!(ledger["whole"]["people"]["closed"], 6);
+    }
+
+    async fn a_tube_closed_behind_our_back_is_not_explained(app) {
+        let (sampler, _) = people(app).await;
+        let officer = app.client(Role::Officer).await;
+        seal(app, &[pool(1), pool(2)]).await;
+        pack(app, &sampler, 1, &[2]).await.expect(201);
+        let mut tx = app.app.db.write("test.close").await.unwrap();
+        let sql = "update tube set state = 'closed'";
+        swabline::on!(tx, c => sqlx::query(sql).execute(c).await.map(drop)).unwrap();
+        tx.commit().await.unwrap();
+        let ledger = app.get(&officer, "/v1/ledger").await.expect(200).json();
+        assert_eq!(ledger["unexplained"], 2, "{ledger}");
+    }
+
+    async fn the_database_allows_a_tube_exactly_the_moves_the_code_allows(app) {
+        people(app).await;
+        seal(app, &[pool(1)]).await;
+        let way = |from: TubeState| match from {
+            TubeState::Sealed => vec![],
+            TubeState::Packed => vec![TubeState::Packed],
+            TubeState::Missing => vec![TubeState::Packed, TubeState::Missing],
+            TubeState::Received => vec![TubeState::Received],
+            TubeState::Refused => vec![TubeState::Refused],
+            TubeState::Plated => vec![TubeState::Received, TubeState::Plated],
+            end => vec![TubeState::Received, TubeState::Plated, end],
+        };
+        for from in TubeState::ALL {
+            for to in TubeState::ALL {
+                let mut tx = app.app.db.write("test.move").await.unwrap();
+                let sql = "update tube set state = $1";
+                for state in way(from) {
+                    swabline::on!(tx, c => sqlx::query(sql).bind(state).execute(c).await
+                        .map(drop)).unwrap();
+                }
+                let went = swabline::on!(tx, c => sqlx::query(sql).bind(to).execute(c).await
+                    .map(drop)).is_ok();
+                assert_eq!(went, from == to || from.may_become(to), "{from:?} {to:?}");
+            }
+        }
     }
 
     async fn a_single_tube_that_arrives_answers_a_recall_and_a_refused_one_does_not(app) {
