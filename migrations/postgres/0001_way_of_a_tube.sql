@@ -208,9 +208,11 @@ create table handover (
     taken_by text not null,
     taken_name text,
     taken_us bigint,
+    withdrawn_us bigint,
     primary key (box_code, step),
     check (given_by <> taken_by),
-    check ((taken_us is null) = (taken_name is null))
+    check ((taken_us is null) = (taken_name is null)),
+    check (taken_us is null or withdrawn_us is null)
 );
 
 -- The follow-up of a positive, inconclusive or invalid pool, or of a refused or lost tube.

@@ -1,4 +1,7 @@
 //! Boxes handed over: the holder gives, the named taker accepts, and only then custody passes.
+//!
+//! A taker who never signs holds nothing up: the holder names another, and the first offer stays
+//! in the record as withdrawn.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -62,6 +65,8 @@ pub struct HandoverAnswer {
     pub temperature_c: Option<Celsius>,
     /// Who took; none until the taker signs.
     pub taken_by: Option<SignatureAnswer>,
+    /// When the giver named another taker instead; none while the step is open or taken.
+    pub withdrawn_at: Option<Time>,
 }
 
 /// A name under a custody step.
@@ -90,6 +95,7 @@ impl From<Handover> for HandoverAnswer {
             place: handover.place,
             temperature_c: handover.temperature,
             taken_by: handover.taken.map(SignatureAnswer::from),
+            withdrawn_at: handover.withdrawn,
         }
     }
 }
@@ -99,6 +105,8 @@ fn sign(actor: &Actor, at: Time) -> Signature {
 }
 
 /// Hands a box over: the first of two signatures, by whoever has it.
+///
+/// An offer that nobody accepted yet is withdrawn by the next one.
 #[utoipa::path(post, path = "/v1/boxes/{code}/handovers", tag = "transport",
     security(("bearer" = [])),
     params(("code" = String, Path, description = "the box code"),
@@ -122,9 +130,13 @@ pub async fn handover_post(
         Attempt::Fresh(fresh) => fresh,
     };
     let custody = custody_lock(&mut tx, &app, &code).await?;
+    let withdrawn = custody.open().map(|open| open.step);
     let handover = offer(&mut tx, custody, &actor, request).await?;
+    if let Some(step) = withdrawn {
+        store::handover_withdraw(&mut tx, &code, step, now).await?;
+    }
     let (about, action) = (code.as_str(), "box.give");
-    let detail = json!({ "step": handover.step, "to": handover.to });
+    let detail = json!({ "step": handover.step, "to": handover.to, "withdrawn": withdrawn });
     audit::record(&mut tx, Entry { at: now, actor: &actor, action, about, detail }).await?;
     fresh.finish(tx, StatusCode::CREATED, &HandoverAnswer::from(handover)).await
 }

@@ -161,16 +161,6 @@ pub fn offer_faults(custody: &Custody, offer: &Offer) -> Vec<Reason> {
     if !matches!(offer.to.role, Some(Role::Courier | Role::Receiver)) {
         refuse("handover.taker", "to", "no courier or receiver has this account; name one".into());
     }
-    if let Some(open) = custody.steps.iter().find(|handover| handover.taken.is_none()) {
-        refuse(
-            "handover.open",
-            code,
-            format!(
-                "step {} of box {code} awaits its second signature; let its taker accept it",
-                open.step
-            ),
-        );
-    }
     reasons
 }
 
@@ -189,6 +179,13 @@ pub fn accept_faults(custody: &Custody, handover: &Handover, by: &Signature) -> 
     }
     if handover.taken.is_some() {
         return reasons;
+    }
+    if handover.withdrawn.is_some() {
+        let message = format!(
+            "step {step} of box {code} was withdrawn for another taker; look at the box, and ask \
+             its holder to hand it to you"
+        );
+        reasons.push(Reason::new("handover.withdrawn", code, message));
     }
     if custody.state == BoxState::Arrived {
         let message = format!("box {code} arrived; it is handed over no more");

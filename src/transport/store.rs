@@ -39,13 +39,16 @@ pub const BOX_PASS: &str = "update box set holder = $2, state = 'in_transit'
 pub const BOX_ARRIVE: &str = "update box set holder = $2, state = 'arrived' where code = $1";
 /// `$1` box.
 pub const HANDOVERS: &str = "select step, given_by, given_name, given_us, place, temperature_cdeg,
-    taken_by, taken_name, taken_us from handover where box_code = $1 order by step";
+    taken_by, taken_name, taken_us, withdrawn_us from handover where box_code = $1 order by step";
 /// Box, step, giver, giver's name, time, place, temperature, taker.
 pub const HANDOVER_ADD: &str = "insert into handover (box_code, step, given_by, given_name,
     given_us, place, temperature_cdeg, taken_by) values ($1, $2, $3, $4, $5, $6, $7, $8)";
 /// Box, step, taker's name, time; only once.
 pub const HANDOVER_ACCEPT: &str = "update handover set taken_name = $3, taken_us = $4
-    where box_code = $1 and step = $2 and taken_us is null";
+    where box_code = $1 and step = $2 and taken_us is null and withdrawn_us is null";
+/// Box, step, time; only what is open.
+pub const HANDOVER_WITHDRAW: &str = "update handover set withdrawn_us = $3
+    where box_code = $1 and step = $2 and taken_us is null and withdrawn_us is null";
 /// `$1` account.
 pub const TAKER_ROLE: &str = "select role from account where id = $1 and disabled_us is null";
 
@@ -85,6 +88,7 @@ struct HandoverRow {
     taken_by: String,
     taken_name: Option<String>,
     taken_us: Option<Time>,
+    withdrawn_us: Option<Time>,
 }
 
 impl From<HandoverRow> for Handover {
@@ -101,6 +105,7 @@ impl From<HandoverRow> for Handover {
             place: row.place,
             temperature: row.temperature_cdeg,
             taken,
+            withdrawn: row.withdrawn_us,
         }
     }
 }
@@ -220,6 +225,13 @@ pub async fn handover_add(tx: &mut Tx, code: &BoxCode, handover: &Handover) -> R
     Ok(())
 }
 
+/// Takes an open step back; the box stays with its holder.
+pub async fn handover_withdraw(tx: &mut Tx, code: &BoxCode, step: i64, at: Time) -> Result<()> {
+    let withdrawn = on!(tx, c => query(HANDOVER_WITHDRAW).bind(code).bind(step).bind(at)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(ensure_rows("HANDOVER_WITHDRAW", 1, withdrawn)?)
+}
+
 /// Puts the second signature under a step and passes custody.
 pub async fn handover_accept(
     tx: &mut Tx,
@@ -248,5 +260,6 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("HANDOVERS", HANDOVERS),
     ("HANDOVER_ADD", HANDOVER_ADD),
     ("HANDOVER_ACCEPT", HANDOVER_ACCEPT),
+    ("HANDOVER_WITHDRAW", HANDOVER_WITHDRAW),
     ("TAKER_ROLE", TAKER_ROLE),
 ];

@@ -105,8 +105,6 @@ fn a_step_needs_its_second_signature_before_the_next() {
     let first = custody("a", Vec::new()).offer(offer("a", "b", Some(Role::Courier))).unwrap();
     assert_eq!((first.step, &first.taken), (1, &None));
     let open = custody("a", vec![first]);
-    let reasons = open.clone().offer(offer("a", "c", Some(Role::Courier))).unwrap_err();
-    assert_eq!(kinds(&reasons), ["handover.open"]);
     let stranger = open.clone().accept(1, sign("c", Time::from_us(1))).unwrap().unwrap_err();
     assert_eq!(kinds(&stranger), ["handover.not_named"]);
     assert_eq!(open.clone().accept(2, sign("b", Time::from_us(1))), None);
@@ -116,6 +114,21 @@ fn a_step_needs_its_second_signature_before_the_next() {
     let again = passed.clone().accept(1, sign("b", Time::from_us(9))).unwrap();
     assert_eq!(again, Ok(crate::transport::Acceptance::Repeated(taken)));
     assert_eq!(passed.offer(offer("b", "c", Some(Role::Receiver))).unwrap().step, 2);
+}
+
+#[test]
+fn whoever_never_signs_is_passed_over_and_cannot_sign_later() {
+    let first = custody("a", Vec::new()).offer(offer("a", "ill", Some(Role::Courier))).unwrap();
+    let open = custody("a", vec![first.clone()]);
+    assert_eq!(open.open(), Some(&first));
+    let second = open.offer(offer("a", "b", Some(Role::Courier))).unwrap();
+    assert_eq!((second.step, second.is_open()), (2, true));
+    let withdrawn = Handover { withdrawn: Some(Time::from_us(1)), ..first };
+    let both = custody("a", vec![withdrawn, second.clone()]);
+    assert_eq!(both.open(), Some(&second));
+    let late = both.clone().accept(1, sign("ill", Time::from_us(2))).unwrap().unwrap_err();
+    assert_eq!(kinds(&late), ["handover.withdrawn"]);
+    assert!(both.accept(2, sign("b", Time::from_us(2))).unwrap().is_ok());
 }
 
 #[test]

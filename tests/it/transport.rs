@@ -140,14 +140,48 @@ each_engine! {
         let desk = give(app, &sampler, &officer, None).await.expect(409);
         assert_eq!(codes(&desk), ["handover.taker"]);
         give(app, &sampler, &courier, None).await.expect(201);
-        let second = give(app, &sampler, &other, None).await.expect(409);
-        assert_eq!(codes(&second), ["handover.open"]);
         assert_eq!(codes(&take(app, &other, 1).await.expect(409)), ["handover.not_named"]);
         take(app, &courier, 2).await.expect(404);
         take(app, &courier, 1).await.expect(200);
         assert_eq!(codes(&take(app, &other, 1).await.expect(409)), ["handover.not_named"]);
         let gone = give(app, &sampler, &other, None).await.expect(409);
         assert_eq!(codes(&gone), ["handover.holder"]);
+    }
+
+    async fn a_courier_who_never_signs_is_passed_over(app) {
+        let (sampler, receiver) = people(app).await;
+        let (ill, courier) = (app.client(Role::Courier).await, app.client(Role::Courier).await);
+        seal(app, &[pool(1)]).await;
+        pack(app, &sampler, 1, &[1]).await.expect(201);
+        give(app, &sampler, &ill, None).await.expect(201);
+        app.pass(Span::minutes(10));
+        let second = give(app, &sampler, &courier, None).await.expect(201).json();
+        assert_eq!((&second["step"], &second["withdrawn_at"]), (&json!(2), &Value::Null));
+        let late = take(app, &ill, 1).await.expect(409);
+        assert_eq!(late.code(), "handover.withdrawn");
+        take(app, &courier, 2).await.expect(200);
+        give(app, &courier, &receiver, None).await.expect(201);
+        take(app, &receiver, 3).await.expect(200);
+        let steps = look(app, &courier).await["handovers"].clone();
+        assert_eq!(steps.as_array().unwrap().len(), 3, "the withdrawn step stays in the record");
+        assert_eq!(steps[0]["to"], json!(ill.actor.account));
+        assert!(steps[0]["withdrawn_at"].is_string() && steps[0]["taken_by"].is_null());
+        assert!(steps[1]["withdrawn_at"].is_null());
+    }
+
+    async fn a_box_taken_at_the_wrong_laboratory_is_handed_on(app) {
+        let (sampler, receiver) = people(app).await;
+        let wrong = app.client_at(Role::Receiver, None, Some("L02".to_owned())).await;
+        let courier = app.client(Role::Courier).await;
+        seal(app, &[pool(1)]).await;
+        pack(app, &sampler, 1, &[1]).await.expect(201);
+        give(app, &sampler, &wrong, None).await.expect(201);
+        take(app, &wrong, 1).await.expect(200);
+        give(app, &wrong, &courier, None).await.expect(201);
+        take(app, &courier, 2).await.expect(200);
+        give(app, &courier, &receiver, None).await.expect(201);
+        take(app, &receiver, 3).await.expect(200);
+        assert_eq!(look(app, &receiver).await["holder"], json!(receiver.actor.account));
     }
 
     async fn a_tube_kept_too_long_or_too_warm_is_warned_about(app) {
