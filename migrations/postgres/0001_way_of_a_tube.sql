@@ -439,6 +439,21 @@ create trigger box_moves before update of state on box for each row
 when (old.state <> new.state and old.state || '>' || new.state not in (
         'sealed>in_transit', 'sealed>arrived', 'in_transit>arrived'))
 execute function refuse('illegal move of box');
+create trigger handover_begins before insert on handover for each row
+when (new.taken_us is not null or new.withdrawn_us is not null)
+execute function refuse('a hand-over begins with one signature');
+create trigger handover_signed before update on handover for each row
+when (old.taken_us is not null or old.withdrawn_us is not null
+    or (new.taken_us is null) = (new.withdrawn_us is null) or new.box_code <> old.box_code
+    or new.step <> old.step or new.given_by <> old.given_by or new.given_name <> old.given_name
+    or new.given_us <> old.given_us or new.place <> old.place or new.taken_by <> old.taken_by
+    or new.temperature_cdeg is distinct from old.temperature_cdeg)
+execute function refuse('a hand-over is taken or withdrawn once');
+create trigger code_counter_moves before update on code_counter for each row
+when (new.kind <> old.kind or new.next_number < old.next_number)
+execute function refuse('no code is given out twice');
+create trigger code_counter_kept before delete on code_counter for each row
+execute function refuse('code_counter rows are kept');
 create trigger box_begins before insert on box for each row
 when (new.state <> 'sealed')
 execute function refuse('box begins in another state');

@@ -428,6 +428,21 @@ create trigger box_moves before update of state on box
 when old.state <> new.state and old.state || '>' || new.state not in (
         'sealed>in_transit', 'sealed>arrived', 'in_transit>arrived')
 begin select raise(abort, 'illegal move of box'); end;
+create trigger handover_begins before insert on handover
+when new.taken_us is not null or new.withdrawn_us is not null
+begin select raise(abort, 'a hand-over begins with one signature'); end;
+create trigger handover_signed before update on handover
+when old.taken_us is not null or old.withdrawn_us is not null
+    or (new.taken_us is null) = (new.withdrawn_us is null) or new.box_code <> old.box_code
+    or new.step <> old.step or new.given_by <> old.given_by or new.given_name <> old.given_name
+    or new.given_us <> old.given_us or new.place <> old.place or new.taken_by <> old.taken_by
+    or new.temperature_cdeg is distinct from old.temperature_cdeg
+begin select raise(abort, 'a hand-over is taken or withdrawn once'); end;
+create trigger code_counter_moves before update on code_counter
+when new.kind <> old.kind or new.next_number < old.next_number
+begin select raise(abort, 'no code is given out twice'); end;
+create trigger code_counter_kept before delete on code_counter
+begin select raise(abort, 'code_counter rows are kept'); end;
 create trigger box_begins before insert on box
 when new.state <> 'sealed'
 begin select raise(abort, 'box begins in another state'); end;

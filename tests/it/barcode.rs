@@ -8,6 +8,7 @@ use swabline::barcode::store as codes;
 
 use crate::app::{Client, TestApp};
 use crate::each_engine;
+use crate::shipment::is_refused;
 use crate::world::{person, seal_tube, tube, tube_body, world};
 
 fn wanted(kind: &str, count: u32) -> Value {
@@ -94,6 +95,21 @@ each_engine! {
             let path = format!("/v1/allotments/{id}/labels?format=svg");
             assert_eq!(app.get(&officer, &path).await.expect(404).code(), "allotment.not_found");
         }
+    }
+
+    async fn the_database_itself_gives_no_code_out_twice(app) {
+        world(app).await;
+        for sql in [
+            "update code_counter set next_number = 0",
+            "update code_counter set next_number = next_number - 1 where kind = 'box'",
+            "update code_counter set kind = 'tube' where kind = 'box'",
+            "delete from code_counter where kind = 'plate'",
+            "update allotment set first_number = 7",
+            "delete from allotment",
+        ] {
+            assert!(is_refused(app, sql).await, "{sql}");
+        }
+        assert!(!is_refused(app, "update code_counter set next_number = 99999").await);
     }
 
     async fn a_code_that_was_never_allotted_is_refused_for_every_kind(app) {

@@ -235,6 +235,45 @@ each_engine! {
         }
     }
 
+    async fn the_database_itself_lets_a_hand_over_be_signed_once_and_nothing_else(app) {
+        let (sampler, _) = people(app).await;
+        let (courier, other) = (app.client(Role::Courier).await, app.client(Role::Courier).await);
+        seal(app, &[pool(1)]).await;
+        pack(app, &sampler, 1, &[1]).await.expect(201);
+        give(app, &sampler, &other, Some(4.0)).await.expect(201);
+        give(app, &sampler, &courier, Some(4.0)).await.expect(201);
+        let first = [
+            "update handover set taken_name = 'X', taken_us = 1, place = 'Y' where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1, given_us = 1 where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1, given_by = 'Y' where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1, given_name = 'Y' where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1, taken_by = 'Y' where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1, step = 3 where step = 2",
+            "update handover set withdrawn_us = 1, temperature_cdeg = null where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1, withdrawn_us = 1 where step = 2",
+            "update handover set place = 'Y' where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1 where step = 1",
+            "update handover set withdrawn_us = null where step = 1",
+            "insert into handover (box_code, step, given_by, given_name, given_us, place,
+                taken_by, taken_name, taken_us)
+            select box_code, 3, given_by, given_name, given_us, place, taken_by, 'X', 1
+                from handover where step = 2",
+        ];
+        for sql in first {
+            assert!(is_refused(app, sql).await, "{sql}");
+        }
+        take(app, &courier, 2).await.expect(200);
+        for sql in [
+            "update handover set taken_us = taken_us + 1 where step = 2",
+            "update handover set taken_name = 'X' where step = 2",
+            "update handover set taken_name = null, taken_us = null where step = 2",
+            "update handover set taken_name = null, taken_us = null, withdrawn_us = 1
+                where step = 2",
+        ] {
+            assert!(is_refused(app, sql).await, "{sql}");
+        }
+    }
+
     async fn a_box_altered_behind_our_back_is_noticed(app) {
         let (sampler, _) = people(app).await;
         seal(app, &[pool(1)]).await;
