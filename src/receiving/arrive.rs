@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
 use crate::barcode::{BoxCode, TubeCode};
-use crate::clock::Time;
+use crate::clock::{Span, Time};
 use crate::collection::{self, TubeRow, TubeState, TubesMove};
 use crate::error::{Error, Result};
 use crate::recall::store::{recalls_collected, recalls_open, recalls_reopen};
@@ -42,16 +42,18 @@ pub struct Delivery {
 /// Takes a box in and says what was found.
 ///
 /// Whoever else takes in the same box waits; two boxes that claim the same tube are told apart
-/// by the count of tubes moved, and the later request is to be sent again.
+/// by the count of tubes moved, and the later request is to be sent again. Every arrival is
+/// recorded later than the ones before it of the same box and tubes, whatever the clock says, for
+/// a tube's last finding is the one recorded last.
 pub async fn arrive(
     tx: &mut Tx,
     app: &App,
     actor: &Actor,
     delivery: Delivery,
 ) -> Result<(Arrival, Vec<Found>)> {
-    let at = app.clock.now();
     let stored = box_locked(tx, app, &delivery.code).await?;
     let findings = compare(tx, &stored, &delivery).await?;
+    let at = after_the_newest(tx, &delivery.code, &findings, app.clock.now()).await?;
     let warnings = warnings(&stored, &delivery, &findings, &actor.account);
     let Findings { found, .. } = findings;
     let arrival = Arrival {
@@ -88,6 +90,18 @@ async fn box_locked(tx: &mut Tx, app: &App, code: &BoxCode) -> Result<StoredBox>
             format!("box {code} has no manifest yet; ask its site to send it, and keep it cool"),
         )
     })
+}
+
+/// Now, or just after the newest arrival that concerns the same box or tubes.
+async fn after_the_newest(
+    tx: &mut Tx,
+    code: &BoxCode,
+    findings: &Findings,
+    now: Time,
+) -> Result<Time> {
+    let tubes = findings.found.iter().map(|one| &one.tube);
+    let newest = store::arrival_newest(tx, code, tubes).await?;
+    Ok(newest.map_or(now, |newest| now.max(newest + Span::MICROSECOND)))
 }
 
 async fn compare(tx: &mut Tx, stored: &StoredBox, delivery: &Delivery) -> Result<Findings> {

@@ -1,13 +1,13 @@
 //! Arrivals and what they found.
 
 use serde::Serialize;
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::{Finding, Found, Refusal};
-use crate::barcode::BoxCode;
+use crate::barcode::{BoxCode, TubeCode};
 use crate::clock::Time;
 use crate::error::{Reason, Result};
-use crate::storage::{StoreError, Tx, ensure_rows, json};
+use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
 use crate::transport::Celsius;
 
 /// Id, box, laboratory, arrived, recorded, account, temperature, seal, warnings.
@@ -25,6 +25,13 @@ pub const ARRIVAL_FIND: &str = "select id, box_code, laboratory_code, arrived_us
 /// `$1` arrival.
 pub const ARRIVAL_TUBES: &str = "select tube_code, finding, reason from arrival_tube
     where arrival_id = $1 order by tube_code";
+/// `$1` box, `$2` tubes; the newest arrival of the box or of any of the tubes.
+pub const ARRIVAL_NEWEST: &str = "select max(n.recorded_us) from (
+        select a.recorded_us from arrival a where a.box_code = $1
+        union all
+        select a.recorded_us from json_each($2) e
+            join arrival_tube f on f.tube_code = e.value ->> 'code'
+            join arrival a on a.id = f.arrival_id) n";
 /// `$1` laboratory.
 pub const LABORATORY_COUNT: &str = "select count(*) from laboratory where code = $1";
 
@@ -93,6 +100,16 @@ pub async fn laboratory_exists(tx: &mut Tx, code: &str) -> Result<bool> {
     Ok(found.0 == 1)
 }
 
+/// When the newest arrival of this box, or of any of these tubes, was recorded.
+pub async fn arrival_newest<'a>(
+    tx: &mut Tx,
+    code: &BoxCode,
+    tubes: impl IntoIterator<Item = &'a TubeCode>,
+) -> Result<Option<Time>> {
+    let tubes = codes(tubes);
+    Ok(on!(tx, c => query_scalar(ARRIVAL_NEWEST).bind(code).bind(&tubes).fetch_one(c).await)?)
+}
+
 /// Stores an arrival; its tubes follow with [`arrival_tubes_add`].
 pub async fn arrival_add(tx: &mut Tx, arrival: &Arrival, by: &str, at: Time) -> Result<()> {
     let warnings = json(&arrival.warnings);
@@ -142,5 +159,6 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("ARRIVAL_TUBES_ADD", ARRIVAL_TUBES_ADD),
     ("ARRIVAL_FIND", ARRIVAL_FIND),
     ("ARRIVAL_TUBES", ARRIVAL_TUBES),
+    ("ARRIVAL_NEWEST", ARRIVAL_NEWEST),
     ("LABORATORY_COUNT", LABORATORY_COUNT),
 ];

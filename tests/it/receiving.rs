@@ -310,6 +310,49 @@ each_engine! {
         assert_eq!(number(app, found).await, 40);
     }
 
+    async fn a_clock_that_goes_back_does_not_make_an_older_finding_the_last(app) {
+        let (sampler, receiver) = people(app).await;
+        let officer = app.client(Role::Officer).await;
+        seal(app, &[pool(1), pool(2)]).await;
+        pack(app, &sampler, 1, &[1]).await.expect(201);
+        pack(app, &sampler, 2, &[2]).await.expect(201);
+        // Found missing by a server whose clock ran an hour ahead.
+        let mut tx = app.app.db.write("test.ahead").await.unwrap();
+        let sql = format!(
+            "insert into arrival (id, box_code, laboratory_code, arrived_us, recorded_us,
+                received_by, seal_intact, warnings)
+            values ('A', '{}', 'L01', 0, {}, 'X', 1, '[]');
+            insert into arrival_tube (arrival_id, tube_code, finding)
+            values ('A', '{}', 'missing');
+            update tube set state = 'missing' where code = '{}'",
+            crate_code(1), (app.now() + Span::hours(1)).us(), tube(1), tube(1));
+        crate::way::run(&mut tx, sql).await;
+        tx.commit().await.unwrap();
+        let ledger = async || app.get(&officer, "/v1/ledger").await.expect(200).json();
+        assert_eq!(ledger().await["unexplained"], 0);
+        arrive(app, &receiver, 2, &scanned(&[1, 2])).await.expect(201);
+        assert_eq!(states(app, &[1, 2]).await, [TubeState::Received; 2]);
+        let after = ledger().await;
+        assert_eq!(after["unexplained"], 0, "{after}");
+        arrive(app, &receiver, 1, &[json!({ "tube": tube(1), "refused": "leak" })])
+            .await.expect(201);
+        let after = ledger().await;
+        assert_eq!((&after["unexplained"], &after["whole"]["tubes"]["refused"]),
+            (&json!(0), &json!(1)));
+    }
+
+    async fn two_arrivals_in_one_moment_are_recorded_one_after_the_other(app) {
+        let (sampler, receiver) = people(app).await;
+        seal(app, &[pool(1)]).await;
+        pack(app, &sampler, 1, &[1]).await.expect(201);
+        let now = app.now();
+        arrive(app, &receiver, 1, &[]).await.expect(201);
+        arrive(app, &receiver, 1, &scanned(&[1])).await.expect(201);
+        let first = number(app, "select min(recorded_us) from arrival").await;
+        let second = number(app, "select max(recorded_us) from arrival").await;
+        assert_eq!((first, second), (now.us(), now.us() + 1));
+    }
+
     async fn two_boxes_that_claim_the_same_stray_receive_it_once(app) {
         let (sampler, receiver) = people(app).await;
         let other = app.client(Role::Receiver).await;
