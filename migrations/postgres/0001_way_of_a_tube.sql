@@ -190,7 +190,9 @@ create table box (
     recorded_us bigint not null,
     recorded_by text not null,
     state text not null check (state in ('sealed', 'in_transit', 'arrived')),
-    holder text not null
+    holder text not null,
+    laboratory_code text references laboratory,
+    check ((state = 'arrived') = (laboratory_code is not null))
 );
 create table box_tube (
     tube_code text not null primary key,
@@ -454,6 +456,9 @@ when (new.kind <> old.kind or new.next_number < old.next_number)
 execute function refuse('no code is given out twice');
 create trigger code_counter_kept before delete on code_counter for each row
 execute function refuse('code_counter rows are kept');
+create trigger box_stays before update on box for each row
+when (old.laboratory_code <> new.laboratory_code)
+execute function refuse('a box arrives at one laboratory');
 create trigger box_begins before insert on box for each row
 when (new.state <> 'sealed')
 execute function refuse('box begins in another state');

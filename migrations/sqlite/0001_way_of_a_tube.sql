@@ -182,7 +182,9 @@ create table box (
     recorded_us bigint not null,
     recorded_by text not null,
     state text not null check (state in ('sealed', 'in_transit', 'arrived')),
-    holder text not null
+    holder text not null,
+    laboratory_code text references laboratory,
+    check ((state = 'arrived') = (laboratory_code is not null))
 );
 create table box_tube (
     tube_code text not null primary key,
@@ -443,6 +445,9 @@ when new.kind <> old.kind or new.next_number < old.next_number
 begin select raise(abort, 'no code is given out twice'); end;
 create trigger code_counter_kept before delete on code_counter
 begin select raise(abort, 'code_counter rows are kept'); end;
+create trigger box_stays before update on box
+when old.laboratory_code <> new.laboratory_code
+begin select raise(abort, 'a box arrives at one laboratory'); end;
 create trigger box_begins before insert on box
 when new.state <> 'sealed'
 begin select raise(abort, 'box begins in another state'); end;

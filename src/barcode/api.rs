@@ -87,7 +87,7 @@ pub async fn allotment_post(
     key: IdempotencyKey,
     Json(request): Json<AllotmentRequest>,
 ) -> Result<Response> {
-    actor.in_laboratory(request.place.as_str())?;
+    actor.at_place(request.place.as_str())?;
     let at = app.clock.now();
     let mut tx = app.db.write("allotment.make").await?;
     let fresh = match idempotency::begin(&mut tx, &actor, key, at, &request).await? {
@@ -116,7 +116,8 @@ pub struct LabelsQuery {
     pub page: Option<usize>,
 }
 
-/// Draws the labels of an allotment with the code of its place on each.
+/// Draws the labels of an allotment with the code of its place on each, for those who work at
+/// that place: the same label in two hands is two tubes of one code.
 #[utoipa::path(get, path = "/v1/allotments/{id}/labels", tag = "barcode",
     security(("bearer" = [])), params(("id" = String, Path), LabelsQuery),
     responses((status = 200, content((String = "image/svg+xml"), (Vec<u8> = "application/pdf"),
@@ -124,6 +125,7 @@ pub struct LabelsQuery {
         (status = 422, body = Problem)))]
 pub async fn labels_get(
     State(app): State<App>,
+    actor: Actor,
     Path(id): Path<String>,
     Query(asked): Query<LabelsQuery>,
 ) -> Result<Response> {
@@ -132,6 +134,7 @@ pub async fn labels_get(
     let mut tx = app.db.read("allotment.labels").await?;
     let allotted = store::allotment(&mut tx, &id.to_string()).await?;
     drop(tx);
+    actor.at_place(&allotted.place)?;
     let (kind, document) = draw(&allotted, &asked)?;
     Ok(([(header::CONTENT_TYPE, kind)], document).into_response())
 }

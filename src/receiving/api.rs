@@ -131,7 +131,7 @@ impl ArrivalAnswer {
 /// Takes a box in: what was scanned against what its site says is in it.
 ///
 /// A second arrival of the same box takes in what turned up since; tubes received before are
-/// warned about and not received again.
+/// warned about and not received again. A box that arrived at another laboratory is refused.
 #[utoipa::path(post, path = "/v1/arrivals", tag = "receiving", security(("bearer" = [])),
     params(("Idempotency-Key" = String, Header, description = "a fresh id; the same on a retry")),
     request_body = ArrivalRequest,
@@ -191,7 +191,8 @@ async fn delivery_read(tx: &mut Tx, request: ArrivalRequest, now: Time) -> Resul
 /// Shows an arrival as it was recorded.
 #[utoipa::path(get, path = "/v1/arrivals/{id}", tag = "receiving", security(("bearer" = [])),
     params(("id" = String, Path, description = "the arrival's id")),
-    responses((status = 200, body = ArrivalAnswer), (status = 404, body = Problem)))]
+    responses((status = 200, body = ArrivalAnswer), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
 pub async fn arrival_get(
     State(app): State<App>,
     actor: Actor,
@@ -202,5 +203,6 @@ pub async fn arrival_get(
     let mut tx = app.db.read("arrival.show").await?;
     let (arrival, tubes) = store::arrival_find(&mut tx, &id).await?.ok_or_else(unknown)?;
     actor.in_laboratory(&arrival.laboratory)?;
+    actor.at_site(&arrival.site)?;
     Ok(Json(ArrivalAnswer::new(arrival, tubes)))
 }

@@ -52,6 +52,9 @@ pub async fn arrive(
     delivery: Delivery,
 ) -> Result<(Arrival, Vec<Found>)> {
     let stored = box_locked(tx, app, &delivery.code).await?;
+    if let Some(reason) = rules::elsewhere(&stored.custody, &delivery.laboratory) {
+        return Err(Error::Conflict(vec![reason]));
+    }
     let findings = compare(tx, &stored, &delivery).await?;
     let at = after_the_newest(tx, &delivery.code, &findings, app.clock.now()).await?;
     let warnings = warnings(&stored, &delivery, &findings, &actor.account);
@@ -59,13 +62,14 @@ pub async fn arrive(
     let arrival = Arrival {
         id: app.clock.id().to_string(),
         box_code: delivery.code,
+        site: stored.manifest.site,
         laboratory: delivery.laboratory,
         arrived: delivery.arrived,
         temperature: delivery.temperature,
         seal_intact: delivery.seal_intact,
         warnings,
     };
-    box_arrive(tx, &arrival.box_code, &actor.account).await?;
+    box_arrive(tx, &arrival.box_code, &actor.account, &arrival.laboratory).await?;
     store::arrival_add(tx, &arrival, &actor.account, at).await?;
     store::arrival_tubes_add(tx, &arrival.id, &found).await?;
     tubes_move(tx, &found, &arrival.laboratory, at).await?;

@@ -20,8 +20,9 @@ pub const ARRIVAL_TUBES_ADD: &str = "insert into arrival_tube (arrival_id, tube_
     select $1, e.value ->> 'tube', e.value ->> 'finding', e.value ->> 'reason',
         cast(e.value ->> 'swab_count' as bigint) from json_each($2) e";
 /// `$1` arrival.
-pub const ARRIVAL_FIND: &str = "select id, box_code, laboratory_code, arrived_us, temperature_cdeg,
-        seal_intact, warnings from arrival where id = $1";
+pub const ARRIVAL_FIND: &str = "select a.id, a.box_code, b.site_code, a.laboratory_code,
+        a.arrived_us, a.temperature_cdeg, a.seal_intact, a.warnings
+    from arrival a join box b on b.code = a.box_code where a.id = $1";
 /// `$1` arrival.
 pub const ARRIVAL_TUBES: &str = "select tube_code, finding, reason from arrival_tube
     where arrival_id = $1 order by tube_code";
@@ -42,6 +43,8 @@ pub struct Arrival {
     pub id: String,
     /// The box.
     pub box_code: BoxCode,
+    /// The site that sealed it.
+    pub site: String,
     /// The laboratory that took it in.
     pub laboratory: String,
     /// When.
@@ -58,6 +61,7 @@ pub struct Arrival {
 struct ArrivalRow {
     id: String,
     box_code: BoxCode,
+    site_code: String,
     laboratory_code: String,
     arrived_us: Time,
     temperature_cdeg: Option<Celsius>,
@@ -74,6 +78,7 @@ impl ArrivalRow {
         Ok(Arrival {
             id: self.id,
             box_code: self.box_code,
+            site: self.site_code,
             laboratory: self.laboratory_code,
             arrived: self.arrived_us,
             temperature: self.temperature_cdeg,

@@ -203,9 +203,13 @@ async fn box_seal(tx: &mut Tx, new: NewBox<'_>) -> Result<()> {
 }
 
 /// Shows a box: its tubes and where they are, its hand-overs, and what to worry about.
+///
+/// A laboratory sees every box on its way, for it may be on its way there, and of those that
+/// arrived its own.
 #[utoipa::path(get, path = "/v1/boxes/{code}", tag = "transport", security(("bearer" = [])),
     params(("code" = String, Path, description = "the box code")),
-    responses((status = 200, body = BoxAnswer), (status = 404, body = Problem)))]
+    responses((status = 200, body = BoxAnswer), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
 pub async fn box_get(
     State(app): State<App>,
     actor: Actor,
@@ -215,6 +219,6 @@ pub async fn box_get(
     let mut tx = app.db.read("box.show").await?;
     let stored = store::box_find(&mut tx, &app.keys, &code).await?;
     let stored = stored.ok_or_else(|| Error::not_found("box", code.as_str()))?;
-    actor.at_site(&stored.manifest.site)?;
+    stored.shown_to(&actor)?;
     Ok(Json(BoxAnswer::at(stored, app.clock.now())))
 }

@@ -112,8 +112,9 @@ fn sign(actor: &Actor, at: Time) -> Signature {
     params(("code" = String, Path, description = "the box code"),
         ("Idempotency-Key" = String, Header, description = "a fresh id; the same on a retry")),
     request_body = HandoverRequest,
-    responses((status = 201, body = HandoverAnswer), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 201, body = HandoverAnswer), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
 pub async fn handover_post(
     State(app): State<App>,
     actor: Actor,
@@ -129,7 +130,7 @@ pub async fn handover_post(
         Attempt::Replay(answer) => return Ok(answer),
         Attempt::Fresh(fresh) => fresh,
     };
-    let custody = custody_lock(&mut tx, &app, &code).await?;
+    let custody = custody_lock(&mut tx, &app, &actor, &code).await?;
     let withdrawn = custody.open().map(|open| open.step);
     let handover = offer(&mut tx, custody, &actor, request).await?;
     if let Some(step) = withdrawn {
@@ -142,10 +143,12 @@ pub async fn handover_post(
 }
 
 /// The custody of a box nobody else changes until this transaction ends.
-async fn custody_lock(tx: &mut Tx, app: &App, code: &BoxCode) -> Result<Custody> {
+async fn custody_lock(tx: &mut Tx, app: &App, actor: &Actor, code: &BoxCode) -> Result<Custody> {
     store::box_lock(tx, code).await?;
     let stored = store::box_find(tx, &app.keys, code).await?;
-    stored.map(|stored| stored.custody).ok_or_else(|| Error::not_found("box", code.as_str()))
+    let stored = stored.ok_or_else(|| Error::not_found("box", code.as_str()))?;
+    stored.shown_to(actor)?;
+    Ok(stored.custody)
 }
 
 async fn offer(
@@ -172,8 +175,9 @@ async fn offer(
     params(("code" = String, Path, description = "the box code"),
         ("step" = i64, Path, description = "the step's number")),
     request_body = AcceptRequest,
-    responses((status = 200, body = HandoverAnswer), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = HandoverAnswer), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
 pub async fn handover_accept_post(
     State(app): State<App>,
     actor: Actor,
@@ -184,7 +188,7 @@ pub async fn handover_accept_post(
     let now = app.clock.now();
     refuse_if_any(rules::time_fault("at", request.at, now).into_iter().collect())?;
     let mut tx = app.db.write("box.take").await?;
-    let custody = custody_lock(&mut tx, &app, &code).await?;
+    let custody = custody_lock(&mut tx, &app, &actor, &code).await?;
     let signature = sign(&actor, request.at);
     let accepted = custody.accept(step, signature.clone());
     let accepted = accepted.ok_or_else(|| Error::not_found("hand-over", step.to_string()))?;

@@ -141,6 +141,8 @@ pub struct Custody {
     pub state: BoxState,
     /// The account that has it: at first whoever sealed it.
     pub holder: String,
+    /// The laboratory that took it in; none while it is on its way.
+    pub laboratory: Option<String>,
     /// Every step in order; only the last may still await its second signature.
     pub steps: Vec<Handover>,
 }
@@ -171,7 +173,15 @@ impl Custody {
         }
         let Offer { given, to, place, temperature } = offer;
         let step = self.steps.last().map_or(0, |last| last.step) + 1;
-        Ok(Handover { step, given, to: to.account, place, temperature, taken: None, withdrawn: None })
+        Ok(Handover {
+            step,
+            given,
+            to: to.account,
+            place,
+            temperature,
+            taken: None,
+            withdrawn: None,
+        })
     }
 
     /// The step with its second signature, or every reason against it; `None` when there is no

@@ -15,7 +15,7 @@ use crate::storage::{StoreError, Tx, codes, ensure_rows};
 
 /// `$1` box.
 pub const BOX_FIND: &str = "select code, site_code, seal, tubes, content_tag, sealed_us, state,
-    holder from box where code = $1";
+    holder, laboratory_code from box where code = $1";
 /// `$1` box; with the moment its first member was swabbed, by our clock.
 pub const BOX_TUBES: &str = "select t.code, t.state, coalesce((select min(m.taken_us)
         from member m where m.tube_code = t.code), t.sealed_us) - t.device_skew_us as taken_us
@@ -35,8 +35,9 @@ pub const BOX_LOCK: &str = "update box set holder = holder where code = $1";
 /// Box, new holder, old holder.
 pub const BOX_PASS: &str = "update box set holder = $2, state = 'in_transit'
     where code = $1 and holder = $3 and state <> 'arrived'";
-/// Box, receiver.
-pub const BOX_ARRIVE: &str = "update box set holder = $2, state = 'arrived' where code = $1";
+/// Box, receiver, laboratory; nothing when it arrived at another.
+pub const BOX_ARRIVE: &str = "update box set holder = $2, state = 'arrived', laboratory_code = $3
+    where code = $1 and (laboratory_code is null or laboratory_code = $3)";
 /// `$1` box.
 pub const HANDOVERS: &str = "select step, given_by, given_name, given_us, place, temperature_cdeg,
     taken_by, taken_name, taken_us, withdrawn_us from handover where box_code = $1 order by step";
@@ -63,6 +64,7 @@ struct BoxRow {
     sealed: Time,
     state: BoxState,
     holder: String,
+    laboratory_code: Option<String>,
 }
 
 /// A tube lying in a box.
@@ -122,6 +124,13 @@ pub struct StoredBox {
 }
 
 impl StoredBox {
+    /// Refuses whoever works at another site than the one that sealed it or, once it arrived, in
+    /// another laboratory.
+    pub fn shown_to(&self, actor: &Actor) -> Result<()> {
+        actor.at_site(&self.manifest.site)?;
+        self.custody.laboratory.as_deref().map_or(Ok(()), |code| actor.in_laboratory(code))
+    }
+
     /// What its thermometer showed, with where it was read.
     pub fn temperatures(&self) -> Vec<(String, Celsius)> {
         let steps = self.custody.steps.iter();
@@ -150,7 +159,13 @@ pub async fn box_find(tx: &mut Tx, keys: &KeyRing, code: &BoxCode) -> Result<Opt
         return Err(StoreError::Inconsistent { table: "box", id, reason }.into());
     }
     let steps = steps.into_iter().map(Handover::from).collect();
-    let custody = Custody { code: row.code, state: row.state, holder: row.holder, steps };
+    let custody = Custody {
+        code: row.code,
+        state: row.state,
+        holder: row.holder,
+        laboratory: row.laboratory_code,
+        steps,
+    };
     Ok(Some(StoredBox { manifest, tubes, custody }))
 }
 
@@ -203,8 +218,13 @@ pub async fn box_lock(tx: &mut Tx, code: &BoxCode) -> Result<bool> {
 }
 
 /// The box is in the laboratory, in the hands of the account that took it in.
-pub async fn box_arrive(tx: &mut Tx, code: &BoxCode, receiver: &str) -> Result<()> {
-    let moved = on!(tx, c => query(BOX_ARRIVE).bind(code).bind(receiver)
+pub async fn box_arrive(
+    tx: &mut Tx,
+    code: &BoxCode,
+    receiver: &str,
+    laboratory: &str,
+) -> Result<()> {
+    let moved = on!(tx, c => query(BOX_ARRIVE).bind(code).bind(receiver).bind(laboratory)
         .execute(c).await.map(|done| done.rows_affected()))?;
     Ok(ensure_rows("BOX_ARRIVE", 1, moved)?)
 }

@@ -43,7 +43,13 @@ fn sign(account: &str, at: Time) -> Signature {
 }
 
 fn custody(holder: &str, steps: Vec<Handover>) -> Custody {
-    Custody { code: crate_code(), state: BoxState::Sealed, holder: holder.to_owned(), steps }
+    Custody {
+        code: crate_code(),
+        state: BoxState::Sealed,
+        holder: holder.to_owned(),
+        laboratory: None,
+        steps,
+    }
 }
 
 fn offer(from: &str, to: &str, role: Option<Role>) -> Offer {

@@ -271,10 +271,24 @@ each_engine! {
         app.get(&other, &path).await.expect(403);
         let mut body = delivery(app, 1, &[json!({ "tube": tube(1), "refused": "leak" })]);
         body["laboratory"] = json!("L02");
-        let theirs = app.post(&other, "/v1/arrivals", &body).await.expect(201).json();
-        assert_eq!(theirs["refused"], json!([]));
-        assert_eq!(codes(&theirs["warnings"]), ["tube.already_received"]);
+        let theirs = app.post(&other, "/v1/arrivals", &body).await.expect(409);
+        assert_eq!(theirs.code(), "box.elsewhere");
         assert_eq!(states(app, &[1]).await, [TubeState::Received]);
+        let shown = app.get(&receiver, &format!("/v1/boxes/{}", crate_code(1))).await.expect(200);
+        assert_eq!(shown.json()["holder"], json!(receiver.actor.account));
+        app.get(&other, &format!("/v1/boxes/{}", crate_code(1))).await.expect(403);
+        arrive(app, &receiver, 1, &scanned(&[1])).await.expect(201);
+    }
+
+    async fn a_box_on_its_way_is_shown_to_every_laboratory(app) {
+        let (sampler, _) = people(app).await;
+        let other = app.client_at(Role::Receiver, None, Some("L02".to_owned())).await;
+        seal(app, &[pool(1)]).await;
+        pack(app, &sampler, 1, &[1]).await.expect(201);
+        app.get(&other, &format!("/v1/boxes/{}", crate_code(1))).await.expect(200);
+        let mut body = delivery(app, 1, &scanned(&[1]));
+        body["laboratory"] = json!("L02");
+        app.post(&other, "/v1/arrivals", &body).await.expect(201);
     }
 
     async fn a_broken_seal_warmth_and_age_are_warned_about(app) {
@@ -396,6 +410,8 @@ each_engine! {
         arrive(app, &receiver, 1, &scanned(&[1])).await.expect(201);
         for sql in [
             "update box set state = 'in_transit'",
+            "update box set laboratory_code = 'L02'",
+            "update box set laboratory_code = null",
             "update tube set state = 'packed'",
             "update tube set state = 'missing'",
             "update arrival set laboratory_code = 'L02'",
