@@ -19,7 +19,7 @@ use crate::http::idempotency::{self, Attempt, IdempotencyKey};
 use crate::http::problem::Problem;
 use crate::storage::Tx;
 use crate::transport::Celsius;
-use crate::transport::rules::{time_fault, tube_codes};
+use crate::transport::rules::{age_fault, time_fault, tube_codes};
 
 /// A box on the bench.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -161,6 +161,7 @@ async fn delivery_read(tx: &mut Tx, request: ArrivalRequest, now: Time) -> Resul
     let counts: Vec<_> = request.scanned.iter().map(|scan| scan.swab_count).collect();
     let mut reasons = rules::scan_faults(&counts);
     reasons.extend(time_fault("arrived_at", request.arrived_at, now));
+    reasons.extend(age_fault("arrived_at", request.arrived_at, now));
     if !store::laboratory_exists(tx, &request.laboratory).await? {
         let message = "this laboratory is not registered; ask an administrator to register it";
         reasons.push(Reason::new("laboratory.unknown", "laboratory", message));

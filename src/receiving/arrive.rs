@@ -13,13 +13,13 @@ use crate::auth::Actor;
 use crate::barcode::{BoxCode, TubeCode};
 use crate::clock::{Span, Time};
 use crate::collection::{self, TubeRow, TubeState, TubesMove};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, refuse_if_any};
 use crate::recall::store::{recalls_collected, recalls_open, recalls_reopen};
 use crate::recall::{Opening, RecallReason};
 use crate::storage::Tx;
 use crate::storage::outbox::{self, Change};
 use crate::transport::Celsius;
-use crate::transport::rules::{Keeping, keeping_warnings};
+use crate::transport::rules::{Keeping, keeping_warnings, sequence_fault};
 use crate::transport::store::{StoredBox, box_arrive, box_find, box_lock};
 
 /// A box on the bench, scanned.
@@ -55,8 +55,12 @@ pub async fn arrive(
     if let Some(reason) = rules::elsewhere(&stored.custody, &delivery.laboratory) {
         return Err(Error::Conflict(vec![reason]));
     }
+    let (before, now) = (stored.custody.latest(), app.clock.now());
+    refuse_if_any(
+        sequence_fault("arrived_at", delivery.arrived, before, now).into_iter().collect(),
+    )?;
     let findings = compare(tx, &stored, &delivery).await?;
-    let at = after_the_newest(tx, &delivery.code, &findings, app.clock.now()).await?;
+    let at = after_the_newest(tx, &delivery.code, &findings, now).await?;
     let warnings = warnings(&stored, &delivery, &findings, &actor.account);
     let Findings { found, .. } = findings;
     let arrival = Arrival {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::Time;
 
 fn code(number: u64) -> TubeCode {
     TubeCode::numbered(number).unwrap()
@@ -113,8 +114,14 @@ fn counts_and_lengths_are_bounded() {
 fn a_box_without_a_hand_over_or_with_a_broken_seal_is_odd() {
     let code = BoxCode::numbered(1).unwrap();
     let state = BoxState::InTransit;
-    let custody =
-        Custody { code, state, holder: "me".to_owned(), laboratory: None, steps: Vec::new() };
+    let custody = Custody {
+        code,
+        state,
+        holder: "me".to_owned(),
+        laboratory: None,
+        sealed: Time::from_us(0),
+        steps: Vec::new(),
+    };
     assert_eq!(box_warnings(&custody, "me", true), []);
     let reasons = box_warnings(&custody, "you", false);
     let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_ref()).collect();
@@ -131,6 +138,7 @@ fn a_box_arrives_at_one_laboratory_as_often_as_it_likes() {
         state: BoxState::InTransit,
         holder: "me".to_owned(),
         laboratory: None,
+        sealed: Time::from_us(0),
         steps: Vec::new(),
     };
     assert_eq!(elsewhere(&way, "L01"), None);

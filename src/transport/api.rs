@@ -181,6 +181,8 @@ async fn manifest_read(
 /// Stores the box and packs its tubes.
 async fn box_seal(tx: &mut Tx, new: NewBox<'_>) -> Result<()> {
     let NewBox { manifest, by, at, .. } = new;
+    let newest = store::tubes_newest(tx, &manifest.tubes).await?;
+    refuse_if_any(rules::seal_time_faults(manifest.sealed, newest, at))?;
     let known = collection::tubes_find(tx, &manifest.tubes).await?;
     let boxed = store::boxes_of_tubes(tx, &manifest.tubes).await?;
     let faults = rules::packing_faults(manifest, &known, &boxed);

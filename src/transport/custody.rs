@@ -104,6 +104,18 @@ fn sign(actor: &Actor, at: Time) -> Signature {
     Signature { account: actor.account.clone(), name: actor.name.clone(), at }
 }
 
+/// Refuses a moment that cannot be one of today's road.
+fn in_time(at: Time, now: Time) -> Result<()> {
+    let faults = [rules::time_fault("at", at, now), rules::age_fault("at", at, now)];
+    refuse_if_any(faults.into_iter().flatten().collect())
+}
+
+/// Refuses a moment before the step before it, if there is one.
+fn in_order(at: Time, before: Option<Time>, now: Time) -> Result<()> {
+    let fault = before.and_then(|before| rules::sequence_fault("at", at, before, now));
+    refuse_if_any(fault.into_iter().collect())
+}
+
 /// Hands a box over: the first of two signatures, by whoever has it.
 ///
 /// An offer that nobody accepted yet is withdrawn by the next one.
@@ -124,13 +136,14 @@ pub async fn handover_post(
 ) -> Result<Response> {
     let code = box_code(&code)?;
     let now = app.clock.now();
-    refuse_if_any(rules::time_fault("at", request.at, now).into_iter().collect())?;
+    in_time(request.at, now)?;
     let mut tx = app.db.write("box.give").await?;
     let fresh = match idempotency::begin(&mut tx, &actor, key, now, &(&code, &request)).await? {
         Attempt::Replay(answer) => return Ok(answer),
         Attempt::Fresh(fresh) => fresh,
     };
     let custody = custody_lock(&mut tx, &app, &actor, &code).await?;
+    in_order(request.at, Some(custody.latest()), now)?;
     let withdrawn = custody.open().map(|open| open.step);
     let handover = offer(&mut tx, custody, &actor, request).await?;
     if let Some(step) = withdrawn {
@@ -186,9 +199,11 @@ pub async fn handover_accept_post(
 ) -> Result<Json<HandoverAnswer>> {
     let code = box_code(&code)?;
     let now = app.clock.now();
-    refuse_if_any(rules::time_fault("at", request.at, now).into_iter().collect())?;
+    in_time(request.at, now)?;
     let mut tx = app.db.write("box.take").await?;
     let custody = custody_lock(&mut tx, &app, &actor, &code).await?;
+    let given = custody.open().filter(|open| open.step == step).map(|open| open.given.at);
+    in_order(request.at, given, now)?;
     let signature = sign(&actor, request.at);
     let accepted = custody.accept(step, signature.clone());
     let accepted = accepted.ok_or_else(|| Error::not_found("hand-over", step.to_string()))?;

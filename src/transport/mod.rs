@@ -143,6 +143,8 @@ pub struct Custody {
     pub holder: String,
     /// The laboratory that took it in; none while it is on its way.
     pub laboratory: Option<String>,
+    /// When it was sealed, by the device's clock.
+    pub sealed: Time,
     /// Every step in order; only the last may still await its second signature.
     pub steps: Vec<Handover>,
 }
@@ -157,6 +159,13 @@ pub enum Acceptance {
 }
 
 impl Custody {
+    /// The moment of the newest signature, or of the seal when nobody signed yet.
+    pub fn latest(&self) -> Time {
+        let signatures =
+            self.steps.iter().flat_map(|step| std::iter::once(&step.given).chain(&step.taken));
+        signatures.map(|signature| signature.at).fold(self.sealed, Time::max)
+    }
+
     /// The step that still awaits its second signature.
     pub fn open(&self) -> Option<&Handover> {
         self.steps.iter().find(|step| step.is_open())

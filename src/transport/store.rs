@@ -20,6 +20,10 @@ pub const BOX_FIND: &str = "select code, site_code, seal, tubes, content_tag, se
 pub const BOX_TUBES: &str = "select t.code, t.state, coalesce((select min(m.taken_us)
         from member m where m.tube_code = t.code), t.sealed_us) - t.device_skew_us as taken_us
     from box_tube b join tube t on t.code = b.tube_code where b.box_code = $1 order by t.code";
+/// `$1` tubes; the newest seal, by the device's clock or by ours, whichever says less.
+pub const TUBES_NEWEST: &str = "select max(case when device_skew_us > 0
+        then sealed_us - device_skew_us else sealed_us end)
+    from tube where code in (select e.value ->> 'code' from json_each($1) e)";
 /// `$1` tubes.
 pub const BOXES_OF_TUBES: &str = "select tube_code, box_code from box_tube
     where tube_code in (select e.value ->> 'code' from json_each($1) e)";
@@ -164,6 +168,7 @@ pub async fn box_find(tx: &mut Tx, keys: &KeyRing, code: &BoxCode) -> Result<Opt
         state: row.state,
         holder: row.holder,
         laboratory: row.laboratory_code,
+        sealed: row.sealed,
         steps,
     };
     Ok(Some(StoredBox { manifest, tubes, custody }))
@@ -178,6 +183,12 @@ pub async fn boxes_of_tubes(
     let rows: Vec<(TubeCode, BoxCode)> =
         on!(tx, c => query_as(BOXES_OF_TUBES).bind(&tubes).fetch_all(c).await)?;
     Ok(rows.into_iter().collect())
+}
+
+/// When the newest of these tubes was sealed.
+pub async fn tubes_newest(tx: &mut Tx, tubes: &[TubeCode]) -> Result<Option<Time>> {
+    let tubes = codes(tubes);
+    Ok(on!(tx, c => query_scalar(TUBES_NEWEST).bind(&tubes).fetch_one(c).await)?)
 }
 
 /// A box to be stored.
@@ -271,6 +282,7 @@ pub async fn handover_accept(
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("BOX_FIND", BOX_FIND),
     ("BOX_TUBES", BOX_TUBES),
+    ("TUBES_NEWEST", TUBES_NEWEST),
     ("BOXES_OF_TUBES", BOXES_OF_TUBES),
     ("BOX_ADD", BOX_ADD),
     ("BOX_TUBES_ADD", BOX_TUBES_ADD),

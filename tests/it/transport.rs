@@ -148,6 +148,43 @@ each_engine! {
         assert_eq!(codes(&gone), ["handover.holder"]);
     }
 
+    async fn no_step_of_the_road_lies_before_the_one_before_it(app) {
+        let (sampler, receiver) = people(app).await;
+        let courier = app.client(Role::Courier).await;
+        app.pass(Span::days(10));
+        seal(app, &[pool(1)]).await;
+        let (start, box_path) = (app.now(), format!("/v1/boxes/{}", crate_code(1)));
+        let ago = |minutes: i64| start - Span::minutes(minutes);
+        app.pass(Span::minutes(1));
+        let manifest = |at| json!({ "site": "S01", "seal": "Z-1", "sealed_at": at,
+            "tubes": [tube(1)] });
+        let early = app.put(&sampler, &box_path, &manifest(ago(6))).await.expect(422);
+        assert_eq!(early.code(), "time.early");
+        let old = app.put(&sampler, &box_path, &manifest(ago(8 * 24 * 60))).await.expect(422);
+        assert_eq!(reasons(&old).len(), 2, "{}", old.text());
+        app.put(&sampler, &box_path, &manifest(ago(5))).await.expect(201);
+        let path = format!("{box_path}/handovers");
+        let offer = |at| json!({ "to": courier.actor.account, "at": at, "place": "gate" });
+        let early = app.post(&sampler, &path, &offer(ago(11))).await.expect(422);
+        assert_eq!(early.code(), "time.early");
+        app.post(&sampler, &path, &offer(ago(0))).await.expect(201);
+        let accept = format!("{path}/1/accept");
+        let early = app.post(&courier, &accept, &json!({ "at": ago(6) })).await.expect(422);
+        assert_eq!(early.code(), "time.early");
+        app.post(&courier, &accept, &json!({ "at": ago(4) })).await.expect(200);
+        let mut arrival = shipment::delivery(app, 1, &shipment::scanned(&[1]));
+        arrival["arrived_at"] = json!(ago(6));
+        let early = app.post(&receiver, "/v1/arrivals", &arrival).await.expect(422);
+        assert_eq!(early.code(), "time.early");
+        arrival["arrived_at"] = json!(ago(8 * 24 * 60));
+        let old = app.post(&receiver, "/v1/arrivals", &arrival).await.expect(422);
+        assert_eq!(old.code(), "time.past");
+        arrival["arrived_at"] = json!(ago(3));
+        app.post(&receiver, "/v1/arrivals", &arrival).await.expect(201);
+        app.pass(Span::days(8));
+        app.put(&sampler, &box_path, &manifest(ago(5))).await.expect(200);
+    }
+
     async fn a_courier_who_never_signs_is_passed_over(app) {
         let (sampler, receiver) = people(app).await;
         let (ill, courier) = (app.client(Role::Courier).await, app.client(Role::Courier).await);
