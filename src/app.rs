@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http;
-use crate::interpretation::{Kit, kits};
+use crate::interpretation::{Kit, Purpose, kits};
 use crate::on;
 use crate::plate::Plan;
 use crate::seal::{KeyRing, KeyRingError};
@@ -44,17 +44,31 @@ pub struct App {
 pub const MARK: &str = "insert into installation (name, value) values ('keys', $1)
     on conflict (name) do update set value = installation.value returning value";
 
+/// The mark that was set.
+pub const MARKED: &str = "select value from installation where name = 'keys'";
+
 /// Every statement of this file.
-pub const STATEMENTS: &[(&str, &str)] = &[("MARK", MARK)];
+pub const STATEMENTS: &[(&str, &str)] = &[("MARK", MARK), ("MARKED", MARKED)];
 
 /// Whether these keys are the ones this store was begun with: with others, every person would be
 /// a stranger.
 async fn keys_belong(db: &Db, keys: &KeyRing) -> Result<bool, Error> {
-    let own = keys.tag("installation", b"keys");
+    let own = own_mark(keys);
     let mut tx = db.write("app.keys").await?;
     let mark: String = on!(tx, c => query_scalar(MARK).bind(&own).fetch_one(c).await)?;
     tx.commit().await?;
     Ok(mark == own)
+}
+
+/// The same, of a store that is only read.
+async fn keys_belonged(db: &Db, keys: &KeyRing) -> Result<bool, Error> {
+    let mut tx = db.read("app.keys").await?;
+    let mark: Option<String> = on!(tx, c => query_scalar(MARKED).fetch_optional(c).await)?;
+    Ok(mark == Some(own_mark(keys)))
+}
+
+fn own_mark(keys: &KeyRing) -> String {
+    keys.tag("installation", b"keys")
 }
 
 /// Why the application cannot start.
@@ -92,18 +106,47 @@ impl App {
             .map_err(|source| StartError::Folder(config.data.display().to_string(), source))?;
         let keys = Arc::new(KeyRing::open_or_create(&config.keys_path())?);
         let db = Db::open(&config.database_url(), &clock).await?;
-        if !keys_belong(&db, &keys).await.map_err(StartError::Check)? {
+        let belong = keys_belong(&db, &keys).await.map_err(StartError::Check)?;
+        Self::over(db, keys, belong, config, clock)
+    }
+
+    /// Opens what is there, to read it and nothing else: whoever only asks must not be answered
+    /// by an empty installation made on the spot.
+    pub async fn open_existing(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let keys = Arc::new(KeyRing::read(&config.keys_path())?);
+        let db = Db::open_existing(&config.database_url(), &clock).await?;
+        let belong = keys_belonged(&db, &keys).await.map_err(StartError::Check)?;
+        Self::over(db, keys, belong, config, clock)
+    }
+
+    fn over(
+        db: Db,
+        keys: Arc<KeyRing>,
+        belong: bool,
+        config: Config,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        if !belong {
             return Err(StartError::ForeignKeys(config.keys_path().display().to_string()));
         }
         let at_once = Arc::new(Semaphore::new(config.requests_at_once));
         Ok(Self { db, clock, keys, kits: Arc::new(kits()), at_once, config: Arc::new(config) })
     }
 
-    /// The kit with that code and version.
+    /// The kit with that code and version, if it may be run here.
     pub fn kit(&self, code: &str, version: &str) -> Result<&Kit, Error> {
         let found = self.kits.iter().find(|kit| kit.code == code && kit.version == version);
-        found
-            .ok_or_else(|| Error::invalid("kit", code, format!("there is no kit {code} {version}")))
+        let kit = found.ok_or_else(|| {
+            Error::invalid("kit", code, format!("there is no kit {code} {version}"))
+        })?;
+        if kit.purpose == Purpose::Demonstration && !self.config.demonstration_kits {
+            let message = format!(
+                "kit {code} {version} has invented cut-offs and is for demonstration only; choose \
+                 a clinical kit, or set `demonstration_kits` where nobody is told a result"
+            );
+            return Err(Error::invalid("kit.demonstration", code, message));
+        }
+        Ok(kit)
     }
 
     /// What a plate must know of that kit.
@@ -142,6 +185,7 @@ impl App {
         };
         tokio::select! {
             served = serving.into_future() => served?,
+            () = http::health::upkeep() => {}
             () = overdue => tracing::warn!("connections that never finished were cut off"),
         }
         db.close().await;

@@ -110,10 +110,12 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Inspect(inspect) => inspect.run(),
-        Command::User(user) => user.run(&place.open().await?).await,
-        Command::Key(key) => key.run(&place.configuration()?),
-        Command::Ledger(ledger) => ledger.run(&place.open().await?).await,
-        Command::Audit(audit) => audit.run(&place.open().await?).await,
+        Command::User(user) if user.only_asks() => user.run(&place.look().await?).await,
+        Command::User(user) if user.begins() => user.run(&place.open().await?).await,
+        Command::User(user) => user.run(&place.reopen().await?).await,
+        Command::Key(key) => key.run(&place.reopen().await?).await,
+        Command::Ledger(ledger) => ledger.run(&place.look().await?).await,
+        Command::Audit(audit) => audit.run(&place.look().await?).await,
     }
 }
 
@@ -129,8 +131,20 @@ impl Place {
         Ok(config)
     }
 
+    /// Opens the installation, or begins one.
     async fn open(&self) -> anyhow::Result<App> {
         Ok(App::open(self.configuration()?, Clock::system()).await?)
+    }
+
+    /// Opens an installation that is there, to read it.
+    async fn look(&self) -> anyhow::Result<App> {
+        Ok(App::open_existing(self.configuration()?, Clock::system()).await?)
+    }
+
+    /// Opens an installation that is there.
+    async fn reopen(&self) -> anyhow::Result<App> {
+        self.look().await?.db.close().await;
+        self.open().await
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Config {
     pub recall_hours: i64,
     /// Days a status link stays good.
     pub link_days: i64,
+    /// Whether kits with invented cut-offs may be run; never where people are told results.
+    pub demonstration_kits: bool,
 }
 
 /// How log lines are written.
@@ -54,6 +56,7 @@ impl Default for Config {
             requests_at_once: 4096,
             recall_hours: 24,
             link_days: 30,
+            demonstration_kits: false,
         }
     }
 }
@@ -137,7 +140,8 @@ impl fmt::Display for Config {
         writeln!(f, "request_seconds = {}", self.request_seconds)?;
         writeln!(f, "requests_at_once = {}", self.requests_at_once)?;
         writeln!(f, "recall_hours = {}", self.recall_hours)?;
-        write!(f, "link_days = {}", self.link_days)
+        writeln!(f, "link_days = {}", self.link_days)?;
+        write!(f, "demonstration_kits = {}", self.demonstration_kits)
     }
 }
 
@@ -153,6 +157,8 @@ mod tests {
         let config = Config::load(Some(&path)).unwrap();
         assert_eq!(config.listen.port(), 9);
         assert_eq!(config.recall_hours, 48);
+        assert!(!config.demonstration_kits);
+        assert!(config.to_string().ends_with("demonstration_kits = false"));
         std::fs::write(&path, "recall_hours = 0\n").unwrap();
         assert!(Config::load(Some(&path)).unwrap_err().to_string().contains("recall_hours"));
         std::fs::write(&path, "reccall_hours = 4\n").unwrap();

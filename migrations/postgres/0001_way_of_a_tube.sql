@@ -36,10 +36,17 @@ create table token (
 );
 create index token_account on token (account_id);
 
--- One chain of rows per writer; `audit_chain` holds each chain's head, so a cut tail shows.
+-- One chain of rows per writer. `audit_chain` holds each chain's head, so a cut tail shows, and
+-- its number; `audit_chains` counts them, so a missing chain shows.
+create table audit_chains (
+    one bigint not null primary key check (one = 1),
+    begun bigint not null check (begun >= 0)
+);
+insert into audit_chains (one, begun) values (1, 0);
 create table audit_chain (
     chain text not null primary key,
-    seq bigint not null,
+    number bigint not null unique check (number > 0),
+    seq bigint not null check (seq > 0),
     hash text not null
 );
 create table audit (
@@ -55,6 +62,13 @@ create table audit (
     primary key (chain, seq)
 );
 create index audit_about on audit (about);
+-- Things of which many share one row, so that the trail of each is found; the row names them too.
+create table audit_subject (
+    about text not null,
+    chain text not null,
+    seq bigint not null,
+    primary key (about, chain, seq)
+);
 
 -- An answer is stored with its effect (draft-ietf-httpapi-idempotency-key).
 create table idempotency (
@@ -134,17 +148,21 @@ create table code_pattern (
     created_us bigint not null
 );
 
--- People, known only by their key; everything personal is sealed in `identity`.
+-- People, known only by their key; everything personal is sealed in `identity`. Each identity that
+-- was ever given with a document has a row, by its keyed tag; `member` names the one given then.
 create table person (
-    key text not null primary key,
-    identity bytea not null,
+    key text not null,
     identity_tag text not null,
+    identity bytea not null,
     first_seen_us bigint not null,
-    updated_us bigint not null
+    primary key (key, identity_tag)
 );
 
 -- Tubes and their members. `member` has no foreign key to `tube` because both are written by one
--- statement each in one transaction a million times a day; the ledger counts orphans.
+-- statement each in one transaction a million times a day; the ledger counts orphans. `sealed_us`
+-- and `taken_us` are corrected: the device's time less `device_skew_us`, which is the device's
+-- clock while it sent the tube less the server's, so that swabs of devices with wrong clocks stand
+-- in their true order. What the device said is `sealed_us + device_skew_us`.
 create table tube (
     code text not null primary key,
     size bigint not null check (size in (1, 5, 10, 20)),
@@ -174,6 +192,7 @@ create table member (
     tube_code text not null,
     position bigint not null check (position between 1 and 20),
     person_key text not null,
+    identity_tag text not null,
     taken_us bigint not null,
     primary key (tube_code, position),
     unique (person_key, tube_code)
@@ -239,6 +258,8 @@ create table recall (
 );
 create index recall_person on recall (person_key);
 create index recall_open on recall (due_us, id) where state <> 'closed';
+create index recall_closed on recall (due_us, id) where state = 'closed';
+create index recall_answer on recall (answer_tube);
 
 -- What a laboratory found in a box.
 create table arrival (
@@ -377,7 +398,8 @@ create table result (
     released_by text not null,
     rule text,
     released_us bigint not null,
-    reason text,
+    reason text check (reason in ('mixed_up', 'contaminated', 'wrong_kit', 'instrument_fault',
+        'retested_elsewhere', 'clerical')),
     signature_id text not null references signature,
     content_hash text not null,
     unique (tube_code, version),
@@ -391,7 +413,8 @@ create table amendment (
     id text not null primary key,
     result_id text not null references result,
     outcome text not null check (outcome in ('detected', 'not_detected', 'withdrawn')),
-    reason text not null check (reason <> ''),
+    reason text not null check (reason in ('mixed_up', 'contaminated', 'wrong_kit',
+        'instrument_fault', 'retested_elsewhere', 'clerical')),
     proposed_by text not null,
     proposed_us bigint not null,
     settled_us bigint
@@ -412,6 +435,7 @@ create table guess (
     wrong bigint not null,
     since_us bigint not null
 );
+create index guess_since on guess (since_us);
 
 -- `epoch` is the writing transaction; readers stay below the oldest one still open (R46).
 create table feed (
@@ -469,6 +493,16 @@ execute function refuse('illegal move of recall');
 create trigger recall_begins before insert on recall for each row
 when (new.state <> 'open')
 execute function refuse('recall begins in another state');
+create function refuse_foreign_answer() returns trigger language plpgsql
+as $$ begin
+    if new.answer_tube is not null and not exists (select 1 from tube t
+        join member m on m.tube_code = t.code
+        where t.code = new.answer_tube and t.size = 1 and m.person_key = new.person_key)
+    then raise exception 'a recall is answered by a single tube of its person'; end if;
+    return new;
+end $$;
+create trigger recall_answered before update on recall for each row
+execute function refuse_foreign_answer();
 create trigger plate_moves before update of state on plate for each row
 when (old.state <> new.state and old.state || '>' || new.state not in (
         'draft>frozen', 'frozen>closed'))
@@ -478,8 +512,7 @@ when (new.state <> 'draft')
 execute function refuse('plate begins in another state');
 create trigger run_moves before update of state on run for each row
 when (old.state <> new.state and old.state || '>' || new.state not in (
-        'draft>reviewed', 'draft>void', 'draft>released', 'reviewed>released',
-        'reviewed>draft', 'reviewed>void'))
+        'draft>reviewed', 'draft>void', 'reviewed>released', 'reviewed>void'))
 execute function refuse('illegal move of run');
 create trigger run_begins before insert on run for each row
 when (new.state <> 'draft')
@@ -493,6 +526,8 @@ when (new.state <> 'draft')
 execute function refuse('call begins in another state');
 create trigger tube_kept before delete on tube for each row
 execute function refuse('tube rows are kept');
+create trigger person_kept before delete on person for each row
+execute function refuse('person rows are kept');
 create trigger member_kept before delete on member for each row
 execute function refuse('member rows are kept');
 create trigger recall_kept before delete on recall for each row
@@ -517,14 +552,26 @@ create trigger result_kept before delete on result for each row
 execute function refuse('result rows are kept');
 create trigger audit_kept before delete on audit for each row
 execute function refuse('audit rows are kept');
+create trigger audit_subject_kept before delete on audit_subject for each row
+execute function refuse('audit_subject rows are kept');
 create trigger audit_chain_kept before delete on audit_chain for each row
 execute function refuse('audit_chain rows are kept');
+create trigger audit_chains_kept before delete on audit_chains for each row
+execute function refuse('audit_chains rows are kept');
+create trigger audit_chain_moves before update on audit_chain for each row
+when (new.chain <> old.chain or new.number <> old.number or new.seq <> old.seq + 1)
+execute function refuse('illegal move of audit_chain');
+create trigger audit_chains_moves before update on audit_chains for each row
+when (new.begun <> old.begun + 1)
+execute function refuse('illegal move of audit_chains');
 create trigger feed_kept before delete on feed for each row
 execute function refuse('feed rows are kept');
 create trigger allotment_kept before delete on allotment for each row
 execute function refuse('allotment rows are kept');
 create trigger box_tube_kept before delete on box_tube for each row
 execute function refuse('box_tube rows are kept');
+create trigger person_fixed before update on person for each row
+execute function refuse('person rows never change');
 create trigger member_fixed before update on member for each row
 execute function refuse('member rows never change');
 create trigger arrival_fixed before update on arrival for each row
@@ -541,6 +588,8 @@ create trigger result_fixed before update on result for each row
 execute function refuse('result rows never change');
 create trigger audit_fixed before update on audit for each row
 execute function refuse('audit rows never change');
+create trigger audit_subject_fixed before update on audit_subject for each row
+execute function refuse('audit_subject rows never change');
 create trigger feed_fixed before update on feed for each row
 execute function refuse('feed rows never change');
 create trigger allotment_fixed before update on allotment for each row

@@ -28,10 +28,17 @@ create table token (
 );
 create index token_account on token (account_id);
 
--- One chain of rows per writer; `audit_chain` holds each chain's head, so a cut tail shows.
+-- One chain of rows per writer. `audit_chain` holds each chain's head, so a cut tail shows, and
+-- its number; `audit_chains` counts them, so a missing chain shows.
+create table audit_chains (
+    one bigint not null primary key check (one = 1),
+    begun bigint not null check (begun >= 0)
+);
+insert into audit_chains (one, begun) values (1, 0);
 create table audit_chain (
     chain text not null primary key,
-    seq bigint not null,
+    number bigint not null unique check (number > 0),
+    seq bigint not null check (seq > 0),
     hash text not null
 );
 create table audit (
@@ -47,6 +54,13 @@ create table audit (
     primary key (chain, seq)
 );
 create index audit_about on audit (about);
+-- Things of which many share one row, so that the trail of each is found; the row names them too.
+create table audit_subject (
+    about text not null,
+    chain text not null,
+    seq bigint not null,
+    primary key (about, chain, seq)
+);
 
 -- An answer is stored with its effect (draft-ietf-httpapi-idempotency-key).
 create table idempotency (
@@ -126,17 +140,21 @@ create table code_pattern (
     created_us bigint not null
 );
 
--- People, known only by their key; everything personal is sealed in `identity`.
+-- People, known only by their key; everything personal is sealed in `identity`. Each identity that
+-- was ever given with a document has a row, by its keyed tag; `member` names the one given then.
 create table person (
-    key text not null primary key,
-    identity blob not null,
+    key text not null,
     identity_tag text not null,
+    identity blob not null,
     first_seen_us bigint not null,
-    updated_us bigint not null
+    primary key (key, identity_tag)
 );
 
 -- Tubes and their members. `member` has no foreign key to `tube` because both are written by one
--- statement each in one transaction a million times a day; the ledger counts orphans.
+-- statement each in one transaction a million times a day; the ledger counts orphans. `sealed_us`
+-- and `taken_us` are corrected: the device's time less `device_skew_us`, which is the device's
+-- clock while it sent the tube less the server's, so that swabs of devices with wrong clocks stand
+-- in their true order. What the device said is `sealed_us + device_skew_us`.
 create table tube (
     code text not null primary key,
     size bigint not null check (size in (1, 5, 10, 20)),
@@ -166,6 +184,7 @@ create table member (
     tube_code text not null,
     position bigint not null check (position between 1 and 20),
     person_key text not null,
+    identity_tag text not null,
     taken_us bigint not null,
     primary key (tube_code, position),
     unique (person_key, tube_code)
@@ -231,6 +250,8 @@ create table recall (
 );
 create index recall_person on recall (person_key);
 create index recall_open on recall (due_us, id) where state <> 'closed';
+create index recall_closed on recall (due_us, id) where state = 'closed';
+create index recall_answer on recall (answer_tube);
 
 -- What a laboratory found in a box.
 create table arrival (
@@ -369,7 +390,8 @@ create table result (
     released_by text not null,
     rule text,
     released_us bigint not null,
-    reason text,
+    reason text check (reason in ('mixed_up', 'contaminated', 'wrong_kit', 'instrument_fault',
+        'retested_elsewhere', 'clerical')),
     signature_id text not null references signature,
     content_hash text not null,
     unique (tube_code, version),
@@ -383,7 +405,8 @@ create table amendment (
     id text not null primary key,
     result_id text not null references result,
     outcome text not null check (outcome in ('detected', 'not_detected', 'withdrawn')),
-    reason text not null check (reason <> ''),
+    reason text not null check (reason in ('mixed_up', 'contaminated', 'wrong_kit',
+        'instrument_fault', 'retested_elsewhere', 'clerical')),
     proposed_by text not null,
     proposed_us bigint not null,
     settled_us bigint
@@ -404,6 +427,7 @@ create table guess (
     wrong bigint not null,
     since_us bigint not null
 );
+create index guess_since on guess (since_us);
 
 create table feed (
     seq integer not null primary key autoincrement,
@@ -458,6 +482,11 @@ begin select raise(abort, 'illegal move of recall'); end;
 create trigger recall_begins before insert on recall
 when new.state <> 'open'
 begin select raise(abort, 'recall begins in another state'); end;
+create trigger recall_answered before update on recall
+when new.answer_tube is not null and not exists (select 1 from tube t
+        join member m on m.tube_code = t.code
+        where t.code = new.answer_tube and t.size = 1 and m.person_key = new.person_key)
+begin select raise(abort, 'a recall is answered by a single tube of its person'); end;
 create trigger plate_moves before update of state on plate
 when old.state <> new.state and old.state || '>' || new.state not in (
         'draft>frozen', 'frozen>closed')
@@ -467,8 +496,7 @@ when new.state <> 'draft'
 begin select raise(abort, 'plate begins in another state'); end;
 create trigger run_moves before update of state on run
 when old.state <> new.state and old.state || '>' || new.state not in (
-        'draft>reviewed', 'draft>void', 'draft>released', 'reviewed>released',
-        'reviewed>draft', 'reviewed>void')
+        'draft>reviewed', 'draft>void', 'reviewed>released', 'reviewed>void')
 begin select raise(abort, 'illegal move of run'); end;
 create trigger run_begins before insert on run
 when new.state <> 'draft'
@@ -482,6 +510,8 @@ when new.state <> 'draft'
 begin select raise(abort, 'call begins in another state'); end;
 create trigger tube_kept before delete on tube
 begin select raise(abort, 'tube rows are kept'); end;
+create trigger person_kept before delete on person
+begin select raise(abort, 'person rows are kept'); end;
 create trigger member_kept before delete on member
 begin select raise(abort, 'member rows are kept'); end;
 create trigger recall_kept before delete on recall
@@ -506,14 +536,26 @@ create trigger result_kept before delete on result
 begin select raise(abort, 'result rows are kept'); end;
 create trigger audit_kept before delete on audit
 begin select raise(abort, 'audit rows are kept'); end;
+create trigger audit_subject_kept before delete on audit_subject
+begin select raise(abort, 'audit_subject rows are kept'); end;
 create trigger audit_chain_kept before delete on audit_chain
 begin select raise(abort, 'audit_chain rows are kept'); end;
+create trigger audit_chains_kept before delete on audit_chains
+begin select raise(abort, 'audit_chains rows are kept'); end;
+create trigger audit_chain_moves before update on audit_chain
+when new.chain <> old.chain or new.number <> old.number or new.seq <> old.seq + 1
+begin select raise(abort, 'illegal move of audit_chain'); end;
+create trigger audit_chains_moves before update on audit_chains
+when new.begun <> old.begun + 1
+begin select raise(abort, 'illegal move of audit_chains'); end;
 create trigger feed_kept before delete on feed
 begin select raise(abort, 'feed rows are kept'); end;
 create trigger allotment_kept before delete on allotment
 begin select raise(abort, 'allotment rows are kept'); end;
 create trigger box_tube_kept before delete on box_tube
 begin select raise(abort, 'box_tube rows are kept'); end;
+create trigger person_fixed before update on person
+begin select raise(abort, 'person rows never change'); end;
 create trigger member_fixed before update on member
 begin select raise(abort, 'member rows never change'); end;
 create trigger arrival_fixed before update on arrival
@@ -530,6 +572,8 @@ create trigger result_fixed before update on result
 begin select raise(abort, 'result rows never change'); end;
 create trigger audit_fixed before update on audit
 begin select raise(abort, 'audit rows never change'); end;
+create trigger audit_subject_fixed before update on audit_subject
+begin select raise(abort, 'audit_subject rows never change'); end;
 create trigger feed_fixed before update on feed
 begin select raise(abort, 'feed rows never change'); end;
 create trigger allotment_fixed before update on allotment

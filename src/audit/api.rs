@@ -21,9 +21,14 @@ const ROWS_MAX: u32 = 1_000;
 /// Longest code or id asked for.
 const ABOUT_MAX: usize = 128;
 
-/// `$1` subject, `$2` time, `$3` chain and `$4` number of the last row seen, `$5` rows.
+/// `$1` subject, `$2` time, `$3` chain and `$4` number of the last row seen, `$5` rows: those
+/// about the thing alone, and those about many of which it is one.
 pub const ABOUT: &str = "select chain, seq, at_us, account_id, action, about, detail, hash
     from audit where about = $1 and (at_us, chain, seq) > ($2, $3, $4)
+    union all
+    select a.chain, a.seq, a.at_us, a.account_id, a.action, a.about, a.detail, a.hash
+    from audit_subject s join audit a on a.chain = s.chain and a.seq = s.seq
+    where s.about = $1 and a.about <> s.about and (a.at_us, a.chain, a.seq) > ($2, $3, $4)
     order by at_us, chain, seq limit $5";
 /// Every statement of this file, by name.
 pub const STATEMENTS: &[(&str, &str)] = &[("ABOUT", ABOUT)];
@@ -74,7 +79,7 @@ pub struct AuditRow {
     pub account: String,
     /// What was done.
     pub action: String,
-    /// To what.
+    /// To what; `batch` and the like when to many things, which the detail names.
     pub about: String,
     /// Before and after, counts, codes.
     #[schema(value_type = Object)]
@@ -83,7 +88,8 @@ pub struct AuditRow {
     pub hash: String,
 }
 
-/// The trail of one thing, newest last.
+/// The trail of one thing, newest last; what was done to many things at once is in the trail of
+/// each.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", security(("bearer" = [])),
     params(AuditQuery),
     responses((status = 200, body = AuditPage), (status = 400, body = Problem),

@@ -1,7 +1,8 @@
 //! Who did what to which thing: one row in the transaction of every write, hash-chained (R27).
 
 pub mod api;
-mod verify;
+pub mod head;
+pub mod verify;
 
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
@@ -13,7 +14,7 @@ pub use verify::{Break, Verified, verify};
 use crate::auth::Actor;
 use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::storage::Tx;
+use crate::storage::{Tx, codes};
 
 /// One audit row; without any personal value.
 #[derive(Debug)]
@@ -34,21 +35,43 @@ pub struct Entry<'a> {
 pub const APPEND: &str = "insert into audit
     (chain, seq, at_us, account_id, action, about, detail, previous, hash)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-/// Chain, number, hash of its newest row.
-pub const MOVE_HEAD: &str = "insert into audit_chain (chain, seq, hash) values ($1, $2, $3)
-    on conflict (chain) do update set seq = excluded.seq, hash = excluded.hash";
+/// `$1` things, `$2` chain, `$3` number.
+pub const SUBJECTS: &str = "insert into audit_subject (about, chain, seq)
+    select e.value ->> 'code', cast($2 as text), cast($3 as bigint) from json_each($1) e
+    where true on conflict do nothing";
 
-/// Every statement of this folder.
-pub const STATEMENTS: &[(&str, &str)] = &[
-    ("APPEND", APPEND),
-    ("MOVE_HEAD", MOVE_HEAD),
-    ("HEADS", verify::HEADS),
-    ("ROWS", verify::ROWS),
-    ("STRAYS", verify::STRAYS),
-];
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[("APPEND", APPEND), ("SUBJECTS", SUBJECTS)];
+
+/// Appends one row that concerns many things, such as a batch of tubes: the trail of each of
+/// `subjects` shows it, beside that of the row's own `about`.
+///
+/// What is found this way is no more than an index: the chain covers the row, so its detail must
+/// name the things as well.
+pub async fn record_about<S: AsRef<str>>(
+    tx: &mut Tx,
+    entry: Entry<'_>,
+    subjects: impl IntoIterator<Item = S>,
+) -> Result<()> {
+    let about = entry.about;
+    let subjects: Vec<_> =
+        subjects.into_iter().filter(|subject| subject.as_ref() != about).collect();
+    let (chain, seq) = append(tx, entry).await?;
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    let subjects = codes(subjects);
+    Ok(on!(tx, c => query(SUBJECTS).bind(&subjects).bind(&chain).bind(seq)
+        .execute(c).await.map(drop))?)
+}
 
 /// Appends one row to the transaction's own chain.
 pub async fn record(tx: &mut Tx, entry: Entry<'_>) -> Result<()> {
+    append(tx, entry).await.map(drop)
+}
+
+/// Appends a row and gives its chain and number.
+async fn append(tx: &mut Tx, entry: Entry<'_>) -> Result<(String, i64)> {
     let head = tx
         .chain_head()
         .ok_or_else(|| Error::Internal(format!("{} writes through the read door", entry.action)))?;
@@ -70,9 +93,8 @@ pub async fn record(tx: &mut Tx, entry: Entry<'_>) -> Result<()> {
     on!(tx, c => query(APPEND).bind(&chain).bind(seq).bind(entry.at)
         .bind(&entry.actor.account).bind(entry.action).bind(entry.about).bind(&detail)
         .bind(&previous).bind(&hash).execute(c).await.map(drop))?;
-    on!(tx, c => query(MOVE_HEAD).bind(&chain).bind(seq).bind(&hash)
-        .execute(c).await.map(drop))?;
-    Ok(())
+    head::moved(tx, &chain, seq, &hash).await?;
+    Ok((chain, seq))
 }
 
 /// What a row's hash covers: every field, each with its length, and the row before.

@@ -181,13 +181,8 @@ fn differences(stored: &Pattern, new: &Pattern) -> Vec<Reason> {
         .collect()
 }
 
-/// The tube with this code: ours if it was allotted, or a registered maker's.
-pub async fn tube_code(tx: &mut Tx, text: &str) -> Result<TubeCode> {
-    let mut read = tube_codes(tx, &[text]).await?;
-    read.pop().expect("one text gives one answer").map_err(|reason| Error::Invalid(vec![reason]))
-}
-
-/// Reads many tube codes, one answer each in the same order. Patterns are loaded only when a
+/// Reads many tube codes, one answer each in the same order: ours if it was allotted, or a
+/// registered maker's. Patterns are loaded only when a
 /// text is not a code of ours, and the counter is read once.
 pub async fn tube_codes(tx: &mut Tx, texts: &[&str]) -> Result<Vec<Result<TubeCode, Reason>>> {
     let ours = Patterns::default();

@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::{self, Actor, NewAccount, Role};
+use crate::barcode::PlaceCode;
 use crate::clock::Span;
-use crate::config::Config;
 use crate::seal::KeyRing;
 
 #[derive(Debug, clap::Subcommand)]
@@ -51,9 +51,21 @@ pub(super) enum User {
 }
 
 impl User {
+    /// Whether it changes nothing.
+    pub(super) const fn only_asks(&self) -> bool {
+        matches!(self, Self::List { .. })
+    }
+
+    /// Whether it may be the first thing an installation hears.
+    pub(super) const fn begins(&self) -> bool {
+        matches!(self, Self::Add { .. })
+    }
+
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
         match self {
             Self::Add { name, role, site, laboratory, days } => {
+                let site = site.as_deref().map(place).transpose()?;
+                let laboratory = laboratory.as_deref().map(place).transpose()?;
                 add(app, NewAccount { name, role, site, laboratory }, days).await?;
             }
             Self::Token { account, days } => issue(app, &account, days).await?,
@@ -63,6 +75,13 @@ impl User {
         app.db.close().await;
         Ok(())
     }
+}
+
+/// The code of a place as everything else writes it; typed in lower case it is the same place.
+fn place(typed: &str) -> anyhow::Result<String> {
+    let code = PlaceCode::parse(&typed.to_ascii_uppercase())
+        .map_err(|error| anyhow::anyhow!("`{typed}` is no site or laboratory: {error}"))?;
+    Ok(code.as_str().to_owned())
 }
 
 /// The person at the machine's own console, who is above every account.
@@ -142,12 +161,20 @@ pub(super) enum Key {
 
 impl Key {
     #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
-    pub(super) fn run(&self, config: &Config) -> anyhow::Result<()> {
+    pub(super) async fn run(&self, app: &App) -> anyhow::Result<()> {
         let Self::Rotate = self;
-        let path = config.keys_path();
+        let path = app.config.keys_path();
         let mut ring = KeyRing::read(&path)?;
-        ring.rotate();
+        let key = ring.rotate();
+        let mut tx = app.db.write("key.rotate").await?;
+        let (at, actor, detail) = (app.clock.now(), console(), json!({ "key": key }));
+        let entry = Entry { at, actor: &actor, action: "key.rotate", about: "keys", detail };
+        audit::record(&mut tx, entry).await?;
+        // A key that cannot be kept leaves no row; only a commit that fails after it is kept
+        // leaves a key without one.
         ring.replace(&path)?;
+        tx.commit().await?;
+        app.db.close().await;
         println!("a fresh key is in {}; restart the service to use it", path.display());
         Ok(())
     }

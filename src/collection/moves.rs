@@ -37,7 +37,7 @@ pub struct TubeRow {
     pub site_code: String,
     /// The session it was sealed in.
     pub session_code: String,
-    /// When the sampler sealed it, by the device's clock.
+    /// When the sampler sealed it, by our clock.
     #[sqlx(rename = "sealed_us")]
     pub sealed: Time,
     /// When the server recorded it.

@@ -78,9 +78,4 @@ impl TubeState {
                 | (Plated, Received | Released | Closed)
         )
     }
-
-    /// Whether the tube's way ends here.
-    pub const fn is_final(self) -> bool {
-        matches!(self, Self::Refused | Self::Released | Self::Closed)
-    }
 }

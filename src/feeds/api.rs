@@ -7,12 +7,14 @@ use utoipa::{IntoParams, ToSchema};
 use super::Position;
 use super::store::{Item, changes};
 use crate::app::App;
+use crate::auth::Actor;
 use crate::clock::Time;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::extract::{Json, Query};
 use crate::http::page::{Cursor, Limit};
 use crate::http::problem::Problem;
 use crate::query::ToldOutcome;
+use crate::seal::PersonKey;
 use crate::storage::outbox::Change;
 
 /// Changes on one page when nothing is said.
@@ -55,21 +57,26 @@ pub struct FeedChange {
     pub tube: String,
     /// When.
     pub at: Time,
-    /// Person keys of the tube's members.
+    /// Person keys of the tube's members; of `released` and `amended`, those who were told.
     pub persons: Vec<String>,
-    /// What they were told, for `released` and `amended`.
+    /// Members of `released` and `amended` who are asked to come again and were told nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub under_verification: Vec<String>,
+    /// What `persons` were told, for `released` and `amended`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<ToldOutcome>,
 }
 
 impl From<Item> for FeedChange {
     fn from(item: Item) -> Self {
+        let keys = |keys: Vec<PersonKey>| keys.iter().map(|key| key.as_str().to_owned()).collect();
         Self {
             cursor: Cursor(item.position),
             change: item.change,
             tube: item.tube,
             at: item.at,
-            persons: item.persons.iter().map(|person| person.as_str().to_owned()).collect(),
+            persons: keys(item.persons),
+            under_verification: keys(item.under_verification),
             outcome: item.outcome,
         }
     }
@@ -78,11 +85,17 @@ impl From<Item> for FeedChange {
 /// Changes in an order that skips nothing; each is delivered again to whoever asks again.
 #[utoipa::path(get, path = "/v1/feed", tag = "feeds", security(("bearer" = [])),
     params(FeedQuery),
-    responses((status = 200, body = FeedPage), (status = 400, body = Problem)))]
+    responses((status = 200, body = FeedPage), (status = 400, body = Problem),
+        (status = 403, body = Problem)))]
 pub async fn feed_get(
     State(app): State<App>,
+    actor: Actor,
     Query(asked): Query<FeedQuery>,
 ) -> Result<Json<FeedPage>> {
+    if let Some(place) = actor.site.as_ref().or(actor.laboratory.as_ref()) {
+        let message = "the stream is of the whole city; ask as somebody who is bound to no place";
+        return Err(Error::forbidden("auth.city", place, message));
+    }
     let after = asked.after.map_or_else(Position::default, |Cursor(position)| position);
     let rows = Limit::or(asked.limit, ROWS_USUAL).rows();
     let mut tx = app.db.read("feed").await?;

@@ -1,7 +1,7 @@
 //! The guard before every route: which rule, which token, which role.
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header;
+use axum::http::{Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -13,7 +13,9 @@ use crate::error::{Error, Result};
 /// Lets a request through when the table says so; a route without a rule is denied.
 pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Result<Response> {
     let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let rule = policy::rule(request.method().as_str(), path)
+    // A HEAD is answered like the GET of the same route, without its body (RFC 9110, 9.3.2).
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    let rule = policy::rule(method.as_str(), path)
         .ok_or_else(|| Error::forbidden("auth.route", path, "this route is closed to everybody"))?;
     if let Access::Only(_) = rule.access {
         let token = bearer(&request).ok_or(Error::Unauthenticated)?;
@@ -34,5 +36,7 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
 
 fn bearer(request: &Request) -> Option<Token> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
-    value.strip_prefix("Bearer ").map(Token::presented)
+    // The scheme's name may be written in either case (RFC 9110, 11.1).
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Token::presented(token.trim_start()))
 }

@@ -1,6 +1,7 @@
 //! Alive, ready, and measured.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use axum::extract::State;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -36,6 +37,23 @@ pub async fn metrics() -> String {
     recorder().render()
 }
 
+/// How often what was measured is summed up.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Sums up what was measured, again and again: between two sums every single value is kept, and
+/// nobody may be asking for the figures.
+pub async fn upkeep() {
+    again_and_again(UPKEEP, || recorder().run_upkeep()).await;
+}
+
+async fn again_and_again(every: Duration, mut work: impl FnMut()) {
+    let mut turns = tokio::time::interval(every);
+    loop {
+        turns.tick().await;
+        work();
+    }
+}
+
 /// The process-wide recorder, made on first use.
 pub fn recorder() -> &'static PrometheusHandle {
     static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -44,4 +62,17 @@ pub fn recorder() -> &'static PrometheusHandle {
             .install_recorder()
             .unwrap_or_else(|_installed| PrometheusBuilder::new().build_recorder().handle())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_upkeep_is_done_again_and_again() {
+        let mut turns = 0;
+        let work = again_and_again(Duration::from_millis(1), || turns += 1);
+        tokio::time::timeout(Duration::from_millis(200), work).await.unwrap_err();
+        assert!(turns > 2, "only {turns} turns");
+    }
 }

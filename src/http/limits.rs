@@ -5,16 +5,16 @@ use std::any::Any;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::problem::Problem;
+use super::problem::{Problem, UNKNOWN};
 use crate::app::App;
 
 /// One line a request: route pattern, status, time; no path, no query, no header.
 pub(super) async fn log(request: Request, next: Next) -> Response {
-    let method = request.method().clone();
+    let method = known(request.method());
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -28,12 +28,26 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let response = next.run(request).await;
     let (status, took) = (response.status().as_u16(), started.elapsed());
-    metrics::histogram!("http_seconds", "route" => route.clone(), "method" => method.to_string(),
+    metrics::histogram!("http_seconds", "route" => route.clone(), "method" => method,
         "status" => status.to_string())
     .record(took);
-    tracing::info!(%method, route, status, took_ms = (took.as_secs_f64() * 1e6).round() / 1e3, request = id,
-        "{method} {route} answered {status}");
+    tracing::info!(
+        method,
+        route,
+        status,
+        took_ms = (took.as_secs_f64() * 1e6).round() / 1e3,
+        request = id,
+        "{method} {route} answered {status}"
+    );
     response
+}
+
+/// A method that is known, or `other`: every label is kept for ever, and a client may send any
+/// word.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] =
+        ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
+    KNOWN.into_iter().find(|&known| method == known).unwrap_or("other")
 }
 
 /// Refuses at once what is too much, and gives up what takes too long.
@@ -44,7 +58,9 @@ pub(super) async fn bound(State(app): State<App>, request: Request, next: Next) 
     let limit = Duration::from_secs(app.config.request_seconds);
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
-        Err(_elapsed) => refuse("request.timeout", "the request took too long and was undone"),
+        Err(_elapsed) => {
+            refuse("request.timeout", &format!("the request took too long: {UNKNOWN}"))
+        }
     }
 }
 
@@ -67,7 +83,22 @@ pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
         StatusCode::INTERNAL_SERVER_ERROR,
         "internal",
         "Something went wrong on our side",
-        "nothing was changed; quote the x-request-id of this answer",
+        format!("{UNKNOWN}; if it fails again, quote the x-request-id of this answer"),
     )
     .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_method_gets_no_label_of_its_own() {
+        for known_one in [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::TRACE] {
+            assert_eq!(known(&known_one), known_one.as_str());
+        }
+        for word in ["BREW", "get", "X0001"] {
+            assert_eq!(known(&Method::from_bytes(word.as_bytes()).unwrap()), "other");
+        }
+    }
 }

@@ -12,6 +12,9 @@ use crate::storage::StoreError;
 /// Seconds a caller waits when the store is busy.
 const BUSY_RETRY_AFTER_S: u32 = 1;
 
+/// What is said where nobody knows; repeating is safe, because every change is idempotent.
+pub const UNKNOWN: &str = "it may or may not have been stored; send the same request again";
+
 /// What an unsuccessful answer says.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -99,6 +102,16 @@ impl From<Error> for Problem {
                 )
                 .retry_after(BUSY_RETRY_AFTER_S)
             }
+            Error::Store(StoreError::Lost(source)) => {
+                tracing::warn!(error = %source, "the connection to the store was lost");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "store.lost",
+                    "The store cannot be reached",
+                    format!("the connection to the store was lost: {UNKNOWN}"),
+                )
+                .retry_after(BUSY_RETRY_AFTER_S)
+            }
             Error::Store(source) => internal(&source),
             Error::Internal(text) => {
                 tracing::error!(error = text, "a defect answered a request");
@@ -119,7 +132,7 @@ fn opaque() -> Problem {
         StatusCode::INTERNAL_SERVER_ERROR,
         "internal",
         "Something went wrong on our side",
-        "nothing was changed; quote the x-request-id of this answer",
+        format!("{UNKNOWN}; if it fails again, quote the x-request-id of this answer"),
     )
 }
 

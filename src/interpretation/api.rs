@@ -9,11 +9,11 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::store::{calls_add, run_find, tube_facts};
-use super::{Call, Interpretation, Verdict, interpret};
+use super::{Call, Interpretation, Verdict, interpret, names};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
-use crate::barcode::store as codes;
+use crate::barcode::{PlateCode, store as codes};
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
 use crate::http::extract::{Json, Path, Query, Raw};
@@ -100,9 +100,10 @@ pub async fn run_post(
             "a name has at most 200 visible characters",
         ));
     }
-    let (bytes, sha256, file) = parse(bytes).await?;
+    let (bytes, sha256, mut file) = parse(bytes).await?;
     let mut tx = app.db.write("run.import").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
+    file.warnings.extend(foreign_barcode(&file, &code));
     let plate = plates::frozen(&mut tx, &actor, &code).await?;
     if let Some(run) = same_run(&mut tx, &plate, &sha256).await? {
         return Ok((StatusCode::OK, Json(answer(&mut tx, &run).await?)));
@@ -182,7 +183,9 @@ async fn call(
             format!("the file says it is of plate {barcode}, not {}", plate.code),
         ));
     }
-    let facts = tube_facts(tx, layout.tubes().into_keys()).await?;
+    let mut wanted = names(&file.readings);
+    wanted.extend(layout.tubes().into_keys().map(str::to_owned));
+    let facts = tube_facts(tx, wanted).await?;
     match interpret(kit, layout, &file.readings, &facts) {
         Ok(interpretation) if reasons.is_empty() => Ok(interpretation),
         Ok(_) => Err(Error::Invalid(reasons)),
@@ -195,7 +198,19 @@ async fn call(
 
 /// Whether the barcode an instrument read is a plate code of ours, and not this plate's.
 fn is_other(plate: &StoredPlate, barcode: &str) -> bool {
-    crate::barcode::PlateCode::parse(barcode).is_ok_and(|code| code != plate.code)
+    PlateCode::parse(barcode).is_ok_and(|code| code != plate.code)
+}
+
+/// A warning when the instrument read a barcode that is no plate code of ours. It is not repeated:
+/// nobody knows what was under the scanner (R35).
+fn foreign_barcode(file: &RunFile, plate: &PlateCode) -> Option<String> {
+    let barcode = file.plate_barcode.as_deref().filter(|code| !code.trim().is_empty())?;
+    PlateCode::parse(barcode).is_err().then(|| {
+        format!(
+            "the plate barcode in the file is no plate code of ours; make sure that plate {plate} \
+             was run"
+        )
+    })
 }
 
 struct Incoming<'a> {

@@ -1,11 +1,12 @@
 //! From the readings of one tube to its call: pure, total, and carrying the rule that decided.
 //!
-//! Per target, in this order: the instrument says "no amplification" and a Ct beside it is
-//! background (seen: a negative control with Ct 48.25 and `No Amp`); the instrument doubts the
-//! curve and the kit says what that means; else the Ct against the cut-offs. The instrument's own
-//! call is never looked at. Then per tube, in this order: enough pathogen targets amplified;
-//! too few; none, but a grey one; none with the internal control; none without. A clear signal
-//! goes before a grey one, so that more signal never makes a call weaker.
+//! Per target: the Ct against the cut-offs, and where the kit looks at curves, the instrument's
+//! status may make it grey. "No amplification" beside a Ct outside every cut-off is background
+//! (seen: a negative control with Ct 48.25 and `No Amp`); beside one within a cut-off it is a
+//! contradiction, and never makes a signal go away. The instrument's own call is never looked at.
+//! Then per tube, in this order: enough pathogen targets amplified; too few; none, but a grey one;
+//! none with the internal control; none without. A clear signal goes before a grey one, so that
+//! more signal never makes a call weaker.
 
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +65,7 @@ pub struct TargetCall {
 pub enum TargetState {
     /// No signal within any cut-off.
     NotAmplified,
-    /// Too late for positive, too early for negative, or a curve the instrument doubts.
+    /// Too late for positive, too early for negative, or a curve the instrument doubts or denies.
     Grey,
     /// A signal within the cut-off.
     Amplified,
@@ -92,18 +93,18 @@ pub(super) enum Finding {
 
 /// What one reading of a target means.
 ///
+/// Where the kit knows only the Ct, the Ct decides whatever the instrument thinks of the curve.
 /// An internal control that the instrument doubts is grey and then proves nothing.
 pub fn state(target: &Target, doubtful: DoubtfulCurve, reading: &Reading) -> TargetState {
-    if says_no_amp(reading) {
-        return TargetState::NotAmplified;
-    }
-    if doubtful == DoubtfulCurve::Grey && says(reading, "inconclusive") {
-        return TargetState::Grey;
-    }
-    match reading.ct {
+    let by_ct = match reading.ct {
         Some(ct) if target.positive.admits(ct) => TargetState::Amplified,
         Some(ct) if target.grey.is_some_and(|grey| grey.admits(ct)) => TargetState::Grey,
         Some(_) | None => TargetState::NotAmplified,
+    };
+    let contradicts = by_ct != TargetState::NotAmplified && says_no_amp(reading);
+    match doubtful {
+        DoubtfulCurve::Grey if contradicts || says(reading, "inconclusive") => TargetState::Grey,
+        DoubtfulCurve::Grey | DoubtfulCurve::CtDecides => by_ct,
     }
 }
 

@@ -156,16 +156,48 @@ fn a_positive_single_is_reported_and_a_positive_pool_collected_again() {
     assert_eq!((pool.outcome, pool.disposition), (Outcome::Detected, Disposition::Recall));
 }
 
+fn denied(cycles: &str, status: &str) -> Reading {
+    let mut read = reading("A1", "ORF1ab", "FAM", Some(cycles));
+    read.amp_status = Some(status.to_owned());
+    read
+}
+
 /// Seen in `20200402_BPGX_LOD_30.xlsx`: a negative control with Ct 48.25 and `No Amp`.
 #[test]
-fn a_ct_beside_no_amp_is_no_amplification() {
-    let kit = codx();
-    let target = &kit.reactions[0].targets[0];
-    for status in ["No Amp", "NO_AMP", "no amp"] {
-        let mut late = reading("A1", "SARS-CoV-2", "FAM", Some("30"));
-        late.amp_status = Some(status.to_owned());
-        assert_eq!(state(target, DoubtfulCurve::Grey, &late), TargetState::NotAmplified);
+fn a_late_ct_beside_no_amp_is_no_amplification() {
+    let late = denied("48.25", "No Amp");
+    for doubtful in [DoubtfulCurve::Grey, DoubtfulCurve::CtDecides] {
+        let state = state(&orf().reactions[0].targets[0], doubtful, &late);
+        assert_eq!(state, TargetState::NotAmplified);
     }
+}
+
+/// The real case above lies outside every cut-off, so it is no reason to let a status overrule a
+/// Ct within one: the CDC instructions know the Ct only, other kits get an eye on the curve.
+#[test]
+fn no_amp_does_not_make_a_ct_within_a_cut_off_go_away() {
+    let kit = orf();
+    for (cycles, by_ct) in [("30", TargetState::Amplified), ("39", TargetState::Grey)] {
+        for status in ["No Amp", "NO_AMP", "no amp"] {
+            let denied = denied(cycles, status);
+            let state = |doubtful| state(&kit.reactions[0].targets[0], doubtful, &denied);
+            assert_eq!(state(DoubtfulCurve::CtDecides), by_ct);
+            assert_eq!(state(DoubtfulCurve::Grey), TargetState::Grey);
+        }
+    }
+}
+
+#[test]
+fn a_cdc_positive_whose_curves_the_instrument_denies_is_still_detected() {
+    let mut readings =
+        tube_readings(&[("N1", Some("30.1")), ("N2", Some("31.0")), ("RP", Some("25"))]);
+    for read in &mut readings[..2] {
+        read.reading.amp_status = Some("No Amp".to_owned());
+    }
+    assert_eq!(call(&cdc(), "T1", &readings, &single()).outcome, Outcome::Detected);
+    readings[0].reading.ct = Some(ct("48.25"));
+    readings[1].reading.ct = None;
+    assert_eq!(call(&cdc(), "T1", &readings, &single()).outcome, Outcome::NotDetected);
 }
 
 #[test]

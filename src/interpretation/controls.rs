@@ -1,8 +1,9 @@
 //! May this plate be used? The controls decide, and every reason is given.
 //!
 //! A fault in any control voids the whole run (CDC-006-00019). What "silent" means: a pathogen
-//! target of a silent control shows no Ct at all, however late, unless the instrument says that
-//! nothing amplified; an internal control only counts within its cut-off (practice of the
+//! target of a silent control shows no Ct at all, however late. A Ct outside every cut-off is
+//! passed over where the instrument says that nothing amplified; one within a cut-off is a signal
+//! whatever it says. An internal control only counts within its cut-off (practice of the
 //! Broad Institute, `formats.md` 14).
 
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,8 @@ pub enum VerdictCode {
     InternalControlsMissing,
     /// Flag: a weak positive beside a strong one (R19).
     WeakBesideStrong,
+    /// Flag: two positives side by side on a plate with hardly any other (R19).
+    AdjacentPositives,
 }
 
 /// Judges a plate by its controls, its orientation and its tubes.
@@ -76,7 +79,7 @@ pub fn verdict(kit: &Kit, layout: &Layout, gathered: &[Gathered], calls: &[Call]
     }
     reasons.extend(transform_reason(kit, layout, gathered));
     reasons.extend(invalid_tubes(kit, calls));
-    Verdict { usable: reasons.is_empty(), reasons, flags: neighbours::weak_beside_strong(calls) }
+    Verdict { usable: reasons.is_empty(), reasons, flags: neighbours::flags(calls) }
 }
 
 fn missing_controls(kit: &Kit, gathered: &[Gathered]) -> Vec<VerdictReason> {

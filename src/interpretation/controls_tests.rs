@@ -70,12 +70,32 @@ fn a_control_just_within_its_limits_is_accepted() {
     assert!(cdc_verdict("C1", "N1", Some("39.99")).usable);
     // Internal control in the negative control: counts only below its cut-off.
     assert!(cdc_verdict("G3", "RP", Some("40.00")).usable);
-    let background = judged(&cdc(), "three-wells-29-rows", |readings| {
-        set(readings, "G1", "N1", Some("48.25"));
-        let seen = readings.iter_mut().find(|reading| reading.well == well("G1")).unwrap();
-        seen.amp_status = Some("No Amp".to_owned());
-    });
-    assert!(background.usable);
+}
+
+/// Ct 48.25 with `No Amp` was seen in a real negative control; CDC wants none within the cut-off.
+#[test]
+fn a_negative_control_is_silent_by_its_status_only_outside_every_cut_off() {
+    let verdict = |kit: &Kit, template, at, target, cycles: &'static str| {
+        judged(kit, template, |readings| {
+            set(readings, at, target, Some(cycles));
+            let denied = |read: &&mut Reading| read.well == well(at) && read.target == target;
+            let denied = readings.iter_mut().find(denied).unwrap();
+            denied.amp_status = Some("No Amp".to_owned());
+        })
+    };
+    let cdc_n1 = |cycles| verdict(&cdc(), "three-wells-29-rows", "G1", "N1", cycles);
+    let amplified = [(VerdictCode::NegativeControlAmplified, Some("G1".to_owned()))];
+    assert!(cdc_n1("48.25").usable);
+    assert_eq!(codes(&cdc_n1("33")), amplified);
+    let layout = plate(&orf(), "one-well-94-columns", 20, 1);
+    let is_negative =
+        |content: &Content| matches!(content, Content::Control { control: Control::Negative, .. });
+    let (at, _) = layout.wells().iter().find(|(_, content)| is_negative(content)).unwrap();
+    let at = at.to_string();
+    for (cycles, usable) in [("48.25", true), ("39.5", false), ("30", false)] {
+        let verdict = verdict(&orf(), "one-well-94-columns", at.as_str(), "N", cycles);
+        assert_eq!(verdict.usable, usable, "{cycles}");
+    }
 }
 
 #[test]
@@ -144,29 +164,47 @@ fn internal_controls_missing_in_many_tubes_void_the_plate() {
     assert!(without(2).usable);
 }
 
+/// The flags of a plate of 94 with positives at these places, with their Ct.
+fn flags(positives: &[(&str, &'static str)]) -> Vec<(VerdictCode, Option<String>)> {
+    let kit = orf();
+    let layout = plate(&kit, "one-well-94-columns", 94, 1);
+    let shows = |tube: &str| {
+        let found = positives.iter().find(|(at, _)| layout.content(well(at)).tube() == Some(tube));
+        found.map(|(_, cycles)| *cycles)
+    };
+    let readings = run(&kit, &layout, None, &shows);
+    let read = interpret(&kit, &layout, &readings, &first_tests(&layout)).unwrap();
+    assert!(read.verdict.usable);
+    let detected = read.calls.iter().filter(|call| call.outcome == Outcome::Detected).count();
+    assert_eq!(detected, positives.len(), "each place holds a tube");
+    let flags = read.verdict.flags.iter();
+    flags.map(|flag| (flag.code, flag.well.map(|well| well.to_string()))).collect()
+}
+
 #[test]
 fn a_weak_positive_beside_a_strong_one_is_flagged() {
-    let kit = orf();
-    let layout = plate(&kit, "one-well-94-columns", 40, 1);
-    let flags = |weak: &'static str, at: &'static str| {
-        // T1 lies in A1; T8 in A2 beside it, T3 in D1 in its column, T24 in A4 far from it.
-        let positive = move |tube: &str| match tube {
-            "T1" => Some("20"),
-            _ if tube == at => Some(weak),
-            _ => None,
-        };
-        let readings = run(&kit, &layout, None, &positive);
-        interpret(&kit, &layout, &readings, &first_tests(&layout)).unwrap().verdict
-    };
-    for at in ["T8", "T3"] {
-        let verdict = flags("30", at);
-        assert!(verdict.usable);
-        assert_eq!(verdict.flags.len(), 1);
-        assert_eq!(verdict.flags[0].code, VerdictCode::WeakBesideStrong);
-        assert_eq!(verdict.flags[0].well, layout.wells_of(at).first().copied());
-        assert_eq!(flags("29.99", at).flags, []);
+    // A2 and B2 touch A1, D1 shares its tips, A4 lies far from it.
+    for at in ["A2", "B2", "D1"] {
+        let weak = [(VerdictCode::WeakBesideStrong, Some(at.to_owned()))];
+        assert_eq!(flags(&[("A1", "20"), (at, "30")]), weak);
     }
-    assert_eq!(flags("35", "T24").flags, []);
+    assert_eq!(flags(&[("A1", "20"), ("D1", "29.99")]), []);
+    assert_eq!(flags(&[("A1", "20"), ("A4", "35")]), []);
+}
+
+#[test]
+fn two_positives_side_by_side_are_flagged_where_hardly_any_other_is_positive() {
+    let pair = [(VerdictCode::AdjacentPositives, Some("D5".to_owned()))];
+    for at in ["C6", "D6", "E5", "E6"] {
+        assert_eq!(flags(&[("D5", "27"), (at, "27.5")]), pair, "{at}");
+    }
+    // In one column or two columns away is not side by side.
+    assert_eq!(flags(&[("D5", "27"), ("F5", "27.5")]), []);
+    assert_eq!(flags(&[("D5", "27"), ("D7", "27.5")]), []);
+    // Four of 94 are under 5 %, five are over it.
+    let apart = [("D5", "27"), ("D6", "27.5"), ("A1", "27"), ("A9", "27"), ("G8", "27")];
+    assert_eq!(flags(&apart[..4]), pair);
+    assert_eq!(flags(&apart), []);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::calls::{Call, Finding, TargetState};
+use super::calls::{Call, Finding, TargetCall, TargetState};
 use super::controls::Verdict;
 use super::kit::Kit;
 use super::{Outcome, TubeFacts};
@@ -68,6 +68,9 @@ pub enum NotClean {
     /// An internal control did not amplify.
     #[error("an internal control is missing; look at the tube")]
     InternalControlMissing,
+    /// A pathogen target amplified.
+    #[error("a pathogen target has a Ct within its cut-off; look at the curve")]
+    PathogenSignal,
     /// A target is neither positive nor negative.
     #[error("a target is grey; look at the curve")]
     GreyTarget,
@@ -77,16 +80,23 @@ pub enum NotClean {
 }
 
 /// Whether a call may be released by [`CLEAN_NEGATIVE_RULE`]; if not, every reason.
+///
+/// A clean negative has no pathogen Ct within a cut-off or a grey zone, whatever the instrument
+/// says of the curve.
 pub fn clean_negative(call: &Call, verdict: &Verdict) -> Result<(), Vec<NotClean>> {
     let internal = || call.targets.iter().filter(|t| t.role == TargetRole::InternalControl);
     let internal_missing =
         internal().next().is_none() || internal().any(|t| t.state != TargetState::Amplified);
+    let signal = |target: &TargetCall| {
+        target.role == TargetRole::Pathogen && target.state == TargetState::Amplified
+    };
     let any_grey = call.targets.iter().any(|target| target.state == TargetState::Grey);
     let reasons = [
         (call.outcome != Outcome::NotDetected, NotClean::NotNegative),
         (!verdict.usable, NotClean::PlateUnusable),
         (!verdict.flags.is_empty(), NotClean::PlateFlagged),
         (internal_missing, NotClean::InternalControlMissing),
+        (call.targets.iter().any(signal), NotClean::PathogenSignal),
         (any_grey, NotClean::GreyTarget),
         (call.attempt > 1, NotClean::TestedBefore),
     ];

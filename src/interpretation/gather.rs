@@ -1,9 +1,9 @@
 //! Readings to wells: one to one, or every reason why not (R14).
 //!
-//! A target is known by the name in the file, then by its dye. The dye decides alone where it
-//! means one target in the whole kit, whatever was typed; where several reactions share a dye
-//! (the CDC panel reads everything in FAM) it decides only for rows without a target name,
-//! and then the layout says which reaction ran in the well.
+//! A target is known by the name in the file; the dye is the fallback (`formats.md` 0). It speaks
+//! only where no target was typed, or where a dye was typed as the target: a name the kit does not
+//! know is another assay, whatever its dye. Where several reactions share a dye (the CDC panel
+//! reads everything in FAM) the layout says which reaction ran in the well.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,6 +104,14 @@ pub enum MatchRefusal {
         /// Code of the tube.
         tube: String,
     },
+    /// The file names a tube that is not on this plate at all.
+    #[error("the file has tube {tube} in well {well}, which is not on this plate; check the file")]
+    TubeOffPlate {
+        /// The well in the file.
+        well: WellPosition,
+        /// Code of the tube.
+        tube: String,
+    },
     /// The caller knows nothing of a tube on the plate.
     #[error("nothing is known of tube {tube}; register it")]
     TubeUnknown {
@@ -136,13 +144,11 @@ pub fn gather(
 ) -> Result<Vec<Gathered>, Vec<MatchRefusal>> {
     let mut refusals = BTreeSet::new();
     let mut taken: BTreeMap<(WellPosition, &str), &Reading> = BTreeMap::new();
-    let tubes = layout.tubes();
     for reading in readings {
         if is_blank(reading) {
             continue;
         }
         let well = reading.well;
-        refusals.extend(misplaced(layout, &tubes, reading));
         match place(kit, layout, reading) {
             Ok(None) => {}
             Ok(Some(target)) => {
@@ -173,18 +179,6 @@ fn is_blank(reading: &Reading) -> bool {
         && reading.sample.trim().is_empty()
 }
 
-/// A sample name that is the code of a tube the layout has in other wells.
-fn misplaced(
-    layout: &Layout,
-    tubes: &BTreeMap<&str, u16>,
-    reading: &Reading,
-) -> Option<MatchRefusal> {
-    let named = reading.sample.trim();
-    let tube = *tubes.keys().find(|tube| tube.eq_ignore_ascii_case(named))?;
-    let elsewhere = layout.content(reading.well).tube() != Some(tube);
-    elsewhere.then(|| MatchRefusal::TubeElsewhere { well: reading.well, tube: tube.to_owned() })
-}
-
 /// The target that a reading is of; none for a silent reading of an empty well.
 fn place<'k>(
     kit: &'k Kit,
@@ -196,8 +190,8 @@ fn place<'k>(
         return Err(MatchRefusal::OffPlate { well });
     }
     let Some(reaction) = layout.content(well).reaction() else {
-        let is_silent = reading.omitted || reading.ct.is_none() || calls::says_no_amp(reading);
-        return if is_silent { Ok(None) } else { Err(MatchRefusal::SignalInEmptyWell { well }) };
+        let is_signal = !reading.omitted && reading.ct.is_some() && !is_background(kit, reading);
+        return if is_signal { Err(MatchRefusal::SignalInEmptyWell { well }) } else { Ok(None) };
     };
     if reading.omitted {
         return Err(MatchRefusal::Omitted { well });
@@ -215,7 +209,16 @@ fn place<'k>(
     }
 }
 
-/// The kit's target a reading is of, by name or dye.
+/// A Ct of which the instrument says that nothing amplified, outside every cut-off.
+fn is_background(kit: &Kit, reading: &Reading) -> bool {
+    let within = |(_, target): (&KitReaction, &Target)| {
+        calls::state(target, kit.calls.doubtful_curve, reading) != TargetState::NotAmplified
+    };
+    calls::says_no_amp(reading)
+        && !identify(kit, kit.reactions.first(), reading).is_some_and(within)
+}
+
+/// The kit's target a reading is of, by its name, or by its dye where the name says nothing more.
 fn identify<'k>(
     kit: &'k Kit,
     here: Option<&'k KitReaction>,
@@ -225,25 +228,20 @@ fn identify<'k>(
         return Some(found);
     }
     let mut by_dye = kit.targets().filter(|(_, target)| is_in_dye(target, reading));
-    match (by_dye.next(), by_dye.next()) {
-        (Some(only), None) => Some(only),
-        _ if !reading.target.trim().is_empty() && !is_dye_name(kit, &reading.target) => None,
-        _ => {
-            let here = here?;
-            let target = here.targets.iter().find(|target| is_in_dye(target, reading))?;
-            Some((here, target))
-        }
+    if let (Some(only), None) = (by_dye.next(), by_dye.next()) {
+        return Some(only);
     }
+    let here = here?;
+    let target = here.targets.iter().find(|target| is_in_dye(target, reading))?;
+    Some((here, target))
 }
 
-/// Whether the reading was made in one of the target's dyes; some operators type the dye as target.
+/// Whether the target's dyes account for everything the row says: its dye, and the dye that some
+/// operators type as the target.
 fn is_in_dye(target: &Target, reading: &Reading) -> bool {
-    let dye = if reading.dye.trim().is_empty() { &reading.target } else { &reading.dye };
-    !dye.trim().is_empty() && target.is_read_in(dye)
-}
-
-fn is_dye_name(kit: &Kit, name: &str) -> bool {
-    kit.targets().any(|(_, target)| target.is_read_in(name))
+    let said = [&reading.target, &reading.dye].map(|name| name.trim());
+    let mut said = said.into_iter().filter(|name| !name.is_empty()).peekable();
+    said.peek().is_some() && said.all(|dye| target.is_read_in(dye))
 }
 
 fn complete(

@@ -46,11 +46,15 @@ fn an_empty_well_may_be_listed_but_must_not_show_a_signal() {
         refusals(|r| r.push(reading("H9", "N", "VIC", Some("35")))),
         [MatchRefusal::SignalInEmptyWell { well: well("H9") }]
     );
-    let background = |r: &mut Vec<Reading>| {
-        r.push(reading("H9", "N", "VIC", Some("48.25")));
-        r.last_mut().unwrap().amp_status = Some("No Amp".to_owned());
+    let denied = |cycles: &'static str| {
+        move |r: &mut Vec<Reading>| {
+            r.push(reading("H9", "N", "VIC", Some(cycles)));
+            r.last_mut().unwrap().amp_status = Some("No Amp".to_owned());
+        }
     };
-    assert_eq!(refusals(background), []);
+    assert_eq!(refusals(denied("48.25")), []);
+    let signal = [MatchRefusal::SignalInEmptyWell { well: well("H9") }];
+    assert_eq!(refusals(denied("30")), signal);
 }
 
 #[test]
@@ -71,22 +75,6 @@ fn a_well_off_the_plate_and_an_omitted_one_are_refused() {
 }
 
 #[test]
-fn a_tube_named_in_another_well_is_a_mismatch() {
-    let name = |at: &'static str, tube: &'static str| {
-        move |r: &mut Vec<Reading>| {
-            for reading in r.iter_mut().filter(|reading| reading.well == well(at)) {
-                reading.sample = tube.to_owned();
-            }
-        }
-    };
-    assert_eq!(refusals(name("A1", " t1 ")), []);
-    assert_eq!(refusals(name("A1", "128 Copies/uL")), []);
-    let elsewhere = |at| [MatchRefusal::TubeElsewhere { well: well(at), tube: "T1".to_owned() }];
-    assert_eq!(refusals(name("C1", "T1")), elsewhere("C1"));
-    assert_eq!(refusals(name("C11", "T1")), elsewhere("C11"));
-}
-
-#[test]
 fn every_mismatch_is_named_at_once() {
     let found = refusals(|readings| {
         readings.retain(|reading| reading.well != well("A1"));
@@ -97,8 +85,8 @@ fn every_mismatch_is_named_at_once() {
 }
 
 #[test]
-fn where_a_dye_means_one_target_it_speaks_for_any_name() {
-    for (name, dye) in [("FAM", "FAM"), ("", "fam"), ("gene one", "FAM"), ("ORF 1ab", "")] {
+fn the_dye_speaks_where_no_target_was_typed_or_a_dye_in_its_place() {
+    for (name, dye) in [("FAM", "FAM"), ("", "fam"), ("Fam", ""), ("ORF 1ab", "")] {
         let found = refusals(|readings| {
             readings[0].target = name.to_owned();
             readings[0].dye = dye.to_owned();
@@ -112,6 +100,39 @@ fn where_a_dye_means_one_target_it_speaks_for_any_name() {
         }
     });
     assert_eq!(hex, []);
+}
+
+/// Such a kit has the dyes of the ORF1ab/N kit, and would be read as it if dyes overruled names.
+#[test]
+fn the_run_of_an_e_and_rdrp_kit_is_not_taken_for_orf1ab_and_n() {
+    let found = refusals(|readings| {
+        for reading in readings {
+            match reading.target.as_str() {
+                "ORF1ab" => reading.target = "E".to_owned(),
+                "N" => reading.target = "RdRp".to_owned(),
+                _ => {}
+            }
+        }
+    });
+    for (target, dye) in [("E", "FAM"), ("RdRp", "VIC")] {
+        let (target, dye) = (target.to_owned(), dye.to_owned());
+        let unknown = MatchRefusal::TargetUnknown { target, dye };
+        assert!(found.contains(&unknown), "{unknown}: {found:?}");
+    }
+}
+
+#[test]
+fn a_dye_typed_as_target_must_be_the_dye_that_was_read() {
+    let typed = |dye: &'static str| {
+        refusals(move |readings| {
+            for reading in readings.iter_mut().filter(|reading| reading.target == "N") {
+                reading.target = dye.to_owned();
+            }
+        })
+    };
+    assert_eq!(typed("HEX"), [], "the two dyes of N are one channel");
+    let (target, dye) = ("CY5".to_owned(), "VIC".to_owned());
+    assert!(typed("CY5").contains(&MatchRefusal::TargetUnknown { target, dye }));
 }
 
 #[test]

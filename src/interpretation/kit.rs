@@ -36,8 +36,12 @@ pub struct Definition {
     pub name: String,
     /// Where rules and cut-offs were taken from.
     pub source: String,
+    /// Whether people may be told results by it.
+    pub purpose: Purpose,
     /// Most people that may be in one well, however they were pooled.
     pub validated_depth: u16,
+    /// Whether it is validated for tubes that several people's swabs were put into on collection.
+    pub field_pools: bool,
     /// What runs in a well each, in slot order.
     pub reactions: Vec<KitReaction>,
     /// One rule for each control kind.
@@ -46,6 +50,16 @@ pub struct Definition {
     pub calls: CallPolicy,
     /// How often a tube is tested again.
     pub retests: RetestPolicy,
+}
+
+/// What a kit is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Cut-offs and rules are the maker's; people are told results by it.
+    Clinical,
+    /// Cut-offs or rules are invented: for stories and the demo, never for people.
+    Demonstration,
 }
 
 /// One reaction: the targets measured together in one well.
@@ -225,6 +239,7 @@ impl Kit {
                 .collect(),
             controls: self.controls.clone(),
             validated_depth: self.validated_depth,
+            field_pools: self.field_pools,
         }
     }
 }
@@ -276,6 +291,14 @@ mod tests {
             assert_eq!(serde_json::from_str::<Kit>(&json).unwrap(), kit);
         }
         assert_eq!(Kit::find("cdc-2019-ncov", "05"), None);
+    }
+
+    #[test]
+    fn only_a_kit_with_its_makers_cut_offs_is_for_people() {
+        for kit in kits() {
+            let clinical = kit.code == "cdc-2019-ncov";
+            assert_eq!(kit.purpose == Purpose::Clinical, clinical, "{}", kit.source);
+        }
     }
 
     #[test]

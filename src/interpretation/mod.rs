@@ -14,6 +14,7 @@ mod cutoff;
 mod disposition;
 mod gather;
 mod kit;
+mod names;
 mod neighbours;
 mod rules;
 pub mod store;
@@ -29,9 +30,10 @@ pub use cutoff::{CutOff, NotACutOff};
 pub use disposition::{CLEAN_NEGATIVE_RULE, Disposition, NotClean, clean_negative};
 pub use gather::{Gathered, MatchRefusal, TargetReading, gather, observed};
 pub use kit::{
-    CallPolicy, Definition, DoubtfulCurve, Kit, KitReaction, RetestPolicy, Retests, RuleNames,
-    Target, kits,
+    CallPolicy, Definition, DoubtfulCurve, Kit, KitReaction, Purpose, RetestPolicy, Retests,
+    RuleNames, Target, kits,
 };
+pub use names::names;
 pub use rules::KitFault;
 
 use crate::instrument::Reading;
@@ -101,9 +103,9 @@ pub struct Interpretation {
 
 /// Calls every tube of a plate and judges the plate.
 ///
-/// `tubes` has an entry for every tube in the layout; others are ignored. Readings that do not
-/// match the layout one to one give no calls but every reason, among them the fault in handling
-/// the plate that would explain them.
+/// `tubes` has an entry for every tube in the layout, and for every stored tube the file names.
+/// Readings that do not match the layout one to one give no calls but every reason, among them the
+/// fault in handling the plate that would explain them.
 pub fn interpret(
     kit: &Kit,
     layout: &Layout,
@@ -111,14 +113,17 @@ pub fn interpret(
     tubes: &BTreeMap<String, TubeFacts>,
 ) -> Result<Interpretation, Vec<MatchRefusal>> {
     let mut refusals = tube_refusals(layout, tubes);
+    let mut mismatches = names::misnamed(layout, tubes, readings);
     let gathered = match gather(kit, layout, readings) {
-        Ok(gathered) if refusals.is_empty() => gathered,
-        Ok(_) => return Err(refusals),
-        Err(more) => {
-            refusals.extend(more);
-            let seen = observed(kit, layout, readings);
-            let transform = suspected_transform(layout, &kit.plan(), &seen);
-            refusals.extend(transform.map(|transform| MatchRefusal::Suspected { transform }));
+        Ok(gathered) if refusals.is_empty() && mismatches.is_empty() => gathered,
+        gathered => {
+            mismatches.extend(gathered.err().unwrap_or_default());
+            if !mismatches.is_empty() {
+                let seen = observed(kit, layout, readings);
+                let transform = suspected_transform(layout, &kit.plan(), &seen);
+                mismatches.extend(transform.map(|transform| MatchRefusal::Suspected { transform }));
+            }
+            refusals.extend(mismatches);
             return Err(refusals);
         }
     };

@@ -1,8 +1,9 @@
-//! Weak positives that may have come from next door (R19).
+//! Positives that may have come from next door (R19).
 //!
 //! A weak positive that touches a strong one, or shares its pipetting column, may be
-//! splashed or carried over (Layfield et al. 2021: misplacement and adjacent high-load wells). It
-//! is flagged for a person to look at, and nothing of the plate is released by rule.
+//! splashed or carried over (Layfield et al. 2021: misplacement and adjacent high-load wells).
+//! Where hardly any tube is positive, two that touch are suspect whatever their Ct.
+//! Both are flagged for a person to look at, and nothing of the plate is released by rule.
 
 use rust_decimal::Decimal;
 
@@ -15,21 +16,36 @@ use crate::plate::{TargetRole, WellPosition};
 /// Cycles by which the neighbour must be earlier: ten doublings, about a thousandfold load.
 const STRONGER_BY_CYCLES: Decimal = Decimal::TEN;
 
+/// Percent of positive tubes up to which any two that touch are flagged.
+///
+/// At one positive in ten thousand tubes a whole city has about 0.004 pairs by chance in a day; at
+/// 5 % each plate has about 0.8, and the difference in Ct has to tell them apart
+/// (`reliability.md` 3). Two of fewer than 40 tubes are more than 5 %, so nothing is said of them.
+const LOW_PREVALENCE_PERCENT: usize = 5;
+
+/// A tube with a pathogen signal, and its earliest Ct.
+type Positive<'c> = (&'c Call, Ct);
+
+/// Every reason to look at neighbours before anything of the plate is released.
+pub fn flags(calls: &[Call]) -> Vec<VerdictReason> {
+    let positives = positives(calls);
+    let mut flags = weak_beside_strong(&positives);
+    if positives.len() * 100 <= calls.len() * LOW_PREVALENCE_PERCENT {
+        flags.extend(adjacent(&positives));
+    }
+    flags
+}
+
 /// One flag for each tube with a pathogen signal beside one at least ten cycles earlier.
 ///
 /// Looks at tubes with any amplified pathogen target, so a tube left inconclusive by one late
 /// target is flagged too.
-pub fn weak_beside_strong(calls: &[Call]) -> Vec<VerdictReason> {
-    let positives: Vec<_> = calls
-        .iter()
-        .filter(|call| matches!(call.outcome, Outcome::Detected | Outcome::Inconclusive))
-        .filter_map(|call| strongest(call).map(|ct| (call, ct)))
-        .collect();
+fn weak_beside_strong(positives: &[Positive<'_>]) -> Vec<VerdictReason> {
     positives
         .iter()
         .filter_map(|(weak, late)| {
             let (strong, early) = positives.iter().find(|(strong, early)| {
-                late.cycles() - early.cycles() >= STRONGER_BY_CYCLES && touch(weak, strong)
+                late.cycles() - early.cycles() >= STRONGER_BY_CYCLES && share_tips(weak, strong)
             })?;
             let (tube, other) = (&weak.tube, &strong.tube);
             Some(VerdictReason {
@@ -44,6 +60,37 @@ pub fn weak_beside_strong(calls: &[Call]) -> Vec<VerdictReason> {
         .collect()
 }
 
+/// One flag for each two tubes with pathogen signals that touch, and of which neither is so much
+/// the weaker that it was flagged for that.
+fn adjacent(positives: &[Positive<'_>]) -> Vec<VerdictReason> {
+    let pairs = positives
+        .iter()
+        .enumerate()
+        .flat_map(|(index, one)| positives[index + 1..].iter().map(move |other| (one, other)));
+    pairs
+        .filter(|((_, a), (_, b))| (a.cycles() - b.cycles()).abs() < STRONGER_BY_CYCLES)
+        .filter(|((one, _), (other, _))| touch(one, other))
+        .map(|((one, a), (other, b))| VerdictReason {
+            code: VerdictCode::AdjacentPositives,
+            well: one.targets.first().map(|target| target.well),
+            message: format!(
+                "tubes {} (Ct {a}) and {} (Ct {b}) lie side by side and hardly any other is \
+                 positive; test both again before they are reported",
+                one.tube, other.tube
+            ),
+        })
+        .collect()
+}
+
+/// Tubes with any amplified or grey pathogen target.
+fn positives(calls: &[Call]) -> Vec<Positive<'_>> {
+    calls
+        .iter()
+        .filter(|call| matches!(call.outcome, Outcome::Detected | Outcome::Inconclusive))
+        .filter_map(|call| strongest(call).map(|ct| (call, ct)))
+        .collect()
+}
+
 /// The earliest Ct of a pathogen target that amplified or is grey.
 fn strongest(call: &Call) -> Option<Ct> {
     call.targets
@@ -55,10 +102,17 @@ fn strongest(call: &Call) -> Option<Ct> {
 }
 
 /// Whether any wells of two tubes are among each other's eight neighbours or in one column.
+fn share_tips(one: &Call, other: &Call) -> bool {
+    touch(one, other) || any_wells(one, other, |a, b| a.column() == b.column())
+}
+
+/// Whether any wells of two tubes are among each other's eight neighbours.
 fn touch(one: &Call, other: &Call) -> bool {
-    let close = |a: WellPosition, b: WellPosition| {
-        let columns = a.column().abs_diff(b.column());
-        columns == 0 || (columns == 1 && a.row().abs_diff(b.row()) <= 1)
-    };
+    any_wells(one, other, |a, b| {
+        a.column().abs_diff(b.column()) <= 1 && a.row().abs_diff(b.row()) <= 1
+    })
+}
+
+fn any_wells(one: &Call, other: &Call, close: impl Fn(WellPosition, WellPosition) -> bool) -> bool {
     one.targets.iter().any(|a| other.targets.iter().any(|b| close(a.well, b.well)))
 }

@@ -29,7 +29,8 @@ pub const EVIDENCE: &str = "with page as (
             count(case when s.tube_code = p.code then 1 end) as told,
             count(case when s.tube_code = p.code and s.result_id = p.result_id
                 and s.outcome = p.outcome then 1 end) as told_newest,
-            count(case when s.tube_code = p.code or s.collected_us >= m.taken_us then 1 end)
+            count(case when s.tube_code = p.code or s.collected_us >= m.taken_us
+                or s.outcome = 'detected' then 1 end)
                 as told_since
         from page p join member m on m.tube_code = p.code
             left join status s on s.person_key = m.person_key

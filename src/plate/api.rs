@@ -142,12 +142,18 @@ pub async fn plate_put(
     actor.in_laboratory(&request.laboratory)?;
     let mut tx = app.db.write("plate.put").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
-    let made = make(&app, &mut tx, request).await?;
+    store::plate_lock(&mut tx, &code).await?;
+    let (made, against) = make(&app, &mut tx, request).await?;
     let before = store::plate_find(&mut tx, &code).await?;
-    let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-    if let Some(same) = before.filter(|plate| plate.made == made) {
-        return Ok((StatusCode::OK, Json(same.into())));
-    }
+    let status = match before {
+        None => StatusCode::CREATED,
+        Some(same) if same.made == made => return Ok((StatusCode::OK, Json(same.into()))),
+        Some(other) => {
+            actor.in_laboratory(&other.made.laboratory)?;
+            StatusCode::OK
+        }
+    };
+    refuse_if_any(against)?;
     let at = app.clock.now();
     store::plate_draft(&mut tx, &code, &made, (&actor.account, at)).await?;
     let detail = json!({ "tubes": made.layout.tubes().len(), "template": made.template });
@@ -158,17 +164,21 @@ pub async fn plate_put(
     Ok((status, Json(plate.into())))
 }
 
-/// The layout a request asks for, with every reason against it.
-async fn make(app: &App, tx: &mut Tx, request: PlateRequest) -> Result<Made> {
+/// The layout a request asks for, and every reason against taking its tubes now: those of a
+/// frozen plate are on it already, so that the same plate sent again is not a new one.
+async fn make(app: &App, tx: &mut Tx, request: PlateRequest) -> Result<(Made, Vec<Reason>)> {
     let plan = app.plan(&request.kit, &request.kit_version)?;
     let named = request.wells.iter().filter_map(|well| well.tube.clone());
     let wanted: Vec<String> = request.tubes.iter().cloned().chain(named).collect();
     let rows = tubes_find(tx, &wanted).await?;
-    refuse_if_any(tubes::against_making(&wanted, &rows, &request.laboratory))?;
+    let against = tubes::against_making(&wanted, &rows, &request.laboratory, &plan);
     let depths: BTreeMap<&str, u16> = rows
         .iter()
         .map(|row| (row.code.as_str(), u16::try_from(row.members).unwrap_or(u16::MAX)))
         .collect();
+    if !wanted.iter().all(|code| depths.contains_key(code.as_str())) {
+        return Err(Error::Invalid(against));
+    }
     let (template, layout) = match &request.template {
         Some(name) => {
             let template = Template::find(name).ok_or_else(|| {
@@ -187,12 +197,12 @@ async fn make(app: &App, tx: &mut Tx, request: PlateRequest) -> Result<Made> {
         }
         None => ("explicit".to_owned(), explicit(&request, &depths)?),
     };
-    let against = super::refusals(&layout, &plan);
-    if !against.is_empty() {
-        return Err(refused(&against));
+    let refusals = super::refusals(&layout, &plan);
+    if !refusals.is_empty() {
+        return Err(refused(&refusals));
     }
     let kit = (request.kit, request.kit_version);
-    Ok(Made { laboratory: request.laboratory, kit, template, layout })
+    Ok((Made { laboratory: request.laboratory, kit, template, layout }, against))
 }
 
 fn refused(refusals: &[super::LayoutRefusal]) -> Error {
@@ -270,6 +280,7 @@ pub async fn freeze_post(
 ) -> Result<Json<PlateAnswer>> {
     let mut tx = app.db.write("plate.freeze").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
+    store::plate_lock(&mut tx, &code).await?;
     let plate = store::plate_get(&mut tx, &code).await?;
     actor.in_laboratory(&plate.made.laboratory)?;
     if plate.state == "draft" {
@@ -313,8 +324,10 @@ pub async fn worklist_get(
     Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv).into_response())
 }
 
-/// The plate with that code as a later slice needs it: frozen, in the actor's laboratory.
+/// The plate with that code as a later slice needs it: frozen, in the actor's laboratory, and
+/// nobody else's until the transaction ends.
 pub async fn frozen(tx: &mut Tx, actor: &Actor, code: &PlateCode) -> Result<StoredPlate> {
+    store::plate_lock(tx, code).await?;
     let plate = store::plate_get(tx, code).await?;
     actor.in_laboratory(&plate.made.laboratory)?;
     if plate.state == "draft" {

@@ -22,6 +22,7 @@ fn plan(reactions: Vec<Reaction>) -> Plan {
             rule(Control::Extraction, Silent, Amplify),
         ],
         validated_depth: 10,
+        field_pools: true,
     }
 }
 

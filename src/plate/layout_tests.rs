@@ -30,6 +30,7 @@ fn plan(reactions: &[&str]) -> Plan {
             rule(Control::Negative, Expectation::Silent),
         ],
         validated_depth: 10,
+        field_pools: true,
     }
 }
 

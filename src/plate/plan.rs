@@ -84,6 +84,8 @@ pub struct Plan {
     pub controls: Vec<ControlRule>,
     /// Most people that may be in one well, over everything mixed into it.
     pub validated_depth: u16,
+    /// Whether tubes that several people's swabs were put into on collection may be tested.
+    pub field_pools: bool,
 }
 
 impl Plan {

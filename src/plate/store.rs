@@ -30,6 +30,8 @@ pub const WELLS_ADD: &str =
     select $1, cast(e.value ->> 'well' as bigint), e.value ->> 'reaction', e.value ->> 'tube',
         cast(e.value ->> 'depth' as bigint), e.value ->> 'control'
     from json_each($2) e";
+/// `$1` plate; changes nothing and keeps everybody else from changing it.
+pub const PLATE_LOCK: &str = "update plate set template = template where code = $1";
 /// `$1` plate, `$2` time.
 pub const PLATE_FREEZE: &str = "update plate set state = 'frozen', frozen_us = $2
     where code = $1 and state = 'draft'";
@@ -41,6 +43,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("PLATE_REDO", PLATE_REDO),
     ("WELLS_CLEAR", WELLS_CLEAR),
     ("WELLS_ADD", WELLS_ADD),
+    ("PLATE_LOCK", PLATE_LOCK),
     ("PLATE_FREEZE", PLATE_FREEZE),
 ];
 
@@ -190,6 +193,12 @@ fn new_well(well: u16, content: &Content) -> NewWell<'_> {
         Content::Control { control, .. } => NewWell { control: Some(control.name()), ..empty },
         Content::Nothing => empty,
     }
+}
+
+/// Makes everybody else wait who would change this plate, so that what is read of it stays so.
+pub async fn plate_lock(tx: &mut Tx, code: &PlateCode) -> Result<()> {
+    on!(tx, c => query(PLATE_LOCK).bind(code).execute(c).await.map(drop))?;
+    Ok(())
 }
 
 /// Freezes the layout; from now on nobody changes it.

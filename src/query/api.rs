@@ -85,18 +85,18 @@ async fn look_up(app: &App, proof: &Proof) -> Result<Look> {
     let mut tx = app.db.read("status").await?;
     let counted = guesses(&mut tx, &asked).await?;
     let proven = proves(&mut tx, &app.keys, &asked, typed.unwrap_or_default()).await?;
-    let found = known(&mut tx, [&asked]).await?.pop();
-    drop(tx);
     if typed.is_some() {
         if let Some(seconds) = counted.and_then(|count| count.blocked_s(now)) {
             return Ok(Look::Blocked(seconds));
         }
         if !proven {
+            drop(tx);
             count_guess(app, &asked, counted, now).await?;
             return Ok(Look::NoMatch);
         }
     }
-    let found = found.filter(|_| person.is_some());
+    // Only now, so that a wrong code takes the same way for somebody known and for nobody.
+    let found = known(&mut tx, person.as_ref()).await?.pop();
     Ok(found.map_or(Look::NoMatch, |(_, known)| Look::Shown(rules::status(&known))))
 }
 

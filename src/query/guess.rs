@@ -22,6 +22,9 @@ pub const GUESS_COUNT: &str = "insert into guess (person_key, wrong, since_us) v
         since_us = case when guess.since_us <= $3 or guess.wrong + 1 >= $4 then excluded.since_us
             else guess.since_us end";
 
+/// `$1` begin of the window.
+pub const GUESS_FORGET: &str = "delete from guess where since_us < $1";
+
 /// What was counted for one person key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
 pub struct Guesses {
@@ -51,8 +54,9 @@ pub async fn guesses(tx: &mut Tx, person: &PersonKey) -> Result<Option<Guesses>>
     Ok(on!(tx, c => query_as(GUESS_FIND).bind(person).fetch_optional(c).await)?)
 }
 
-/// Counts one wrong guess.
+/// Counts one wrong guess, and forgets those nobody needs any more.
 pub async fn guess_count(tx: &mut Tx, person: &PersonKey, now: Time) -> Result<()> {
+    on!(tx, c => query(GUESS_FORGET).bind(now - WINDOW).execute(c).await.map(drop))?;
     on!(tx, c => query(GUESS_COUNT).bind(person).bind(now).bind(now - WINDOW).bind(GUESSES_MAX)
         .execute(c).await.map(drop))?;
     Ok(())

@@ -1,6 +1,6 @@
 //! What a person is shown: one pure decision.
 
-use super::{Known, LastResult, Progress, RecallNotice, Status, Told};
+use super::{Known, LastResult, Progress, RecallNotice, Status, Told, ToldOutcome};
 use crate::collection::TubeState;
 
 /// What this person is shown.
@@ -8,6 +8,8 @@ use crate::collection::TubeState;
 /// - A recall that is not closed comes before everything: `under_verification`, without any
 ///   result, older ones included, so that nobody who is asked to come again reads as negative
 ///   (R20, R23).
+/// - A positive is not hidden: once told it is shown while no newer swab is under way, also beside
+///   an open recall, and also when a negative of a later swab had been told before it.
 /// - `released` needs both the released tube and the row that says what was told about that very
 ///   tube; a released tube without it is a contradiction and stays `under_verification`.
 /// - A refused tube, or one that ended without a result, is `under_verification` also when its
@@ -16,7 +18,13 @@ use crate::collection::TubeState;
 pub fn status(known: &Known) -> Status {
     let sampling = &known.sampling;
     let told = known.told.as_ref().filter(|told| told.tube == sampling.tube);
+    let positive = known.told.as_ref().filter(|told| told.outcome == ToldOutcome::Detected);
     let (state, told) = match (known.recall_due, sampling.state) {
+        (Some(_), _) | (None, TubeState::Refused | TubeState::Closed | TubeState::Released)
+            if positive.is_some() =>
+        {
+            (Progress::Released, positive)
+        }
         (Some(_), _) | (None, TubeState::Refused | TubeState::Closed) => {
             (Progress::UnderVerification, None)
         }
@@ -115,6 +123,23 @@ mod tests {
     }
 
     #[test]
+    fn a_positive_is_shown_beside_a_recall_and_before_a_negative_told_earlier() {
+        let mut known = sampled(TubeState::Closed);
+        known.told = Some(told("T1", ToldOutcome::Detected));
+        known.recall_due = Some(AT(99));
+        let shown = status(&known);
+        assert_eq!((shown.state, shown.outcome), (Progress::Released, Some(ToldOutcome::Detected)));
+        assert_eq!(shown.recall, Some(RecallNotice { due_at: AT(99) }));
+        known.recall_due = None;
+        known.sampling.state = TubeState::Released;
+        assert_eq!(status(&known).outcome, Some(ToldOutcome::Detected));
+        known.sampling.state = TubeState::Packed;
+        let shown = status(&known);
+        assert_eq!((shown.state, shown.outcome), (Progress::Sampled, None));
+        assert_eq!(shown.last_result.unwrap().outcome, ToldOutcome::Detected);
+    }
+
+    #[test]
     fn a_recalled_person_reads_as_under_verification_whatever_was_told_before() {
         for state in TubeState::ALL {
             for tube in ["T1", "T2"] {
@@ -168,13 +193,21 @@ mod tests {
             known in any_known(),
         ) {
             let shown = status(&known);
+            let told = known.told.as_ref();
             if shown.outcome.is_some() {
                 prop_assert_eq!(shown.state, Progress::Released);
+                prop_assert_eq!(shown.outcome, told.map(|told| told.outcome));
+            }
+            // What is no positive needs more: the newest tube's own release, and no recall.
+            if shown.outcome.is_some_and(|outcome| outcome != ToldOutcome::Detected) {
                 prop_assert!(known.recall_due.is_none());
                 prop_assert_eq!(known.sampling.state, TubeState::Released);
-                let told = known.told.as_ref().unwrap();
-                prop_assert_eq!(&told.tube, &known.sampling.tube);
-                prop_assert_eq!(shown.outcome, Some(told.outcome));
+                prop_assert_eq!(told.map(|told| &told.tube), Some(&known.sampling.tube));
+            }
+            if told.is_some_and(|told| told.outcome == ToldOutcome::Detected)
+                && known.recall_due.is_some()
+            {
+                prop_assert_eq!(shown.outcome, Some(ToldOutcome::Detected));
             }
             if known.recall_due.is_some() {
                 prop_assert_eq!(shown.last_result, None);

@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, query_as};
 
-use super::guess::{GUESS_COUNT, GUESS_FIND};
+use super::guess::{GUESS_COUNT, GUESS_FIND, GUESS_FORGET};
 use super::{Known, Sampling, Told, ToldOutcome};
 use crate::clock::Time;
 use crate::collection::TubeState;
@@ -121,6 +121,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("TUBES_OF", TUBES_OF),
     ("GUESS_FIND", GUESS_FIND),
     ("GUESS_COUNT", GUESS_COUNT),
+    ("GUESS_FORGET", GUESS_FORGET),
     ("TUBE_WAY", super::way::TUBE_WAY),
     ("TUBE_BOX", super::way::TUBE_BOX),
     ("TUBE_HANDOVERS", super::way::TUBE_HANDOVERS),

@@ -84,7 +84,7 @@ pub struct WayTube {
     /// The session it was sealed in.
     #[serde(rename = "session")]
     pub session_code: String,
-    /// When it was sealed, by the device's clock.
+    /// When it was sealed, by our clock: the device's time less what its clock was off.
     #[serde(rename = "sealed_at")]
     #[sqlx(rename = "sealed_us")]
     pub sealed: Time,

@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::store::{self, PageQuery, Position, RecallCounts, RecallRow};
+use super::store::{self, PageQuery, Position, RecallCounts, RecallRow, SealedIdentity};
 use super::{Contact, RecallOutcome, RecallReason, RecallState, rules};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::{Actor, Role};
 use crate::barcode::PlaceCode;
 use crate::clock::Time;
-use crate::collection::person::{Identity, identity_place};
+use crate::collection::person::{Identity, identity_place, identity_row};
 use crate::error::{Error, Result, refuse_if_any};
 use crate::http::extract::{Json, Path, Query};
 use crate::http::page::{Cursor, Limit};
 use crate::http::problem::Problem;
-use crate::seal::{KeyRing, PersonKey, Place};
+use crate::seal::{KeyRing, Place};
 use crate::storage::{StoreError, Tx};
 
 /// The most recalls on one page.
@@ -92,8 +92,8 @@ pub struct RecallAnswer {
 /// What an officer needs to call somebody; nobody else gets it.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct FollowUp {
-    /// Name, document, phone and address as they were given at the swab; each page that shows
-    /// them leaves an audit row.
+    /// Name, document, phone and address as they were given at the swab that is followed up;
+    /// each page that shows them leaves an audit row.
     pub identity: Option<Identity>,
     /// Whether the person was reached.
     pub contact: Contact,
@@ -223,16 +223,16 @@ async fn followed_up(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let sealed = store::identities(tx, rows.iter().map(|row| &row.person_key)).await?;
-    let sealed: BTreeMap<_, _> = sealed.into_iter().collect();
+    let sealed = store::identities(tx, rows.iter().map(|row| &row.id)).await?;
+    let sealed: BTreeMap<_, _> =
+        sealed.into_iter().map(|sealed| (sealed.recall_id.clone(), sealed)).collect();
     let shown: Vec<_> = rows.iter().map(|row| row.person_key.as_str()).collect();
     let detail = json!({ "purpose": "recall", "persons": shown });
     let about = actor.site.as_deref().unwrap_or("recalls");
     audit::record(tx, Entry { at, actor, action: "recall.read", about, detail }).await?;
     rows.into_iter()
         .map(|row| {
-            let identity = sealed.get(&row.person_key);
-            let identity = identity.map(|sealed| identity_open(keys, &row.person_key, sealed));
+            let identity = sealed.get(&row.id).map(|sealed| identity_open(keys, sealed));
             let follow_up = FollowUp {
                 identity: identity.transpose()?,
                 contact: row.contact,
@@ -244,14 +244,16 @@ async fn followed_up(
         .collect()
 }
 
-fn identity_open(keys: &KeyRing, person: &PersonKey, sealed: &[u8]) -> Result<Identity> {
-    let place = identity_place(person);
+fn identity_open(keys: &KeyRing, sealed: &SealedIdentity) -> Result<Identity> {
+    let row = identity_row(&sealed.key, &sealed.identity_tag);
     let spoiled = |reason: &str| StoreError::Inconsistent {
         table: "person",
-        id: person.as_str().to_owned(),
+        id: row.clone(),
         reason: reason.to_owned(),
     };
-    let clear = keys.open(place, sealed).map_err(|fault| spoiled(&fault.to_string()))?;
+    let clear = keys
+        .open(identity_place(&row), &sealed.identity)
+        .map_err(|fault| spoiled(&fault.to_string()))?;
     Ok(serde_json::from_slice(&clear).map_err(|_may_quote| spoiled("it is no identity"))?)
 }
 

@@ -30,8 +30,7 @@ impl RecallState {
 
     /// Whether a recall may go from here to `next`.
     ///
-    /// From open straight to closed is left to an officer's statement on the store; no route of
-    /// ours does it.
+    /// From open straight to closed goes a recall whose answer has a result before it was linked.
     pub const fn may_become(self, next: Self) -> bool {
         use RecallState::{Closed, Collected, Open};
         matches!((self, next), (Open, Collected | Closed) | (Collected, Closed | Open))

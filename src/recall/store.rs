@@ -29,25 +29,27 @@ pub const RECALLS_COLLECTED: &str =
     from (select r.id, min(t.code) as tube_code
         from json_each($1) e join tube t on t.code = e.value ->> 'code'
         join member m on m.tube_code = t.code join recall r on r.person_key = m.person_key
-        where t.size = 1 and t.sealed_us - t.device_skew_us > r.opened_us and t.code <> r.origin_tube
+        where t.size = 1 and t.sealed_us > r.opened_us and t.code <> r.origin_tube
             and r.state = 'open'
         group by r.id) a
     where recall.id = a.id and recall.state = 'open'";
-/// `$1` tubes and outcomes, `$2` time.
+/// `$1` tubes and outcomes, `$2` time. Any single tube sealed after the recall was opened answers
+/// it, whether or not it was the one that was linked on arrival.
 pub const RECALLS_CLOSE: &str =
     "update recall set state = 'closed', closed_us = cast($2 as bigint),
-        outcome = a.outcome
-    from (select r.id, e.value ->> 'outcome' as outcome
-        from json_each($1) e join member m on m.tube_code = e.value ->> 'tube'
+        answer_tube = a.tube_code, outcome = a.outcome
+    from (select r.id, t.code as tube_code, e.value ->> 'outcome' as outcome, row_number() over
+            (partition by r.id order by e.value ->> 'outcome', t.code) as place
+        from json_each($1) e join tube t on t.code = e.value ->> 'tube'
+        join member m on m.tube_code = t.code
         join recall r on r.person_key = m.person_key
-        where r.answer_tube = m.tube_code and r.state = 'collected') a
-    where recall.id = a.id and recall.state = 'collected' returning origin_tube";
+        where t.size = 1 and t.sealed_us > r.opened_us and t.code <> r.origin_tube
+            and r.state <> 'closed') a
+    where recall.id = a.id and a.place = 1 and recall.state <> 'closed'
+    returning answer_tube";
 /// `$1` tubes.
 pub const RECALLS_REOPEN: &str = "update recall set state = 'open', answer_tube = null
-    where state = 'collected' and id in (
-        select r.id from json_each($1) e join member m on m.tube_code = e.value ->> 'code'
-        join recall r on r.person_key = m.person_key
-        where r.answer_tube = m.tube_code and r.state = 'collected')";
+    where state = 'collected' and answer_tube in (select e.value ->> 'code' from json_each($1) e)";
 /// Site or null, deadline and id to begin behind, limit, state or null; what is not closed.
 pub const RECALLS_LIVE: &str = "select id, person_key, origin_tube, site_code, reason, opened_us,
         due_us, contact, note, state, answer_tube, closed_us, outcome
@@ -73,9 +75,12 @@ pub const RECALL_FIND: &str = "select id, person_key, origin_tube, site_code, re
 /// Id, contact, note.
 pub const RECALL_CONTACT: &str = "update recall set contact = $2, note = $3
     where id = $1 and state <> 'closed'";
-/// `$1` person keys.
-pub const IDENTITIES: &str = "select key, identity from person
-    where key in (select e.value ->> 'code' from json_each($1) e)";
+/// `$1` ids of recalls: the identity each person gave at the swab that is followed up, whatever
+/// was given with the same document since.
+pub const IDENTITIES: &str = "select r.id as recall_id, p.key, p.identity_tag, p.identity
+    from recall r join member m on m.tube_code = r.origin_tube and m.person_key = r.person_key
+        join person p on p.key = m.person_key and p.identity_tag = m.identity_tag
+    where r.id in (select e.value ->> 'code' from json_each($1) e)";
 
 /// A recall as it is stored; its note is sealed.
 #[derive(Debug, Clone, FromRow)]
@@ -176,8 +181,8 @@ pub async fn recalls_collected<S: AsRef<str>>(tx: &mut Tx, tubes: &[S]) -> Resul
         .execute(c).await.map(|done| done.rows_affected()))?)
 }
 
-/// Single tubes have a result: the recalls they answer are closed, the feed is told, and the
-/// tubes those recalls followed up are returned, each once.
+/// Single tubes have a result: the recalls they answer are closed, and the feed is told of each
+/// answering tube, whose one member is free of that recall. Gives those tubes, each once.
 pub async fn recalls_close(
     tx: &mut Tx,
     answered: &[Answered<'_>],
@@ -191,11 +196,11 @@ pub async fn recalls_close(
     let rows: Vec<_> =
         answered.iter().map(|one| Row { tube: one.tube, outcome: one.outcome }).collect();
     let rows = json(&rows);
-    let origins: Vec<String> =
+    let answers: Vec<String> =
         on!(tx, c => query_scalar(RECALLS_CLOSE).bind(&rows).bind(at).fetch_all(c).await)?;
-    let origins: BTreeSet<_> = origins.into_iter().collect();
-    outbox::append(tx, Change::RecallClosed, &origins, at).await?;
-    Ok(origins)
+    let answers: BTreeSet<_> = answers.into_iter().collect();
+    outbox::append(tx, Change::RecallClosed, &answers, at).await?;
+    Ok(answers)
 }
 
 /// Single tubes turned out to be no answer, refused or invalid: their recalls are open again.
@@ -269,13 +274,26 @@ pub async fn recall_contact(tx: &mut Tx, id: &str, contact: Contact, note: &str)
     Ok(noted == 1)
 }
 
-/// The sealed identities of these people.
-pub async fn identities<'a>(
+/// Whom a recall calls, sealed.
+#[derive(Debug, Clone, FromRow)]
+pub struct SealedIdentity {
+    /// The recall's id.
+    pub recall_id: String,
+    /// The person.
+    pub key: PersonKey,
+    /// The tag of what was given.
+    pub identity_tag: String,
+    /// What was given, sealed for key and tag.
+    pub identity: Vec<u8>,
+}
+
+/// The sealed identities of the people these recalls call.
+pub async fn identities<S: AsRef<str>>(
     tx: &mut Tx,
-    keys: impl IntoIterator<Item = &'a PersonKey>,
-) -> Result<Vec<(PersonKey, Vec<u8>)>> {
-    let keys = codes(keys.into_iter().map(PersonKey::as_str));
-    Ok(on!(tx, c => query_as(IDENTITIES).bind(&keys).fetch_all(c).await)?)
+    recalls: impl IntoIterator<Item = S>,
+) -> Result<Vec<SealedIdentity>> {
+    let recalls = codes(recalls);
+    Ok(on!(tx, c => query_as(IDENTITIES).bind(&recalls).fetch_all(c).await)?)
 }
 
 /// Every statement of this file, so that a test can prepare each on both engines.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{Meaning, Signature, rules, store};
 use crate::auth::Actor;
 use crate::clock::{Clock, Span, Time};
-use crate::error::{Error, Reason, Result, refuse_if_any};
+use crate::error::{Error, Result, refuse_if_any};
 use crate::recall::store::recalls_open;
 use crate::recall::{Opening, RecallReason};
 use crate::storage::{Tx, outbox};
@@ -32,9 +32,23 @@ pub const SETTLE: &str =
 pub const AMEND: &str = "insert into result (id, tube_code, version, outcome, run_id, reviewed_by,
         released_by, rule, released_us, reason, signature_id, content_hash)
     values ($1, $2, $3, $4, $5, $6, $7, null, $8, $9, $10, $11)";
-/// `$1` tube, `$2` result, `$3` outcome, `$4` time; only people whose answer this tube is.
-pub const STATUSES_AMEND: &str = "update status set result_id = $2, outcome = $3, released_us = $4
-    where tube_code = $1 and person_key in (select person_key from member where tube_code = $1)";
+/// `$1` tube, `$2` result, `$3` outcome, `$4` time. Only people whose answer this tube is, but a
+/// positive becomes everybody's answer, as it does on release.
+pub const STATUSES_AMEND: &str = "update status set tube_code = $1, result_id = $2, outcome = $3,
+        released_us = $4, collected_us = (select m.taken_us from member m
+            where m.tube_code = $1 and m.person_key = status.person_key)
+    where (tube_code = $1 or cast($3 as text) = 'detected')
+        and person_key in (select person_key from member where tube_code = $1)";
+/// `$1` tube, `$2` outcome: what the recalls it answered say.
+pub const RECALLS_AMEND: &str = "update recall set outcome = $2
+    where answer_tube = $1 and state = 'closed'";
+/// `$1` laboratory or null for all.
+pub const WAITING: &str = "select a.result_id, r.outcome as present, a.outcome, a.reason,
+        a.proposed_by, a.proposed_us
+    from amendment a join result r on r.id = a.result_id join tube t on t.code = r.tube_code
+    where a.settled_us is null
+        and (cast($1 as text) is null or t.laboratory_code = cast($1 as text))
+    order by a.proposed_us, a.id";
 
 /// What an amended result says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
@@ -60,14 +74,33 @@ impl AmendedOutcome {
     }
 }
 
+/// Why a result is amended; coded, because free text invites names (R29).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum AmendReason {
+    /// Tubes, wells or people were mixed up.
+    MixedUp,
+    /// The well or the tube was contaminated.
+    Contaminated,
+    /// It was run with a kit that does not suit it.
+    WrongKit,
+    /// The instrument was at fault.
+    InstrumentFault,
+    /// Another laboratory found otherwise.
+    RetestedElsewhere,
+    /// A record was wrong.
+    Clerical,
+}
+
 /// What a person asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
     /// What the result should say.
     pub outcome: AmendedOutcome,
-    /// Why; without a name or ID number.
-    pub reason: String,
+    /// Why.
+    pub reason: AmendReason,
 }
 
 /// How far an amendment is.
@@ -77,6 +110,10 @@ pub struct Amendment {
     pub result: String,
     /// `proposed` waits for a second person, `amended` is done.
     pub state: AmendmentState,
+    /// What is asked for, with its reason: what the second person puts a name to.
+    pub wanted: Wanted,
+    /// The account that asked for it.
+    pub proposed_by: String,
     /// The new version, once there is one.
     pub amended_to: Option<String>,
     /// Recalls a withdrawal opened.
@@ -111,8 +148,34 @@ pub struct ResultRow {
 struct Proposal {
     id: String,
     outcome: AmendedOutcome,
-    reason: String,
+    reason: AmendReason,
     proposed_by: String,
+}
+
+impl Proposal {
+    const fn wanted(&self) -> Wanted {
+        Wanted { outcome: self.outcome, reason: self.reason }
+    }
+}
+
+/// An amendment that waits for a second person.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize, Deserialize, ToSchema)]
+pub struct WaitingAmendment {
+    /// The result.
+    #[serde(rename = "result")]
+    pub result_id: String,
+    /// What it says now.
+    pub present: String,
+    /// What it should say.
+    pub outcome: AmendedOutcome,
+    /// Why.
+    pub reason: AmendReason,
+    /// The account that asked for it.
+    pub proposed_by: String,
+    /// When.
+    #[sqlx(rename = "proposed_us")]
+    #[serde(rename = "proposed_at")]
+    pub proposed: Time,
 }
 
 /// The result, if it is the newest of its tube.
@@ -131,7 +194,13 @@ pub async fn result_find(tx: &mut Tx, result: &str) -> Result<ResultRow> {
     }
 }
 
-/// The first person's wish is written down; the second, different person's carries it out.
+/// Amendments that wait in a laboratory, or anywhere when none is named; oldest first.
+pub async fn waiting(tx: &mut Tx, laboratory: Option<&str>) -> Result<Vec<WaitingAmendment>> {
+    Ok(on!(tx, c => query_as(WAITING).bind(laboratory).fetch_all(c).await)?)
+}
+
+/// The first person's wish is written down; a second, different person's same wish carries it
+/// out. Another wish, also of the first person, takes the place of the one that waits.
 pub async fn amend(
     tx: &mut Tx,
     clock: &Clock,
@@ -139,35 +208,40 @@ pub async fn amend(
     (result, wanted): (ResultRow, Wanted),
     due_in: Span,
 ) -> Result<Amendment> {
-    refuse_if_any(rules::against_amendment(
-        result.members,
-        &result.outcome,
-        wanted.outcome,
-        &wanted.reason,
-    ))?;
+    refuse_if_any(rules::against_amendment(result.members, &result.outcome, wanted.outcome))?;
     let proposal: Option<Proposal> =
         on!(tx, c => query_as(PROPOSAL_FIND).bind(&result.id).fetch_optional(c).await)?;
     match proposal {
-        None => propose(tx, clock, actor, &result, &wanted).await,
-        Some(proposal) if proposal.outcome != wanted.outcome => {
-            Err(Error::Conflict(vec![Reason::new(
-                "amend.other_proposal",
-                "outcome",
-                "another person proposed another outcome; agree before you amend",
-            )]))
+        None => propose(tx, clock, actor, &result, wanted).await,
+        Some(proposal) if proposal.wanted() != wanted => {
+            settle(tx, &proposal, &result, clock.now()).await?;
+            propose(tx, clock, actor, &result, wanted).await
         }
-        Some(proposal) if proposal.proposed_by == actor.account => Ok(proposed(&result)),
+        Some(proposal) if proposal.proposed_by == actor.account => {
+            Ok(proposed(&result, wanted, &proposal.proposed_by))
+        }
         Some(proposal) => carry_out(tx, clock, actor, (&result, &proposal), due_in).await,
     }
 }
 
-fn proposed(result: &ResultRow) -> Amendment {
+fn proposed(result: &ResultRow, wanted: Wanted, proposed_by: &str) -> Amendment {
     Amendment {
         result: result.id.clone(),
         state: AmendmentState::Proposed,
+        wanted,
+        proposed_by: proposed_by.to_owned(),
         amended_to: None,
         recalls_opened: 0,
     }
+}
+
+async fn settle(tx: &mut Tx, proposal: &Proposal, result: &ResultRow, at: Time) -> Result<()> {
+    let settled = on!(tx, c => query(SETTLE).bind(&proposal.id).bind(at)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    if settled == 0 {
+        return Err(Error::conflict("amend.settled", &result.id, "it was amended a moment ago"));
+    }
+    Ok(())
 }
 
 async fn propose(
@@ -175,12 +249,12 @@ async fn propose(
     clock: &Clock,
     actor: &Actor,
     result: &ResultRow,
-    wanted: &Wanted,
+    wanted: Wanted,
 ) -> Result<Amendment> {
     let signature = Signature::new(clock, actor, Meaning::ProposeAmendment, hash(result, wanted));
     store::sign(tx, &result.id, &signature, None).await?;
     let written = on!(tx, c => query(PROPOSE).bind(clock.id().to_string()).bind(&result.id)
-        .bind(wanted.outcome).bind(&wanted.reason).bind(&actor.account).bind(signature.signed)
+        .bind(wanted.outcome).bind(wanted.reason).bind(&actor.account).bind(signature.signed)
         .execute(c).await.map(|done| done.rows_affected()))?;
     if written == 0 {
         return Err(Error::conflict(
@@ -189,18 +263,12 @@ async fn propose(
             "somebody proposed an amendment at the same moment; look at it again",
         ));
     }
-    Ok(proposed(result))
+    Ok(proposed(result, wanted, &actor.account))
 }
 
-fn hash(result: &ResultRow, wanted: &Wanted) -> String {
-    let covered = format!(
-        "{}:{}\n{}\n{}:{}",
-        result.id.len(),
-        result.id,
-        wanted.outcome.as_str(),
-        wanted.reason.len(),
-        wanted.reason
-    );
+fn hash(result: &ResultRow, wanted: Wanted) -> String {
+    let Wanted { outcome, reason } = wanted;
+    let covered = format!("{}\n{}\n{reason:?}", result.id, outcome.as_str());
     let digest = ring::digest::digest(&ring::digest::SHA256, covered.as_bytes());
     data_encoding::HEXLOWER.encode(digest.as_ref())
 }
@@ -212,28 +280,28 @@ async fn carry_out(
     (result, proposal): (&ResultRow, &Proposal),
     due_in: Span,
 ) -> Result<Amendment> {
-    let wanted = Wanted { outcome: proposal.outcome, reason: proposal.reason.clone() };
-    let signature = Signature::new(clock, actor, Meaning::Amend, hash(result, &wanted));
+    let wanted = proposal.wanted();
+    let signature = Signature::new(clock, actor, Meaning::Amend, hash(result, wanted));
     store::sign(tx, &result.id, &signature, None).await?;
     let at = signature.signed;
-    let settled = on!(tx, c => query(SETTLE).bind(&proposal.id).bind(at)
-        .execute(c).await.map(|done| done.rows_affected()))?;
-    if settled == 0 {
-        return Err(Error::conflict("amend.settled", &result.id, "it was amended a moment ago"));
-    }
+    settle(tx, proposal, result, at).await?;
     let version = result.version + 1;
     let id = format!("{}.{version}", result.tube_code);
     on!(tx, c => query(AMEND).bind(&id).bind(&result.tube_code).bind(version)
         .bind(wanted.outcome).bind(&result.run_id).bind(&proposal.proposed_by)
-        .bind(&actor.account).bind(at).bind(&wanted.reason).bind(&signature.id)
+        .bind(&actor.account).bind(at).bind(wanted.reason).bind(&signature.id)
         .bind(&signature.content_hash).execute(c).await.map(drop))?;
     on!(tx, c => query(STATUSES_AMEND).bind(&result.tube_code).bind(&id).bind(wanted.outcome)
         .bind(at).execute(c).await.map(drop))?;
     outbox::append(tx, outbox::Change::Amended, [&result.tube_code], at).await?;
-    let recalls_opened = withdraw(tx, clock, &result.tube_code, &wanted, at + due_in).await?;
+    on!(tx, c => query(RECALLS_AMEND).bind(&result.tube_code).bind(wanted.outcome)
+        .execute(c).await.map(drop))?;
+    let recalls_opened = withdraw(tx, clock, &result.tube_code, wanted, at + due_in).await?;
     Ok(Amendment {
         result: result.id.clone(),
         state: AmendmentState::Amended,
+        wanted,
+        proposed_by: proposal.proposed_by.clone(),
         amended_to: Some(id),
         recalls_opened,
     })
@@ -244,7 +312,7 @@ async fn withdraw(
     tx: &mut Tx,
     clock: &Clock,
     tube: &str,
-    wanted: &Wanted,
+    wanted: Wanted,
     due: Time,
 ) -> Result<u64> {
     if wanted.outcome != AmendedOutcome::Withdrawn {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::amend::{self, Amendment, AmendmentState, Wanted};
+use super::aftermath;
+use super::amend::{self, Amendment, AmendmentState, WaitingAmendment, Wanted};
 use super::release::{self, Released};
 use super::store::{self, Waiting};
 use super::switch::{self, Switch};
@@ -44,6 +45,8 @@ pub struct QueuePage {
 pub struct Queue {
     /// The runs.
     pub runs: Vec<Waiting>,
+    /// Amendments one person asked for and another has to confirm.
+    pub amendments: Vec<WaitingAmendment>,
     /// Give this as `after` for the next page; none at the end.
     #[schema(value_type = Option<String>)]
     pub next: Option<Cursor<Position>>,
@@ -65,7 +68,8 @@ pub async fn reviews_get(
     let full = i64::try_from(runs.len()).is_ok_and(|count| count == rows);
     let next = runs.last().filter(|_last| full);
     let next = next.map(|run| Cursor((run.imported.us(), run.id.clone())));
-    Ok(Json(Queue { runs, next }))
+    let amendments = amend::waiting(&mut tx, actor.laboratory.as_deref()).await?;
+    Ok(Json(Queue { runs, amendments, next }))
 }
 
 /// What a first reviewer says.
@@ -114,7 +118,8 @@ pub async fn review_post(
         Decision::Void => void(&app, &mut tx, &actor, Draft(content), &state).await?,
     };
     let detail = json!({ "decision": request.decision, "back": answer.back.len(),
-        "released_by_rule": answer.released_by_rule.len() });
+        "released_by_rule": answer.released_by_rule.len(), "signature": answer.signature.id,
+        "content_hash": answer.signature.content_hash });
     let at = answer.signature.signed;
     let entry = Entry { at, actor: &actor, action: "review.review", about: &run, detail };
     audit::record(&mut tx, entry).await?;
@@ -122,26 +127,27 @@ pub async fn review_post(
     Ok(Json(answer))
 }
 
+/// The answer to a review this person made before, with what it led to.
 async fn reviewed_before(
     tx: &mut Tx,
     actor: &Actor,
     (run, state): (&str, &str),
     decision: Decision,
 ) -> Result<Option<ReviewAnswer>> {
-    let (meaning, end) = match decision {
-        Decision::Accept => (Meaning::Review, "reviewed"),
-        Decision::Void => (Meaning::Void, "void"),
+    let (meaning, ends): (_, &[&str]) = match decision {
+        Decision::Accept => (Meaning::Review, &["reviewed", "released"]),
+        Decision::Void => (Meaning::Void, &["void"]),
     };
     let signature = store::signature_find(tx, run, meaning).await?;
-    Ok(signature.filter(|found| state == end && found.account == actor.account).map(|signature| {
-        ReviewAnswer {
-            run: run.to_owned(),
-            state: state.to_owned(),
-            signature,
-            released_by_rule: Vec::new(),
-            back: Vec::new(),
-        }
-    }))
+    let own = |found: &Signature| ends.contains(&state) && found.account == actor.account;
+    let Some(signature) = signature.filter(own) else { return Ok(None) };
+    let released_by_rule = aftermath::released_by_rule(tx, run).await?;
+    let back = match decision {
+        Decision::Accept => Vec::new(),
+        Decision::Void => aftermath::calls_in(tx, run, "void", None).await?,
+    };
+    let (run, state) = (run.to_owned(), state.to_owned());
+    Ok(Some(ReviewAnswer { run, state, signature, released_by_rule, back }))
 }
 
 async fn accept(app: &App, tx: &mut Tx, actor: &Actor, draft: Draft) -> Result<ReviewAnswer> {
@@ -177,10 +183,11 @@ async fn void(
             format!("run {} is {state} and cannot be made void", content.run),
         ));
     }
+    store::run_move(tx, &content.run, state, "void").await?;
+    aftermath::refuse_standing(tx, &content.run).await?;
     let hash = content_hash(&content);
     let signature = Signature::new(&app.clock, actor, Meaning::Void, hash);
     let back = release::void(tx, &content, signature.signed).await?;
-    store::run_move(tx, &content.run, state, "void").await?;
     store::sign(tx, &content.run, &signature, None).await?;
     let (run, state) = (content.run, "void".to_owned());
     Ok(ReviewAnswer { run, state, signature, released_by_rule: Vec::new(), back })
@@ -193,7 +200,7 @@ pub struct ReleaseAnswer {
     pub run: String,
     /// The releaser's signature.
     pub signature: Signature,
-    /// What became of the tubes; empty when the run had been released before.
+    /// What became of the tubes.
     pub released: Released,
 }
 
@@ -212,7 +219,8 @@ pub async fn release_post(
     actor.in_laboratory(&content.laboratory)?;
     let before = store::signature_find(&mut tx, &run, Meaning::Release).await?;
     if let Some(signature) = before.filter(|found| found.account == actor.account) {
-        return Ok(Json(ReleaseAnswer { run, signature, released: Released::default() }));
+        let released = aftermath::released(&mut tx, &run).await?;
+        return Ok(Json(ReleaseAnswer { run, signature, released }));
     }
     store::run_move(&mut tx, &run, "reviewed", "released")
         .await
@@ -225,7 +233,7 @@ pub async fn release_post(
     let due_in = Span::hours(app.config.recall_hours);
     let released = release::release(&mut tx, &app.clock, &cleared, due_in).await?;
     let detail = json!({ "reported": released.reported.len(), "retested": released.retested.len(),
-        "recalled": released.recalled.len(), "content_hash": cleared.release.content_hash });
+        "recalled": released.recalled.len(), "signature": cleared.release.id, "content_hash": cleared.release.content_hash });
     let at = cleared.release.signed;
     let entry = Entry { at, actor: &actor, action: "review.release", about: &run, detail };
     audit::record(&mut tx, entry).await?;
@@ -258,7 +266,8 @@ pub async fn amend_post(
     let outcome = wanted.outcome;
     let due_in = Span::hours(app.config.recall_hours);
     let amendment = amend::amend(&mut tx, &app.clock, &actor, (row, wanted), due_in).await?;
-    let detail = json!({ "outcome": outcome, "state": amendment.state });
+    let detail = json!({ "outcome": outcome, "state": amendment.state,
+        "amended_to": amendment.amended_to });
     let at = app.clock.now();
     let entry = Entry { at, actor: &actor, action: "review.amend", about: &result, detail };
     audit::record(&mut tx, entry).await?;

@@ -5,6 +5,7 @@
 //! What is released is the stored call, copied inside one transaction (R22): no outcome ever
 //! comes from a request, except an amendment that two people ask for with a reason.
 
+pub mod aftermath;
 pub mod amend;
 pub mod api;
 pub mod release;
@@ -12,6 +13,7 @@ pub mod rules;
 mod signature;
 pub mod store;
 mod switch;
+pub mod verify;
 
 pub use signature::{Meaning, Signature, content_hash};
 pub use switch::{AUTO_RELEASE, SWITCHES, Switch, switch_find, switch_set};
@@ -36,6 +38,10 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("ATTEMPTED", release::ATTEMPTED),
     ("CALLS_MOVE", release::CALLS_MOVE),
     ("CALLS_LEFT", release::CALLS_LEFT),
+    ("CALLS_IN", aftermath::CALLS_IN),
+    ("BY_RULE", aftermath::BY_RULE),
+    ("RECALLED", aftermath::RECALLED),
+    ("STANDING", aftermath::STANDING),
     ("PLATE_CLOSE", release::PLATE_CLOSE),
     ("RESULT_FIND", amend::RESULT_FIND),
     ("PROPOSAL_FIND", amend::PROPOSAL_FIND),
@@ -43,6 +49,9 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("SETTLE", amend::SETTLE),
     ("AMEND", amend::AMEND),
     ("STATUSES_AMEND", amend::STATUSES_AMEND),
+    ("RECALLS_AMEND", amend::RECALLS_AMEND),
+    ("WAITING", amend::WAITING),
+    ("SIGNED_RUNS", verify::SIGNED_RUNS),
     ("SWITCH_FIND", switch::SWITCH_FIND),
     ("SWITCH_SET", switch::SWITCH_SET),
 ];

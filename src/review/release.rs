@@ -17,7 +17,8 @@ use crate::storage::{Tx, codes, ensure_rows, outbox};
 
 /// `$1` run, `$2` tubes: what a report on each would say.
 pub const REPORT_FIELDS: &str = "select t.code as tube, t.members,
-        (select count(*) from member m join person p on p.key = m.person_key
+        (select count(*) from member m join person p
+            on p.key = m.person_key and p.identity_tag = m.identity_tag
             where m.tube_code = t.code) as people,
         t.sealed_us, r.specimen, l.name as laboratory_name, l.address as laboratory_address,
         run.kit_code || ' ' || run.kit_version as examination,
@@ -36,20 +37,23 @@ pub const RESULTS: &str = "insert into result (id, tube_code, version, outcome, 
         $6, $7
     from call where run_id = $1 and state = 'draft' and disposition = 'report'
         and tube_code in (select e.value ->> 'code' from json_each($8) e)";
-/// `$1` run, `$2` time, `$3` tubes; a person in two tubes keeps the later swab's answer.
+/// `$1` run, `$2` time, `$3` tubes. The later swab's answer stands, but nobody's positive is lost
+/// behind a negative of a later swab that happened to be ready first (`detected` sorts first).
 pub const STATUSES: &str = "insert into status
         (person_key, tube_code, result_id, outcome, collected_us, released_us)
     select person_key, tube_code, tube_code || '.1', outcome, taken_us, $2
     from (select m.person_key, m.tube_code, c.outcome, m.taken_us, row_number() over
-            (partition by m.person_key order by m.taken_us desc, m.tube_code desc) as newest
+            (partition by m.person_key order by c.outcome, m.taken_us desc, m.tube_code desc)
+            as place
         from call c join member m on m.tube_code = c.tube_code
         where c.run_id = $1 and c.state = 'draft' and c.disposition = 'report'
             and c.tube_code in (select e.value ->> 'code' from json_each($3) e)) as told
-    where newest = 1
+    where place = 1
     on conflict (person_key) do update set tube_code = excluded.tube_code,
         result_id = excluded.result_id, outcome = excluded.outcome,
         collected_us = excluded.collected_us, released_us = excluded.released_us
-    where excluded.collected_us >= status.collected_us";
+    where (excluded.collected_us, excluded.tube_code) >= (status.collected_us, status.tube_code)
+        or (excluded.outcome = 'detected' and status.outcome <> 'detected')";
 /// `$1` tubes.
 pub const ATTEMPTED: &str = "update tube set attempt = attempt + 1
     where code in (select e.value ->> 'code' from json_each($1) e)";

@@ -4,7 +4,7 @@ use super::{RunContent, Step, StoredCall};
 use crate::error::Reason;
 use crate::interpretation::Outcome;
 
-/// Longest reason of an amendment, in characters.
+/// Longest reason of a switch, in characters.
 pub const REASON_MAX: usize = 500;
 
 /// Why a run may not be accepted.
@@ -91,17 +91,9 @@ pub fn against_amendment(
     members: i64,
     present: &str,
     wanted: super::amend::AmendedOutcome,
-    reason: &str,
 ) -> Vec<Reason> {
     use super::amend::AmendedOutcome::Detected;
     let mut reasons = Vec::new();
-    if reason.trim().is_empty() || reason.chars().count() > REASON_MAX || reason.contains('\0') {
-        reasons.push(Reason::new(
-            "amend.reason",
-            "reason",
-            "give the reason in 1 to 500 characters, without a name or ID number",
-        ));
-    }
     if members > 1 && wanted == Detected {
         reasons.push(Reason::new(
             "amend.pool",

@@ -27,22 +27,25 @@ pub const SIGN: &str = "insert into signature
 /// `$1` run, `$2` from, `$3` to.
 pub const RUN_MOVE: &str = "update run set state = $3 where id = $1 and state = $2";
 /// `$1` laboratory or null for all, `$2` and `$3` the cursor, `$4` how many.
-pub const QUEUE: &str = "select r.id, r.plate_code, p.laboratory_code, r.state, r.usable,
+pub const QUEUE: &str = "select r.id, r.plate_code, r.laboratory_code, r.state, r.usable,
         r.imported_us, r.kit_code, r.kit_version,
         count(c.tube_code) as calls,
         count(c.tube_code) filter (where c.outcome = 'detected') as detected,
         count(c.tube_code) filter (where c.outcome = 'inconclusive') as inconclusive,
         count(c.tube_code) filter (where c.outcome = 'invalid') as invalid,
         min(t.sealed_us) as oldest_us
-    from run r join plate p on p.code = r.plate_code
+    from (select w.id, w.plate_code, p.laboratory_code, w.state, w.usable, w.imported_us,
+            w.kit_code, w.kit_version
+        from run w join plate p on p.code = w.plate_code
+        where w.state in ('draft', 'reviewed')
+            and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
+            and (w.imported_us, w.id) > ($2, $3)
+        order by w.imported_us, w.id limit $4) r
         left join call c on c.run_id = r.id and c.state = 'draft'
         left join tube t on t.code = c.tube_code
-    where r.state in ('draft', 'reviewed')
-        and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
-        and (r.imported_us, r.id) > ($2, $3)
-    group by r.id, r.plate_code, p.laboratory_code, r.state, r.usable, r.imported_us, r.kit_code,
+    group by r.id, r.plate_code, r.laboratory_code, r.state, r.usable, r.imported_us, r.kit_code,
         r.kit_version
-    order by r.imported_us, r.id limit $4";
+    order by r.imported_us, r.id";
 
 #[derive(FromRow)]
 struct RunRow {

@@ -83,17 +83,12 @@ impl KeyRing {
         }
     }
 
-    /// Adds a sealing key that everything new is sealed with; older values still open.
-    pub fn rotate(&mut self) {
+    /// Adds a sealing key that everything new is sealed with, and gives its number; older values
+    /// still open.
+    pub fn rotate(&mut self) -> u32 {
         let id = self.newest().0 + 1;
         self.secrets.sealing.insert(id, random());
-    }
-
-    /// Destroys a sealing key and with it everything it sealed; never the newest.
-    pub fn destroy(&mut self, id: u32) {
-        if id != self.newest().0 {
-            self.secrets.sealing.remove(&id);
-        }
+        id
     }
 
     /// Writes the ring back to its file, durably and in one step.
@@ -232,7 +227,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.json");
         let mut ring = KeyRing::open_or_create(&path).unwrap();
-        ring.rotate();
+        assert_eq!(ring.rotate(), 2);
         ring.replace(&path).unwrap();
         assert_eq!(KeyRing::open_or_create(&path).unwrap().newest().0, 2);
     }

@@ -92,7 +92,9 @@ pub async fn play(config: Config, morning: Morning, bar: &ProgressBar) -> Result
     let started = Instant::now();
     let city = City::new(morning.seed, morning.people)?;
     let clock = Clock::stepped(OPENS - Span::hours(1));
-    let app = App::open(Config { listen: ([127, 0, 0, 1], 0).into(), ..config }, clock).await?;
+    // The morning's kit is invented, and so is everybody who is told a result by it.
+    let listen = ([127, 0, 0, 1], 0).into();
+    let app = App::open(Config { listen, demonstration_kits: true, ..config }, clock).await?;
     let listener = app.listen().await?;
     let address = listener.local_addr().map_err(|error| Failure::Server(error.to_string()))?;
     let (stop, told) = oneshot::channel::<()>();

@@ -135,7 +135,7 @@ impl Day<'_> {
             let person = &self.city.people[*person];
             let number = person.id_number.clone();
             MemberScan {
-                document: DocumentScan { kind: DocumentType::ResidentId, number },
+                document: DocumentScan { kind: DocumentType::ResidentId, issuer: None, number },
                 name: person.name.clone(),
                 phone: Some(person.phone.clone()),
                 address: Some(person.address.clone()),

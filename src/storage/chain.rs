@@ -1,8 +1,8 @@
 //! One audit chain per writer (R27), so that writers and nodes never wait for one another.
 //!
 //! A write transaction leases a chain's head and moves it when it commits. A transaction that
-//! rolls back gives the head back unmoved; one whose commit failed, so that nobody knows, drops
-//! the chain and the next writer starts a new one.
+//! rolls back gives the head back unmoved. One whose commit failed or was no longer waited for,
+//! so that nobody knows, drops the chain, and the next writer starts a new one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,9 +63,15 @@ impl ChainLease {
         &mut self.head
     }
 
-    /// The commit's outcome is known to be good, or unknown.
-    pub(super) fn settle(mut self, committed: bool) {
-        self.before = committed.then(|| self.head.clone());
+    /// The commit is under way: from here on nobody knows its outcome, and whoever stops waiting
+    /// for it drops the chain.
+    pub(super) fn committing(&mut self) {
+        self.before = None;
+    }
+
+    /// The commit is known to be good.
+    pub(super) fn committed(mut self) {
+        self.before = Some(self.head.clone());
     }
 }
 
@@ -91,7 +97,8 @@ mod tests {
         let chains = chains();
         let mut lease = chains.lease().await;
         lease.head().seq = 1;
-        lease.settle(true);
+        lease.committing();
+        lease.committed();
         let mut lease = chains.lease().await;
         assert_eq!(lease.head().seq, 1);
         lease.head().seq = 2;
@@ -105,7 +112,8 @@ mod tests {
         let mut lease = chains.lease().await;
         let first = lease.head().chain.clone();
         lease.head().seq = 1;
-        lease.settle(false);
+        lease.committing();
+        drop(lease);
         let mut lease = chains.lease().await;
         assert_ne!(lease.head().chain, first);
         assert_eq!(lease.head().seq, 0);

@@ -1,4 +1,4 @@
-//! How the store fails: five ways, told apart because each is answered differently.
+//! How the store fails: six ways, told apart because each is answered differently.
 
 use sqlx::error::ErrorKind;
 
@@ -11,6 +11,9 @@ pub enum StoreError {
     /// The store is busy; the same call may succeed a moment later.
     #[error("the store is busy")]
     Busy(#[source] sqlx::Error),
+    /// The connection was lost on the way: nobody knows whether the change was stored.
+    #[error("the connection to the store was lost")]
+    Lost(#[source] sqlx::Error),
     /// A constraint of the schema refused the change.
     #[error("the store refused the change")]
     Refused(#[source] sqlx::Error),
@@ -38,6 +41,8 @@ pub enum StoreError {
 
 /// PostgreSQL: serialization failure, deadlock, lock not available, out of connections.
 const BUSY_POSTGRES: [&str; 4] = ["40001", "40P01", "55P03", "53300"];
+/// PostgreSQL: shut down by its keeper, crashed, or not ready yet.
+const LOST_POSTGRES: [&str; 3] = ["57P01", "57P02", "57P03"];
 /// SQLite: busy, busy snapshot, locked.
 const BUSY_SQLITE: [&str; 3] = ["5", "517", "6"];
 
@@ -45,11 +50,14 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::PoolTimedOut => Self::Busy(error),
+            sqlx::Error::Io(_) => Self::Lost(error),
             sqlx::Error::Database(database) => {
                 let code = database.code();
                 let code = code.as_deref().unwrap_or_default();
                 if BUSY_POSTGRES.contains(&code) || BUSY_SQLITE.contains(&code) {
                     Self::Busy(error)
+                } else if LOST_POSTGRES.contains(&code) {
+                    Self::Lost(error)
                 } else if matches!(database.kind(), ErrorKind::Other) && !refused_by_trigger(code) {
                     Self::Driver(error)
                 } else {

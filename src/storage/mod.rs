@@ -9,7 +9,7 @@
 mod batch;
 mod chain;
 mod error;
-mod migrate;
+pub mod migrate;
 pub mod outbox;
 mod postgres;
 mod sqlite;
@@ -27,6 +27,9 @@ use crate::clock::Clock;
 
 /// How long a caller waits for a connection before it is told that the store is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How PostgreSQL begins to read: one snapshot, as SQLite gives by birth. A transaction that only
+/// reads is never refused for it.
+const SNAPSHOT: &str = "begin transaction isolation level repeatable read, read only";
 
 /// Where the data lies.
 #[derive(Clone, Debug)]
@@ -115,13 +118,31 @@ impl Db {
         }
     }
 
-    /// The door for reading; writing through it fails.
+    /// Opens a store that is there, to read it and nothing else: nothing is made, and no schema
+    /// is brought up to date.
+    pub async fn open_existing(url: &str, clock: &Clock) -> Result<Self, OpenError> {
+        let chains = Chains::new(clock.clone(), 1);
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let pool = postgres::open_existing(url, ACQUIRE_TIMEOUT).await?;
+            migrate::postgres_is_done(&pool).await?;
+            Ok(Self { engine: Engine::Postgres(pool), chains })
+        } else if let Some(path) = url.strip_prefix("sqlite:") {
+            let readers = sqlite::open_existing(path, ACQUIRE_TIMEOUT).await?;
+            migrate::sqlite_is_done(&readers).await?;
+            sqlite::refuse_unsafe(&readers).await?;
+            let writer = readers.clone();
+            Ok(Self { engine: Engine::Sqlite { readers, writer }, chains })
+        } else {
+            Err(OpenError::Url)
+        }
+    }
+
+    /// The door for reading; writing through it fails. On both engines every statement sees the
+    /// store as the first one did, whatever others commit meanwhile.
     pub async fn read(&self, name: &'static str) -> Result<Tx, StoreError> {
         let conn = match &self.engine {
             Engine::Sqlite { readers, .. } => Conn::Sqlite(readers.begin_with("begin").await?),
-            Engine::Postgres(pool) => {
-                Conn::Postgres(pool.begin_with("begin transaction read only").await?)
-            }
+            Engine::Postgres(pool) => Conn::Postgres(pool.begin_with(SNAPSHOT).await?),
         };
         Ok(Tx { conn, name, started: Instant::now(), chain: None })
     }
@@ -163,13 +184,18 @@ impl Db {
 impl Tx {
     /// Commits; when this returns, the change is on disk (R1).
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Self { conn, name, started, chain } = self;
+        let Self { conn, name, started, mut chain } = self;
+        // The caller may stop waiting, when a client hangs up or a request's time is over, and
+        // the engine still completes the commit.
+        if let Some(chain) = &mut chain {
+            chain.committing();
+        }
         let outcome = match conn {
             Conn::Sqlite(transaction) => transaction.commit().await,
             Conn::Postgres(transaction) => transaction.commit().await,
         };
-        if let Some(chain) = chain {
-            chain.settle(outcome.is_ok());
+        if let (Some(chain), Ok(())) = (chain, &outcome) {
+            chain.committed();
         }
         metrics::histogram!("store_tx_seconds", "tx" => name).record(started.elapsed());
         outcome.map_err(StoreError::from)
@@ -190,6 +216,12 @@ pub enum OpenError {
     /// It cannot be reached.
     #[error("the store cannot be opened: {0}; check the address and that the server runs")]
     Connect(#[source] sqlx::Error),
+    /// There is none.
+    #[error("there is no store at {0}; check --data and --database")]
+    Absent(String),
+    /// Its schema is older than this program's.
+    #[error("the store lacks step {0} of its schema; run `swabline migrate`")]
+    Older(i64),
     /// It would not keep its promises (R2).
     #[error("the store is not safe to use: {0}")]
     Unsafe(String),

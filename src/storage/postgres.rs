@@ -15,6 +15,16 @@ const CONNECTIONS: u32 = 16;
 
 pub(super) async fn open(url: &str, timeout: Duration) -> Result<PgPool, OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
+    connect(options, timeout).await
+}
+
+/// Opens a store whose every transaction only reads.
+pub(super) async fn open_existing(url: &str, timeout: Duration) -> Result<PgPool, OpenError> {
+    let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
+    connect(options.options([("default_transaction_read_only", "on")]), timeout).await
+}
+
+async fn connect(options: PgConnectOptions, timeout: Duration) -> Result<PgPool, OpenError> {
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(timeout)

@@ -1,5 +1,6 @@
 //! SQLite: one writer, several readers, nothing weaker than a synced commit.
 
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -37,6 +38,25 @@ pub(super) async fn open(
         .await
         .map_err(OpenError::Connect)?;
     Ok((readers, writer))
+}
+
+/// Opens a file that is there, and never writes to it.
+pub(super) async fn open_existing(path: &str, timeout: Duration) -> Result<SqlitePool, OpenError> {
+    if !Path::new(path).is_file() {
+        return Err(OpenError::Absent(path.to_owned()));
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(timeout);
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(timeout)
+        .connect_with(options)
+        .await
+        .map_err(OpenError::Connect)
 }
 
 /// Refuses a store that would lose or spoil data (R2): the library's version, the settings in

@@ -18,7 +18,7 @@ pub const BOX_FIND: &str = "select code, site_code, seal, tubes, content_tag, se
     holder, laboratory_code from box where code = $1";
 /// `$1` box; with the moment its first member was swabbed, by our clock.
 pub const BOX_TUBES: &str = "select t.code, t.state, coalesce((select min(m.taken_us)
-        from member m where m.tube_code = t.code), t.sealed_us) - t.device_skew_us as taken_us
+        from member m where m.tube_code = t.code), t.sealed_us) as taken_us
     from box_tube b join tube t on t.code = b.tube_code where b.box_code = $1 order by t.code";
 /// `$1` tubes; the newest seal, by the device's clock or by ours, whichever says less.
 pub const TUBES_NEWEST: &str = "select max(case when device_skew_us > 0

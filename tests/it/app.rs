@@ -1,5 +1,6 @@
 //! The application under test, on a fresh store of either engine, and clients with identities.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
@@ -100,16 +101,45 @@ pub async fn fresh_database(server: &str) -> String {
 impl TestApp {
     /// A fresh application, or `None` when its engine is not there.
     pub async fn start(engine: Engine) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_with(engine, None).await
+    }
+
+    /// A fresh application with the keys of another, so that both know people by the same keys.
+    pub async fn start_with(engine: Engine, other: Option<&Self>) -> Option<Self> {
         let database = match engine {
             Engine::Sqlite => String::new(),
             Engine::Postgres => fresh_database(&postgres_url()?).await,
         };
-        let config = Config { data: folder.path().to_owned(), database, ..Config::default() };
+        Some(Self::open(engine, database, other).await)
+    }
+
+    /// A fresh application on this empty database.
+    pub async fn on(engine: Engine, database: String) -> Self {
+        Self::open(engine, database, None).await
+    }
+
+    async fn open(engine: Engine, database: String, other: Option<&Self>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(other) = other {
+            let keys = "keys.json";
+            std::fs::copy(other.folder.path().join(keys), folder.path().join(keys)).unwrap();
+        }
+        let data = folder.path().to_owned();
+        let config = Config { data, database, demonstration_kits: true, ..Config::default() };
         let clock = Clock::stepped(MORNING.parse().unwrap());
         let app = App::open(config, clock.clone()).await.expect("the application opens");
         let router = swabline::http::router(app.clone());
-        Some(Self { app, clock, engine, router, folder })
+        Self { app, clock, engine, router, folder }
+    }
+
+    /// The same application on the same store, as after a restart with another configuration.
+    pub fn restarted(&self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::clone(&self.app.config);
+        change(&mut config);
+        let app = App { config: Arc::new(config), ..self.app.clone() };
+        let router = swabline::http::router(app.clone());
+        let folder = tempfile::tempdir().unwrap();
+        Self { app, clock: self.clock.clone(), engine: self.engine, router, folder }
     }
 
     /// Moves the clock forward.

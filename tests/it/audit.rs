@@ -7,6 +7,7 @@ use sqlx::query;
 use swabline::audit::{self, Entry};
 use swabline::auth::Role;
 use swabline::on;
+use swabline::storage::{Db, Tx};
 
 use crate::app::TestApp;
 use crate::each_engine;
@@ -14,9 +15,13 @@ use crate::laboratory;
 use crate::world::{box_, people, seal_tube, tube, tube_body, world};
 
 async fn write_rows(app: &TestApp, rows: u32) {
+    write_rows_to(&app.app.db, app, rows).await;
+}
+
+async fn write_rows_to(db: &Db, app: &TestApp, rows: u32) {
     let actor = app.client(Role::Officer).await.actor;
     for row in 0..rows {
-        let mut tx = app.app.db.write("test.audit").await.unwrap();
+        let mut tx = db.write("test.audit").await.unwrap();
         let (at, detail) = (app.now(), json!({ "row": row }));
         let entry = Entry { at, actor: &actor, action: "test.write", about: "X", detail };
         audit::record(&mut tx, entry).await.unwrap();
@@ -29,11 +34,11 @@ async fn verify(app: &TestApp) -> audit::Verified {
     audit::verify(&mut tx).await.unwrap()
 }
 
-/// What somebody with the database's own rights could do: the guards are dropped first.
-async fn tamper(app: &TestApp, sql: &'static str) {
+/// A transaction of somebody with the database's own rights, who drops the guards first.
+async fn unguarded(app: &TestApp) -> Tx {
     let mut tx = app.app.db.write("test.tamper").await.unwrap();
-    for table in ["audit", "audit_chain"] {
-        for guard in ["kept", "fixed"] {
+    for table in ["audit", "audit_chain", "audit_chains"] {
+        for guard in ["kept", "fixed", "moves"] {
             let drop = match app.engine {
                 crate::app::Engine::Sqlite => format!("drop trigger if exists {table}_{guard}"),
                 crate::app::Engine::Postgres => {
@@ -44,6 +49,12 @@ async fn tamper(app: &TestApp, sql: &'static str) {
             on!(tx, c => sqlx::raw_sql(drop).execute(c).await.map(|_| ())).unwrap();
         }
     }
+    tx
+}
+
+/// What somebody with the database's own rights could do.
+async fn tamper(app: &TestApp, sql: &'static str) {
+    let mut tx = unguarded(app).await;
     on!(tx, c => query(sql).execute(c).await.map(|_| ())).unwrap();
     tx.commit().await.unwrap();
 }
@@ -80,7 +91,7 @@ async fn one_of_everything(app: &TestApp) {
     laboratory::release(app, &world, run["id"].as_str().unwrap()).await;
     let switch = json!({ "on": true, "reason": "drill" });
     app.put(&world.reviewer, "/v1/switches/auto_release", &switch).await.expect(200);
-    let amendment = json!({ "outcome": "withdrawn", "reason": "mixed up" });
+    let amendment = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
     let amend = format!("/v1/results/{}.1/amend", tube(0));
     app.post(&world.reviewer, &amend, &amendment).await.expect(202);
     let asked = json!({ "people": [{ "type": "resident_id", "number": "1" }] });
@@ -109,6 +120,26 @@ each_engine! {
         assert_eq!((verified.rows, verified.broken), (12, None));
     }
 
+    async fn a_trail_that_is_being_written_verifies(app) {
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let stopped = || stop.load(std::sync::atomic::Ordering::SeqCst);
+        let writing = async {
+            while !stopped() {
+                write_rows(app, 5).await;
+            }
+        };
+        let verifying = async {
+            let (mut rows, mut times) = (0, 0);
+            while rows < 60 || times < 30 {
+                let verified = verify(app).await;
+                assert_eq!(verified.broken, None);
+                (rows, times) = (verified.rows, times + 1);
+            }
+            stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        };
+        tokio::join!(writing, verifying);
+    }
+
     async fn a_rolled_back_write_leaves_no_gap(app) {
         write_rows(app, 2).await;
         let actor = app.client(Role::Officer).await.actor;
@@ -119,6 +150,27 @@ each_engine! {
         drop(tx);
         write_rows(app, 2).await;
         assert_eq!(verify(app).await.broken, None);
+    }
+
+    async fn a_commit_nobody_waits_for_spoils_no_chain(app) {
+        write_rows(app, 2).await;
+        let actor = app.client(Role::Officer).await.actor;
+        for turn in 0..20 {
+            let mut tx = app.app.db.write("test.hangs_up").await.unwrap();
+            let detail = json!({ "turn": turn });
+            let entry = Entry { at: app.now(), actor: &actor, action: "t", about: "X", detail };
+            audit::record(&mut tx, entry).await.unwrap();
+            // Polled once, so that the engine is asked, and then dropped.
+            tokio::select! {
+                biased;
+                outcome = tx.commit() => outcome.unwrap(),
+                () = std::future::ready(()) => {}
+            }
+            write_rows(app, 1).await;
+        }
+        let verified = verify(app).await;
+        assert_eq!(verified.broken, None);
+        assert!(verified.rows >= 22, "{verified:?}");
     }
 
     async fn an_altered_row_is_named(app) {
@@ -147,9 +199,44 @@ each_engine! {
         assert_eq!(verify(app).await.broken.unwrap().seq, 5);
     }
 
+    async fn a_chain_taken_away_whole_is_named(app) {
+        write_rows(app, 3).await;
+        // Each process that opens the store begins a chain of its own.
+        for _ in 0..2 {
+            let url = app.app.config.database_url();
+            let other = swabline::storage::Db::open(&url, &app.clock).await.unwrap();
+            write_rows_to(&other, app, 3).await;
+            other.close().await;
+        }
+        let whole = verify(app).await;
+        assert_eq!((whole.chains, whole.rows, whole.broken), (3, 9, None));
+        for number in 1..=3 {
+            let mut tx = unguarded(app).await;
+            for sql in [
+                "delete from audit where chain = (select chain from audit_chain where number = $1)",
+                "delete from audit_chain where number = $1",
+            ] {
+                on!(tx, c => query(sql).bind(number).execute(c).await.map(|_| ())).unwrap();
+            }
+            let broken = audit::verify(&mut tx).await.unwrap().broken.unwrap();
+            assert_eq!(broken.chain, format!("number {number}"));
+            assert_eq!(broken.reason, "the whole chain was taken away");
+        }
+        let mut tx = unguarded(app).await;
+        let sql = "update audit_chains set begun = 1";
+        on!(tx, c => query(sql).execute(c).await.map(|_| ())).unwrap();
+        let broken = audit::verify(&mut tx).await.unwrap().broken.unwrap();
+        assert_eq!(broken.reason, "the count of chains was set back");
+        drop(tx);
+        assert_eq!(verify(app).await.broken, None);
+    }
+
     async fn the_database_itself_refuses_to_change_the_trail(app) {
         write_rows(app, 2).await;
-        for sql in ["update audit set about = 'Y'", "delete from audit"] {
+        for sql in ["update audit set about = 'Y'", "delete from audit",
+            "delete from audit_chain", "delete from audit_chains",
+            "update audit_chain set seq = 1", "update audit_chain set number = 7",
+            "update audit_chains set begun = 0"] {
             let mut tx = app.app.db.write("test.direct").await.unwrap();
             assert!(on!(tx, c => query(sql).execute(c).await.map(|_| ())).is_err());
         }

@@ -1,6 +1,8 @@
 //! Places, and people swabbed into tubes.
 
 pub mod canaries;
+mod clocks;
+mod people;
 
 use std::collections::BTreeSet;
 
@@ -52,6 +54,19 @@ async fn batch(app: &TestApp, world: &World, tubes: &[Value]) -> Vec<Value> {
     let body = json!({ "tubes": tubes });
     let answer = app.post(&world.sampler, "/v1/tubes/batch", &body).await.expect(200);
     answer.json()["tubes"].as_array().unwrap().clone()
+}
+
+/// The trail of one thing, and the cursor behind it.
+async fn trail(app: &TestApp, world: &World, about: &str) -> (Vec<Value>, Value) {
+    let page = app.get(&world.auditor, &format!("/v1/audit?about={about}")).await.expect(200);
+    let page = page.json();
+    (page["rows"].as_array().unwrap().clone(), page["next"].clone())
+}
+
+/// What was done to the `n`th tube.
+async fn actions(app: &TestApp, world: &World, n: u64) -> Vec<Value> {
+    let (rows, _) = trail(app, world, &tube(n)).await;
+    rows.iter().map(|row| row["action"].clone()).collect()
 }
 
 fn fates(items: &[Value]) -> Vec<&str> {
@@ -244,6 +259,33 @@ each_engine! {
         }
     }
 
+    async fn a_batch_is_in_the_trail_of_each_tube_it_sealed_and_of_no_other(app) {
+        let world = world(app).await;
+        seal_tube(app, &world, 1, &[person(1)]).await.expect(201);
+        app.pass(Span::minutes(1));
+        let mut short = item(app, 4, &people(20, 3));
+        short["swab_count"] = json!(4);
+        batch(app, &world, &[
+            item(app, 1, &[person(1)]), item(app, 2, &[person(2)]), item(app, 3, &[person(3)]), short,
+        ]).await;
+        batch(app, &world, &[item(app, 5, &[person(5)])]).await;
+        let (alone, together) = (json!("tube.seal"), json!("tube.seal_batch"));
+        assert_eq!(actions(app, &world, 1).await, [alone], "the batch found it sealed already");
+        for n in [2, 3, 5] {
+            assert_eq!(actions(app, &world, n).await, std::slice::from_ref(&together), "tube {n}");
+        }
+        assert_eq!(actions(app, &world, 4).await, Vec::<Value>::new(), "it was refused");
+        assert_eq!(actions(app, &world, 6).await, Vec::<Value>::new());
+        let (rows, next) = trail(app, &world, &tube(2)).await;
+        assert_eq!(rows[0]["about"], "batch");
+        assert_eq!(rows[0]["detail"]["codes"], json!([tube(2), tube(3)]));
+        let after = next.as_str().unwrap();
+        let behind = format!("{}&after={after}", tube(2));
+        assert_eq!(trail(app, &world, &behind).await.0, Vec::<Value>::new());
+        let (batches, _) = trail(app, &world, "batch").await;
+        assert_eq!(batches, rows, "one row for both tubes");
+    }
+
     async fn an_empty_and_an_oversized_batch_are_refused_whole(app) {
         let world = world(app).await;
         for tubes in [json!([]), Value::Array(vec![json!({}); 1001])] {
@@ -311,12 +353,17 @@ each_engine! {
     async fn the_database_refuses_what_the_rules_refuse(app) {
         let world = world(app).await;
         seal_tube(app, &world, 1, &people(0, 10)).await.expect(201);
+        batch(app, &world, &[item(app, 2, &[person(2)]), item(app, 3, &[person(3)])]).await;
         for sql in [
             "update tube set swab_count = 9",
             "update tube set state = 'released'",
             "update member set position = 2 where position = 1",
             "delete from member",
             "delete from tube",
+            "update audit_subject set seq = 0",
+            "delete from audit_subject",
+            "update person set identity_tag = 'x'",
+            "delete from person",
         ] {
             let mut tx = app.app.db.write("test.direct").await.unwrap();
             let done = on!(tx, c => sqlx::query(sql).execute(c).await.map(drop));

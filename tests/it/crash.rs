@@ -164,7 +164,8 @@ impl Story {
         let sql = "select code, members from tube";
         let tubes: Vec<(String, i64)> = on!(tx, c => query_as(sql).fetch_all(c).await).unwrap();
         let sql = "select m.tube_code, m.position, m.person_key from member m
-            join person p on p.key = m.person_key order by m.tube_code, m.position";
+            join person p on p.key = m.person_key and p.identity_tag = m.identity_tag
+            order by m.tube_code, m.position";
         let members: Vec<(String, i64, String)> =
             on!(tx, c => query_as(sql).fetch_all(c).await).unwrap();
         let sql = "select tube_code, count(*) from feed where change = 'sealed'

@@ -34,7 +34,7 @@ async fn poll(app: &TestApp, client: &Client, after: &mut String, limit: u32) ->
 
 /// Polls until `count` changes came; other databases on the same server may hold the horizon
 /// back for a moment.
-async fn poll_until(
+pub async fn poll_until(
     app: &TestApp,
     client: &Client,
     after: &mut String,
@@ -87,7 +87,7 @@ each_engine! {
         let now = app.now().us();
         way::run(&mut tx, format!("insert into result (id, tube_code, version, outcome, run_id,
             reviewed_by, released_by, released_us, reason, signature_id, content_hash)
-            values ('T1.2', 'T1', 2, 'detected', 'RPT1', 'X', 'Y', {now}, 'mix-up', 'ST1', '')")).await;
+            values ('T1.2', 'T1', 2, 'detected', 'RPT1', 'X', 'Y', {now}, 'mixed_up', 'ST1', '')")).await;
         outbox::append(&mut tx, Change::Amended, ["T1"], app.now()).await.unwrap();
         tx.commit().await.unwrap();
         let service = app.client(Role::Service).await;

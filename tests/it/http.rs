@@ -17,6 +17,42 @@ each_engine! {
         }
     }
 
+    async fn a_head_is_answered_like_its_get(app) {
+        let officer = app.client(Role::Officer).await;
+        let sampler = app.client(Role::Sampler).await;
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            let answer = app.call(Method::HEAD, path, None, None).await.expect(200);
+            assert!(answer.bytes.is_empty());
+        }
+        app.call(Method::HEAD, "/v1/ledger", Some(&officer), None).await.expect(200);
+        app.call(Method::HEAD, "/v1/ledger", Some(&sampler), None).await.expect(403);
+        app.call(Method::HEAD, "/v1/ledger", None, None).await.expect(401);
+        app.call(Method::HEAD, "/v1/status", None, None).await.expect(405);
+    }
+
+    async fn the_scheme_of_a_token_is_written_in_either_case(app) {
+        let officer = app.client(Role::Officer).await;
+        let send = |value: String| {
+            let request = Request::get("/v1/ledger").header("authorization", value);
+            app.send(request.body(Body::empty()).unwrap())
+        };
+        for scheme in ["Bearer ", "bearer ", "BEARER  "] {
+            send(format!("{scheme}{}", officer.token)).await.expect(200);
+        }
+        for scheme in ["", "Bearer", "Basic ", "Bearer x"] {
+            send(format!("{scheme}{}", officer.token)).await.expect(401);
+        }
+    }
+
+    async fn a_made_up_method_leaves_no_word_of_its_own_in_the_figures(app) {
+        swabline::http::health::recorder();
+        for word in ["BREW-ONE", "BREW-TWO"] {
+            app.call(word.parse().unwrap(), "/healthz", None, None).await.expect(405);
+        }
+        let figures = app.call(Method::GET, "/metrics", None, None).await.expect(200).text();
+        assert!(figures.contains("method=\"other\"") && !figures.contains("BREW"), "{figures}");
+    }
+
     async fn whatever_the_framework_refuses_is_a_problem_too(app) {
         let officer = app.client(Role::Officer).await;
         let lost = app.get(&officer, "/v1/nowhere").await.expect(404);

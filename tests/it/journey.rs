@@ -23,6 +23,21 @@ async fn ledger(app: &TestApp, world: &World) -> Value {
     app.get(&world.officer, "/v1/ledger").await.expect(200).json()
 }
 
+/// Runs tubes on the `n`th plate with these signals and releases what comes of it.
+async fn test(
+    app: &TestApp,
+    world: &World,
+    n: u64,
+    tubes: &[String],
+    signals: &[(u64, lab::Signals)],
+) {
+    let plate = lab::load(app, world, n, tubes).await;
+    let signals = signals.iter().map(|(tube_number, signals)| (tube(*tube_number), *signals));
+    let file = lab::run_file(&plate, &signals.collect(), false);
+    let run = lab::upload(app, world, &plate, file).await.expect(201).json();
+    lab::release(app, world, run["id"].as_str().unwrap()).await;
+}
+
 /// The ledger closes and the audit chains are whole.
 async fn all_is_well(app: &TestApp, world: &World) -> Value {
     let ledger = ledger(app, world).await;
@@ -172,5 +187,65 @@ each_engine! {
         }
         let path = format!("/v1/runs/{}/file", run["id"].as_str().unwrap());
         assert_eq!(app.get(&world.reviewer, &path).await.expect(200).bytes, file);
+    }
+
+    async fn one_answered_recall_frees_one_person_and_nobody_else(app) {
+        let world = world(app).await;
+        let members = people(0, 10);
+        seal_tube(app, &world, 0, &members).await.expect(201);
+        lab::deliver(app, &world, 0, &[tube(0)]).await;
+        test(app, &world, 0, &[tube(0)], &[(0, POSITIVE)]).await;
+        app.pass(Span::hours(2));
+        seal_tube(app, &world, 1, &members[..1]).await.expect(201);
+        // Everybody is in another pool as well, which is negative.
+        seal_tube(app, &world, 2, &members).await.expect(201);
+        lab::deliver(app, &world, 1, &[tube(1), tube(2)]).await;
+        test(app, &world, 1, &[tube(1), tube(2)], &[]).await;
+        let feed = app.get(&world.service, "/v1/feed").await.expect(200).json();
+        let changes = feed["changes"].as_array().unwrap();
+        let find = |change: &str, n: u64| {
+            let found = |item: &&Value| item["change"] == change && item["tube"] == json!(tube(n));
+            changes.iter().find(found).unwrap_or_else(|| panic!("{change} {n}: {feed}"))
+        };
+        let answered = &find("recall_closed", 1)["persons"];
+        assert_eq!(answered.as_array().unwrap().len(), 1);
+        assert_eq!(&find("released", 1)["persons"], answered);
+        let pool = find("released", 2);
+        assert_eq!(&pool["persons"], answered, "nobody who is recalled was told a negative");
+        assert_eq!(pool["under_verification"].as_array().unwrap().len(), 9);
+        let asked: Vec<_> = members.iter()
+            .map(|one| json!({ "type": "resident_id", "number": one.number })).collect();
+        let body = json!({ "people": asked });
+        let told = app.post(&world.service, "/v1/status/batch", &body).await.expect(200).json();
+        for (n, person) in told["people"].as_array().unwrap().iter().enumerate() {
+            let expected = if n == 0 { "released" } else { "under_verification" };
+            assert_eq!(person["status"]["state"], expected, "{n}");
+        }
+        all_is_well(app, &world).await;
+    }
+
+    async fn a_positive_is_not_lost_behind_a_negative_that_was_ready_first(app) {
+        let world = world(app).await;
+        let person = people(0, 1);
+        let early = seal_tube(app, &world, 0, &person).await.expect(201).json();
+        app.pass(Span::hours(3));
+        let late = seal_tube(app, &world, 1, &person).await.expect(201).json();
+        lab::deliver(app, &world, 0, &[tube(0), tube(1)]).await;
+        test(app, &world, 0, &[tube(1)], &[]).await;
+        assert_eq!(asked(app, &late, 0, &person[0]).await["outcome"], "not_detected");
+        test(app, &world, 1, &[tube(0)], &[(0, POSITIVE)]).await;
+        for sealed in [&early, &late] {
+            let shown = asked(app, sealed, 0, &person[0]).await;
+            assert_eq!((&shown["state"], &shown["outcome"]),
+                (&json!("released"), &json!("detected")), "{shown}");
+        }
+        all_is_well(app, &world).await;
+        // A swab taken later still says something newer.
+        app.pass(Span::hours(3));
+        let third = seal_tube(app, &world, 2, &person).await.expect(201).json();
+        lab::deliver(app, &world, 1, &[tube(2)]).await;
+        test(app, &world, 2, &[tube(2)], &[]).await;
+        assert_eq!(asked(app, &third, 0, &person[0]).await["outcome"], "not_detected");
+        all_is_well(app, &world).await;
     }
 }

@@ -57,6 +57,15 @@ pub const SILENT: Signals = [None, None, None];
 /// The instrument's file for a plate as it was answered: tubes not named are negative, controls
 /// behave unless `controls_fail`.
 pub fn run_file(plate: &Value, tubes: &BTreeMap<String, Signals>, controls_fail: bool) -> Vec<u8> {
+    quantstudio_text(&cycled(plate, tubes, controls_fail)).into_bytes()
+}
+
+/// The run of such a plate, before it is written in the manner of a maker.
+pub fn cycled(
+    plate: &Value,
+    tubes: &BTreeMap<String, Signals>,
+    controls_fail: bool,
+) -> SimulatedRun {
     let mut wells = Vec::new();
     for well in plate["wells"].as_array().unwrap() {
         let (name, signals) = match (well["tube"].as_str(), well["control"].as_str()) {
@@ -78,15 +87,14 @@ pub fn run_file(plate: &Value, tubes: &BTreeMap<String, Signals>, controls_fail:
             });
         }
     }
-    let run = SimulatedRun {
+    SimulatedRun {
         plate_size: PlateSize::P96,
         plate_barcode: plate["code"].as_str().unwrap().to_owned(),
         instrument: "QuantStudio(TM) 7 Flex System".to_owned(),
         serial: "278870001".to_owned(),
         run_ended: "2020-06-21 11:30:00 AM CST".to_owned(),
         wells,
-    };
-    quantstudio_text(&run).into_bytes()
+    }
 }
 
 /// Uploads the file of a plate.

@@ -83,7 +83,7 @@ each_engine! {
         let stranger = way::person(app, 999);
         let (stranger, sealed) = (stranger.as_str(), way::person(app, 10));
         let sealed = sealed.as_str();
-        let strange = format!("insert into member values ('LOST', 1, '{stranger}', 0)");
+        let strange = format!("insert into member values ('LOST', 1, '{stranger}', 'tag', 0)");
         let invented = format!("insert into status values
             ('{sealed}', 'SEALED', 'X', 'not_detected', 0, 0)");
         let wrong = format!("insert into status values

@@ -1,13 +1,16 @@
 //! The schema: two folders with the same steps, the same tables behind them, and rows that
-//! survive every step.
+//! survive every step: `migrations/rows/<step>.sql` fills a store that has come as far as that
+//! step, and the steps after it must keep what it wrote.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use sqlx::{Row as _, query};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{Row as _, SqlSafeStr as _, query};
 use swabline::on;
-use swabline::storage::Tx;
+use swabline::storage::{Db, Tx, migrate};
 
-use crate::app::{Engine, TestApp};
+use crate::app::{Engine, TestApp, fresh_database, postgres_url};
 use crate::each_engine;
 
 fn steps(engine: &str) -> BTreeSet<String> {
@@ -100,5 +103,156 @@ each_engine! {
         let mut tx = again.db.read("test.again").await.unwrap();
         let accounts = swabline::auth::accounts(&mut tx).await.unwrap();
         assert_eq!(accounts, [client.actor]);
+    }
+}
+
+/// The file that fills a store which has come as far as this step.
+fn rows_of(step: &Migration) -> PathBuf {
+    let name = format!("{:04}_{}.sql", step.version, step.description.replace(' ', "_"));
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/migrations/rows")).join(name)
+}
+
+#[test]
+fn every_step_but_the_last_has_rows_that_must_survive() {
+    let steps: Vec<_> = migrate::SQLITE.iter().collect();
+    let (_, earlier) = steps.split_last().expect("there is a step");
+    for step in earlier.iter().chain(steps.first()) {
+        assert!(rows_of(step).is_file(), "{} is missing", rows_of(step).display());
+    }
+}
+
+/// An empty store of an engine, at its address.
+enum Empty {
+    Sqlite(sqlx::SqlitePool, tempfile::TempDir),
+    Postgres(sqlx::PgPool, String),
+}
+
+impl Empty {
+    async fn of(engine: Engine) -> Option<Self> {
+        if engine == Engine::Postgres {
+            let url = fresh_database(&postgres_url()?).await;
+            return Some(Self::Postgres(sqlx::PgPool::connect(&url).await.unwrap(), url));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(folder.path().join("swabline.db"))
+            .create_if_missing(true);
+        Some(Self::Sqlite(sqlx::SqlitePool::connect_with(options).await.unwrap(), folder))
+    }
+
+    fn steps(&self) -> Vec<Migration> {
+        let steps = match self {
+            Self::Sqlite(..) => &migrate::SQLITE,
+            Self::Postgres(..) => &migrate::POSTGRES,
+        };
+        steps.iter().cloned().collect()
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Sqlite(_, folder) => {
+                format!("sqlite:{}", folder.path().join("swabline.db").display())
+            }
+            Self::Postgres(_, url) => url.clone(),
+        }
+    }
+
+    /// Brings the store as far as these steps go.
+    async fn climb(&self, steps: &[Migration]) {
+        let steps = Migrator::with_migrations(steps.to_vec());
+        match self {
+            Self::Sqlite(pool, _) => steps.run(pool).await.unwrap(),
+            Self::Postgres(pool, _) => steps.run(pool).await.unwrap(),
+        }
+    }
+
+    async fn fill(&self, sql: String) {
+        let sql = sqlx::AssertSqlSafe(sql);
+        match self {
+            Self::Sqlite(pool, _) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
+            Self::Postgres(pool, _) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
+        }
+    }
+
+    /// Rows in each table.
+    async fn rows(&self) -> BTreeMap<String, i64> {
+        let tables: Vec<String> = match self {
+            Self::Sqlite(pool, _) => sqlx::query_scalar(
+                "select name from sqlite_master where type = 'table' and name not like 'sqlite%'
+                and name not like '\\_%' escape '\\'",
+            )
+            .fetch_all(pool)
+            .await
+            .unwrap(),
+            Self::Postgres(pool, _) => sqlx::query_scalar(
+                "select cast(tablename as text) from pg_tables where schemaname = 'public'
+                and tablename not like '\\_%'",
+            )
+            .fetch_all(pool)
+            .await
+            .unwrap(),
+        };
+        let mut rows = BTreeMap::new();
+        for table in tables {
+            let sql = sqlx::AssertSqlSafe(format!("select count(*) from {table}"));
+            let count: i64 = match self {
+                Self::Sqlite(pool, _) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+                Self::Postgres(pool, _) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+            };
+            rows.insert(table, count);
+        }
+        rows
+    }
+
+    /// Climbs step by step and fills the store after each; gives the tables that lost rows on
+    /// the way, and those that never had any.
+    async fn losses(&self, steps: &[Migration]) -> (Vec<String>, Vec<String>) {
+        let mut before = BTreeMap::new();
+        let mut lost = Vec::new();
+        for n in 1..=steps.len() {
+            self.climb(&steps[..n]).await;
+            let now = self.rows().await;
+            let short =
+                |(table, rows): &(&String, &i64)| now.get(*table).is_none_or(|now| now < *rows);
+            lost.extend(before.iter().filter(short).map(|(table, _)| table.clone()));
+            if let Ok(rows) = std::fs::read_to_string(rows_of(&steps[n - 1])) {
+                self.fill(rows).await;
+            }
+            before = self.rows().await;
+        }
+        let empty = before.into_iter().filter(|(_, rows)| *rows == 0).map(|(table, _)| table);
+        (lost, empty.collect())
+    }
+}
+
+/// A step of a later day, after all there are.
+fn later(version: i64, sql: &'static str) -> Migration {
+    let kind = MigrationType::Simple;
+    Migration::new(version, "later".into(), kind, sql.into_sql_str(), false)
+}
+
+#[tokio::test]
+async fn rows_of_every_step_survive_the_steps_after_it() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let Some(store) = Empty::of(engine).await else { continue };
+        let (lost, empty) = store.losses(&store.steps()).await;
+        assert_eq!((lost, empty), (Vec::new(), Vec::new()), "{engine:?}");
+        let clock = swabline::clock::Clock::system();
+        Db::open(&store.url(), &clock).await.expect("the program takes the store as it is");
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_loses_rows_is_named_and_one_that_keeps_them_is_not() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let harmless = later(9_001, "alter table switch add column note text");
+        let careless = later(9_002, "delete from guess; drop table idempotency");
+        let Some(store) = Empty::of(engine).await else { continue };
+        let mut steps = store.steps();
+        steps.push(harmless);
+        assert_eq!(store.losses(&steps).await.0, Vec::<String>::new());
+        let Some(store) = Empty::of(engine).await else { continue };
+        steps.push(careless);
+        assert_eq!(store.losses(&steps).await.0, ["guess", "idempotency"]);
     }
 }

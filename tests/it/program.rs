@@ -159,9 +159,10 @@ pub fn finish(mut command: Command) -> Said {
     Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// The program, without any setting from the surroundings of the test.
+/// The program, without any setting from the surroundings of the test but the kits of stories.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_swabline"));
+    command.env("SWABLINE_DEMONSTRATION_KITS", "true");
     command.env_remove("RUST_LOG");
     command
 }

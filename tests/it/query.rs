@@ -14,7 +14,7 @@ async fn ask(app: &TestApp, body: &Value) -> Answer {
 }
 
 fn proof(person: u32, code: &str) -> Value {
-    let document = json!({ "type": "passport", "number": way::number_of(person) });
+    let document = json!({ "type": "passport", "issuer": "GBR", "number": way::number_of(person) });
     json!({ "document": document, "pickup_code": code })
 }
 
@@ -193,7 +193,7 @@ each_engine! {
         way::seal(app, "T2", [3]).await;
         let service = app.client(Role::Service).await;
         let people: Vec<_> = [3, 9, 1, 3, 2].into_iter()
-            .map(|person| json!({ "type": "passport", "number": way::number_of(person) })).collect();
+            .map(|person| json!({ "type": "passport", "issuer": "GBR", "number": way::number_of(person) })).collect();
         let body = json!({ "people": people });
         let answers = app.post(&service, "/v1/status/batch", &body).await.expect(200).json();
         let answers = answers["people"].as_array().unwrap();
@@ -213,7 +213,7 @@ each_engine! {
 
     async fn a_batch_has_one_to_a_thousand_people(app) {
         let service = app.client(Role::Service).await;
-        let one = json!({ "type": "passport", "number": "X1" });
+        let one = json!({ "type": "passport", "issuer": "GBR", "number": "X1" });
         for (count, status) in [(0, 422), (1, 200), (1_000, 200), (1_001, 422)] {
             let body = json!({ "people": vec![one.clone(); count] });
             let answer = app.post(&service, "/v1/status/batch", &body).await.expect(status);

@@ -124,12 +124,14 @@ each_engine! {
         let run = waiting(app, &world).await;
         lab::release(app, &world, &run).await;
         let path = format!("/v1/results/{}.1/amend", tube(0));
-        let withdraw = json!({ "outcome": "withdrawn", "reason": "the tube was mixed up" });
+        let withdraw = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
         let proposed = app.post(&world.reviewer, &path, &withdraw).await.expect(202).json();
-        assert_eq!(proposed["state"], "proposed");
+        assert_eq!((&proposed["state"], &proposed["wanted"]), (&json!("proposed"), &withdraw));
         app.post(&world.reviewer, &path, &withdraw).await.expect(202);
-        let other = json!({ "outcome": "detected", "reason": "the tube was mixed up" });
-        assert_eq!(app.post(&world.second_reviewer, &path, &other).await.expect(422).code(),
+        let queue = app.get(&world.second_reviewer, "/v1/reviews").await.expect(200).json();
+        assert_eq!(queue["amendments"][0]["reason"], "mixed_up", "{queue}");
+        let pool = json!({ "outcome": "detected", "reason": "mixed_up" });
+        assert_eq!(app.post(&world.second_reviewer, &path, &pool).await.expect(422).code(),
             "amend.pool");
         let done = app.post(&world.second_reviewer, &path, &withdraw).await.expect(201).json();
         assert_eq!((&done["state"], &done["recalls_opened"]), (&json!("amended"), &json!(10)));
@@ -137,11 +139,76 @@ each_engine! {
         assert_eq!(again.code(), "amend.superseded");
         let way = app.get(&world.officer, &format!("/v1/tubes/{}", tube(0))).await.expect(200);
         let way = way.json();
-        let versions = way["results"].as_array().unwrap();
-        assert_eq!(versions.len(), 2, "{way}");
-        assert!(way.to_string().contains("the tube was mixed up"), "{way}");
+        assert_eq!(way["results"].as_array().unwrap().len(), 2, "{way}");
+        assert!(way.to_string().contains("mixed_up"), "{way}");
         let ledger = app.get(&world.officer, "/v1/ledger").await.expect(200).json();
-        assert_eq!(ledger["whole"]["tubes"]["unexplained"], 0, "{ledger}");
+        assert_eq!(ledger["unexplained"], 0, "{ledger}");
+    }
+
+    async fn a_mistaken_proposal_gives_way_to_another(app) {
+        let world = world(app).await;
+        let run = waiting(app, &world).await;
+        lab::release(app, &world, &run).await;
+        let path = format!("/v1/results/{}.1/amend", tube(1));
+        let mistaken = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
+        let meant = json!({ "outcome": "detected", "reason": "clerical" });
+        app.post(&world.reviewer, &path, &mistaken).await.expect(202);
+        app.post(&world.reviewer, &path, &meant).await.expect(202);
+        // The second person's other wish is a proposal of its own, not a confirmation.
+        app.post(&world.second_reviewer, &path, &mistaken).await.expect(202);
+        app.post(&world.second_reviewer, &path, &meant).await.expect(202);
+        let done = app.post(&world.reviewer, &path, &meant).await.expect(201).json();
+        assert_eq!((&done["amended_to"], &done["wanted"]),
+            (&json!(format!("{}.2", tube(1))), &meant));
+    }
+
+    async fn a_run_is_not_void_while_anybody_goes_by_a_result_of_it(app) {
+        let world = world(app).await;
+        let on = json!({ "on": true, "reason": "validated on 1 June" });
+        app.put(&world.reviewer, "/v1/switches/auto_release", &on).await.expect(200);
+        let run = waiting(app, &world).await;
+        let path = format!("/v1/runs/{run}/review");
+        let first = app.post(&world.reviewer, &path, &accept()).await.expect(200).json();
+        let again = app.post(&world.reviewer, &path, &accept()).await.expect(200).json();
+        assert_eq!(first, again);
+        let void = json!({ "decision": "void" });
+        let refused = app.post(&world.second_reviewer, &path, &void).await.expect(409);
+        assert_eq!(refused.code(), "review.results_stand");
+        assert_eq!(refused.json()["errors"].as_array().unwrap().len(), 2);
+        for n in 0..2 {
+            let amend = format!("/v1/results/{}.1/amend", tube(n));
+            let withdraw = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
+            app.post(&world.reviewer, &amend, &withdraw).await.expect(202);
+            app.post(&world.second_reviewer, &amend, &withdraw).await.expect(201);
+        }
+        let voided = app.post(&world.second_reviewer, &path, &void).await.expect(200).json();
+        assert_eq!(voided["back"], json!([tube(2)]));
+    }
+
+    async fn whoever_releases_again_is_answered_the_same_again(app) {
+        let world = world(app).await;
+        let run = waiting(app, &world).await;
+        let first = lab::release(app, &world, &run).await;
+        let path = format!("/v1/runs/{run}/release");
+        let again = app.post(&world.second_reviewer, &path, &json!({})).await.expect(200).json();
+        assert_eq!(first, again);
+    }
+
+    async fn a_signature_stands_for_what_is_stored_long_after_the_release(app) {
+        let world = world(app).await;
+        let run = waiting(app, &world).await;
+        lab::release(app, &world, &run).await;
+        let verify = async || {
+            let mut tx = app.app.db.read("test.signatures").await.unwrap();
+            swabline::review::verify::signatures_verify(&mut tx).await.unwrap()
+        };
+        let whole = verify().await;
+        assert_eq!((whole.compared, whole.broken), (2, None));
+        let mut tx = app.app.db.write("test.alter").await.unwrap();
+        let sql = "update call set rule = 'another' where tube_code = $1";
+        swabline::on!(tx, c => query(sql).bind(tube(1)).execute(c).await.map(drop)).unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(verify().await.broken.unwrap().run, run);
     }
 
     async fn the_queue_shows_what_waits_in_this_laboratory(app) {
@@ -170,5 +237,23 @@ each_engine! {
             let released = lab::release(app, &world, run["id"].as_str().unwrap()).await;
             assert_eq!(released["released"][fate], json!([tube(0)]), "{released}");
         }
+    }
+
+    async fn of_two_tubes_of_one_moment_the_one_that_is_shown_is_told(app) {
+        let world = world(app).await;
+        for n in 0..2 {
+            seal_tube(app, &world, n, &people(0, 1)).await.expect(201);
+        }
+        lab::deliver(app, &world, 0, &[tube(0), tube(1)]).await;
+        for (plate, n) in [(0, 1), (1, 0)] {
+            let plate = lab::load(app, &world, plate, &[tube(n)]).await;
+            let file = lab::run_file(&plate, &BTreeMap::new(), false);
+            let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+            lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        }
+        let asked = json!({ "people": [{ "type": "resident_id",
+            "number": crate::world::person(0).number }] });
+        let shown = app.post(&world.service, "/v1/status/batch", &asked).await.expect(200).json();
+        assert_eq!(shown["people"][0]["status"]["outcome"], "not_detected", "{shown}");
     }
 }

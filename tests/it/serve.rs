@@ -84,6 +84,61 @@ async fn keys_of_another_store_are_refused() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_only_asks_is_not_answered_by_a_store_made_on_the_spot() {
+    let ask: [&[&str]; 6] = [
+        &["ledger"],
+        &["audit", "verify"],
+        &["user", "list"],
+        &["user", "disable", "nobody"],
+        &["user", "token", "nobody"],
+        &["key", "rotate"],
+    ];
+    on_each_engine(async |program| {
+        for arguments in ask {
+            let said = program.run(arguments).expect(1);
+            assert!(said.one_line().contains("keys.json"), "{arguments:?}: {}", said.err);
+            assert!(!program.data().exists(), "{arguments:?} made a folder");
+        }
+        // The keys are there, and the store is not, or has no schema.
+        std::fs::create_dir(program.data()).unwrap();
+        swabline::seal::KeyRing::open_or_create(&program.data().join("keys.json")).unwrap();
+        for arguments in ask {
+            let said = program.run(arguments).expect(1);
+            let wanted =
+                if program.database.is_some() { "swabline migrate" } else { "there is no store" };
+            assert!(said.one_line().contains(wanted), "{arguments:?}: {}", said.err);
+            assert!(!program.sqlite_file().exists(), "{arguments:?} made a store");
+        }
+        program.run(&["migrate"]).expect(0);
+        for arguments in &ask[..3] {
+            program.run(arguments).expect(0);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_only_asks_a_store_that_is_older_newer_or_sealed_by_others_is_refused() {
+    on_each_engine(async |program| {
+        program.run(&["migrate"]).expect(0);
+        let keys = program.data().join("keys.json");
+        std::fs::rename(&keys, program.beside("keys.json")).unwrap();
+        swabline::seal::KeyRing::open_or_create(&keys).unwrap();
+        let said = program.run(&["ledger"]).expect(1);
+        assert!(said.one_line().contains("not those of this store"), "{}", said.err);
+        std::fs::rename(program.beside("keys.json"), &keys).unwrap();
+        program.run(&["ledger"]).expect(0);
+        direct(&program, "update _sqlx_migrations set version = 9999 where version = 1").await;
+        let said = program.run(&["ledger"]).expect(1);
+        assert!(said.one_line().contains("newer than this program"), "{}", said.err);
+        direct(&program, "delete from _sqlx_migrations").await;
+        let said = program.run(&["ledger"]).expect(1);
+        assert!(said.one_line().contains("swabline migrate"), "{}", said.err);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_store_that_is_newer_is_refused() {
     on_each_engine(async |program| {

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use sqlx::query;
 use swabline::auth::Role;
 use swabline::clock::Time;
+use swabline::collection::person::{DocumentType, Shown, identity_place, identity_row};
 use swabline::on;
-use swabline::seal::{PersonKey, Place};
+use swabline::seal::PersonKey;
 
 use crate::app::{Answer, Client, TestApp};
 pub use crate::world::{box_ as crate_code, tube};
@@ -31,7 +32,9 @@ pub fn single(number: u64, person: u64) -> Tube {
 }
 
 pub fn person(app: &TestApp, number: u64) -> PersonKey {
-    app.app.keys.person_key("passport", &format!("X{number}"))
+    let number = &format!("X{number}");
+    let shown = Shown { kind: DocumentType::Passport, issuer: Some("GBR"), number };
+    shown.key(&app.app.keys)
 }
 
 /// Two sites and two laboratories.
@@ -51,15 +54,15 @@ pub async fn places(app: &TestApp) {
     tx.commit().await.unwrap();
 }
 
-const PERSON: &str = "insert into person (key, identity, identity_tag, first_seen_us, updated_us)
-    values ($1, $2, 'tag', 0, 0) on conflict do nothing";
+const PERSON: &str = "insert into person (key, identity, identity_tag, first_seen_us)
+    values ($1, $2, 'tag', 0) on conflict do nothing";
 const TUBE: &str = "insert into tube (code, size, members, swab_count, round_code, site_code,
         session_code, event_id, device_id, device_seq, device_skew_us, sealed_us, recorded_us,
         recorded_by, content_tag, state, state_us)
     values ($1, $2, $3, $3, 'R01', $4, 'E01', $1, 'D01', 0, 0, $5, $5, 'test', 'tag', 'sealed',
         $5)";
-const MEMBER: &str = "insert into member (tube_code, position, person_key, taken_us)
-    values ($1, $2, $3, $4)";
+const MEMBER: &str = "insert into member (tube_code, position, person_key, identity_tag, taken_us)
+    values ($1, $2, $3, 'tag', $4)";
 
 /// Seals these tubes now.
 pub async fn seal(app: &TestApp, tubes: &[Tube]) {
@@ -73,11 +76,12 @@ pub async fn seal(app: &TestApp, tubes: &[Tube]) {
         .unwrap();
         for (position, number) in (1_i64..).zip(people) {
             let key = person(app, *number);
-            let place = Place { table: "person", column: "identity", row: key.as_str() };
+            let row = identity_row(&key, "tag");
             let identity = json!({ "name": format!("Person {number}"), "document_type": "passport",
+                "issuer": "GBR",
                 "number": format!("X{number}"), "phone": null, "address": null })
             .to_string();
-            let sealed = app.app.keys.seal(place, identity.as_bytes());
+            let sealed = app.app.keys.seal(identity_place(&row), identity.as_bytes());
             on!(tx, c => query(PERSON).bind(&key).bind(&sealed).execute(c).await.map(drop))
                 .unwrap();
             on!(tx, c => query(MEMBER).bind(&code).bind(position).bind(&key).bind(now)

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use swabline::clock::{Span, Time};
+use swabline::collection::person::{DocumentType, Shown};
 use swabline::on;
 use swabline::seal::PersonKey;
 use swabline::storage::Tx;
@@ -39,7 +40,9 @@ pub fn number_of(person: u32) -> String {
 
 /// The key of that person.
 pub fn person(app: &TestApp, person: u32) -> PersonKey {
-    app.app.keys.person_key("passport", &number_of(person))
+    let number = &number_of(person);
+    let shown = Shown { kind: DocumentType::Passport, issuer: Some("GBR"), number };
+    shown.key(&app.app.keys)
 }
 
 /// Site S01, laboratory L01, round R01 and session W01.
@@ -70,8 +73,8 @@ pub async fn seal(app: &TestApp, tube: &str, people: impl IntoIterator<Item = u3
         let key = key.as_str();
         write!(
             sql,
-            "insert into member (tube_code, position, person_key, taken_us)
-            values ('{tube}', {position}, '{key}', {now});"
+            "insert into member (tube_code, position, person_key, identity_tag, taken_us)
+            values ('{tube}', {position}, '{key}', 'tag', {now});"
         )
         .unwrap();
     }
@@ -167,6 +170,7 @@ pub async fn release(app: &TestApp, tube: &str, plate: &str, (outcome, dispositi
         select 'R{plate}', code, '{outcome}', 'rule', '{disposition}', members, 0, 0, '', 'draft'
             from tube where code = '{tube}';
         update call set state = 'released' where run_id = 'R{plate}';
+        update run set state = 'reviewed' where id = 'R{plate}';
         update run set state = 'released' where id = 'R{plate}';
         update plate set state = 'closed' where code = '{plate}'; {then};
         update tube set state = '{state}', state_us = {now} where code = '{tube}'"

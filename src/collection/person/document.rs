@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::issuer::is_issuer;
 use crate::barcode::check::mod_11_2;
 use crate::clock::Time;
+use crate::seal::{KeyRing, PersonKey};
 
 /// How many characters a resident ID number has (GB 11643-1999).
 const RESIDENT_ID_LENGTH: usize = 18;
@@ -59,6 +61,11 @@ impl DocumentType {
             Self::Other => "other",
         }
     }
+
+    /// Whether many countries issue it, each with numbers of its own; the others are China's.
+    pub const fn has_issuer(self) -> bool {
+        matches!(self, Self::Passport | Self::Other)
+    }
 }
 
 /// Why a number is not one of its type; the number itself is never repeated.
@@ -73,12 +80,72 @@ pub enum NotADocument {
     /// The date of birth in it is none, or lies ahead.
     #[error("the date of birth in the number cannot be; read the card again")]
     Birth,
+    /// Nothing says which country's it is.
+    #[error(
+        "passports of different countries share numbers; name the issuing country in three letters"
+    )]
+    IssuerMissing,
+    /// No such country.
+    #[error(
+        "the issuer is no country of ISO 3166-1 alpha-3; copy the three letters from the document"
+    )]
+    IssuerUnknown,
+    /// China alone issues such documents.
+    #[error("only passports and other documents have an issuer; leave it out or correct the type")]
+    IssuerUnwanted,
+}
+
+impl NotADocument {
+    /// The field of a document that is wrong.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Shape | Self::Check | Self::Birth => "number",
+            Self::IssuerMissing | Self::IssuerUnknown | Self::IssuerUnwanted => "issuer",
+        }
+    }
+}
+
+/// A document as somebody names it, at a swab or asking for a result.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    /// Which document.
+    pub kind: DocumentType,
+    /// Whose: three letters, for passports and other documents.
+    pub issuer: Option<&'a str>,
+    /// Its number.
+    pub number: &'a str,
+}
+
+impl Shown<'_> {
+    /// The key of the person with this document. It covers the issuer, because an American and a
+    /// British passport are both nine digits.
+    pub fn key(self, keys: &KeyRing) -> PersonKey {
+        let mut document = self.kind.as_str().to_owned();
+        if let Some(issuer) = self.issuer {
+            document.push(' ');
+            document.push_str(&normalise(issuer));
+        }
+        keys.person_key(&document, &normalise(self.number))
+    }
+
+    /// Whether an issuer is named exactly where there can be one (ISO 3166-1 alpha-3).
+    pub fn issuer_fault(self) -> Option<NotADocument> {
+        match (self.kind.has_issuer(), self.issuer) {
+            (true, None) => Some(NotADocument::IssuerMissing),
+            (false, Some(_)) => Some(NotADocument::IssuerUnwanted),
+            (true, Some(issuer)) if !is_issuer(&normalise(issuer)) => {
+                Some(NotADocument::IssuerUnknown)
+            }
+            (true, Some(_)) | (false, None) => None,
+        }
+    }
 }
 
 /// A document with a normalised, plausible number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Document {
     kind: DocumentType,
+    issuer: Option<String>,
     number: String,
 }
 
@@ -88,29 +155,36 @@ impl std::fmt::Debug for Document {
     }
 }
 
-/// The one way a number is written: trimmed, in upper case.
-pub fn normalise(number: &str) -> String {
-    number.trim().to_uppercase()
+/// The one way a number or an issuer is written: trimmed, in upper case.
+fn normalise(text: &str) -> String {
+    text.trim().to_uppercase()
 }
 
 impl Document {
-    /// Reads a number of this type: trimmed, upper case. `today` bounds a date of birth.
-    pub fn parse(kind: DocumentType, number: &str, today: Time) -> Result<Self, NotADocument> {
+    /// Reads a document, or says everything that is wrong with it. `today` bounds a date of
+    /// birth.
+    pub fn parse(shown: Shown<'_>, today: Time) -> Result<Self, Vec<NotADocument>> {
+        let Shown { kind, issuer, number } = shown;
         let number = normalise(number);
+        let faults = [shown.issuer_fault(), Self::number_check(kind, &number, today).err()];
+        let faults: Vec<_> = faults.into_iter().flatten().collect();
+        let issuer = issuer.map(normalise);
+        if faults.is_empty() { Ok(Self { kind, issuer, number }) } else { Err(faults) }
+    }
+
+    fn number_check(kind: DocumentType, number: &str, today: Time) -> Result<(), NotADocument> {
         let shaped = match kind {
             DocumentType::ResidentId | DocumentType::ResidencePermit => {
-                resident_id_check(&number, today)?;
-                true
+                return resident_id_check(number, today);
             }
-            DocumentType::Passport => (5..=20).contains(&number.len()) && is_alphanumeric(&number),
+            DocumentType::Passport => (5..=20).contains(&number.len()) && is_alphanumeric(number),
             DocumentType::HongKongMacaoPermit => {
                 let digits = number.strip_prefix(['H', 'M']).unwrap_or_default();
                 matches!(digits.len(), 8 | 10) && is_digits(digits)
             }
-            DocumentType::TaiwanPermit => matches!(number.len(), 8 | 10) && is_digits(&number),
+            DocumentType::TaiwanPermit => matches!(number.len(), 8 | 10) && is_digits(number),
             DocumentType::ForeignResidence if number.len() == RESIDENT_ID_LENGTH => {
-                resident_id_check(&number, today)?;
-                true
+                return resident_id_check(number, today);
             }
             DocumentType::ForeignResidence => {
                 number.split_at_checked(3).is_some_and(|(letters, digits)| {
@@ -124,12 +198,22 @@ impl Document {
                 (3..=32).contains(&number.len()) && number.bytes().all(plain)
             }
         };
-        if shaped { Ok(Self { kind, number }) } else { Err(NotADocument::Shape) }
+        if shaped { Ok(()) } else { Err(NotADocument::Shape) }
     }
 
     /// Which document.
     pub const fn kind(&self) -> DocumentType {
         self.kind
+    }
+
+    /// Whose it is, normalised; none for China's own.
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// The key of the person it belongs to.
+    pub fn key(&self, keys: &KeyRing) -> PersonKey {
+        Shown { kind: self.kind, issuer: self.issuer(), number: &self.number }.key(keys)
     }
 
     /// Its number, normalised.
@@ -194,7 +278,51 @@ pub(super) mod tests {
     }
 
     fn parse(kind: DocumentType, number: &str) -> Result<Document, NotADocument> {
-        Document::parse(kind, number, TODAY.parse().unwrap())
+        let issuer = kind.has_issuer().then_some("USA");
+        let shown = Shown { kind, issuer, number };
+        Document::parse(shown, TODAY.parse().unwrap()).map_err(|faults| {
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            faults[0]
+        })
+    }
+
+    #[test]
+    fn passports_of_two_countries_with_one_number_belong_to_two_people() {
+        let keys = KeyRing::generate();
+        let key =
+            |kind, issuer: Option<&str>| Shown { kind, issuer, number: "123456789" }.key(&keys);
+        let american = key(DocumentType::Passport, Some("USA"));
+        assert_eq!(key(DocumentType::Passport, Some(" usa")), american);
+        let others = [
+            key(DocumentType::Passport, Some("GBR")),
+            key(DocumentType::Passport, None),
+            key(DocumentType::Other, Some("USA")),
+            key(DocumentType::TaiwanPermit, None),
+        ];
+        assert!(!others.contains(&american));
+        let document = parse(DocumentType::Passport, " e12345678").unwrap();
+        let shown = Shown { kind: document.kind(), issuer: Some("usa"), number: "E12345678 " };
+        assert_eq!(document.key(&keys), shown.key(&keys));
+        assert_eq!(document.issuer(), Some("USA"));
+    }
+
+    #[test]
+    fn an_issuer_is_named_exactly_where_there_can_be_one() {
+        for kind in DocumentType::ALL {
+            let fault = |issuer| Shown { kind, issuer, number: "1" }.issuer_fault();
+            if kind.has_issuer() {
+                assert_eq!(fault(Some("gbr ")), None);
+                assert_eq!(fault(Some("UK")), Some(NotADocument::IssuerUnknown));
+                assert_eq!(fault(None), Some(NotADocument::IssuerMissing));
+            } else {
+                assert_eq!(fault(None), None, "{kind:?}");
+                assert_eq!(fault(Some("CHN")), Some(NotADocument::IssuerUnwanted), "{kind:?}");
+            }
+        }
+        let shown = Shown { kind: DocumentType::Passport, issuer: None, number: "?" };
+        let faults = Document::parse(shown, TODAY.parse().unwrap()).unwrap_err();
+        let fields: Vec<_> = faults.into_iter().map(NotADocument::field).collect();
+        assert_eq!(fields, ["issuer", "number"]);
     }
 
     #[test]

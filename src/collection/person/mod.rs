@@ -4,6 +4,7 @@
 //! nothing after it can print, log or store a person in clear (R29, R30).
 
 mod document;
+mod issuer;
 pub mod store;
 
 use std::fmt;
@@ -11,7 +12,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use document::{Document, DocumentType, NotADocument, normalise, resident_id_check};
+pub use document::{Document, DocumentType, NotADocument, Shown, resident_id_check};
 
 use crate::clock::Time;
 use crate::error::Reason;
@@ -48,6 +49,9 @@ pub struct Identity {
     pub name: String,
     /// Which document.
     pub document_type: DocumentType,
+    /// The country that issued it, for passports and other documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// Its number, normalised.
     pub number: String,
     /// Where they can be called.
@@ -70,43 +74,50 @@ pub struct MemberPerson {
     identity_tag: String,
 }
 
-/// Where a person's identity is sealed to.
-pub fn identity_place(key: &PersonKey) -> Place<'_> {
-    Place { table: "person", column: "identity", row: key.as_str() }
+/// The row an identity is sealed for: the person and the tag of what was given.
+pub fn identity_row(key: &PersonKey, tag: &str) -> String {
+    format!("{} {tag}", key.as_str())
+}
+
+/// Where an identity is sealed to; `row` is its [`identity_row`].
+pub const fn identity_place(row: &str) -> Place<'_> {
+    Place { table: "person", column: "identity", row }
 }
 
 impl MemberPerson {
     /// Checks what came with a scan and seals it; every reason against it otherwise, each under
     /// `about` and without any value. `today` bounds a date of birth.
     pub fn seal(
-        document: (DocumentType, &str),
+        document: Shown<'_>,
         contact: Contact,
         (keys, today): (&KeyRing, Time),
         about: &str,
     ) -> Result<Self, Vec<Reason>> {
         let mut reasons = contact_faults(&contact, about);
-        let document = Document::parse(document.0, document.1, today).map_err(|error| {
-            Reason::new("person.document", format!("{about}.document.number"), error.to_string())
-        });
-        let document = match document {
+        let document = match Document::parse(document, today) {
             Ok(document) if reasons.is_empty() => document,
             Ok(_) => return Err(reasons),
-            Err(reason) => {
-                reasons.push(reason);
+            Err(faults) => {
+                reasons.extend(faults.into_iter().map(|fault| {
+                    let field = format!("{about}.document.{}", fault.field());
+                    Reason::new("person.document", field, fault.to_string())
+                }));
                 return Err(reasons);
             }
         };
-        let key = keys.person_key(document.kind().as_str(), document.number());
+        let key = document.key(keys);
         let identity = Identity {
             name: contact.name.trim().to_owned(),
             document_type: document.kind(),
+            issuer: document.issuer().map(str::to_owned),
             number: document.number().to_owned(),
             phone: tidy(contact.phone),
             address: tidy(contact.address),
         };
         let clear = serde_json::to_vec(&identity).expect("strings always serialise");
         let identity_tag = keys.tag("identity", &clear);
-        let identity = keys.seal(identity_place(&key), &clear);
+        let row = identity_row(&key, &identity_tag);
+        let identity = keys.seal(identity_place(&row), &clear);
         Ok(Self { key, identity, identity_tag })
     }
 
@@ -180,7 +191,8 @@ mod tests {
 
     fn seal(keys: &KeyRing, contact: Contact, number: &str) -> Result<MemberPerson, Vec<Reason>> {
         let today = "2020-06-21T00:00:00Z".parse().unwrap();
-        MemberPerson::seal((DocumentType::ResidentId, number), contact, (keys, today), "members[0]")
+        let document = Shown { kind: DocumentType::ResidentId, issuer: None, number };
+        MemberPerson::seal(document, contact, (keys, today), "members[0]")
     }
 
     #[test]
@@ -190,7 +202,10 @@ mod tests {
         assert_eq!(person[0].about, "members[0].document.number");
         let number = document::tests::number("99999919491231", "002");
         let person = seal(&keys, contact("Canary Zhang"), &number).unwrap();
-        let clear = keys.open(identity_place(person.key()), person.identity()).unwrap();
+        let row = identity_row(person.key(), person.identity_tag());
+        let clear = keys.open(identity_place(&row), person.identity()).unwrap();
+        let other = identity_row(person.key(), "another tag");
+        assert!(keys.open(identity_place(&other), person.identity()).is_err());
         let identity: Identity = serde_json::from_slice(&clear).unwrap();
         assert_eq!((identity.name.as_str(), identity.number), ("Canary Zhang", number));
         assert!(

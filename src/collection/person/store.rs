@@ -1,4 +1,4 @@
-//! Persons in the store: one row each, found by key, sealed.
+//! Persons in the store: a sealed row for each identity that was ever given, found by key and tag.
 
 use data_encoding::HEXLOWER;
 use serde::Serialize;
@@ -9,41 +9,37 @@ use crate::clock::Time;
 use crate::error::Result;
 use crate::storage::{Tx, json};
 
-/// `$1` rows of key, sealed identity in hex and its tag; `$2` time. A known person's row changes
-/// only when the identity does.
-pub const PERSONS_PUT: &str = "insert into person
-    (key, identity, identity_tag, first_seen_us, updated_us)
-    select e.value ->> 'key', unhex(e.value ->> 'identity'), e.value ->> 'tag',
-        cast($2 as bigint), cast($2 as bigint)
+/// `$1` rows of key, tag and sealed identity in hex; `$2` time. What is known stays as it is.
+pub const PERSONS_PUT: &str = "insert into person (key, identity_tag, identity, first_seen_us)
+    select e.value ->> 'key', e.value ->> 'tag', unhex(e.value ->> 'identity'),
+        cast($2 as bigint)
     from json_each($1) e where true
-    order by e.value ->> 'key'
-    on conflict (key) do update set identity = excluded.identity,
-        identity_tag = excluded.identity_tag, updated_us = excluded.updated_us
-    where person.identity_tag <> excluded.identity_tag";
+    order by e.value ->> 'key', e.value ->> 'tag'
+    on conflict (key, identity_tag) do nothing";
 
 #[derive(Serialize)]
 struct Row<'a> {
     key: &'a str,
-    identity: String,
     tag: &'a str,
+    identity: String,
 }
 
-/// Stores persons, each key once, in the order of their keys so that writers meet in one order.
-/// Of several rows of one person the last one stands.
+/// Stores what is new among these persons, in one order, so that writers meet in it.
+///
+/// Nothing is ever overwritten: whoever gives other contact data, or another name with the same
+/// document, gets a row beside the one before, and each swab names its own.
 pub async fn persons_put(
     tx: &mut Tx,
     persons: impl IntoIterator<Item = &MemberPerson>,
     at: Time,
 ) -> Result<()> {
-    let by_key: std::collections::BTreeMap<&str, &MemberPerson> =
-        persons.into_iter().map(|person| (person.key().as_str(), person)).collect();
-    let rows: Vec<_> = by_key
+    let given: std::collections::BTreeMap<_, _> = persons
         .into_iter()
-        .map(|(key, person)| Row {
-            key,
-            identity: HEXLOWER.encode(person.identity()),
-            tag: person.identity_tag(),
-        })
+        .map(|person| ((person.key().as_str(), person.identity_tag()), person.identity()))
+        .collect();
+    let rows: Vec<_> = given
+        .into_iter()
+        .map(|((key, tag), identity)| Row { key, tag, identity: HEXLOWER.encode(identity) })
         .collect();
     let rows = json(&rows);
     on!(tx, c => query(PERSONS_PUT).bind(&rows).bind(at).execute(c).await.map(drop))?;

@@ -89,6 +89,17 @@ pub struct Shift {
     pub starts: Time,
     /// Last moment a person may be swabbed.
     pub ends: Time,
+    /// When the session is held.
+    pub hours: Hours,
+}
+
+/// When a session is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hours {
+    /// When it opens.
+    pub opens: Time,
+    /// When it closes.
+    pub closes: Time,
 }
 
 /// What became of a place that was put.

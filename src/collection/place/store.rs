@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, query, query_as, query_scalar};
 
-use super::{Laboratory, Put, Round, Session, Shift, Site};
+use super::{Hours, Laboratory, Put, Round, Session, Shift, Site};
 use crate::barcode::PlaceCode;
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
@@ -36,7 +36,7 @@ pub const SESSION_FIND: &str = "select round_code, site_code, team, opens_us, cl
 pub const SITE_COUNT: &str = "select count(*) from site where code = $1";
 /// `$1` codes of sessions.
 pub const SHIFTS_FIND: &str = "select s.code, s.site_code, s.round_code, r.tube_size, r.starts_us,
-        r.ends_us
+        r.ends_us, s.opens_us, s.closes_us
     from session s join round r on r.code = s.round_code
     where s.code in (select e.value ->> 'code' from json_each($1) e)";
 
@@ -181,6 +181,10 @@ struct ShiftRow {
     starts: Time,
     #[sqlx(rename = "ends_us")]
     ends: Time,
+    #[sqlx(rename = "opens_us")]
+    opens: Time,
+    #[sqlx(rename = "closes_us")]
+    closes: Time,
 }
 
 /// The sessions among `wanted` that exist, with what their rounds ask; one statement.
@@ -198,6 +202,7 @@ pub async fn shifts_find<'a>(
             round: row.round_code,
             starts: row.starts,
             ends: row.ends,
+            hours: Hours { opens: row.opens, closes: row.closes },
         })
     };
     rows.into_iter().map(shift).collect()

@@ -9,8 +9,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::store::tubes_seal;
-use super::{Flag, Outcome, Recorded, Recorder, SealedTube, TubeScan, seal};
+use super::store::{tubes_known, tubes_seal};
+use super::{Flag, Outcome, Recorded, Recorder, SealedTube, Standing, TubeScan, seal};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
@@ -69,7 +69,7 @@ impl TubeAnswer {
             state: recorded.state,
             size: recorded.size,
             recorded_at: recorded.recorded,
-            flags: recorded.flags(),
+            flags: recorded.flags.clone(),
             members: (1..).zip(&recorded.members).map(member).collect(),
         }
     }
@@ -192,13 +192,14 @@ fn item(app: &App, index: usize, code: Option<TubeCode>, fate: Result<Outcome>) 
 /// A tube's code, where it could be read, and the tube, where it passed the rules.
 type Judged = (Option<TubeCode>, Result<SealedTube>);
 
-/// Judges each scan by the rules; codes and sessions are looked up once for all of them.
+/// Judges each scan by the rules; codes, sessions and what is stored are looked up once for all.
 async fn judge(app: &App, actor: &Actor, scans: Vec<Result<TubeScan>>) -> Result<Vec<Judged>> {
     let readable = || scans.iter().filter_map(|scan| scan.as_ref().ok());
     let texts: Vec<_> = readable().map(|scan| scan.code.as_deref().unwrap_or_default()).collect();
     let mut tx = app.db.read("tube.judge").await?;
     let codes = tube_codes(&mut tx, &texts).await?;
     let shifts = shifts_find(&mut tx, readable().map(|scan| &scan.session)).await?;
+    let known = tubes_known(&mut tx, codes.iter().flatten()).await?;
     drop(tx);
     let shifts: HashMap<_, _> =
         shifts.into_iter().map(|shift| (shift.session.clone(), shift)).collect();
@@ -211,9 +212,12 @@ async fn judge(app: &App, actor: &Actor, scans: Vec<Result<TubeScan>>) -> Result
         };
         let code = codes.next().expect("each readable scan has its code read");
         let shift: Option<&Shift> = shifts.get(&scan.session);
+        let is_known = code.as_ref().is_ok_and(|code| known.contains(code));
+        let standing = if is_known { Standing::Stored } else { Standing::New };
         let own = shift.map_or(Ok(()), |shift| actor.at_site(&shift.site));
         let readable = code.as_ref().ok().cloned();
-        (readable, own.and_then(|()| seal(code, scan, shift, recorder).map_err(Error::Invalid)))
+        let sealed = || seal((code, standing), scan, shift, recorder).map_err(Error::Invalid);
+        (readable, own.and_then(|()| sealed()))
     });
     Ok(judged.collect())
 }
@@ -265,5 +269,5 @@ async fn record(
         _ => "batch",
     };
     let detail = json!({ "count": codes.len(), "codes": codes });
-    audit::record(tx, Entry { at, actor, action, about, detail }).await
+    audit::record_about(tx, Entry { at, actor, action, about, detail }, codes).await
 }

@@ -2,9 +2,9 @@
 
 use sqlx::FromRow;
 
-use super::{Recorded, SealedTube};
+use super::{Recorded, SealedTube, device_time, flags};
 use crate::barcode::{PlaceCode, TubeCode};
-use crate::clock::Time;
+use crate::clock::{Span, Time};
 use crate::collection::TubeState;
 use crate::error::Reason;
 
@@ -26,14 +26,14 @@ pub(super) struct StoredTube {
     state: TubeState,
 }
 
-/// A member as it is stored, with the tag of what is known of the person now.
+/// A member as it is stored, with the tag of the identity that was given.
 #[derive(Debug, Clone, FromRow)]
 pub(super) struct StoredMember {
     pub(super) tube_code: TubeCode,
     person_key: String,
     #[sqlx(rename = "taken_us")]
     taken: Time,
-    identity_tag: Option<String>,
+    identity_tag: String,
 }
 
 impl StoredTube {
@@ -46,37 +46,46 @@ impl StoredTube {
         Recorded {
             state: self.state,
             recorded: self.recorded,
-            skew: Time::from_us(self.device_skew_us).since(Time::from_us(0)),
+            flags: flags(self.skew(), self.sealed, sent.hours),
             ..sent.recorded()
         }
     }
 
-    /// Every difference to what was sent.
+    fn said(&self, corrected: Time) -> Time {
+        device_time(corrected, self.skew())
+    }
+
+    fn skew(&self) -> Span {
+        Time::from_us(self.device_skew_us).since(Time::from_us(0))
+    }
+
+    /// Every difference to what was sent; times are compared as the device said them, because
+    /// its skew is measured anew on every retry.
     pub(super) fn differences(&self, members: &[StoredMember], sent: &SealedTube) -> Vec<Reason> {
         let fields = [
             ("event_id", self.event_id == sent.event.to_string()),
             ("session", self.session_code == sent.session),
             ("size", self.size == i64::from(sent.size)),
-            ("sealed_at", self.sealed == sent.sealed),
+            ("sealed_at", self.said(self.sealed) == device_time(sent.sealed, sent.skew)),
             ("device.id", self.device_id == sent.device),
             ("device.sequence", self.device_seq == i64::from(sent.sequence)),
             ("members", members.len() == sent.members.len()),
         ];
         let differing = fields.into_iter().filter(|(_, same)| !same);
         let mut abouts: Vec<_> = differing.map(|(field, _)| field.to_owned()).collect();
-        for (i, (stored, sent)) in members.iter().zip(&sent.members).enumerate() {
-            let is_person = stored.person_key == sent.person.key().as_str();
+        for (i, (stored, member)) in members.iter().zip(&sent.members).enumerate() {
+            let is_person = stored.person_key == member.person.key().as_str();
             if !is_person {
                 abouts.push(format!("members[{i}].document"));
-            } else if stored.identity_tag.as_deref() != Some(sent.person.identity_tag()) {
+            } else if stored.identity_tag != member.person.identity_tag() {
                 abouts.push(format!("members[{i}].identity"));
             }
-            if stored.taken != sent.taken {
+            if self.said(stored.taken) != device_time(member.taken, sent.skew) {
                 abouts.push(format!("members[{i}].taken_at"));
             }
         }
         if abouts.is_empty() {
-            // The persons' data were changed by a later tube to what is sent now.
+            // Only a row that was altered in the store differs in nothing but its tag.
             abouts.push("members".to_owned());
         }
         abouts.into_iter().map(|about| self.difference(about)).collect()

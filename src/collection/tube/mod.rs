@@ -12,15 +12,20 @@ use uuid::Uuid;
 
 use super::TubeState;
 use super::person::MemberPerson;
+use super::place::Hours;
 use crate::barcode::{PlaceCode, TubeCode};
 use crate::clock::{Span, Time};
 use crate::error::Reason;
 use crate::seal::PersonKey;
 
-pub use rules::{CLOCK_TOLERANCE, Recorder, seal};
+pub use rules::{CLOCK_TOLERANCE, Recorder, SESSION_TOLERANCE, Standing, seal};
 pub use scan::{DeviceScan, DocumentScan, MemberScan, TubeScan};
 
 /// A sealed tube that passed every rule; made by [`seal`] alone, and without any person in clear.
+///
+/// Its times are corrected: the device's time less its skew, which is the device's clock while
+/// sending less the server's. Times of different devices can be compared, whatever their clocks
+/// say; [`device_time`] gives back what the device said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedTube {
     code: TubeCode,
@@ -29,6 +34,7 @@ pub struct SealedTube {
     round: String,
     site: String,
     session: PlaceCode,
+    hours: Hours,
     event: Uuid,
     device: String,
     sequence: u32,
@@ -37,6 +43,11 @@ pub struct SealedTube {
     recorded: Time,
     recorded_by: String,
     content_tag: String,
+}
+
+/// When a device says something was, from the corrected time and what was taken off it.
+fn device_time(corrected: Time, skew: Span) -> Time {
+    corrected + skew
 }
 
 /// One person's swab in a tube; the position is the place in the tube's list, from 1.
@@ -65,7 +76,7 @@ impl SealedTube {
             size: self.size,
             session: self.session.clone(),
             recorded: self.recorded,
-            skew: self.skew,
+            flags: flags(self.skew, self.sealed, self.hours),
             members: self.members.iter().map(|member| member.person.key().clone()).collect(),
         }
     }
@@ -95,8 +106,8 @@ pub struct Recorded {
     pub session: PlaceCode,
     /// When the server recorded it first.
     pub recorded: Time,
-    /// How far the device's clock was ahead of the server's then.
-    pub skew: Span,
+    /// What is worth a look.
+    pub flags: Vec<Flag>,
     /// Its members in order of position.
     pub members: Vec<PersonKey>,
 }
@@ -107,12 +118,15 @@ pub struct Recorded {
 pub enum Flag {
     /// The device's clock is more than five minutes off (R6); set it.
     ClockSkew,
+    /// It was sealed more than two hours before its session opens or after it closes; see
+    /// whether the session is the right one.
+    SessionHours,
 }
 
-impl Recorded {
-    /// What is worth a look.
-    pub fn flags(&self) -> Vec<Flag> {
-        let skewed = self.skew.abs() > CLOCK_TOLERANCE;
-        skewed.then_some(Flag::ClockSkew).into_iter().collect()
-    }
+/// What is worth a look about a tube sealed at this corrected time in a session of these hours.
+fn flags(skew: Span, sealed: Time, hours: Hours) -> Vec<Flag> {
+    let is_outside =
+        sealed + SESSION_TOLERANCE < hours.opens || sealed - SESSION_TOLERANCE > hours.closes;
+    let flags = [(Flag::ClockSkew, skew.abs() > CLOCK_TOLERANCE), (Flag::SessionHours, is_outside)];
+    flags.into_iter().filter_map(|(flag, is_raised)| is_raised.then_some(flag)).collect()
 }

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::scan::{MemberScan, TubeScan};
-use super::{Member, SealedTube};
+use super::scan::{DocumentScan, MemberScan, TubeScan};
+use super::{Member, SealedTube, device_time};
 use crate::barcode::TubeCode;
 use crate::clock::{Span, Time};
-use crate::collection::person::{Contact, MemberPerson};
+use crate::collection::person::{Contact, MemberPerson, Shown};
 use crate::collection::place::{Shift, TUBE_SIZES};
 use crate::error::Reason;
 use crate::seal::{KeyRing, PersonKey};
@@ -17,12 +17,25 @@ use crate::seal::{KeyRing, PersonKey};
 /// How far a device's clock may be off before it is flagged, and how much a corrected time may
 /// lie ahead or outside its round (R6).
 pub const CLOCK_TOLERANCE: Span = Span::minutes(5);
+/// How far outside its session's hours a tube may be sealed before it is flagged. A queue outlasts
+/// the hours and a team begins early, so it is no reason to refuse; a session held at another time
+/// of the day was probably picked by mistake.
+pub const SESSION_TOLERANCE: Span = Span::hours(2);
 /// How old a swab may be when it reaches the server (R6).
 const AGE_MAX: Span = Span::days(7);
 /// How many characters a device's id may have.
 const DEVICE_MAX: usize = 64;
 /// People in the largest tube.
 const MEMBERS_MAX: usize = 20;
+
+/// Whether a tube is stored already when it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Its code is new.
+    New,
+    /// Its code is stored: this is a retry, or somebody else's tube.
+    Stored,
+}
 
 /// Who records a tube, with which keys, and when.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +51,11 @@ pub struct Recorder<'a> {
 /// Checks what a device sent and seals its people, or gives every reason why not.
 ///
 /// `code` is the code as read, `shift` the session it names, if there is one. Times are judged
-/// after taking off the device's skew, which is its clock while sending less the server's.
+/// and kept after taking off the device's skew, which is its clock while sending less the
+/// server's. A tube that is stored is not judged by the clock again: it was when it came first,
+/// and a retry may come late. It is never added twice, only compared.
 pub fn seal(
-    code: Result<TubeCode, Reason>,
+    (code, standing): (Result<TubeCode, Reason>, Standing),
     scan: TubeScan,
     shift: Option<&Shift>,
     recorder: Recorder<'_>,
@@ -50,14 +65,16 @@ pub fn seal(
     let code = code.map_err(|reason| reasons.push(reason)).ok();
     reasons.extend(origin_faults(&scan));
     reasons.extend(count_faults(&scan, shift));
-    reasons.extend(time_faults(&scan, shift, recorder.now));
+    if standing == Standing::New {
+        reasons.extend(time_faults(&scan, shift, recorder.now));
+    }
     let Some(shift) = shift else {
         let message = format!("there is no session {}; put the session first", scan.session);
         reasons.push(Reason::new("tube.session", "session", message));
         return Err(reasons);
     };
     let members = if scan.members.len() <= MEMBERS_MAX {
-        members(scan.members, recorder, &mut reasons)
+        members(scan.members, skew, recorder, &mut reasons)
     } else {
         Vec::new()
     };
@@ -69,11 +86,12 @@ pub fn seal(
         round: shift.round.clone(),
         site: shift.site.clone(),
         session: scan.session,
+        hours: shift.hours,
         event: scan.event_id,
         device: scan.device.id,
         sequence: scan.device.sequence,
         skew,
-        sealed: scan.sealed_at,
+        sealed: scan.sealed_at - skew,
         recorded: recorder.now,
         recorded_by: recorder.account.to_owned(),
         content_tag: String::new(),
@@ -203,6 +221,7 @@ fn time_faults(scan: &TubeScan, shift: Option<&Shift>, now: Time) -> Vec<Reason>
 /// Seals each person and refuses one who is in the tube twice.
 fn members(
     scans: Vec<MemberScan>,
+    skew: Span,
     recorder: Recorder<'_>,
     reasons: &mut Vec<Reason>,
 ) -> Vec<Member> {
@@ -211,7 +230,8 @@ fn members(
     for (i, scan) in scans.into_iter().enumerate() {
         let about = format!("members[{i}]");
         let contact = Contact { name: scan.name, phone: scan.phone, address: scan.address };
-        let document = (scan.document.kind, scan.document.number.as_str());
+        let DocumentScan { kind, issuer, number } = &scan.document;
+        let document = Shown { kind: *kind, issuer: issuer.as_deref(), number };
         let keys = (recorder.keys, recorder.now);
         let person = match MemberPerson::seal(document, contact, keys, &about) {
             Ok(person) => person,
@@ -226,13 +246,13 @@ fn members(
             );
             reasons.push(Reason::new("tube.same_person", format!("{about}.document"), message));
         }
-        members.push(Member { person, taken: scan.taken_at });
+        members.push(Member { person, taken: scan.taken_at - skew });
     }
     members
 }
 
 /// What makes two deliveries of a tube the same. The device's clock while sending is not part
-/// of it: it differs on every retry.
+/// of it, because it differs on every retry; so the times are those the device said, which do not.
 #[derive(Serialize)]
 struct Content<'a> {
     code: &'a str,
@@ -251,15 +271,16 @@ fn content_tag(tube: &SealedTube, keys: &KeyRing) -> String {
         session: tube.session.as_str(),
         size: tube.size,
         device: (&tube.device, tube.sequence),
-        sealed_us: tube.sealed.us(),
-        members: tube.members.iter().map(member_content).collect(),
+        sealed_us: device_time(tube.sealed, tube.skew).us(),
+        members: tube.members.iter().map(|member| member_content(member, tube.skew)).collect(),
     };
     let content = serde_json::to_vec(&content).expect("strings and numbers always serialise");
     keys.tag("tube", &content)
 }
 
-fn member_content(member: &Member) -> (&str, &str, i64) {
-    (member.person.key().as_str(), member.person.identity_tag(), member.taken.us())
+fn member_content(member: &Member, skew: Span) -> (&str, &str, i64) {
+    let taken = device_time(member.taken, skew);
+    (member.person.key().as_str(), member.person.identity_tag(), taken.us())
 }
 
 #[cfg(test)]

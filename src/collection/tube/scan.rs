@@ -26,7 +26,8 @@ pub struct TubeScan {
     pub swab_count: u8,
     /// True exactly when it holds fewer people than it can.
     pub underfilled: bool,
-    /// When it was shut, by the device's clock.
+    /// When it was shut, by the device's clock; kept and answered by the server's clock, with
+    /// what `device.time` is off taken away.
     pub sealed_at: Time,
     /// The device that sends it.
     pub device: DeviceScan,
@@ -42,7 +43,8 @@ pub struct DeviceScan {
     pub id: String,
     /// Its running number of this event.
     pub sequence: u32,
-    /// Its clock while sending; tells how far it is off.
+    /// Its clock while sending; tells how far it is off. On a retry it is the clock then, while
+    /// the other times stay as they were sent first.
     pub time: Time,
 }
 
@@ -60,7 +62,8 @@ pub struct MemberScan {
     /// Where they live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// When they were swabbed, by the device's clock.
+    /// When they were swabbed, by the device's clock; kept and answered by the server's clock,
+    /// with what `device.time` is off taken away.
     pub taken_at: Time,
 }
 
@@ -71,6 +74,10 @@ pub struct DocumentScan {
     /// Which document.
     #[serde(rename = "type")]
     pub kind: DocumentType,
+    /// The country that issued it, in three letters (ISO 3166-1 alpha-3): needed for `passport`
+    /// and `other`, refused for the types that China alone issues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// Its number.
     pub number: String,
 }

@@ -7,6 +7,7 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::differences::{StoredMember, StoredTube};
 use super::{Outcome, SealedTube};
+use crate::barcode::TubeCode;
 use crate::collection::person::store::persons_put;
 use crate::error::{Reason, Result};
 use crate::storage::outbox::{self, Change};
@@ -27,21 +28,24 @@ pub const TUBES_ADD: &str = "insert into tube (code, size, members, swab_count, 
     from json_each($1) e where true
     on conflict do nothing returning code";
 /// `$1` rows of members.
-pub const MEMBERS_ADD: &str = "insert into member (tube_code, position, person_key, taken_us)
+pub const MEMBERS_ADD: &str = "insert into member
+    (tube_code, position, person_key, identity_tag, taken_us)
     select e.value ->> 'tube', cast(e.value ->> 'position' as bigint), e.value ->> 'person',
-        cast(e.value ->> 'taken' as bigint)
+        e.value ->> 'identity', cast(e.value ->> 'taken' as bigint)
     from json_each($1) e";
 /// `$1` codes.
 pub const TUBES_STORED: &str = "select code, size, session_code, event_id, device_id, device_seq,
         device_skew_us, sealed_us, recorded_us, content_tag, state
     from tube where code in (select e.value ->> 'code' from json_each($1) e)";
+/// `$1` codes.
+pub const TUBES_KNOWN: &str = "select code from tube
+    where code in (select e.value ->> 'code' from json_each($1) e)";
 /// `$1` ids of events.
 pub const EVENTS_STORED: &str = "select event_id, code from tube
     where event_id in (select e.value ->> 'code' from json_each($1) e)";
 /// `$1` codes of tubes.
-pub const MEMBERS_STORED: &str = "select m.tube_code, m.person_key, m.taken_us, p.identity_tag
-    from member m left join person p on p.key = m.person_key
-    where m.tube_code in (select e.value ->> 'code' from json_each($1) e)
+pub const MEMBERS_STORED: &str = "select m.tube_code, m.person_key, m.taken_us, m.identity_tag
+    from member m where m.tube_code in (select e.value ->> 'code' from json_each($1) e)
     order by m.tube_code, m.position";
 
 #[derive(Serialize)]
@@ -67,6 +71,7 @@ struct MemberRow<'a> {
     tube: &'a str,
     position: usize,
     person: &'a str,
+    identity: &'a str,
     taken: i64,
 }
 
@@ -103,6 +108,17 @@ pub async fn tubes_seal(tx: &mut Tx, tubes: Vec<SealedTube>) -> Result<Vec<Outco
         }
     }
     Ok(outcomes.into_iter().flatten().collect())
+}
+
+/// Those of these codes under which a tube is stored.
+pub async fn tubes_known(
+    tx: &mut Tx,
+    wanted: impl IntoIterator<Item = &TubeCode>,
+) -> Result<HashSet<TubeCode>> {
+    let wanted = codes(wanted);
+    let known: Vec<TubeCode> =
+        on!(tx, c => query_scalar(TUBES_KNOWN).bind(&wanted).fetch_all(c).await)?;
+    Ok(known.into_iter().collect())
 }
 
 /// The first tube under each code and event, in order of code so that writers meet in one order.
@@ -166,6 +182,7 @@ async fn members_add(tx: &mut Tx, tubes: &[&SealedTube]) -> Result<()> {
             tube: tube.code.as_str(),
             position,
             person: member.person.key().as_str(),
+            identity: member.person.identity_tag(),
             taken: member.taken.us(),
         }));
     }
@@ -250,6 +267,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("TUBES_ADD", TUBES_ADD),
     ("MEMBERS_ADD", MEMBERS_ADD),
     ("TUBES_STORED", TUBES_STORED),
+    ("TUBES_KNOWN", TUBES_KNOWN),
     ("EVENTS_STORED", EVENTS_STORED),
     ("MEMBERS_STORED", MEMBERS_STORED),
 ];

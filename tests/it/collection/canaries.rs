@@ -63,7 +63,7 @@ impl Write for Log {
 }
 
 /// Every text a table of the story holds, as bytes.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 8] = [
     (
         "person",
         "select cast(json_build_array(key, identity_tag, encode(identity, 'hex'), \
@@ -72,6 +72,7 @@ const TABLES: [(&str, &str); 7] = [
     ("tube", "select cast(to_json(t) as text) from tube t"),
     ("member", "select cast(to_json(t) as text) from member t"),
     ("audit", "select cast(to_json(t) as text) from audit t"),
+    ("audit_subject", "select cast(to_json(t) as text) from audit_subject t"),
     ("idempotency", "select cast(to_json(t) as text) from idempotency t"),
     ("feed", "select cast(to_json(t) as text) from feed t"),
     ("allotment", "select cast(to_json(t) as text) from allotment t"),

@@ -1,13 +1,13 @@
 //! Canary persons pass through a running server, and nothing it writes shows them (R29, R35).
 
-use axum::http::Method;
 use serde_json::{Value, json};
+use swabline::clock::Clock;
 
 use super::{SQLITE, on_each_engine};
 use crate::app::{Answer, Engine};
 use crate::collection::canaries::assert_free_of;
 use crate::program::{Caller, City, Program, Server, city, scan};
-use crate::world::{Person, people, tube};
+use crate::world::{Person, box_, people, tube};
 
 /// Requests that are wrong in ways that put a person where none should be.
 async fn go_wrong(sampler: &Caller, nobody: &Caller, canaries: &[Person]) -> Vec<Answer> {
@@ -90,6 +90,39 @@ async fn residents_ask(server: &Server, tube: &Value, canaries: &[Person]) -> Ve
     answers
 }
 
+/// An account of this role: its id and its token.
+fn somebody(program: &Program, role: &str, place: &[&str]) -> (String, String) {
+    let add = ["user", "add", "--name", "Test", "--role", role];
+    let made = program.run(&[&add, place].concat()).expect(0);
+    (made.word("account "), made.word("token "))
+}
+
+/// The tube travels in a box through two hand-overs and is refused at the laboratory; gives the
+/// path of the arrival.
+async fn the_street(program: &Program, server: &Server, city: &City) -> String {
+    let (courier, courier_token) = somebody(program, "courier", &[]);
+    let (receiver, receiver_token) = somebody(program, "receiver", &["--laboratory", "L01"]);
+    let [sampler, carries, takes] =
+        [&city.sampler, &courier_token, &receiver_token].map(|token| server.caller(token));
+    let wanted = json!({ "kind": "box", "count": 1, "place": "S01" });
+    server.caller(&city.administrator).post("/v1/allotments", &wanted).await.expect(201);
+    let (path, now) = (format!("/v1/boxes/{}", box_(0)), Clock::system().now());
+    let manifest = json!({ "site": "S01", "seal": "SEAL", "sealed_at": now, "tubes": [tube(1)] });
+    sampler.put(&path, &manifest).await.expect(201);
+    for (step, from, to, account) in
+        [(1, &sampler, &carries, &courier), (2, &carries, &takes, &receiver)]
+    {
+        let offer = json!({ "to": account, "at": now, "place": "gate" });
+        from.post(&format!("{path}/handovers"), &offer).await.expect(201);
+        let accept = format!("{path}/handovers/{step}/accept");
+        to.post(&accept, &json!({ "at": now })).await.expect(200);
+    }
+    let arrival = json!({ "box": box_(0), "laboratory": "L01", "arrived_at": now,
+        "seal_intact": true, "scanned": [{ "tube": tube(1), "refused": "leak" }] });
+    let arrived = takes.post("/v1/arrivals", &arrival).await.expect(201).json();
+    format!("/v1/arrivals/{}", arrived["id"].as_str().unwrap())
+}
+
 async fn a_day(program: &Program, server: &Server, city: &City, canaries: &[Person]) {
     let sampler = server.caller(&city.sampler);
     let path = format!("/v1/tubes/{}", tube(1));
@@ -101,11 +134,31 @@ async fn a_day(program: &Program, server: &Server, city: &City, canaries: &[Pers
     for answer in &answers {
         assert_free_of(canaries, &answer.bytes, &answer.text());
     }
-    let caller = server.caller(&city.officer);
-    for path in ["/metrics", "/v1/ledger", "/v1/feed?after=0", "/v1/audit"] {
-        let answer = caller.send(Method::GET, path, None).await.unwrap();
+    let arrival = the_street(program, server, city).await;
+    let (officer, auditor) =
+        (server.caller(&city.officer), server.caller(&program.account("auditor")));
+    let (way, trail) = (path, format!("/v1/audit?about={}", tube(1)));
+    let the_box = format!("/v1/boxes/{}", box_(0));
+    for (caller, path) in [
+        (&officer, "/metrics"),
+        (&officer, "/v1/ledger"),
+        (&officer, "/v1/feed"),
+        (&officer, &way),
+        (&officer, &the_box),
+        (&officer, &arrival),
+        (&sampler, "/v1/recalls"),
+        (&auditor, &trail),
+    ] {
+        let answer = caller.get(path).await.expect(200);
         assert_free_of(canaries, &answer.bytes, path);
     }
+    let trail = auditor.get(&trail).await.expect(200).json();
+    assert_ne!(trail["rows"], json!([]), "there was a trail to look at");
+    let recalls = sampler.get("/v1/recalls").await.expect(200).json();
+    assert_eq!(recalls["recalls"].as_array().unwrap().len(), canaries.len());
+    // Whoever calls people must see whom; that page alone shows them, and the log does not.
+    let called = officer.get("/v1/recalls").await.expect(200);
+    assert!(called.text().contains(&canaries[0].name), "an officer sees whom to call");
     if program.database.is_none() {
         for entry in std::fs::read_dir(program.data()).unwrap() {
             let path = entry.unwrap().path();

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::{SERVE, SQLITE, on_each_engine};
 use crate::app::Engine;
-use crate::program::{Program, command, finish};
+use crate::program::{Program, city, command, finish, scan};
+use crate::world::{people, tube};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/instrument");
 const REALDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/realdata");
@@ -79,12 +80,42 @@ async fn an_account_is_made_listed_given_another_token_and_ended() {
         let disable = ["user", "disable", account.as_str()];
         let homeless = ["user", "add", "--name", "Nobody", "--role", "sampler"];
         let nameless = ["user", "add", "--name", " ", "--role", "officer"];
-        for refused in [&token[..], &disable, &homeless, &nameless] {
+        let nowhere = ["user", "add", "--name", "N", "--role", "sampler", "--site", "north gate"];
+        for refused in [&token[..], &disable, &homeless, &nameless, &nowhere] {
             let said = program.run(refused).expect(1);
             assert!(!said.one_line().is_empty());
             assert_eq!(said.out, "");
         }
         assert_eq!(accounts(&program), Vec::<Value>::new());
+        let there = ["user", "add", "--name", "N", "--role", "sampler", "--site", "s01"];
+        program.run(&there).expect(0);
+        assert_eq!(accounts(&program)[0]["site"], "S01", "a place has one spelling");
+        program.run(&["audit", "verify"]).expect(0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_key_leaves_its_row_and_old_and_new_people_are_found() {
+    on_each_engine(async |program| {
+        let server = program.serve();
+        let city = city(&program, &server, 10).await;
+        let before = scan(1, &people(0, 3));
+        let path = format!("/v1/tubes/{}", tube(1));
+        server.caller(&city.sampler).put(&path, &before).await.expect(201);
+        assert!(server.stop().success());
+        program.run(&["key", "rotate"]).expect(0);
+        let server = program.serve();
+        let sampler = server.caller(&city.sampler);
+        sampler.put(&path, &before).await.expect(200);
+        let after = format!("/v1/tubes/{}", tube(2));
+        sampler.put(&after, &scan(2, &people(20, 3))).await.expect(201);
+        let auditor = server.caller(&program.account("auditor"));
+        let trail = auditor.get("/v1/audit?about=keys").await.expect(200).json();
+        assert_eq!(trail["rows"].as_array().unwrap().len(), 1, "{trail}");
+        let row = &trail["rows"][0];
+        assert_eq!((&row["action"], &row["account"]), (&json!("key.rotate"), &json!("console")));
+        assert_eq!(row["detail"], json!({ "key": 2 }));
         program.run(&["audit", "verify"]).expect(0);
     })
     .await;

@@ -3,7 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::barcode::PlaceCode;
 use crate::collection::person::DocumentType;
-use crate::collection::tube::{DeviceScan, DocumentScan};
+use crate::collection::place::Hours;
+use crate::collection::tube::{DeviceScan, Flag};
 
 fn now() -> Time {
     "2020-06-21T08:00:00Z".parse().unwrap()
@@ -17,12 +18,17 @@ fn shift() -> Shift {
         tube_size: 10,
         starts: now() - Span::days(30),
         ends: now() + Span::days(1),
+        hours: Hours { opens: now() - Span::hours(1), closes: now() + Span::hours(8) },
     }
 }
 
 fn member(n: usize) -> MemberScan {
     MemberScan {
-        document: DocumentScan { kind: DocumentType::Passport, number: format!("E{n:08}") },
+        document: DocumentScan {
+            kind: DocumentType::Passport,
+            issuer: Some("USA".into()),
+            number: format!("E{n:08}"),
+        },
         name: format!("Canary {n}"),
         phone: None,
         address: None,
@@ -54,7 +60,7 @@ fn judge_in(
     keys: &KeyRing,
 ) -> Result<SealedTube, Vec<Reason>> {
     let recorder = Recorder { account: "A", keys, now: now() };
-    seal(Ok(TubeCode::numbered(1).unwrap()), scan, shift, recorder)
+    seal((Ok(TubeCode::numbered(1).unwrap()), Standing::New), scan, shift, recorder)
 }
 
 /// The `number`th tube with one person, sealed as the event with that number.
@@ -63,7 +69,8 @@ pub(in crate::collection::tube) fn sealed(number: u64, event: u32) -> SealedTube
     let recorder = Recorder { account: "A", keys: &keys, now: now() };
     let event = format!("01729c5a-0000-7000-8000-0000{event:08}").parse().unwrap();
     let sent = TubeScan { event_id: event, ..scan(1, 1) };
-    seal(Ok(TubeCode::numbered(number).unwrap()), sent, Some(&shift()), recorder).unwrap()
+    let code = TubeCode::numbered(number).unwrap();
+    seal((Ok(code), Standing::New), sent, Some(&shift()), recorder).unwrap()
 }
 
 fn refusals(scan: TubeScan) -> Vec<(String, String)> {
@@ -126,6 +133,21 @@ fn times_ahead_in_the_wrong_order_too_old_or_outside_the_round_are_refused() {
 }
 
 #[test]
+fn a_tube_that_is_stored_is_not_judged_by_the_clock_again() {
+    let keys = KeyRing::generate();
+    let recorder = Recorder { account: "A", keys: &keys, now: now() + Span::days(40) };
+    let code = || Ok(TubeCode::numbered(1).unwrap());
+    for (standing, count) in [(Standing::New, 4), (Standing::Stored, 0)] {
+        let mut late = scan(1, 1);
+        late.device.time = recorder.now;
+        let reasons = seal((code(), standing), late, Some(&shift()), recorder).err();
+        assert_eq!(reasons.unwrap_or_default().len(), count, "too old and outside its round");
+    }
+    let miscounted = TubeScan { swab_count: 2, ..scan(1, 1) };
+    assert!(seal((code(), Standing::Stored), miscounted, Some(&shift()), recorder).is_err());
+}
+
+#[test]
 fn times_at_their_limits_are_taken() {
     let mut scan = scan(1, 1);
     scan.members[0].taken_at = now() - Span::days(7);
@@ -140,11 +162,38 @@ fn a_device_that_is_a_day_ahead_is_judged_by_its_own_clock_and_flagged() {
     ahead.device.time = ahead.device.time + day;
     ahead.sealed_at = ahead.sealed_at + day;
     ahead.members[0].taken_at = ahead.members[0].taken_at + day;
-    let recorded = judge(ahead).unwrap().recorded();
-    assert_eq!(recorded.flags(), [super::super::Flag::ClockSkew]);
+    let tube = judge(ahead).unwrap();
+    assert_eq!(tube.sealed, now() - Span::minutes(1));
+    assert_eq!(tube.members[0].taken, now() - Span::minutes(10));
+    assert_eq!(device_time(tube.sealed, tube.skew), now() - Span::minutes(1) + day);
+    assert_eq!(tube.recorded().flags, [Flag::ClockSkew]);
     let mut slow = scan(1, 1);
     slow.device.time = slow.device.time - CLOCK_TOLERANCE;
-    assert_eq!(judge(slow).unwrap().recorded().flags(), []);
+    assert_eq!(judge(slow).unwrap().recorded().flags, []);
+}
+
+#[test]
+fn a_tube_sealed_hours_outside_its_session_is_flagged_and_taken() {
+    let sealed = now() - Span::minutes(1);
+    let (just, more) = (SESSION_TOLERANCE, Span::seconds(2 * 3600 + 1));
+    let (early, late) = (Span::hours(-9), Span::hours(9));
+    let cases = [
+        (Hours { opens: sealed + just, closes: sealed - early }, &[][..]),
+        (Hours { opens: sealed + more, closes: sealed - early }, &[Flag::SessionHours]),
+        (Hours { opens: sealed - late, closes: sealed - just }, &[]),
+        (Hours { opens: sealed - late, closes: sealed - more }, &[Flag::SessionHours]),
+    ];
+    for (hours, flags) in cases {
+        let shift = Shift { hours, ..shift() };
+        let mut ahead = scan(1, 1);
+        for skew in [Span::hours(0), Span::minutes(4)] {
+            ahead.device.time = now() + skew;
+            ahead.sealed_at = sealed + skew;
+            ahead.members[0].taken_at = sealed + skew;
+            let tube = judge_in(ahead.clone(), Some(&shift), &KeyRing::generate()).unwrap();
+            assert_eq!(tube.recorded().flags, flags, "{hours:?}");
+        }
+    }
 }
 
 #[test]
@@ -178,7 +227,7 @@ fn a_session_nobody_put_and_an_unreadable_code_are_told_together() {
     let keys = KeyRing::generate();
     let recorder = Recorder { account: "A", keys: &keys, now: now() };
     let unreadable = Err(Reason::new("code.unreadable", "code", "no code"));
-    let reasons = seal(unreadable, scan(1, 1), None, recorder).unwrap_err();
+    let reasons = seal((unreadable, Standing::New), scan(1, 1), None, recorder).unwrap_err();
     let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_ref()).collect();
     assert_eq!(codes, ["code.unreadable", "tube.session"]);
 }
@@ -195,7 +244,7 @@ proptest! {
     fn content_is_the_same_exactly_when_what_was_sealed_is(
         members in 1..=10_usize,
         later in 0..3_i64,
-        change in 0..5_u8,
+        change in 0..6_u8,
     ) {
         let keys = KeyRing::generate();
         let first = judge_in(scan(10, members), Some(&shift()), &keys).unwrap();
@@ -206,6 +255,7 @@ proptest! {
             2 => again.members[0].phone = Some("1".into()),
             3 => again.members[0].document.number = "F1234567".into(),
             4 => again.device.sequence = 2,
+            5 => again.members[0].document.issuer = Some("GBR".into()),
             _ => {}
         }
         let again = judge_in(again, Some(&shift()), &keys).unwrap();

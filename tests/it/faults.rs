@@ -1,0 +1,213 @@
+//! The network between the program and PostgreSQL is cut: whoever asked is told to ask again,
+//! and asking again stores everything once.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use swabline::audit;
+use swabline::storage::Db;
+
+use crate::app::{Answer, Engine, TestApp, fresh_database, postgres_url};
+use crate::way;
+use crate::world::{people, seal_tube, tube, world};
+
+/// When the cable is pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    Never = 0,
+    /// The next commit never reaches the server.
+    BeforeCommit = 1,
+    /// The next commit reaches the server; its answer never comes back.
+    AfterCommit = 2,
+    /// Nobody gets through.
+    Always = 3,
+}
+
+/// A cable between the program and its server, which can be pulled.
+#[derive(Clone, Default)]
+struct Cable {
+    when: Arc<AtomicU8>,
+    ends: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Cable {
+    /// Lays a cable to `server` and gives the address of its near end.
+    fn to(server: SocketAddr) -> (Self, SocketAddr) {
+        let cable = Self::default();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = listener.local_addr().unwrap();
+        let laid = cable.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                laid.carry(client.unwrap(), server);
+            }
+        });
+        (cable, near)
+    }
+
+    fn is(&self, cut: Cut) -> bool {
+        self.when.load(Ordering::SeqCst) == cut as u8
+    }
+
+    /// Says when the cable is pulled next.
+    fn cut(&self, cut: Cut) {
+        self.when.store(cut as u8, Ordering::SeqCst);
+        if cut == Cut::Always {
+            self.pull();
+        }
+    }
+
+    /// Cuts every connection there is.
+    fn pull(&self) {
+        for end in self.ends.lock().unwrap().drain(..) {
+            // The other side may have closed it already.
+            end.shutdown(Shutdown::Both).ok();
+        }
+    }
+
+    fn carry(&self, client: TcpStream, server: SocketAddr) {
+        if self.is(Cut::Always) {
+            return;
+        }
+        let server = TcpStream::connect(server).unwrap();
+        for end in [&client, &server] {
+            self.ends.lock().unwrap().push(end.try_clone().unwrap());
+        }
+        let (from_client, to_client) = (client.try_clone().unwrap(), client);
+        let (from_server, to_server) = (server.try_clone().unwrap(), server);
+        let (up, down) = (self.clone(), self.clone());
+        let swallow = Arc::new(AtomicBool::new(false));
+        let swallows = Arc::clone(&swallow);
+        std::thread::spawn(move || up.upwards(from_client, to_server, &swallows));
+        std::thread::spawn(move || down.downwards(from_server, to_client, &swallow));
+    }
+
+    fn upwards(&self, mut from: TcpStream, mut to: TcpStream, swallow: &AtomicBool) {
+        let mut bytes = [0; 16_384];
+        while let Ok(read @ 1..) = from.read(&mut bytes) {
+            let commits = bytes[..read].windows(6).any(|word| word == b"COMMIT");
+            if commits && self.is(Cut::BeforeCommit) {
+                self.cut(Cut::Always);
+                return;
+            }
+            if commits && self.is(Cut::AfterCommit) {
+                swallow.store(true, Ordering::SeqCst);
+            }
+            if to.write_all(&bytes[..read]).is_err() {
+                return;
+            }
+        }
+        // Whatever is left is closed already.
+        to.shutdown(Shutdown::Both).ok();
+    }
+
+    fn downwards(&self, mut from: TcpStream, mut to: TcpStream, swallow: &AtomicBool) {
+        let mut bytes = [0; 16_384];
+        while let Ok(read @ 1..) = from.read(&mut bytes) {
+            if swallow.load(Ordering::SeqCst) {
+                // The server says that the commit is done.
+                self.cut(Cut::Always);
+                return;
+            }
+            if to.write_all(&bytes[..read]).is_err() {
+                return;
+            }
+        }
+        to.shutdown(Shutdown::Both).ok();
+    }
+}
+
+/// An application whose server is at the other end of a cable.
+async fn wired() -> Option<(TestApp, Cable)> {
+    let database = fresh_database(&postgres_url()?).await;
+    let (before, rest) = database.split_once('@').expect("the address names a user");
+    let (server, name) = rest.split_once('/').expect("the address names a database");
+    let (cable, near) = Cable::to(server.parse().expect("the server has a plain address"));
+    let app = TestApp::on(Engine::Postgres, format!("{before}@{near}/{name}")).await;
+    Some((app, cable))
+}
+
+/// Sends again what was answered 503, as a device does, until it is answered otherwise.
+async fn insist(mut send: impl AsyncFnMut() -> Answer) -> Answer {
+    for _ in 0..100 {
+        let answer = send().await;
+        if answer.status != 503 {
+            return answer;
+        }
+        assert_eq!(answer.headers["retry-after"], "1");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("it never came back");
+}
+
+/// Looks at the store through connections that were never cut.
+async fn afresh(app: &mut TestApp) {
+    let url = app.app.config.database_url();
+    app.app.db = Db::open(&url, &app.clock).await.unwrap();
+}
+
+fn assert_lost(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert_eq!(answer.code(), "store.lost");
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    assert!(answer.text().contains("may or may not have been stored"), "{}", answer.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cable_pulled_around_a_commit_loses_and_doubles_nothing() {
+    let Some((mut app, cable)) = wired().await else { return };
+    let world = world(&app).await;
+    let cuts = [Cut::BeforeCommit, Cut::AfterCommit, Cut::Always, Cut::AfterCommit];
+    for (n, cut) in (0..).zip(cuts) {
+        let people = people(n * 20, 3);
+        cable.cut(cut);
+        assert_lost(&seal_tube(&app, &world, n, &people).await);
+        assert!(cable.is(Cut::Always), "the commit came by");
+        assert_lost(&app.get(&world.officer, "/v1/ledger").await);
+        assert_eq!(app.get(&world.officer, "/readyz").await.status, 503);
+        cable.cut(Cut::Never);
+        let answer = insist(async || seal_tube(&app, &world, n, &people).await).await;
+        let expected = if cut == Cut::AfterCommit { 200 } else { 201 };
+        assert_eq!(answer.expect(expected).json()["code"], tube(n));
+    }
+    afresh(&mut app).await;
+    for (sql, rows) in [
+        ("select count(*) from tube", 4),
+        ("select count(*) from member", 12),
+        ("select count(*) from feed", 4),
+        ("select count(*) from audit where action = 'tube.seal'", 4),
+    ] {
+        assert_eq!(way::number(&app, sql).await, rows, "{sql}");
+    }
+    let ledger = insist(async || app.get(&world.officer, "/v1/ledger").await).await.json();
+    assert_eq!(
+        (&ledger["whole"]["tubes"]["collected"], &ledger["unexplained"]),
+        (&json!(4), &json!(0))
+    );
+    let mut tx = app.app.db.read("test.verify").await.unwrap();
+    assert_eq!(audit::verify(&mut tx).await.unwrap().broken, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_for_a_moment_is_come_back_to() {
+    let Some((mut app, _cable)) = wired().await else { return };
+    let world = world(&app).await;
+    let mut tx = app.app.db.write("test.keeper").await.unwrap();
+    // What its keeper does when the server is restarted.
+    way::run(
+        &mut tx,
+        "select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()"
+            .to_owned(),
+    )
+    .await;
+    tx.commit().await.unwrap();
+    let people = people(0, 3);
+    insist(async || seal_tube(&app, &world, 0, &people).await).await.expect(201);
+    afresh(&mut app).await;
+    assert_eq!(way::number(&app, "select count(*) from tube").await, 1);
+}

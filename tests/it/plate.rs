@@ -1,0 +1,92 @@
+//! Plates over HTTP: drafted, sent again, frozen, and listed for the robot.
+
+use serde_json::{Value, json};
+use swabline::auth::Role;
+
+use crate::app::TestApp;
+use crate::each_engine;
+use crate::laboratory::{self as lab, KIT};
+use crate::world::{World, people, plate, seal_tube, tube, world};
+
+/// Tubes received at L01, one person each.
+async fn received(app: &TestApp, count: u64) -> World {
+    let world = world(app).await;
+    let tubes: Vec<_> = (0..count).map(tube).collect();
+    for n in 0..count {
+        seal_tube(app, &world, n, &people(n, 1)).await.expect(201);
+    }
+    lab::deliver(app, &world, 0, &tubes).await;
+    world
+}
+
+fn wanted(laboratory: &str, tubes: &[u64]) -> Value {
+    let tubes: Vec<_> = tubes.iter().map(|n| tube(*n)).collect();
+    json!({ "laboratory": laboratory, "kit": KIT.0, "kit_version": KIT.1,
+        "template": "one-well-94-columns", "tubes": tubes })
+}
+
+each_engine! {
+    async fn a_plate_sent_again_is_the_same_plate_however_far_its_tubes_are(app) {
+        let world = received(app, 3).await;
+        let (technician, path) = (&world.technician, format!("/v1/plates/{}", plate(0)));
+        let drafted = app.put(technician, &path, &wanted("L01", &[0, 1])).await.expect(201);
+        let again = app.put(technician, &path, &wanted("L01", &[0, 1])).await.expect(200);
+        assert_eq!(again.json(), drafted.json());
+        app.put(technician, &path, &wanted("L01", &[1, 0])).await.expect(200);
+        let freeze = format!("{path}/freeze");
+        let frozen = app.post(technician, &freeze, &json!({})).await.expect(200).json();
+        let again = app.put(technician, &path, &wanted("L01", &[1, 0])).await.expect(200);
+        assert_eq!(again.json(), frozen);
+        let other = app.put(technician, &path, &wanted("L01", &[2])).await.expect(409);
+        assert_eq!(other.code(), "plate.frozen");
+        let taken = app.put(technician, &path, &wanted("L01", &[0, 1])).await.expect(422);
+        assert_eq!(taken.code(), "plate.tube_state");
+        assert_eq!(app.get(technician, &path).await.expect(200).json(), frozen);
+    }
+
+    async fn of_two_drafts_with_a_tube_the_first_that_is_frozen_has_it(app) {
+        let world = received(app, 3).await;
+        for (n, tubes) in [(0, [0, 1]), (1, [1, 2])] {
+            let path = format!("/v1/plates/{}", plate(n));
+            app.put(&world.technician, &path, &wanted("L01", &tubes)).await.expect(201);
+        }
+        let freeze = |n| format!("/v1/plates/{}/freeze", plate(n));
+        app.post(&world.technician, &freeze(0), &json!({})).await.expect(200);
+        let late = app.post(&world.technician, &freeze(1), &json!({})).await.expect(409);
+        assert_eq!(late.code(), "plate.tube_taken");
+        assert_eq!(late.json()["errors"][0]["about"], tube(1));
+    }
+
+    async fn another_laboratory_neither_sees_nor_takes_over_a_draft(app) {
+        let world = received(app, 1).await;
+        let second = json!({ "name": "Laboratory 2", "address": "2 Laboratory Road" });
+        app.put(&world.administrator, "/v1/laboratories/L02", &second).await.expect(201);
+        let laboratory = Some("L02".to_owned());
+        let stranger = app.client_at(Role::Technician, None, laboratory.clone()).await;
+        let receiver = app.client_at(Role::Receiver, None, laboratory).await;
+        seal_tube(app, &world, 1, &people(1, 1)).await.expect(201);
+        let arrival = json!({ "box": crate::world::box_(0), "laboratory": "L02",
+            "arrived_at": app.now(), "seal_intact": true, "scanned": [{ "tube": tube(1) }] });
+        app.post(&receiver, "/v1/arrivals", &arrival).await.expect(201);
+        let path = format!("/v1/plates/{}", plate(0));
+        app.put(&world.technician, &path, &wanted("L01", &[0])).await.expect(201);
+        app.get(&stranger, &path).await.expect(403);
+        app.put(&stranger, &path, &wanted("L02", &[1])).await.expect(403);
+        app.post(&stranger, &format!("{path}/freeze"), &json!({})).await.expect(403);
+        let kept = app.get(&world.technician, &path).await.expect(200).json();
+        assert_eq!(kept["laboratory"], "L01");
+    }
+
+    async fn the_robot_s_list_names_every_filled_well(app) {
+        let world = received(app, 2).await;
+        let loaded = lab::load(app, &world, 0, &[tube(0), tube(1)]).await;
+        let path = format!("/v1/plates/{}/worklist", plate(0));
+        let list = app.get(&world.technician, &path).await.expect(200);
+        assert_eq!(list.headers["content-type"], "text/csv; charset=utf-8");
+        let text = list.text();
+        let rows: Vec<_> = text.lines().collect();
+        assert_eq!(rows[0], "well,tube,reaction,role");
+        assert_eq!(rows.len(), 1 + loaded["wells"].as_array().unwrap().len());
+        assert!(rows.contains(&format!("A1,{},mix,tube", tube(0)).as_str()), "{text}");
+    }
+}
