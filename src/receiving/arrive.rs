@@ -78,14 +78,19 @@ pub async fn arrive(
     store::arrival_tubes_add(tx, &arrival.id, &found).await?;
     tubes_move(tx, &found, &arrival.laboratory, at).await?;
     tubes_follow_up(tx, app, &found, at).await?;
-    let count = |finding| found.iter().filter(|one| one.finding == finding).count();
+    let with = |finding| {
+        let found = found.iter().filter(|one| one.finding == finding);
+        found.map(|one| one.tube.as_str()).collect::<Vec<_>>()
+    };
     let detail = json!({
-        "box": arrival.box_code, "accepted": count(Finding::Accepted),
-        "refused": count(Finding::Refused), "missing": count(Finding::Missing),
-        "unexpected": count(Finding::Unexpected),
+        "box": arrival.box_code, "accepted": with(Finding::Accepted),
+        "refused": with(Finding::Refused), "missing": with(Finding::Missing),
+        "unexpected": with(Finding::Unexpected),
     });
     let (about, action) = (arrival.id.as_str(), "arrival.record");
-    audit::record(tx, Entry { at, actor, action, about, detail }).await?;
+    let entry = Entry { at, actor, action, about, detail };
+    let tubes = found.iter().map(|one| one.tube.as_str());
+    audit::record_about(tx, entry, tubes.chain([arrival.box_code.as_str()])).await?;
     Ok((arrival, found))
 }
 

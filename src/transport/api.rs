@@ -201,7 +201,8 @@ async fn box_seal(tx: &mut Tx, new: NewBox<'_>) -> Result<()> {
     }
     let detail = json!({ "site": manifest.site, "seal": manifest.seal, "tubes": manifest.tubes });
     let about = manifest.code.as_str();
-    audit::record(tx, Entry { at, actor: by, action: "box.seal", about, detail }).await
+    let entry = Entry { at, actor: by, action: "box.seal", about, detail };
+    audit::record_about(tx, entry, &manifest.tubes).await
 }
 
 /// Shows a box: its tubes and where they are, its hand-overs, and what to worry about.

@@ -21,8 +21,8 @@ pub const BOX_TUBES: &str = "select t.code, t.state, coalesce((select min(m.take
         from member m where m.tube_code = t.code), t.sealed_us) as taken_us
     from box_tube b join tube t on t.code = b.tube_code where b.box_code = $1 order by t.code";
 /// `$1` tubes; the newest seal, by the device's clock or by ours, whichever says less.
-pub const TUBES_NEWEST: &str = "select max(case when device_skew_us > 0
-        then sealed_us - device_skew_us else sealed_us end)
+pub const TUBES_NEWEST: &str = "select max(case when device_skew_us < 0
+        then sealed_us + device_skew_us else sealed_us end)
     from tube where code in (select e.value ->> 'code' from json_each($1) e)";
 /// `$1` tubes.
 pub const BOXES_OF_TUBES: &str = "select tube_code, box_code from box_tube

@@ -191,33 +191,6 @@ each_engine! {
         assert_eq!(ledger["unexplained"], 2, "{ledger}");
     }
 
-    async fn the_database_allows_a_tube_exactly_the_moves_the_code_allows(app) {
-        people(app).await;
-        seal(app, &[pool(1)]).await;
-        let way = |from: TubeState| match from {
-            TubeState::Sealed => vec![],
-            TubeState::Packed => vec![TubeState::Packed],
-            TubeState::Missing => vec![TubeState::Packed, TubeState::Missing],
-            TubeState::Received => vec![TubeState::Received],
-            TubeState::Refused => vec![TubeState::Refused],
-            TubeState::Plated => vec![TubeState::Received, TubeState::Plated],
-            end => vec![TubeState::Received, TubeState::Plated, end],
-        };
-        for from in TubeState::ALL {
-            for to in TubeState::ALL {
-                let mut tx = app.app.db.write("test.move").await.unwrap();
-                let sql = "update tube set state = $1";
-                for state in way(from) {
-                    swabline::on!(tx, c => sqlx::query(sql).bind(state).execute(c).await
-                        .map(drop)).unwrap();
-                }
-                let went = swabline::on!(tx, c => sqlx::query(sql).bind(to).execute(c).await
-                    .map(drop)).is_ok();
-                assert_eq!(went, from == to || from.may_become(to), "{from:?} {to:?}");
-            }
-        }
-    }
-
     async fn a_single_tube_that_arrives_answers_a_recall_and_a_refused_one_does_not(app) {
         let (sampler, receiver) = people(app).await;
         seal(app, &[single(1, 7)]).await;
@@ -353,6 +326,25 @@ each_engine! {
         let after = ledger().await;
         assert_eq!((&after["unexplained"], &after["whole"]["tubes"]["refused"]),
             (&json!(0), &json!(1)));
+    }
+
+    async fn the_trail_of_a_tube_tells_of_its_box_and_its_arrival(app) {
+        let (sampler, receiver) = people(app).await;
+        let auditor = app.client(Role::Auditor).await;
+        seal(app, &[pool(1), pool(2), pool(3)]).await;
+        pack(app, &sampler, 1, &[1, 2]).await.expect(201);
+        arrive(app, &receiver, 1, &scanned(&[1])).await.expect(201);
+        let trail = async |about: String| {
+            let path = format!("/v1/audit?about={about}");
+            let page = app.get(&auditor, &path).await.expect(200).json();
+            let rows = page["rows"].as_array().unwrap().iter();
+            rows.map(|row| row["action"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        for n in [1, 2] {
+            assert_eq!(trail(tube(n)).await, ["box.seal", "arrival.record"], "tube {n}");
+        }
+        assert_eq!(trail(crate_code(1)).await, ["box.seal", "arrival.record"]);
+        assert_eq!(trail(tube(3)).await, [""; 0], "it lies at the site");
     }
 
     async fn two_arrivals_in_one_moment_are_recorded_one_after_the_other(app) {
