@@ -51,6 +51,9 @@ impl std::ops::Sub<Span> for Time {
 }
 
 impl Span {
+    /// The shortest span there is.
+    pub const MICROSECOND: Self = Self(1);
+
     /// A span of whole seconds.
     pub const fn seconds(n: i64) -> Self {
         Self(n * 1_000_000)

@@ -209,7 +209,9 @@ create table box (
     recorded_us bigint not null,
     recorded_by text not null,
     state text not null check (state in ('sealed', 'in_transit', 'arrived')),
-    holder text not null
+    holder text not null,
+    laboratory_code text references laboratory,
+    check ((state = 'arrived') = (laboratory_code is not null))
 );
 create table box_tube (
     tube_code text not null primary key,
@@ -227,9 +229,11 @@ create table handover (
     taken_by text not null,
     taken_name text,
     taken_us bigint,
+    withdrawn_us bigint,
     primary key (box_code, step),
     check (given_by <> taken_by),
-    check ((taken_us is null) = (taken_name is null))
+    check ((taken_us is null) = (taken_name is null)),
+    check (taken_us is null or withdrawn_us is null)
 );
 
 -- The follow-up of a positive, inconclusive or invalid pool, or of a refused or lost tube.
@@ -449,9 +453,9 @@ create function refuse() returns trigger language plpgsql
 as $$ begin raise exception '%', tg_argv[0]; end $$;
 create trigger tube_moves before update of state on tube for each row
 when (old.state <> new.state and old.state || '>' || new.state not in (
-        'sealed>packed', 'sealed>received', 'sealed>refused', 'packed>received',
-        'packed>refused', 'packed>missing', 'missing>received', 'missing>refused',
-        'missing>closed', 'received>plated', 'received>refused', 'plated>received',
+        'sealed>packed', 'sealed>received', 'sealed>refused', 'sealed>closed',
+        'packed>received', 'packed>refused', 'packed>missing', 'packed>closed',
+        'missing>received', 'missing>refused', 'missing>closed', 'received>plated', 'received>refused', 'plated>received',
         'plated>released', 'plated>closed'))
 execute function refuse('illegal move of tube');
 create trigger tube_begins before insert on tube for each row
@@ -461,6 +465,24 @@ create trigger box_moves before update of state on box for each row
 when (old.state <> new.state and old.state || '>' || new.state not in (
         'sealed>in_transit', 'sealed>arrived', 'in_transit>arrived'))
 execute function refuse('illegal move of box');
+create trigger handover_begins before insert on handover for each row
+when (new.taken_us is not null or new.withdrawn_us is not null)
+execute function refuse('a hand-over begins with one signature');
+create trigger handover_signed before update on handover for each row
+when (old.taken_us is not null or old.withdrawn_us is not null
+    or (new.taken_us is null) = (new.withdrawn_us is null) or new.box_code <> old.box_code
+    or new.step <> old.step or new.given_by <> old.given_by or new.given_name <> old.given_name
+    or new.given_us <> old.given_us or new.place <> old.place or new.taken_by <> old.taken_by
+    or new.temperature_cdeg is distinct from old.temperature_cdeg)
+execute function refuse('a hand-over is taken or withdrawn once');
+create trigger code_counter_moves before update on code_counter for each row
+when (new.kind <> old.kind or new.next_number < old.next_number)
+execute function refuse('no code is given out twice');
+create trigger code_counter_kept before delete on code_counter for each row
+execute function refuse('code_counter rows are kept');
+create trigger box_stays before update on box for each row
+when (old.laboratory_code <> new.laboratory_code)
+execute function refuse('a box arrives at one laboratory');
 create trigger box_begins before insert on box for each row
 when (new.state <> 'sealed')
 execute function refuse('box begins in another state');

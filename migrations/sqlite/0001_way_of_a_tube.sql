@@ -201,7 +201,9 @@ create table box (
     recorded_us bigint not null,
     recorded_by text not null,
     state text not null check (state in ('sealed', 'in_transit', 'arrived')),
-    holder text not null
+    holder text not null,
+    laboratory_code text references laboratory,
+    check ((state = 'arrived') = (laboratory_code is not null))
 );
 create table box_tube (
     tube_code text not null primary key,
@@ -219,9 +221,11 @@ create table handover (
     taken_by text not null,
     taken_name text,
     taken_us bigint,
+    withdrawn_us bigint,
     primary key (box_code, step),
     check (given_by <> taken_by),
-    check ((taken_us is null) = (taken_name is null))
+    check ((taken_us is null) = (taken_name is null)),
+    check (taken_us is null or withdrawn_us is null)
 );
 
 -- The follow-up of a positive, inconclusive or invalid pool, or of a refused or lost tube.
@@ -438,9 +442,9 @@ create index feed_order on feed (epoch, seq);
 -- Rows are never taken away, moves go only the way the field goes, and what is written stays.
 create trigger tube_moves before update of state on tube
 when old.state <> new.state and old.state || '>' || new.state not in (
-        'sealed>packed', 'sealed>received', 'sealed>refused', 'packed>received',
-        'packed>refused', 'packed>missing', 'missing>received', 'missing>refused',
-        'missing>closed', 'received>plated', 'received>refused', 'plated>received',
+        'sealed>packed', 'sealed>received', 'sealed>refused', 'sealed>closed',
+        'packed>received', 'packed>refused', 'packed>missing', 'packed>closed',
+        'missing>received', 'missing>refused', 'missing>closed', 'received>plated', 'received>refused', 'plated>received',
         'plated>released', 'plated>closed')
 begin select raise(abort, 'illegal move of tube'); end;
 create trigger tube_begins before insert on tube
@@ -450,6 +454,24 @@ create trigger box_moves before update of state on box
 when old.state <> new.state and old.state || '>' || new.state not in (
         'sealed>in_transit', 'sealed>arrived', 'in_transit>arrived')
 begin select raise(abort, 'illegal move of box'); end;
+create trigger handover_begins before insert on handover
+when new.taken_us is not null or new.withdrawn_us is not null
+begin select raise(abort, 'a hand-over begins with one signature'); end;
+create trigger handover_signed before update on handover
+when old.taken_us is not null or old.withdrawn_us is not null
+    or (new.taken_us is null) = (new.withdrawn_us is null) or new.box_code <> old.box_code
+    or new.step <> old.step or new.given_by <> old.given_by or new.given_name <> old.given_name
+    or new.given_us <> old.given_us or new.place <> old.place or new.taken_by <> old.taken_by
+    or new.temperature_cdeg is distinct from old.temperature_cdeg
+begin select raise(abort, 'a hand-over is taken or withdrawn once'); end;
+create trigger code_counter_moves before update on code_counter
+when new.kind <> old.kind or new.next_number < old.next_number
+begin select raise(abort, 'no code is given out twice'); end;
+create trigger code_counter_kept before delete on code_counter
+begin select raise(abort, 'code_counter rows are kept'); end;
+create trigger box_stays before update on box
+when old.laboratory_code <> new.laboratory_code
+begin select raise(abort, 'a box arrives at one laboratory'); end;
 create trigger box_begins before insert on box
 when new.state <> 'sealed'
 begin select raise(abort, 'box begins in another state'); end;

@@ -108,6 +108,16 @@ impl Actor {
         }
     }
 
+    /// Refuses when this actor is bound to other places than this site or laboratory.
+    pub fn at_place(&self, place: &str) -> Result<()> {
+        match (&self.site, &self.laboratory) {
+            (Some(_), None) => self.at_site(place),
+            (Some(site), Some(_)) if site == place => Ok(()),
+            (_, Some(_)) => self.in_laboratory(place),
+            (None, None) => Ok(()),
+        }
+    }
+
     /// Refuses when this actor is bound to another laboratory.
     pub fn in_laboratory(&self, laboratory: &str) -> Result<()> {
         match &self.laboratory {
@@ -117,6 +127,32 @@ impl Actor {
                 format!("you work in laboratory {own}, not in {laboratory}; ask an administrator"),
             )),
             _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_bound_to_places_works_there_and_nowhere_else() {
+        let bound = |site: Option<&str>, laboratory: Option<&str>| Actor {
+            account: "A".to_owned(),
+            name: "A".to_owned(),
+            role: Role::Officer,
+            site: site.map(str::to_owned),
+            laboratory: laboratory.map(str::to_owned),
+        };
+        let cases = [
+            (bound(None, None), [true, true, true]),
+            (bound(Some("S01"), None), [true, false, false]),
+            (bound(None, Some("L01")), [false, true, false]),
+            (bound(Some("S01"), Some("L01")), [true, true, false]),
+        ];
+        for (actor, expected) in cases {
+            let places = ["S01", "L01", "S02"];
+            assert_eq!(places.map(|place| actor.at_place(place).is_ok()), expected, "{actor:?}");
         }
     }
 }

@@ -54,7 +54,7 @@ pub const RULES: &[Rule] = &[
     // transport
     only("PUT", "/v1/boxes/{code}", &[Sampler]),
     only("GET", "/v1/boxes/{code}", &[Sampler, Courier, Receiver, Officer, Auditor]),
-    only("POST", "/v1/boxes/{code}/handovers", &[Sampler, Courier]),
+    only("POST", "/v1/boxes/{code}/handovers", &[Sampler, Courier, Receiver]),
     only("POST", "/v1/boxes/{code}/handovers/{step}/accept", &[Courier, Receiver]),
     // recall
     only("GET", "/v1/recalls", &[Officer, Sampler]),

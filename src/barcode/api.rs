@@ -15,7 +15,7 @@ use super::{Alphabet, Kind, Pattern, PlaceCode};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Reason, Result, refuse_if_any};
 use crate::http::extract::{Json, Path, Query};
 use crate::http::idempotency::{self, Attempt, IdempotencyKey};
 use crate::http::problem::Problem;
@@ -87,7 +87,7 @@ pub async fn allotment_post(
     key: IdempotencyKey,
     Json(request): Json<AllotmentRequest>,
 ) -> Result<Response> {
-    actor.in_laboratory(request.place.as_str())?;
+    actor.at_place(request.place.as_str())?;
     let at = app.clock.now();
     let mut tx = app.db.write("allotment.make").await?;
     let fresh = match idempotency::begin(&mut tx, &actor, key, at, &request).await? {
@@ -114,9 +114,14 @@ pub struct LabelsQuery {
     pub format: String,
     /// One sheet, counted from 1; without it an SVG is the first and the others are everything.
     pub page: Option<usize>,
+    /// Where a range begins, counted from 0 within the allotment; 0 when only `count` is given.
+    pub first: Option<usize>,
+    /// How many labels of the range are drawn, up to 6,500 and to the allotment's end.
+    pub count: Option<usize>,
 }
 
-/// Draws the labels of an allotment with the code of its place on each.
+/// Draws the labels of an allotment, of one page of it or of one range, with the code of its place on each, for those who work at
+/// that place: the same label in two hands is two tubes of one code.
 #[utoipa::path(get, path = "/v1/allotments/{id}/labels", tag = "barcode",
     security(("bearer" = [])), params(("id" = String, Path), LabelsQuery),
     responses((status = 200, content((String = "image/svg+xml"), (Vec<u8> = "application/pdf"),
@@ -124,6 +129,7 @@ pub struct LabelsQuery {
         (status = 422, body = Problem)))]
 pub async fn labels_get(
     State(app): State<App>,
+    actor: Actor,
     Path(id): Path<String>,
     Query(asked): Query<LabelsQuery>,
 ) -> Result<Response> {
@@ -132,6 +138,7 @@ pub async fn labels_get(
     let mut tx = app.db.read("allotment.labels").await?;
     let allotted = store::allotment(&mut tx, &id.to_string()).await?;
     drop(tx);
+    actor.at_place(&allotted.place)?;
     let (kind, document) = draw(&allotted, &asked)?;
     Ok(([(header::CONTENT_TYPE, kind)], document).into_response())
 }
@@ -140,7 +147,15 @@ fn draw(allotted: &Allotted, asked: &LabelsQuery) -> Result<(&'static str, Vec<u
     let refused = |error: LabelError| Error::invalid("labels", "page", error.to_string());
     let format = asked.format.as_str();
     let page = if format == "svg" { asked.page.or(Some(1)) } else { asked.page };
-    let labels = on_page(allotted, page).map_err(refused)?;
+    let labels = match (asked.first, asked.count) {
+        (None, None) => on_page(allotted, page).map_err(refused)?,
+        (first, count) => {
+            let faults = range_faults(asked, allotted.range.count() as usize);
+            refuse_if_any(faults)?;
+            let codes = allotted.range.codes().skip(first.unwrap_or(0));
+            codes.take(count.unwrap_or(LABELS_MAX)).map(|code| label(allotted, &code)).collect()
+        }
+    };
     match format {
         "svg" => Ok(("image/svg+xml", sheet_svg(&labels, 1).map_err(refused)?.into_bytes())),
         "pdf" => Ok(("application/pdf", sheet_pdf(&labels).map_err(refused)?)),
@@ -153,12 +168,41 @@ fn draw(allotted: &Allotted, asked: &LabelsQuery) -> Result<(&'static str, Vec<u
     }
 }
 
+fn label(allotted: &Allotted, code: &str) -> Label {
+    Label::new(code, Some(&allotted.place)).expect("an allotment holds sound codes of ours")
+}
+
+/// Everything that is wrong with a range of an allotment of so many codes.
+fn range_faults(asked: &LabelsQuery, codes: usize) -> Vec<Reason> {
+    let mut faults = Vec::new();
+    let mut refuse = |about: &str, message: String| {
+        faults.push(Reason::new("labels.range", about, message));
+    };
+    if asked.page.is_some() {
+        refuse("page", "ask for a page or for a range, not for both".to_owned());
+    }
+    if asked.format == "svg" {
+        let message = "a range is drawn as `pdf` or `zpl`; ask for a page of `svg`";
+        refuse("format", message.to_owned());
+    }
+    if let Some(first) = asked.first.filter(|first| *first >= codes) {
+        let message = format!(
+            "there is no label {first}; the allotment's are numbered from 0 to {}",
+            codes.saturating_sub(1)
+        );
+        refuse("first", message);
+    }
+    if let Some(count) = asked.count.filter(|count| !(1..=LABELS_MAX).contains(count)) {
+        let message = format!("{count} labels were asked for; ask for 1 to {LABELS_MAX} at a time");
+        refuse("count", message);
+    }
+    faults
+}
+
 /// The labels of one page, or all of them.
 fn on_page(allotted: &Allotted, page: Option<usize>) -> Result<Vec<Label>, LabelError> {
     let codes = allotted.range.codes();
-    let label = |code: String| {
-        Label::new(&code, Some(&allotted.place)).expect("an allotment holds sound codes of ours")
-    };
+    let label = |code: String| label(allotted, &code);
     let count = allotted.range.count() as usize;
     let Some(page) = page else {
         let fits = count <= LABELS_MAX;

@@ -29,7 +29,10 @@ pub enum LabelError {
     #[error("there is no label to print; ask for at least one code")]
     Nothing,
     /// More than one document holds.
-    #[error("{count} labels do not fit one document; ask for at most {LABELS_MAX} at a time")]
+    #[error(
+        "{count} labels do not fit one document; ask for a page, or with `first` and `count` for \
+         at most {LABELS_MAX} at a time"
+    )]
     TooMany {
         /// How many were asked for.
         count: usize,

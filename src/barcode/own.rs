@@ -15,6 +15,12 @@ pub const NUMBER_MAX: u64 = 9_999_999_999;
 /// How many characters a resident ID number has (GB 11643-1999).
 pub(super) const RESIDENT_ID_LENGTH: usize = 18;
 
+/// Where a resident ID number holds the date of birth.
+const BIRTH: std::ops::Range<usize> = 6..14;
+
+/// The centuries in which anybody who is swabbed was born.
+const CENTURIES: [&str; 3] = ["18", "19", "20"];
+
 /// What a code stands on.
 #[derive(
     Clone,
@@ -141,9 +147,38 @@ pub(super) fn tidy(text: &str) -> Result<String, NotACode> {
     if let Some(index) = tidied.chars().position(foreign) {
         return Err(NotACode::Character { position: index + 1 });
     }
-    let is_resident_id = tidied.len() == RESIDENT_ID_LENGTH
-        && check::mod_11_2(&tidied[..RESIDENT_ID_LENGTH - 1]) == tidied.chars().next_back();
-    if is_resident_id { Err(NotACode::ResidentId) } else { Ok(tidied) }
+    if is_resident_id(&tidied) { Err(NotACode::ResidentId) } else { Ok(tidied) }
+}
+
+/// Whether a tidy text is a resident ID number (GB 11643-1999): a region that never begins with
+/// 0, a date of birth that was a day, and a check character that fits.
+///
+/// The check character alone fits one in eleven of a maker's eighteen digits, so that the other
+/// two are asked for; and no pattern is registered under which a code could have all three
+/// ([`may_begin_resident_id`]).
+fn is_resident_id(tidy: &str) -> bool {
+    tidy.len() == RESIDENT_ID_LENGTH
+        && check::mod_11_2(&tidy[..RESIDENT_ID_LENGTH - 1]) == tidy.chars().next_back()
+        && may_begin_resident_id(tidy)
+        && is_day(&tidy[BIRTH])
+}
+
+/// Whether a tidy text could be how a resident ID number begins, as far as its region and the
+/// century of birth tell.
+pub(super) fn may_begin_resident_id(tidy: &str) -> bool {
+    let digits = tidy.bytes().take(RESIDENT_ID_LENGTH - 1).all(|byte| byte.is_ascii_digit());
+    let begins = tidy.get(BIRTH.start..).unwrap_or_default();
+    let century = &begins[..begins.len().min(2)];
+    digits && !tidy.starts_with('0') && CENTURIES.iter().any(|one| one.starts_with(century))
+}
+
+/// Whether eight digits are a day of the calendar, `YYYYMMDD`.
+fn is_day(digits: &str) -> bool {
+    let (year, month, day) = (digits[..4].parse(), digits[4..6].parse(), digits[6..].parse());
+    match (year, month, day) {
+        (Ok(year), Ok(month), Ok(day)) => jiff::civil::Date::new(year, month, day).is_ok(),
+        _ => false,
+    }
 }
 
 /// Whether a tidy text begins as only our codes do: a prefix letter and then a digit.

@@ -76,8 +76,8 @@ pub enum PatternFault {
     },
     /// A pattern under which an identity card could be taken for a tube (R35).
     #[error(
-        "it would also match a resident ID number, which has eighteen characters too; \
-         use tubes with other codes"
+        "it would also match a resident ID number, which has eighteen characters too; give a \
+         prefix that begins with 0, or one of eight digits that do not end in 18, 19 or 20"
     )]
     ResidentId,
     /// A pattern that shares codes with one registered before.
@@ -213,8 +213,9 @@ fn clash(prefix: &str, length: usize) -> Option<PatternFault> {
     if length == own::LENGTH && Kind::from_prefix(letter).is_some() && is_digits(&prefix[1..]) {
         return Some(PatternFault::Own { letter });
     }
-    // No resident ID number begins with 0: its first digit is a region of the country.
-    let is_card = length == own::RESIDENT_ID_LENGTH && letter != '0' && is_digits(prefix);
+    // Eighteen digits are welcome only when the prefix alone tells that they are no card: one
+    // that begins with 0, or has no century where a card has that of birth.
+    let is_card = length == own::RESIDENT_ID_LENGTH && own::may_begin_resident_id(prefix);
     is_card.then_some(PatternFault::ResidentId)
 }
 
@@ -279,7 +280,17 @@ mod tests {
     #[test]
     fn a_pattern_that_could_match_an_identity_card_is_refused() {
         assert_eq!(digits("11", 18).unwrap_err(), [PatternFault::ResidentId]);
-        for (prefix, length) in [("01", 18), ("A1", 18), ("11", 17)] {
+        for prefix in ["1234562", "12345619", "82000020"] {
+            assert_eq!(digits(prefix, 18).unwrap_err(), [PatternFault::ResidentId], "{prefix}");
+        }
+        for (prefix, length) in [
+            ("01", 18),
+            ("A1", 18),
+            ("11", 17),
+            ("1234569", 18),
+            ("12345621", 18),
+            ("1234561A", 18),
+        ] {
             assert!(digits(prefix, length).is_ok(), "{prefix} of {length}");
         }
     }
@@ -312,6 +323,18 @@ mod tests {
                 let _refused = patterns.add(Pattern::new("M", &prefix, length, alphabet).unwrap());
             }
             prop_assert!(patterns.iter().filter(|pattern| pattern.matches(&code)).count() <= 1);
+        }
+
+        #[test]
+        fn every_code_of_an_accepted_pattern_is_read_and_none_taken_for_a_card(
+            prefix in "[0-9]{1,8}",
+            rest in "[0-9]{17}",
+        ) {
+            if let Ok(pattern) = digits(&prefix, 18) {
+                let code = format!("{prefix}{}", &rest[prefix.len() - 1..]);
+                prop_assert!(pattern.matches(&code));
+                prop_assert_eq!(own::tidy(&code), Ok(code.clone()));
+            }
         }
 
         #[test]

@@ -80,6 +80,35 @@ fn an_identity_card_under_the_scanner_is_never_repeated() {
 }
 
 #[test]
+fn a_makers_eighteen_digits_are_no_card_whatever_their_last() {
+    let mut patterns = Patterns::default();
+    patterns.add(Pattern::new("Yocon", "01", 18, Alphabet::Digits).unwrap()).unwrap();
+    for number in 0..1_000 {
+        let code = format!("0119491231{number:08}");
+        assert_eq!(TubeCode::parse(&code, &patterns).unwrap().as_str(), code);
+    }
+    let mut others = Patterns::default();
+    others.add(Pattern::new("Yocon", "1234569", 18, Alphabet::Digits).unwrap()).unwrap();
+    for number in 0..1_000 {
+        let code = format!("12345699123{number:07}");
+        assert_eq!(TubeCode::parse(&code, &others).unwrap().as_str(), code);
+    }
+}
+
+#[test]
+fn a_card_has_a_region_a_birthday_and_its_check_character() {
+    let card = |body: &str| format!("{body}{}", check::mod_11_2(body).unwrap());
+    for body in ["11010519491231002", "82000020000229001", "99999918991231001"] {
+        assert_eq!(tube(&card(body)), Err(NotACode::ResidentId), "{body}");
+    }
+    for body in ["01010519491231002", "11010519491331002", "11010519490229002", "11010521001231002"]
+    {
+        assert_eq!(tube(&card(body)), Err(NotACode::Length { length: 18 }), "{body}");
+    }
+    assert_eq!(tube("110105194912310021"), Err(NotACode::Length { length: 18 }));
+}
+
+#[test]
 fn a_makers_code_is_a_tube_and_nothing_else() {
     let code = TubeCode::parse(" yk202206010001 ", &with_maker()).unwrap();
     assert_eq!((code.as_str(), code.number()), ("YK202206010001", None));

@@ -71,8 +71,8 @@ impl TubeState {
         use TubeState::{Closed, Missing, Packed, Plated, Received, Refused, Released, Sealed};
         matches!(
             (self, next),
-            (Sealed, Packed | Received | Refused)
-                | (Packed, Received | Refused | Missing)
+            (Sealed, Packed | Received | Refused | Closed)
+                | (Packed, Received | Refused | Missing | Closed)
                 | (Missing, Received | Refused | Closed)
                 | (Received, Plated | Refused)
                 | (Plated, Received | Released | Closed)

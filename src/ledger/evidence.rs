@@ -50,6 +50,8 @@ pub struct Evidence {
     pub recalls: i64,
     /// Members among those it recalled.
     pub recalled: i64,
+    /// Recalls it opened because it was lost.
+    pub missed: i64,
     /// Members whose status is its result.
     pub told: i64,
     /// Those of them whose status is not its newest version.

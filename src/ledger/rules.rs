@@ -9,7 +9,7 @@
 //! | missing | the last arrival missed it; no laboratory; no frozen plate |
 //! | plated | a laboratory; the last arrival has it; a frozen plate that waits for its call |
 //! | released | the last arrival has it; one released call that reports; results numbered from 1; every member told this result or that of a later swab; every member recalled if it was ever withdrawn |
-//! | closed | the last arrival has it and one released call recalls, or the last arrival missed it and no frozen plate; every member recalled |
+//! | closed | the last arrival has it and one released call recalls, or it was given up: no arrival, one before it was recorded or one that missed it, no laboratory, no frozen plate, and every recall says that it was lost; every member recalled |
 //!
 //! In every state: as many members as it was sealed with, at least one, and released calls only
 //! on plates it stood on. In every state but released: no result, and nobody told one. Where
@@ -45,10 +45,9 @@ pub fn contradictions(e: &Evidence) -> Vec<String> {
         TubeState::Refused | TubeState::Missing => not_taken_in(e, &mut asked),
         TubeState::Released => told(e, &mut asked),
         TubeState::Closed => {
-            let lost = e.finding == Some(Finding::Missing) && e.plates == 0;
             asked.ask(
-                (e.ended == 1 && is_here(e)) || lost,
-                "neither a released call nor a laboratory ended it",
+                (e.ended == 1 && is_here(e)) || is_given_up(e),
+                "neither a released call nor an officer ended it",
             );
             asked.ask(e.reports == 0, "a released call reports it");
         }
@@ -133,6 +132,13 @@ fn told(e: &Evidence, asked: &mut Asked) {
 /// A laboratory had it in its hands and did not refuse it.
 fn is_here(e: &Evidence) -> bool {
     matches!(e.finding, Some(Finding::Accepted | Finding::Unexpected))
+}
+
+/// No laboratory ever had it in its hands, and it was written off: its recalls say that it was
+/// lost, for nothing but a write-off opens such a recall.
+fn is_given_up(e: &Evidence) -> bool {
+    let unseen = matches!(e.finding, None | Some(Finding::Missing | Finding::Unexpected));
+    unseen && e.laboratory.is_none() && e.plates == 0 && e.missed > 0 && e.missed == e.recalls
 }
 
 /// The step the tube waits for too long; of two, the one that was due first.

@@ -29,6 +29,7 @@ fn sealed() -> Evidence {
         withdrawn: 0,
         recalls: 0,
         recalled: 0,
+        missed: 0,
         told: 0,
         told_otherwise: 0,
         told_since: 0,
@@ -109,13 +110,31 @@ fn a_second_run_and_a_run_given_up_are_explained() {
     let scanned_before_it_was_recorded =
         Evidence { finding: Some(Finding::Unexpected), ..honest(TubeState::Packed) };
     assert_eq!(contradictions(&scanned_before_it_was_recorded), [""; 0]);
-    let written_off = Evidence {
+}
+
+#[test]
+fn a_tube_given_up_is_explained_by_its_recalls_wherever_it_was_lost() {
+    for state in [TubeState::Sealed, TubeState::Packed, TubeState::Missing] {
+        let closed = Evidence { state: TubeState::Closed, ..honest(state) };
+        let given_up = Evidence { recalls: 10, recalled: 10, missed: 10, ..closed.clone() };
+        assert_eq!(contradictions(&given_up), [""; 0], "{state:?}");
+        let silently = contradictions(&closed);
+        assert_eq!(silently.len(), 2, "{state:?}: {silently:?}");
+        let otherwise = Evidence { missed: 9, ..given_up.clone() };
+        assert_eq!(contradictions(&otherwise).len(), 1, "{state:?}");
+        let one_forgotten = Evidence { recalls: 9, recalled: 9, missed: 9, ..given_up.clone() };
+        assert_eq!(contradictions(&one_forgotten), ["not every member is recalled"]);
+        let held = Evidence { laboratory: Some("L01".to_owned()), ..given_up };
+        assert_eq!(contradictions(&held).len(), 1, "{state:?}");
+    }
+    let taken_in = Evidence {
         state: TubeState::Closed,
         recalls: 10,
         recalled: 10,
-        ..honest(TubeState::Missing)
+        missed: 10,
+        ..honest(TubeState::Received)
     };
-    assert_eq!(contradictions(&written_off), [""; 0]);
+    assert_eq!(contradictions(&taken_in).len(), 1, "a laboratory had it");
 }
 
 #[test]
@@ -162,7 +181,7 @@ fn a_tube_is_overdue_for_its_own_step_and_for_the_round() {
 
 /// Honest evidence with up to three things changed that somebody could have changed.
 fn any_evidence() -> impl Strategy<Value = Evidence> {
-    let change = (0..16_usize, 0..3_i64);
+    let change = (0..17_usize, 0..3_i64);
     (0..TubeState::ALL.len(), prop::collection::vec(change, 0..4)).prop_map(|(state, changes)| {
         let mut evidence = honest(TubeState::ALL[state]);
         for (field, n) in changes {
@@ -196,6 +215,7 @@ fn alter(e: &mut Evidence, field: usize, n: i64) {
         12 => (e.recalls, e.recalled) = (all, all),
         13 => e.recalls = all,
         14 => (e.told, e.told_since) = (all, all),
+        15 => (e.recalls, e.recalled, e.missed) = (all, all, all),
         _ => e.told_otherwise = n,
     }
 }

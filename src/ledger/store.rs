@@ -66,7 +66,9 @@ pub const EVIDENCE: &str = "with page as (
             as withdrawn,
         (select count(*) from recall l where l.origin_tube = p.code) as recalls,
         (select count(*) from recall l join member m on m.person_key = l.person_key
-            and m.tube_code = l.origin_tube where l.origin_tube = p.code) as recalled
+            and m.tube_code = l.origin_tube where l.origin_tube = p.code) as recalled,
+        (select count(*) from recall l where l.origin_tube = p.code and l.reason = 'missing')
+            as missed
     from page p left join swab w on w.code = p.code order by p.code";
 /// Codes members name that no tube has.
 pub const STRAY_MEMBERS: &str = "select m.tube_code, count(*) as people from member m
@@ -119,6 +121,7 @@ struct EvidenceRow {
     withdrawn: i64,
     recalls: i64,
     recalled: i64,
+    missed: i64,
     told: i64,
     told_otherwise: i64,
     told_since: i64,
@@ -149,6 +152,7 @@ impl From<EvidenceRow> for Evidence {
             withdrawn: row.withdrawn,
             recalls: row.recalls,
             recalled: row.recalled,
+            missed: row.missed,
             told: row.told,
             told_otherwise: row.told_otherwise,
             told_since: row.told_since,

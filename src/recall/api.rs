@@ -286,8 +286,9 @@ fn note_open(keys: &KeyRing, row: &RecallRow) -> Result<String> {
 #[utoipa::path(put, path = "/v1/recalls/{id}", tag = "recall", security(("bearer" = [])),
     params(("id" = String, Path, description = "the recall's id")),
     request_body = ContactRequest,
-    responses((status = 200, body = RecallAnswer), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = RecallAnswer), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
 pub async fn recall_put(
     State(app): State<App>,
     actor: Actor,
@@ -304,6 +305,8 @@ pub async fn recall_put(
     let noted = store::recall_contact(&mut tx, &id, contact, &note).await?;
     let row = store::recall_find(&mut tx, &id).await?;
     let row = row.ok_or_else(|| Error::not_found("recall", &id))?;
+    // Whatever was noted above is rolled back with the refusal.
+    actor.at_site(&row.site_code)?;
     if !noted {
         return Err(Error::Conflict(rules::contact_faults(&id, row.state)));
     }

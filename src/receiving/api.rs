@@ -19,7 +19,7 @@ use crate::http::idempotency::{self, Attempt, IdempotencyKey};
 use crate::http::problem::Problem;
 use crate::storage::Tx;
 use crate::transport::Celsius;
-use crate::transport::rules::{time_fault, tube_codes};
+use crate::transport::rules::{age_fault, time_fault, tube_codes};
 
 /// A box on the bench.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -131,7 +131,7 @@ impl ArrivalAnswer {
 /// Takes a box in: what was scanned against what its site says is in it.
 ///
 /// A second arrival of the same box takes in what turned up since; tubes received before are
-/// warned about and not received again.
+/// warned about and not received again. A box that arrived at another laboratory is refused.
 #[utoipa::path(post, path = "/v1/arrivals", tag = "receiving", security(("bearer" = [])),
     params(("Idempotency-Key" = String, Header, description = "a fresh id; the same on a retry")),
     request_body = ArrivalRequest,
@@ -161,6 +161,7 @@ async fn delivery_read(tx: &mut Tx, request: ArrivalRequest, now: Time) -> Resul
     let counts: Vec<_> = request.scanned.iter().map(|scan| scan.swab_count).collect();
     let mut reasons = rules::scan_faults(&counts);
     reasons.extend(time_fault("arrived_at", request.arrived_at, now));
+    reasons.extend(age_fault("arrived_at", request.arrived_at, now));
     if !store::laboratory_exists(tx, &request.laboratory).await? {
         let message = "this laboratory is not registered; ask an administrator to register it";
         reasons.push(Reason::new("laboratory.unknown", "laboratory", message));
@@ -191,7 +192,8 @@ async fn delivery_read(tx: &mut Tx, request: ArrivalRequest, now: Time) -> Resul
 /// Shows an arrival as it was recorded.
 #[utoipa::path(get, path = "/v1/arrivals/{id}", tag = "receiving", security(("bearer" = [])),
     params(("id" = String, Path, description = "the arrival's id")),
-    responses((status = 200, body = ArrivalAnswer), (status = 404, body = Problem)))]
+    responses((status = 200, body = ArrivalAnswer), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
 pub async fn arrival_get(
     State(app): State<App>,
     actor: Actor,
@@ -202,5 +204,6 @@ pub async fn arrival_get(
     let mut tx = app.db.read("arrival.show").await?;
     let (arrival, tubes) = store::arrival_find(&mut tx, &id).await?.ok_or_else(unknown)?;
     actor.in_laboratory(&arrival.laboratory)?;
+    actor.at_site(&arrival.site)?;
     Ok(Json(ArrivalAnswer::new(arrival, tubes)))
 }

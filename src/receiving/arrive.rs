@@ -11,15 +11,15 @@ use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
 use crate::barcode::{BoxCode, TubeCode};
-use crate::clock::Time;
+use crate::clock::{Span, Time};
 use crate::collection::{self, TubeRow, TubeState, TubesMove};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, refuse_if_any};
 use crate::recall::store::{recalls_collected, recalls_open, recalls_reopen};
 use crate::recall::{Opening, RecallReason};
 use crate::storage::Tx;
 use crate::storage::outbox::{self, Change};
 use crate::transport::Celsius;
-use crate::transport::rules::{Keeping, keeping_warnings};
+use crate::transport::rules::{Keeping, keeping_warnings, sequence_fault};
 use crate::transport::store::{StoredBox, box_arrive, box_find, box_lock};
 
 /// A box on the bench, scanned.
@@ -42,40 +42,55 @@ pub struct Delivery {
 /// Takes a box in and says what was found.
 ///
 /// Whoever else takes in the same box waits; two boxes that claim the same tube are told apart
-/// by the count of tubes moved, and the later request is to be sent again.
+/// by the count of tubes moved, and the later request is to be sent again. Every arrival is
+/// recorded later than the ones before it of the same box and tubes, whatever the clock says, for
+/// a tube's last finding is the one recorded last.
 pub async fn arrive(
     tx: &mut Tx,
     app: &App,
     actor: &Actor,
     delivery: Delivery,
 ) -> Result<(Arrival, Vec<Found>)> {
-    let at = app.clock.now();
     let stored = box_locked(tx, app, &delivery.code).await?;
+    if let Some(reason) = rules::elsewhere(&stored.custody, &delivery.laboratory) {
+        return Err(Error::Conflict(vec![reason]));
+    }
+    let (before, now) = (stored.custody.latest(), app.clock.now());
+    refuse_if_any(
+        sequence_fault("arrived_at", delivery.arrived, before, now).into_iter().collect(),
+    )?;
     let findings = compare(tx, &stored, &delivery).await?;
+    let at = after_the_newest(tx, &delivery.code, &findings, now).await?;
     let warnings = warnings(&stored, &delivery, &findings, &actor.account);
     let Findings { found, .. } = findings;
     let arrival = Arrival {
         id: app.clock.id().to_string(),
         box_code: delivery.code,
+        site: stored.manifest.site,
         laboratory: delivery.laboratory,
         arrived: delivery.arrived,
         temperature: delivery.temperature,
         seal_intact: delivery.seal_intact,
         warnings,
     };
-    box_arrive(tx, &arrival.box_code, &actor.account).await?;
+    box_arrive(tx, &arrival.box_code, &actor.account, &arrival.laboratory).await?;
     store::arrival_add(tx, &arrival, &actor.account, at).await?;
     store::arrival_tubes_add(tx, &arrival.id, &found).await?;
     tubes_move(tx, &found, &arrival.laboratory, at).await?;
     tubes_follow_up(tx, app, &found, at).await?;
-    let count = |finding| found.iter().filter(|one| one.finding == finding).count();
+    let with = |finding| {
+        let found = found.iter().filter(|one| one.finding == finding);
+        found.map(|one| one.tube.as_str()).collect::<Vec<_>>()
+    };
     let detail = json!({
-        "box": arrival.box_code, "accepted": count(Finding::Accepted),
-        "refused": count(Finding::Refused), "missing": count(Finding::Missing),
-        "unexpected": count(Finding::Unexpected),
+        "box": arrival.box_code, "accepted": with(Finding::Accepted),
+        "refused": with(Finding::Refused), "missing": with(Finding::Missing),
+        "unexpected": with(Finding::Unexpected),
     });
     let (about, action) = (arrival.id.as_str(), "arrival.record");
-    audit::record(tx, Entry { at, actor, action, about, detail }).await?;
+    let entry = Entry { at, actor, action, about, detail };
+    let tubes = found.iter().map(|one| one.tube.as_str());
+    audit::record_about(tx, entry, tubes.chain([arrival.box_code.as_str()])).await?;
     Ok((arrival, found))
 }
 
@@ -88,6 +103,18 @@ async fn box_locked(tx: &mut Tx, app: &App, code: &BoxCode) -> Result<StoredBox>
             format!("box {code} has no manifest yet; ask its site to send it, and keep it cool"),
         )
     })
+}
+
+/// Now, or just after the newest arrival that concerns the same box or tubes.
+async fn after_the_newest(
+    tx: &mut Tx,
+    code: &BoxCode,
+    findings: &Findings,
+    now: Time,
+) -> Result<Time> {
+    let tubes = findings.found.iter().map(|one| &one.tube);
+    let newest = store::arrival_newest(tx, code, tubes).await?;
+    Ok(newest.map_or(now, |newest| now.max(newest + Span::MICROSECOND)))
 }
 
 async fn compare(tx: &mut Tx, stored: &StoredBox, delivery: &Delivery) -> Result<Findings> {

@@ -162,6 +162,17 @@ pub fn scan_faults(counts: &[Option<i64>]) -> Vec<Reason> {
     reasons
 }
 
+/// Why this laboratory cannot take the box in: it arrived at another.
+pub fn elsewhere(custody: &Custody, laboratory: &str) -> Option<Reason> {
+    let there = custody.laboratory.as_deref().filter(|there| *there != laboratory)?;
+    let code = custody.code.as_str();
+    let message = format!(
+        "box {code} arrived at laboratory {there} and stays in its books; ask there, and bring the \
+         box back"
+    );
+    Some(Reason::new("box.elsewhere", code, message))
+}
+
 /// What is odd about the box itself.
 pub fn box_warnings(custody: &Custody, receiver: &str, seal_intact: bool) -> Vec<Reason> {
     let code = custody.code.as_str();

@@ -1,13 +1,13 @@
 //! Arrivals and what they found.
 
 use serde::Serialize;
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::{Finding, Found, Refusal};
-use crate::barcode::BoxCode;
+use crate::barcode::{BoxCode, TubeCode};
 use crate::clock::Time;
 use crate::error::{Reason, Result};
-use crate::storage::{StoreError, Tx, ensure_rows, json};
+use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
 use crate::transport::Celsius;
 
 /// Id, box, laboratory, arrived, recorded, account, temperature, seal, warnings.
@@ -20,11 +20,19 @@ pub const ARRIVAL_TUBES_ADD: &str = "insert into arrival_tube (arrival_id, tube_
     select $1, e.value ->> 'tube', e.value ->> 'finding', e.value ->> 'reason',
         cast(e.value ->> 'swab_count' as bigint) from json_each($2) e";
 /// `$1` arrival.
-pub const ARRIVAL_FIND: &str = "select id, box_code, laboratory_code, arrived_us, temperature_cdeg,
-        seal_intact, warnings from arrival where id = $1";
+pub const ARRIVAL_FIND: &str = "select a.id, a.box_code, b.site_code, a.laboratory_code,
+        a.arrived_us, a.temperature_cdeg, a.seal_intact, a.warnings
+    from arrival a join box b on b.code = a.box_code where a.id = $1";
 /// `$1` arrival.
 pub const ARRIVAL_TUBES: &str = "select tube_code, finding, reason from arrival_tube
     where arrival_id = $1 order by tube_code";
+/// `$1` box, `$2` tubes; the newest arrival of the box or of any of the tubes.
+pub const ARRIVAL_NEWEST: &str = "select max(n.recorded_us) from (
+        select a.recorded_us from arrival a where a.box_code = $1
+        union all
+        select a.recorded_us from json_each($2) e
+            join arrival_tube f on f.tube_code = e.value ->> 'code'
+            join arrival a on a.id = f.arrival_id) n";
 /// `$1` laboratory.
 pub const LABORATORY_COUNT: &str = "select count(*) from laboratory where code = $1";
 
@@ -35,6 +43,8 @@ pub struct Arrival {
     pub id: String,
     /// The box.
     pub box_code: BoxCode,
+    /// The site that sealed it.
+    pub site: String,
     /// The laboratory that took it in.
     pub laboratory: String,
     /// When.
@@ -51,6 +61,7 @@ pub struct Arrival {
 struct ArrivalRow {
     id: String,
     box_code: BoxCode,
+    site_code: String,
     laboratory_code: String,
     arrived_us: Time,
     temperature_cdeg: Option<Celsius>,
@@ -67,6 +78,7 @@ impl ArrivalRow {
         Ok(Arrival {
             id: self.id,
             box_code: self.box_code,
+            site: self.site_code,
             laboratory: self.laboratory_code,
             arrived: self.arrived_us,
             temperature: self.temperature_cdeg,
@@ -91,6 +103,16 @@ pub struct ArrivalTube {
 pub async fn laboratory_exists(tx: &mut Tx, code: &str) -> Result<bool> {
     let found: (i64,) = on!(tx, c => query_as(LABORATORY_COUNT).bind(code).fetch_one(c).await)?;
     Ok(found.0 == 1)
+}
+
+/// When the newest arrival of this box, or of any of these tubes, was recorded.
+pub async fn arrival_newest<'a>(
+    tx: &mut Tx,
+    code: &BoxCode,
+    tubes: impl IntoIterator<Item = &'a TubeCode>,
+) -> Result<Option<Time>> {
+    let tubes = codes(tubes);
+    Ok(on!(tx, c => query_scalar(ARRIVAL_NEWEST).bind(code).bind(&tubes).fetch_one(c).await)?)
 }
 
 /// Stores an arrival; its tubes follow with [`arrival_tubes_add`].
@@ -142,5 +164,6 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("ARRIVAL_TUBES_ADD", ARRIVAL_TUBES_ADD),
     ("ARRIVAL_FIND", ARRIVAL_FIND),
     ("ARRIVAL_TUBES", ARRIVAL_TUBES),
+    ("ARRIVAL_NEWEST", ARRIVAL_NEWEST),
     ("LABORATORY_COUNT", LABORATORY_COUNT),
 ];

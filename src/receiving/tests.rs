@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::Time;
 
 fn code(number: u64) -> TubeCode {
     TubeCode::numbered(number).unwrap()
@@ -113,13 +114,37 @@ fn counts_and_lengths_are_bounded() {
 fn a_box_without_a_hand_over_or_with_a_broken_seal_is_odd() {
     let code = BoxCode::numbered(1).unwrap();
     let state = BoxState::InTransit;
-    let custody = Custody { code, state, holder: "me".to_owned(), steps: Vec::new() };
+    let custody = Custody {
+        code,
+        state,
+        holder: "me".to_owned(),
+        laboratory: None,
+        sealed: Time::from_us(0),
+        steps: Vec::new(),
+    };
     assert_eq!(box_warnings(&custody, "me", true), []);
     let reasons = box_warnings(&custody, "you", false);
     let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_ref()).collect();
     assert_eq!(codes, ["box.custody_gap", "box.seal_broken"]);
     let there = Custody { state: BoxState::Arrived, ..custody };
     assert_eq!(box_warnings(&there, "you", true), []);
+}
+
+#[test]
+fn a_box_arrives_at_one_laboratory_as_often_as_it_likes() {
+    let code = BoxCode::numbered(1).unwrap();
+    let way = Custody {
+        code,
+        state: BoxState::InTransit,
+        holder: "me".to_owned(),
+        laboratory: None,
+        sealed: Time::from_us(0),
+        steps: Vec::new(),
+    };
+    assert_eq!(elsewhere(&way, "L01"), None);
+    let here = Custody { state: BoxState::Arrived, laboratory: Some("L01".to_owned()), ..way };
+    assert_eq!(elsewhere(&here, "L01"), None);
+    assert_eq!(elsewhere(&here, "L02").unwrap().code, "box.elsewhere");
 }
 
 fn any_state() -> impl Strategy<Value = TubeState> {

@@ -1,4 +1,7 @@
-//! A missing tube given up: its way ends, and its members are asked to come again.
+//! A lost tube given up: its way ends, and its members are asked to come again.
+//!
+//! A tube can be lost before any laboratory could miss it, so that a sealed or a packed one is
+//! given up as well as one an arrival missed.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -52,7 +55,7 @@ pub struct WriteOffAnswer {
     pub recalls: u64,
 }
 
-/// Gives a missing tube up and recalls its members.
+/// Gives a tube up that no laboratory has, and recalls its members.
 #[utoipa::path(post, path = "/v1/tubes/{code}/write-off", tag = "receiving",
     security(("bearer" = [])),
     params(("code" = String, Path, description = "the tube code"),
@@ -76,27 +79,40 @@ pub async fn write_off_post(
         Attempt::Replay(answer) => return Ok(answer),
         Attempt::Fresh(fresh) => fresh,
     };
-    tube_close(&mut tx, &code, at).await?;
+    let was = tube_close(&mut tx, &actor, &code, at).await?;
     let opening = Opening::due_in(RecallReason::Missing, at, app.config.recall_hours);
     let recalls = recalls_open(&mut tx, &app.clock, &[&code], opening).await?;
-    let detail = json!({ "reason": request.reason, "recalls": recalls });
+    let detail = json!({ "reason": request.reason, "was": was, "recalls": recalls });
     let (about, action) = (code.as_str(), "tube.write_off");
     audit::record(&mut tx, Entry { at, actor: &actor, action, about, detail }).await?;
     let answer = WriteOffAnswer { tube: code.to_string(), state: TubeState::Closed, recalls };
     fresh.finish(tx, StatusCode::OK, &answer).await
 }
 
-async fn tube_close(tx: &mut Tx, code: &TubeCode, at: Time) -> Result<()> {
-    let step = TubesMove { from: TubeState::Missing, to: TubeState::Closed, at, laboratory: None };
-    if collection::tubes_move(tx, [code], step).await? == 1 {
-        return Ok(());
+/// Ends the tube's way wherever it was lost; says where that was.
+async fn tube_close(tx: &mut Tx, actor: &Actor, code: &TubeCode, at: Time) -> Result<TubeState> {
+    let known = collection::tubes_find(tx, [code]).await?.pop();
+    let known = known.ok_or_else(|| Error::not_found("tube", code.as_str()))?;
+    actor.at_site(&known.site_code)?;
+    if !is_lost(known.state) {
+        return Err(Error::conflict(
+            "tube.not_lost",
+            code.as_str(),
+            format!(
+                "tube {code} is {}; only a tube that is still on its way or missing is given up",
+                known.state.as_str()
+            ),
+        ));
     }
-    if collection::tubes_find(tx, [code]).await?.is_empty() {
-        return Err(Error::not_found("tube", code.as_str()));
+    let step = TubesMove { from: known.state, to: TubeState::Closed, at, laboratory: None };
+    if collection::tubes_move(tx, [code], step).await? != 1 {
+        let message = format!("tube {code} moved just now; look where it is and send it again");
+        return Err(Error::conflict("tube.concurrent", code.as_str(), message));
     }
-    Err(Error::conflict(
-        "tube.not_missing",
-        code.as_str(),
-        format!("tube {code} is not missing; only what an arrival found missing is given up"),
-    ))
+    Ok(known.state)
+}
+
+/// Whether nobody in a laboratory ever had the tube.
+const fn is_lost(state: TubeState) -> bool {
+    matches!(state, TubeState::Sealed | TubeState::Packed | TubeState::Missing)
 }

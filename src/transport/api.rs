@@ -181,6 +181,8 @@ async fn manifest_read(
 /// Stores the box and packs its tubes.
 async fn box_seal(tx: &mut Tx, new: NewBox<'_>) -> Result<()> {
     let NewBox { manifest, by, at, .. } = new;
+    let newest = store::tubes_newest(tx, &manifest.tubes).await?;
+    refuse_if_any(rules::seal_time_faults(manifest.sealed, newest, at))?;
     let known = collection::tubes_find(tx, &manifest.tubes).await?;
     let boxed = store::boxes_of_tubes(tx, &manifest.tubes).await?;
     let faults = rules::packing_faults(manifest, &known, &boxed);
@@ -199,13 +201,18 @@ async fn box_seal(tx: &mut Tx, new: NewBox<'_>) -> Result<()> {
     }
     let detail = json!({ "site": manifest.site, "seal": manifest.seal, "tubes": manifest.tubes });
     let about = manifest.code.as_str();
-    audit::record(tx, Entry { at, actor: by, action: "box.seal", about, detail }).await
+    let entry = Entry { at, actor: by, action: "box.seal", about, detail };
+    audit::record_about(tx, entry, &manifest.tubes).await
 }
 
 /// Shows a box: its tubes and where they are, its hand-overs, and what to worry about.
+///
+/// A laboratory sees every box on its way, for it may be on its way there, and of those that
+/// arrived its own.
 #[utoipa::path(get, path = "/v1/boxes/{code}", tag = "transport", security(("bearer" = [])),
     params(("code" = String, Path, description = "the box code")),
-    responses((status = 200, body = BoxAnswer), (status = 404, body = Problem)))]
+    responses((status = 200, body = BoxAnswer), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
 pub async fn box_get(
     State(app): State<App>,
     actor: Actor,
@@ -215,6 +222,6 @@ pub async fn box_get(
     let mut tx = app.db.read("box.show").await?;
     let stored = store::box_find(&mut tx, &app.keys, &code).await?;
     let stored = stored.ok_or_else(|| Error::not_found("box", code.as_str()))?;
-    actor.at_site(&stored.manifest.site)?;
+    stored.shown_to(&actor)?;
     Ok(Json(BoxAnswer::at(stored, app.clock.now())))
 }

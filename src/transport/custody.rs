@@ -1,4 +1,7 @@
 //! Boxes handed over: the holder gives, the named taker accepts, and only then custody passes.
+//!
+//! A taker who never signs holds nothing up: the holder names another, and the first offer stays
+//! in the record as withdrawn.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -62,6 +65,8 @@ pub struct HandoverAnswer {
     pub temperature_c: Option<Celsius>,
     /// Who took; none until the taker signs.
     pub taken_by: Option<SignatureAnswer>,
+    /// When the giver named another taker instead; none while the step is open or taken.
+    pub withdrawn_at: Option<Time>,
 }
 
 /// A name under a custody step.
@@ -90,6 +95,7 @@ impl From<Handover> for HandoverAnswer {
             place: handover.place,
             temperature_c: handover.temperature,
             taken_by: handover.taken.map(SignatureAnswer::from),
+            withdrawn_at: handover.withdrawn,
         }
     }
 }
@@ -98,14 +104,29 @@ fn sign(actor: &Actor, at: Time) -> Signature {
     Signature { account: actor.account.clone(), name: actor.name.clone(), at }
 }
 
+/// Refuses a moment that cannot be one of today's road.
+fn in_time(at: Time, now: Time) -> Result<()> {
+    let faults = [rules::time_fault("at", at, now), rules::age_fault("at", at, now)];
+    refuse_if_any(faults.into_iter().flatten().collect())
+}
+
+/// Refuses a moment before the step before it, if there is one.
+fn in_order(at: Time, before: Option<Time>, now: Time) -> Result<()> {
+    let fault = before.and_then(|before| rules::sequence_fault("at", at, before, now));
+    refuse_if_any(fault.into_iter().collect())
+}
+
 /// Hands a box over: the first of two signatures, by whoever has it.
+///
+/// An offer that nobody accepted yet is withdrawn by the next one.
 #[utoipa::path(post, path = "/v1/boxes/{code}/handovers", tag = "transport",
     security(("bearer" = [])),
     params(("code" = String, Path, description = "the box code"),
         ("Idempotency-Key" = String, Header, description = "a fresh id; the same on a retry")),
     request_body = HandoverRequest,
-    responses((status = 201, body = HandoverAnswer), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 201, body = HandoverAnswer), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
 pub async fn handover_post(
     State(app): State<App>,
     actor: Actor,
@@ -115,25 +136,32 @@ pub async fn handover_post(
 ) -> Result<Response> {
     let code = box_code(&code)?;
     let now = app.clock.now();
-    refuse_if_any(rules::time_fault("at", request.at, now).into_iter().collect())?;
+    in_time(request.at, now)?;
     let mut tx = app.db.write("box.give").await?;
     let fresh = match idempotency::begin(&mut tx, &actor, key, now, &(&code, &request)).await? {
         Attempt::Replay(answer) => return Ok(answer),
         Attempt::Fresh(fresh) => fresh,
     };
-    let custody = custody_lock(&mut tx, &app, &code).await?;
+    let custody = custody_lock(&mut tx, &app, &actor, &code).await?;
+    in_order(request.at, Some(custody.latest()), now)?;
+    let withdrawn = custody.open().map(|open| open.step);
     let handover = offer(&mut tx, custody, &actor, request).await?;
+    if let Some(step) = withdrawn {
+        store::handover_withdraw(&mut tx, &code, step, now).await?;
+    }
     let (about, action) = (code.as_str(), "box.give");
-    let detail = json!({ "step": handover.step, "to": handover.to });
+    let detail = json!({ "step": handover.step, "to": handover.to, "withdrawn": withdrawn });
     audit::record(&mut tx, Entry { at: now, actor: &actor, action, about, detail }).await?;
     fresh.finish(tx, StatusCode::CREATED, &HandoverAnswer::from(handover)).await
 }
 
 /// The custody of a box nobody else changes until this transaction ends.
-async fn custody_lock(tx: &mut Tx, app: &App, code: &BoxCode) -> Result<Custody> {
+async fn custody_lock(tx: &mut Tx, app: &App, actor: &Actor, code: &BoxCode) -> Result<Custody> {
     store::box_lock(tx, code).await?;
     let stored = store::box_find(tx, &app.keys, code).await?;
-    stored.map(|stored| stored.custody).ok_or_else(|| Error::not_found("box", code.as_str()))
+    let stored = stored.ok_or_else(|| Error::not_found("box", code.as_str()))?;
+    stored.shown_to(actor)?;
+    Ok(stored.custody)
 }
 
 async fn offer(
@@ -160,8 +188,9 @@ async fn offer(
     params(("code" = String, Path, description = "the box code"),
         ("step" = i64, Path, description = "the step's number")),
     request_body = AcceptRequest,
-    responses((status = 200, body = HandoverAnswer), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = HandoverAnswer), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
 pub async fn handover_accept_post(
     State(app): State<App>,
     actor: Actor,
@@ -170,9 +199,11 @@ pub async fn handover_accept_post(
 ) -> Result<Json<HandoverAnswer>> {
     let code = box_code(&code)?;
     let now = app.clock.now();
-    refuse_if_any(rules::time_fault("at", request.at, now).into_iter().collect())?;
+    in_time(request.at, now)?;
     let mut tx = app.db.write("box.take").await?;
-    let custody = custody_lock(&mut tx, &app, &code).await?;
+    let custody = custody_lock(&mut tx, &app, &actor, &code).await?;
+    let given = custody.open().filter(|open| open.step == step).map(|open| open.given.at);
+    in_order(request.at, given, now)?;
     let signature = sign(&actor, request.at);
     let accepted = custody.accept(step, signature.clone());
     let accepted = accepted.ok_or_else(|| Error::not_found("hand-over", step.to_string()))?;

@@ -121,6 +121,15 @@ pub struct Handover {
     pub temperature: Option<Celsius>,
     /// The second signature.
     pub taken: Option<Signature>,
+    /// When the giver took the offer back, by our clock; the box then stayed where it was.
+    pub withdrawn: Option<Time>,
+}
+
+impl Handover {
+    /// Whether the second signature is still awaited.
+    pub const fn is_open(&self) -> bool {
+        self.taken.is_none() && self.withdrawn.is_none()
+    }
 }
 
 /// Who has a box, and how it came there.
@@ -132,7 +141,11 @@ pub struct Custody {
     pub state: BoxState,
     /// The account that has it: at first whoever sealed it.
     pub holder: String,
-    /// Every step in order; only the last may lack its second signature.
+    /// The laboratory that took it in; none while it is on its way.
+    pub laboratory: Option<String>,
+    /// When it was sealed, by the device's clock.
+    pub sealed: Time,
+    /// Every step in order; only the last may still await its second signature.
     pub steps: Vec<Handover>,
 }
 
@@ -146,7 +159,22 @@ pub enum Acceptance {
 }
 
 impl Custody {
+    /// The moment of the newest signature, or of the seal when nobody signed yet.
+    pub fn latest(&self) -> Time {
+        let signatures =
+            self.steps.iter().flat_map(|step| std::iter::once(&step.given).chain(&step.taken));
+        signatures.map(|signature| signature.at).fold(self.sealed, Time::max)
+    }
+
+    /// The step that still awaits its second signature.
+    pub fn open(&self) -> Option<&Handover> {
+        self.steps.iter().find(|step| step.is_open())
+    }
+
     /// The next step with its first signature, or every reason against it.
+    ///
+    /// An open step before it is withdrawn with it: whoever was to take the box may be ill or
+    /// gone, and only the holder can say who takes it instead.
     pub fn offer(self, offer: Offer) -> Result<Handover, Vec<Reason>> {
         let reasons = rules::offer_faults(&self, &offer);
         if !reasons.is_empty() {
@@ -154,7 +182,15 @@ impl Custody {
         }
         let Offer { given, to, place, temperature } = offer;
         let step = self.steps.last().map_or(0, |last| last.step) + 1;
-        Ok(Handover { step, given, to: to.account, place, temperature, taken: None })
+        Ok(Handover {
+            step,
+            given,
+            to: to.account,
+            place,
+            temperature,
+            taken: None,
+            withdrawn: None,
+        })
     }
 
     /// The step with its second signature, or every reason against it; `None` when there is no

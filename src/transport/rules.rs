@@ -22,6 +22,12 @@ pub const COOLED_MAX: Celsius = Celsius::hundredths(800);
 /// How far a device's clock may run ahead of ours.
 pub const SKEW_MAX: Span = Span::minutes(10);
 
+/// How long before the step before it a step may seem to lie: what the clocks of two devices
+/// differ by when nobody is to blame (ours).
+pub const BACK_MAX: Span = Span::minutes(5);
+/// How old a moment may be when it is sent: no box is on its way for a week (ours).
+pub const AGE_MAX: Span = Span::days(7);
+
 /// Reads scanned codes, each with the path of its field; what is no code, or was read twice, is
 /// a reason that does not repeat the text, which may be somebody's card (R35).
 pub fn tube_codes<'a>(
@@ -58,6 +64,31 @@ pub fn text_fault(field: &'static str, text: &str) -> Option<Reason> {
 pub fn time_fault(field: &'static str, at: Time, now: Time) -> Option<Reason> {
     let message = format!("{field} lies in the future; set the device's clock and send it again");
     (at > now + SKEW_MAX).then(|| Reason::new("time.future", field, message))
+}
+
+/// Whether a moment lies longer back than any box is on its way.
+pub fn age_fault(field: &'static str, at: Time, now: Time) -> Option<Reason> {
+    let message =
+        format!("{field} lies more than 7 days back; set the device's clock and send it again");
+    (at < now - AGE_MAX).then(|| Reason::new("time.past", field, message))
+}
+
+/// Whether a moment lies before the step before it, `before`, by more than [`BACK_MAX`].
+///
+/// A step before that was signed by a device ahead of our clock counts as signed now, so that a
+/// device that runs ahead holds up nobody whose clock is right.
+pub fn sequence_fault(field: &'static str, at: Time, before: Time, now: Time) -> Option<Reason> {
+    let message = format!(
+        "{field} lies before the step before it, which was at {before}; set the device's clock \
+         and send it again"
+    );
+    (at < before.min(now) - BACK_MAX).then(|| Reason::new("time.early", field, message))
+}
+
+/// Why a box cannot have been sealed then: too long ago, or before its newest tube was.
+pub fn seal_time_faults(sealed: Time, newest_tube: Option<Time>, now: Time) -> Vec<Reason> {
+    let early = newest_tube.and_then(|newest| sequence_fault("sealed_at", sealed, newest, now));
+    [age_fault("sealed_at", sealed, now), early].into_iter().flatten().collect()
 }
 
 /// What is wrong with a manifest in itself; `sent` is how many tubes were listed, readable or not.
@@ -161,16 +192,6 @@ pub fn offer_faults(custody: &Custody, offer: &Offer) -> Vec<Reason> {
     if !matches!(offer.to.role, Some(Role::Courier | Role::Receiver)) {
         refuse("handover.taker", "to", "no courier or receiver has this account; name one".into());
     }
-    if let Some(open) = custody.steps.iter().find(|handover| handover.taken.is_none()) {
-        refuse(
-            "handover.open",
-            code,
-            format!(
-                "step {} of box {code} awaits its second signature; let its taker accept it",
-                open.step
-            ),
-        );
-    }
     reasons
 }
 
@@ -190,13 +211,16 @@ pub fn accept_faults(custody: &Custody, handover: &Handover, by: &Signature) -> 
     if handover.taken.is_some() {
         return reasons;
     }
+    if handover.withdrawn.is_some() {
+        let message = format!(
+            "step {step} of box {code} was withdrawn for another taker; look at the box, and ask \
+             its holder to hand it to you"
+        );
+        reasons.push(Reason::new("handover.withdrawn", code, message));
+    }
     if custody.state == BoxState::Arrived {
         let message = format!("box {code} arrived; it is handed over no more");
         reasons.push(Reason::new("box.arrived", code, message));
-    }
-    if by.at < handover.given.at - SKEW_MAX {
-        let message = format!("step {step} was given later than that; check the device's clock");
-        reasons.push(Reason::new("handover.time", "at", message));
     }
     reasons
 }

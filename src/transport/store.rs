@@ -15,11 +15,15 @@ use crate::storage::{StoreError, Tx, codes, ensure_rows};
 
 /// `$1` box.
 pub const BOX_FIND: &str = "select code, site_code, seal, tubes, content_tag, sealed_us, state,
-    holder from box where code = $1";
+    holder, laboratory_code from box where code = $1";
 /// `$1` box; with the moment its first member was swabbed, by our clock.
 pub const BOX_TUBES: &str = "select t.code, t.state, coalesce((select min(m.taken_us)
         from member m where m.tube_code = t.code), t.sealed_us) as taken_us
     from box_tube b join tube t on t.code = b.tube_code where b.box_code = $1 order by t.code";
+/// `$1` tubes; the newest seal, by the device's clock or by ours, whichever says less.
+pub const TUBES_NEWEST: &str = "select max(case when device_skew_us < 0
+        then sealed_us + device_skew_us else sealed_us end)
+    from tube where code in (select e.value ->> 'code' from json_each($1) e)";
 /// `$1` tubes.
 pub const BOXES_OF_TUBES: &str = "select tube_code, box_code from box_tube
     where tube_code in (select e.value ->> 'code' from json_each($1) e)";
@@ -35,17 +39,21 @@ pub const BOX_LOCK: &str = "update box set holder = holder where code = $1";
 /// Box, new holder, old holder.
 pub const BOX_PASS: &str = "update box set holder = $2, state = 'in_transit'
     where code = $1 and holder = $3 and state <> 'arrived'";
-/// Box, receiver.
-pub const BOX_ARRIVE: &str = "update box set holder = $2, state = 'arrived' where code = $1";
+/// Box, receiver, laboratory; nothing when it arrived at another.
+pub const BOX_ARRIVE: &str = "update box set holder = $2, state = 'arrived', laboratory_code = $3
+    where code = $1 and (laboratory_code is null or laboratory_code = $3)";
 /// `$1` box.
 pub const HANDOVERS: &str = "select step, given_by, given_name, given_us, place, temperature_cdeg,
-    taken_by, taken_name, taken_us from handover where box_code = $1 order by step";
+    taken_by, taken_name, taken_us, withdrawn_us from handover where box_code = $1 order by step";
 /// Box, step, giver, giver's name, time, place, temperature, taker.
 pub const HANDOVER_ADD: &str = "insert into handover (box_code, step, given_by, given_name,
     given_us, place, temperature_cdeg, taken_by) values ($1, $2, $3, $4, $5, $6, $7, $8)";
 /// Box, step, taker's name, time; only once.
 pub const HANDOVER_ACCEPT: &str = "update handover set taken_name = $3, taken_us = $4
-    where box_code = $1 and step = $2 and taken_us is null";
+    where box_code = $1 and step = $2 and taken_us is null and withdrawn_us is null";
+/// Box, step, time; only what is open.
+pub const HANDOVER_WITHDRAW: &str = "update handover set withdrawn_us = $3
+    where box_code = $1 and step = $2 and taken_us is null and withdrawn_us is null";
 /// `$1` account.
 pub const TAKER_ROLE: &str = "select role from account where id = $1 and disabled_us is null";
 
@@ -60,6 +68,7 @@ struct BoxRow {
     sealed: Time,
     state: BoxState,
     holder: String,
+    laboratory_code: Option<String>,
 }
 
 /// A tube lying in a box.
@@ -85,6 +94,7 @@ struct HandoverRow {
     taken_by: String,
     taken_name: Option<String>,
     taken_us: Option<Time>,
+    withdrawn_us: Option<Time>,
 }
 
 impl From<HandoverRow> for Handover {
@@ -101,6 +111,7 @@ impl From<HandoverRow> for Handover {
             place: row.place,
             temperature: row.temperature_cdeg,
             taken,
+            withdrawn: row.withdrawn_us,
         }
     }
 }
@@ -117,6 +128,13 @@ pub struct StoredBox {
 }
 
 impl StoredBox {
+    /// Refuses whoever works at another site than the one that sealed it or, once it arrived, in
+    /// another laboratory.
+    pub fn shown_to(&self, actor: &Actor) -> Result<()> {
+        actor.at_site(&self.manifest.site)?;
+        self.custody.laboratory.as_deref().map_or(Ok(()), |code| actor.in_laboratory(code))
+    }
+
     /// What its thermometer showed, with where it was read.
     pub fn temperatures(&self) -> Vec<(String, Celsius)> {
         let steps = self.custody.steps.iter();
@@ -145,7 +163,14 @@ pub async fn box_find(tx: &mut Tx, keys: &KeyRing, code: &BoxCode) -> Result<Opt
         return Err(StoreError::Inconsistent { table: "box", id, reason }.into());
     }
     let steps = steps.into_iter().map(Handover::from).collect();
-    let custody = Custody { code: row.code, state: row.state, holder: row.holder, steps };
+    let custody = Custody {
+        code: row.code,
+        state: row.state,
+        holder: row.holder,
+        laboratory: row.laboratory_code,
+        sealed: row.sealed,
+        steps,
+    };
     Ok(Some(StoredBox { manifest, tubes, custody }))
 }
 
@@ -158,6 +183,12 @@ pub async fn boxes_of_tubes(
     let rows: Vec<(TubeCode, BoxCode)> =
         on!(tx, c => query_as(BOXES_OF_TUBES).bind(&tubes).fetch_all(c).await)?;
     Ok(rows.into_iter().collect())
+}
+
+/// When the newest of these tubes was sealed.
+pub async fn tubes_newest(tx: &mut Tx, tubes: &[TubeCode]) -> Result<Option<Time>> {
+    let tubes = codes(tubes);
+    Ok(on!(tx, c => query_scalar(TUBES_NEWEST).bind(&tubes).fetch_one(c).await)?)
 }
 
 /// A box to be stored.
@@ -198,8 +229,13 @@ pub async fn box_lock(tx: &mut Tx, code: &BoxCode) -> Result<bool> {
 }
 
 /// The box is in the laboratory, in the hands of the account that took it in.
-pub async fn box_arrive(tx: &mut Tx, code: &BoxCode, receiver: &str) -> Result<()> {
-    let moved = on!(tx, c => query(BOX_ARRIVE).bind(code).bind(receiver)
+pub async fn box_arrive(
+    tx: &mut Tx,
+    code: &BoxCode,
+    receiver: &str,
+    laboratory: &str,
+) -> Result<()> {
+    let moved = on!(tx, c => query(BOX_ARRIVE).bind(code).bind(receiver).bind(laboratory)
         .execute(c).await.map(|done| done.rows_affected()))?;
     Ok(ensure_rows("BOX_ARRIVE", 1, moved)?)
 }
@@ -218,6 +254,13 @@ pub async fn handover_add(tx: &mut Tx, code: &BoxCode, handover: &Handover) -> R
         .bind(&given.name).bind(given.at).bind(&handover.place).bind(handover.temperature)
         .bind(&handover.to).execute(c).await.map(drop))?;
     Ok(())
+}
+
+/// Takes an open step back; the box stays with its holder.
+pub async fn handover_withdraw(tx: &mut Tx, code: &BoxCode, step: i64, at: Time) -> Result<()> {
+    let withdrawn = on!(tx, c => query(HANDOVER_WITHDRAW).bind(code).bind(step).bind(at)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(ensure_rows("HANDOVER_WITHDRAW", 1, withdrawn)?)
 }
 
 /// Puts the second signature under a step and passes custody.
@@ -239,6 +282,7 @@ pub async fn handover_accept(
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("BOX_FIND", BOX_FIND),
     ("BOX_TUBES", BOX_TUBES),
+    ("TUBES_NEWEST", TUBES_NEWEST),
     ("BOXES_OF_TUBES", BOXES_OF_TUBES),
     ("BOX_ADD", BOX_ADD),
     ("BOX_TUBES_ADD", BOX_TUBES_ADD),
@@ -248,5 +292,6 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("HANDOVERS", HANDOVERS),
     ("HANDOVER_ADD", HANDOVER_ADD),
     ("HANDOVER_ACCEPT", HANDOVER_ACCEPT),
+    ("HANDOVER_WITHDRAW", HANDOVER_WITHDRAW),
     ("TAKER_ROLE", TAKER_ROLE),
 ];

@@ -43,7 +43,14 @@ fn sign(account: &str, at: Time) -> Signature {
 }
 
 fn custody(holder: &str, steps: Vec<Handover>) -> Custody {
-    Custody { code: crate_code(), state: BoxState::Sealed, holder: holder.to_owned(), steps }
+    Custody {
+        code: crate_code(),
+        state: BoxState::Sealed,
+        holder: holder.to_owned(),
+        laboratory: None,
+        sealed: Time::from_us(0),
+        steps,
+    }
 }
 
 fn offer(from: &str, to: &str, role: Option<Role>) -> Offer {
@@ -105,8 +112,6 @@ fn a_step_needs_its_second_signature_before_the_next() {
     let first = custody("a", Vec::new()).offer(offer("a", "b", Some(Role::Courier))).unwrap();
     assert_eq!((first.step, &first.taken), (1, &None));
     let open = custody("a", vec![first]);
-    let reasons = open.clone().offer(offer("a", "c", Some(Role::Courier))).unwrap_err();
-    assert_eq!(kinds(&reasons), ["handover.open"]);
     let stranger = open.clone().accept(1, sign("c", Time::from_us(1))).unwrap().unwrap_err();
     assert_eq!(kinds(&stranger), ["handover.not_named"]);
     assert_eq!(open.clone().accept(2, sign("b", Time::from_us(1))), None);
@@ -119,14 +124,53 @@ fn a_step_needs_its_second_signature_before_the_next() {
 }
 
 #[test]
-fn nobody_takes_long_before_it_was_given() {
-    let hour = Time::from_us(0) + Span::hours(1);
-    let given = Offer { given: sign("a", hour), ..offer("a", "b", Some(Role::Courier)) };
-    let step = custody("a", Vec::new()).offer(given).unwrap();
-    let open = custody("a", vec![step]);
-    let early = open.clone().accept(1, sign("b", Time::from_us(0))).unwrap().unwrap_err();
-    assert_eq!(kinds(&early), ["handover.time"]);
-    assert!(open.accept(1, sign("b", hour - SKEW_MAX)).unwrap().is_ok());
+fn whoever_never_signs_is_passed_over_and_cannot_sign_later() {
+    let first = custody("a", Vec::new()).offer(offer("a", "ill", Some(Role::Courier))).unwrap();
+    let open = custody("a", vec![first.clone()]);
+    assert_eq!(open.open(), Some(&first));
+    let second = open.offer(offer("a", "b", Some(Role::Courier))).unwrap();
+    assert_eq!((second.step, second.is_open()), (2, true));
+    let withdrawn = Handover { withdrawn: Some(Time::from_us(1)), ..first };
+    let both = custody("a", vec![withdrawn, second.clone()]);
+    assert_eq!(both.open(), Some(&second));
+    let late = both.clone().accept(1, sign("ill", Time::from_us(2))).unwrap().unwrap_err();
+    assert_eq!(kinds(&late), ["handover.withdrawn"]);
+    assert!(both.accept(2, sign("b", Time::from_us(2))).unwrap().is_ok());
+}
+
+#[test]
+fn a_step_does_not_lie_before_the_step_before_it() {
+    let (now, tick) = (Time::from_us(0) + Span::days(30), Span::seconds(1));
+    let fault = |at, before| sequence_fault("at", at, before, now).map(|reason| reason.code);
+    let before = now - Span::hours(1);
+    assert_eq!(fault(before - BACK_MAX, before), None);
+    assert_eq!(fault(before - BACK_MAX - tick, before), Some("time.early".into()));
+    let ahead = now + SKEW_MAX;
+    assert_eq!(fault(now - BACK_MAX, ahead), None, "a fast clock holds nobody up");
+    assert_eq!(fault(now - BACK_MAX - tick, ahead), Some("time.early".into()));
+}
+
+#[test]
+fn what_is_older_than_a_week_is_a_wrong_clock() {
+    let (now, tick) = (Time::from_us(0) + Span::days(30), Span::seconds(1));
+    assert_eq!(age_fault("at", now - AGE_MAX, now), None);
+    assert_eq!(age_fault("at", now - AGE_MAX - tick, now).unwrap().code, "time.past");
+    assert_eq!(seal_time_faults(now, Some(now), now), []);
+    assert_eq!(seal_time_faults(now, None, now), []);
+    let reasons = seal_time_faults(now - AGE_MAX - tick, Some(now), now);
+    assert_eq!(kinds(&reasons), ["time.past", "time.early"]);
+}
+
+#[test]
+fn the_newest_signature_of_a_box_is_its_seal_until_somebody_signs() {
+    let hour = |n| Time::from_us(0) + Span::hours(n);
+    let fresh = custody("a", Vec::new());
+    assert_eq!(fresh.latest(), fresh.sealed);
+    let given = Offer { given: sign("a", hour(1)), ..offer("a", "b", Some(Role::Courier)) };
+    let step = fresh.offer(given).unwrap();
+    assert_eq!(custody("a", vec![step.clone()]).latest(), hour(1));
+    let taken = Handover { taken: Some(sign("b", hour(2))), ..step };
+    assert_eq!(custody("b", vec![taken]).latest(), hour(2));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use swabline::barcode::store as codes;
 
 use crate::app::{Client, TestApp};
 use crate::each_engine;
+use crate::shipment::is_refused;
 use crate::world::{person, seal_tube, tube, tube_body, world};
 
 fn wanted(kind: &str, count: u32) -> Value {
@@ -94,6 +95,50 @@ each_engine! {
             let path = format!("/v1/allotments/{id}/labels?format=svg");
             assert_eq!(app.get(&officer, &path).await.expect(404).code(), "allotment.not_found");
         }
+    }
+
+    async fn the_labels_of_a_large_allotment_are_drawn_range_by_range(app) {
+        let officer = app.client(Role::Officer).await;
+        let made = app.post(&officer, "/v1/allotments", &wanted("tube", 7_000)).await.expect(201);
+        let path = format!("/v1/allotments/{}/labels", made.json()["id"].as_str().unwrap());
+        let whole = app.get(&officer, &format!("{path}?format=zpl")).await.expect(422);
+        assert!(whole.text().contains("`first` and `count`"), "{}", whole.text());
+        let mut drawn = Vec::new();
+        for first in [0, 3_000, 6_000] {
+            let range = format!("{path}?format=zpl&first={first}&count=3000");
+            let text = app.get(&officer, &range).await.expect(200).text();
+            assert!(text.contains(&tube(first)), "it begins with {first}");
+            drawn.push(text.matches("^XA").count());
+        }
+        assert_eq!(drawn, [3_000, 3_000, 1_000]);
+        let rest = app.get(&officer, &format!("{path}?format=zpl&first=6990")).await.expect(200);
+        assert!(!rest.text().contains(&tube(6_989)) && rest.text().contains(&tube(6_999)));
+        let page = app.get(&officer, &format!("{path}?format=zpl&page=108")).await.expect(200);
+        assert!(page.text().contains(&tube(6_999)));
+        app.get(&officer, &format!("{path}?format=pdf&count=65")).await.expect(200);
+        for (wrong, about) in [("format=zpl&first=7000", "first"), ("format=zpl&count=0", "count"),
+            ("format=zpl&count=6501", "count"), ("format=svg&first=1&count=2", "format"),
+            ("format=zpl&first=1&page=1", "page")]
+        {
+            let refused = app.get(&officer, &format!("{path}?{wrong}")).await.expect(422);
+            assert_eq!(refused.code(), "labels.range");
+            assert_eq!(refused.json()["errors"][0]["about"], about, "{wrong}");
+        }
+    }
+
+    async fn the_database_itself_gives_no_code_out_twice(app) {
+        world(app).await;
+        for sql in [
+            "update code_counter set next_number = 0",
+            "update code_counter set next_number = next_number - 1 where kind = 'box'",
+            "update code_counter set kind = 'tube' where kind = 'box'",
+            "delete from code_counter where kind = 'plate'",
+            "update allotment set first_number = 7",
+            "delete from allotment",
+        ] {
+            assert!(is_refused(app, sql).await, "{sql}");
+        }
+        assert!(!is_refused(app, "update code_counter set next_number = 99999").await);
     }
 
     async fn a_code_that_was_never_allotted_is_refused_for_every_kind(app) {

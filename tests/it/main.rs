@@ -33,6 +33,7 @@ mod serve;
 mod shape;
 mod shipment;
 mod statements;
+mod tenants;
 mod transport;
 mod way;
 mod world;

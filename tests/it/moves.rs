@@ -83,13 +83,20 @@ fn on_the_street() -> Vec<Machine> {
                 ("in_transit", "arrived"),
             ]),
             begin: |state| {
+                let laboratory = laboratory_column(state);
                 format!(
                     "insert into box (code, site_code, seal, tubes, content_tag, sealed_us,
-                        recorded_us, recorded_by, state, holder)
-                    values ('X', 'S01', 'Z', 1, '', 0, 0, 'A', '{state}', 'A')"
+                        recorded_us, recorded_by, state, holder, laboratory_code)
+                    values ('X', 'S01', 'Z', 1, '', 0, 0, 'A', '{state}', 'A', {laboratory})"
                 )
             },
-            go: |state| format!("update box set state = '{state}' where code = 'X'"),
+            go: |state| {
+                let laboratory = laboratory_column(state);
+                format!(
+                    "update box set state = '{state}', laboratory_code = {laboratory}
+                    where code = 'X'"
+                )
+            },
         },
         Machine {
             table: "recall",
@@ -161,6 +168,11 @@ fn in_the_laboratory() -> Vec<Machine> {
             go: |state| format!("update call set state = '{state}' where run_id = 'X'"),
         },
     ]
+}
+
+/// A box has a laboratory once it arrived there.
+fn laboratory_column(state: &str) -> &'static str {
+    if state == "arrived" { "'L01'" } else { "null" }
 }
 
 fn recall_columns(state: &str) -> (&'static str, &'static str) {
@@ -304,7 +316,7 @@ each_engine! {
         morning(app).await;
         let kept = ["tube", "member", "recall", "handover", "arrival", "arrival_tube", "run_file",
             "run", "reading", "call", "signature", "result", "audit", "audit_chain", "feed",
-            "allotment", "box_tube", "well"];
+            "allotment", "box_tube", "well", "code_counter"];
         let fixed = [("member", "taken_us"), ("arrival", "arrived_us"), ("arrival_tube", "finding"),
             ("run_file", "name"), ("reading", "raw_ct"), ("signature", "signer"),
             ("result", "outcome"), ("audit", "detail"), ("feed", "at_us"), ("allotment", "count"),

@@ -140,8 +140,9 @@ each_engine! {
         pack(app, &sampler, 1, &[1, 2]).await.expect(201);
         let path = format!("/v1/tubes/{}/write-off", tube(2));
         let body = json!({ "reason": "not_found" });
-        assert_eq!(app.post(&officer, &path, &body).await.expect(409).code(), "tube.not_missing");
         arrive(app, &receiver, 1, &scanned(&[1])).await.expect(201);
+        let here = format!("/v1/tubes/{}/write-off", tube(1));
+        assert_eq!(app.post(&officer, &here, &body).await.expect(409).code(), "tube.not_lost");
         let gone = app.post(&officer, &path, &body).await.expect(200).json();
         assert_eq!(gone, json!({ "tube": tube(2), "state": "closed", "recalls": 3 }));
         app.post(&officer, &path, &body).await.expect(409);
@@ -151,6 +152,43 @@ each_engine! {
         let late = arrive(app, &receiver, 1, &scanned(&[2])).await.expect(201).json();
         assert_eq!(codes(&late["warnings"]), ["tube.already_received"]);
         assert_eq!(states(app, &[2]).await, [TubeState::Closed]);
+    }
+
+    async fn a_tube_lost_before_any_laboratory_could_miss_it_is_given_up(app) {
+        let (sampler, receiver) = people(app).await;
+        let officer = app.client(Role::Officer).await;
+        let elsewhere = app.client_at(Role::Officer, Some("S02".to_owned()), None).await;
+        seal(app, &[pool(1), pool(2), pool(3)]).await;
+        pack(app, &sampler, 1, &[2, 3]).await.expect(201);
+        let body = json!({ "reason": "lost_in_transit" });
+        for n in [1, 2] {
+            let path = format!("/v1/tubes/{}/write-off", tube(n));
+            app.post(&elsewhere, &path, &body).await.expect(403);
+            let gone = app.post(&officer, &path, &body).await.expect(200).json();
+            assert_eq!(gone, json!({ "tube": tube(n), "state": "closed", "recalls": 3 }));
+        }
+        let missing = "select count(*) from recall where reason = 'missing' and state = 'open'";
+        assert_eq!(number(app, missing).await, 6);
+        assert_eq!(states(app, &[1, 2, 3]).await,
+            [TubeState::Closed, TubeState::Closed, TubeState::Packed]);
+        let there = arrive(app, &receiver, 1, &scanned(&[3])).await.expect(201).json();
+        assert_eq!((&there["accepted"], &there["missing"]), (&json!([tube(3)]), &json!([])));
+        let ledger = app.get(&officer, "/v1/ledger").await.expect(200).json();
+        assert_eq!(ledger["unexplained"], 0, "{ledger}");
+        assert_eq!(ledger["whole"]["people"]["closed"], 6);
+    }
+
+    async fn a_tube_closed_behind_our_back_is_not_explained(app) {
+        let (sampler, _) = people(app).await;
+        let officer = app.client(Role::Officer).await;
+        seal(app, &[pool(1), pool(2)]).await;
+        pack(app, &sampler, 1, &[2]).await.expect(201);
+        let mut tx = app.app.db.write("test.close").await.unwrap();
+        let sql = "update tube set state = 'closed'";
+        swabline::on!(tx, c => sqlx::query(sql).execute(c).await.map(drop)).unwrap();
+        tx.commit().await.unwrap();
+        let ledger = app.get(&officer, "/v1/ledger").await.expect(200).json();
+        assert_eq!(ledger["unexplained"], 2, "{ledger}");
     }
 
     async fn a_single_tube_that_arrives_answers_a_recall_and_a_refused_one_does_not(app) {
@@ -206,10 +244,24 @@ each_engine! {
         app.get(&other, &path).await.expect(403);
         let mut body = delivery(app, 1, &[json!({ "tube": tube(1), "refused": "leak" })]);
         body["laboratory"] = json!("L02");
-        let theirs = app.post(&other, "/v1/arrivals", &body).await.expect(201).json();
-        assert_eq!(theirs["refused"], json!([]));
-        assert_eq!(codes(&theirs["warnings"]), ["tube.already_received"]);
+        let theirs = app.post(&other, "/v1/arrivals", &body).await.expect(409);
+        assert_eq!(theirs.code(), "box.elsewhere");
         assert_eq!(states(app, &[1]).await, [TubeState::Received]);
+        let shown = app.get(&receiver, &format!("/v1/boxes/{}", crate_code(1))).await.expect(200);
+        assert_eq!(shown.json()["holder"], json!(receiver.actor.account));
+        app.get(&other, &format!("/v1/boxes/{}", crate_code(1))).await.expect(403);
+        arrive(app, &receiver, 1, &scanned(&[1])).await.expect(201);
+    }
+
+    async fn a_box_on_its_way_is_shown_to_every_laboratory(app) {
+        let (sampler, _) = people(app).await;
+        let other = app.client_at(Role::Receiver, None, Some("L02".to_owned())).await;
+        seal(app, &[pool(1)]).await;
+        pack(app, &sampler, 1, &[1]).await.expect(201);
+        app.get(&other, &format!("/v1/boxes/{}", crate_code(1))).await.expect(200);
+        let mut body = delivery(app, 1, &scanned(&[1]));
+        body["laboratory"] = json!("L02");
+        app.post(&other, "/v1/arrivals", &body).await.expect(201);
     }
 
     async fn a_broken_seal_warmth_and_age_are_warned_about(app) {
@@ -243,6 +295,68 @@ each_engine! {
         assert_eq!(number(app, "select count(*) from feed where change = 'received'").await, 40);
         let found = "select count(*) from arrival_tube where finding = 'accepted'";
         assert_eq!(number(app, found).await, 40);
+    }
+
+    async fn a_clock_that_goes_back_does_not_make_an_older_finding_the_last(app) {
+        let (sampler, receiver) = people(app).await;
+        let officer = app.client(Role::Officer).await;
+        seal(app, &[pool(1), pool(2)]).await;
+        pack(app, &sampler, 1, &[1]).await.expect(201);
+        pack(app, &sampler, 2, &[2]).await.expect(201);
+        // Found missing by a server whose clock ran an hour ahead.
+        let mut tx = app.app.db.write("test.ahead").await.unwrap();
+        let sql = format!(
+            "insert into arrival (id, box_code, laboratory_code, arrived_us, recorded_us,
+                received_by, seal_intact, warnings)
+            values ('A', '{}', 'L01', 0, {}, 'X', 1, '[]');
+            insert into arrival_tube (arrival_id, tube_code, finding)
+            values ('A', '{}', 'missing');
+            update tube set state = 'missing' where code = '{}'",
+            crate_code(1), (app.now() + Span::hours(1)).us(), tube(1), tube(1));
+        crate::way::run(&mut tx, sql).await;
+        tx.commit().await.unwrap();
+        let ledger = async || app.get(&officer, "/v1/ledger").await.expect(200).json();
+        assert_eq!(ledger().await["unexplained"], 0);
+        arrive(app, &receiver, 2, &scanned(&[1, 2])).await.expect(201);
+        assert_eq!(states(app, &[1, 2]).await, [TubeState::Received; 2]);
+        let after = ledger().await;
+        assert_eq!(after["unexplained"], 0, "{after}");
+        arrive(app, &receiver, 1, &[json!({ "tube": tube(1), "refused": "leak" })])
+            .await.expect(201);
+        let after = ledger().await;
+        assert_eq!((&after["unexplained"], &after["whole"]["tubes"]["refused"]),
+            (&json!(0), &json!(1)));
+    }
+
+    async fn the_trail_of_a_tube_tells_of_its_box_and_its_arrival(app) {
+        let (sampler, receiver) = people(app).await;
+        let auditor = app.client(Role::Auditor).await;
+        seal(app, &[pool(1), pool(2), pool(3)]).await;
+        pack(app, &sampler, 1, &[1, 2]).await.expect(201);
+        arrive(app, &receiver, 1, &scanned(&[1])).await.expect(201);
+        let trail = async |about: String| {
+            let path = format!("/v1/audit?about={about}");
+            let page = app.get(&auditor, &path).await.expect(200).json();
+            let rows = page["rows"].as_array().unwrap().iter();
+            rows.map(|row| row["action"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        for n in [1, 2] {
+            assert_eq!(trail(tube(n)).await, ["box.seal", "arrival.record"], "tube {n}");
+        }
+        assert_eq!(trail(crate_code(1)).await, ["box.seal", "arrival.record"]);
+        assert_eq!(trail(tube(3)).await, [""; 0], "it lies at the site");
+    }
+
+    async fn two_arrivals_in_one_moment_are_recorded_one_after_the_other(app) {
+        let (sampler, receiver) = people(app).await;
+        seal(app, &[pool(1)]).await;
+        pack(app, &sampler, 1, &[1]).await.expect(201);
+        let now = app.now();
+        arrive(app, &receiver, 1, &[]).await.expect(201);
+        arrive(app, &receiver, 1, &scanned(&[1])).await.expect(201);
+        let first = number(app, "select min(recorded_us) from arrival").await;
+        let second = number(app, "select max(recorded_us) from arrival").await;
+        assert_eq!((first, second), (now.us(), now.us() + 1));
     }
 
     async fn two_boxes_that_claim_the_same_stray_receive_it_once(app) {
@@ -288,6 +402,8 @@ each_engine! {
         arrive(app, &receiver, 1, &scanned(&[1])).await.expect(201);
         for sql in [
             "update box set state = 'in_transit'",
+            "update box set laboratory_code = 'L02'",
+            "update box set laboratory_code = null",
             "update tube set state = 'packed'",
             "update tube set state = 'missing'",
             "update arrival set laboratory_code = 'L02'",

@@ -140,14 +140,85 @@ each_engine! {
         let desk = give(app, &sampler, &officer, None).await.expect(409);
         assert_eq!(codes(&desk), ["handover.taker"]);
         give(app, &sampler, &courier, None).await.expect(201);
-        let second = give(app, &sampler, &other, None).await.expect(409);
-        assert_eq!(codes(&second), ["handover.open"]);
         assert_eq!(codes(&take(app, &other, 1).await.expect(409)), ["handover.not_named"]);
         take(app, &courier, 2).await.expect(404);
         take(app, &courier, 1).await.expect(200);
         assert_eq!(codes(&take(app, &other, 1).await.expect(409)), ["handover.not_named"]);
         let gone = give(app, &sampler, &other, None).await.expect(409);
         assert_eq!(codes(&gone), ["handover.holder"]);
+    }
+
+    async fn no_step_of_the_road_lies_before_the_one_before_it(app) {
+        let (sampler, receiver) = people(app).await;
+        let courier = app.client(Role::Courier).await;
+        app.pass(Span::days(10));
+        seal(app, &[pool(1)]).await;
+        let (start, box_path) = (app.now(), format!("/v1/boxes/{}", crate_code(1)));
+        let ago = |minutes: i64| start - Span::minutes(minutes);
+        app.pass(Span::minutes(1));
+        let manifest = |at| json!({ "site": "S01", "seal": "Z-1", "sealed_at": at,
+            "tubes": [tube(1)] });
+        let early = app.put(&sampler, &box_path, &manifest(ago(6))).await.expect(422);
+        assert_eq!(early.code(), "time.early");
+        let old = app.put(&sampler, &box_path, &manifest(ago(8 * 24 * 60))).await.expect(422);
+        assert_eq!(reasons(&old).len(), 2, "{}", old.text());
+        app.put(&sampler, &box_path, &manifest(ago(5))).await.expect(201);
+        let path = format!("{box_path}/handovers");
+        let offer = |at| json!({ "to": courier.actor.account, "at": at, "place": "gate" });
+        let early = app.post(&sampler, &path, &offer(ago(11))).await.expect(422);
+        assert_eq!(early.code(), "time.early");
+        app.post(&sampler, &path, &offer(ago(0))).await.expect(201);
+        let accept = format!("{path}/1/accept");
+        let early = app.post(&courier, &accept, &json!({ "at": ago(6) })).await.expect(422);
+        assert_eq!(early.code(), "time.early");
+        app.post(&courier, &accept, &json!({ "at": ago(4) })).await.expect(200);
+        let mut arrival = shipment::delivery(app, 1, &shipment::scanned(&[1]));
+        arrival["arrived_at"] = json!(ago(6));
+        let early = app.post(&receiver, "/v1/arrivals", &arrival).await.expect(422);
+        assert_eq!(early.code(), "time.early");
+        arrival["arrived_at"] = json!(ago(8 * 24 * 60));
+        let old = app.post(&receiver, "/v1/arrivals", &arrival).await.expect(422);
+        assert_eq!(old.code(), "time.past");
+        arrival["arrived_at"] = json!(ago(3));
+        app.post(&receiver, "/v1/arrivals", &arrival).await.expect(201);
+        app.pass(Span::days(8));
+        app.put(&sampler, &box_path, &manifest(ago(5))).await.expect(200);
+    }
+
+    async fn a_courier_who_never_signs_is_passed_over(app) {
+        let (sampler, receiver) = people(app).await;
+        let (ill, courier) = (app.client(Role::Courier).await, app.client(Role::Courier).await);
+        seal(app, &[pool(1)]).await;
+        pack(app, &sampler, 1, &[1]).await.expect(201);
+        give(app, &sampler, &ill, None).await.expect(201);
+        app.pass(Span::minutes(10));
+        let second = give(app, &sampler, &courier, None).await.expect(201).json();
+        assert_eq!((&second["step"], &second["withdrawn_at"]), (&json!(2), &Value::Null));
+        let late = take(app, &ill, 1).await.expect(409);
+        assert_eq!(late.code(), "handover.withdrawn");
+        take(app, &courier, 2).await.expect(200);
+        give(app, &courier, &receiver, None).await.expect(201);
+        take(app, &receiver, 3).await.expect(200);
+        let steps = look(app, &courier).await["handovers"].clone();
+        assert_eq!(steps.as_array().unwrap().len(), 3, "the withdrawn step stays in the record");
+        assert_eq!(steps[0]["to"], json!(ill.actor.account));
+        assert!(steps[0]["withdrawn_at"].is_string() && steps[0]["taken_by"].is_null());
+        assert!(steps[1]["withdrawn_at"].is_null());
+    }
+
+    async fn a_box_taken_at_the_wrong_laboratory_is_handed_on(app) {
+        let (sampler, receiver) = people(app).await;
+        let wrong = app.client_at(Role::Receiver, None, Some("L02".to_owned())).await;
+        let courier = app.client(Role::Courier).await;
+        seal(app, &[pool(1)]).await;
+        pack(app, &sampler, 1, &[1]).await.expect(201);
+        give(app, &sampler, &wrong, None).await.expect(201);
+        take(app, &wrong, 1).await.expect(200);
+        give(app, &wrong, &courier, None).await.expect(201);
+        take(app, &courier, 2).await.expect(200);
+        give(app, &courier, &receiver, None).await.expect(201);
+        take(app, &receiver, 3).await.expect(200);
+        assert_eq!(look(app, &receiver).await["holder"], json!(receiver.actor.account));
     }
 
     async fn a_tube_kept_too_long_or_too_warm_is_warned_about(app) {
@@ -196,6 +267,45 @@ each_engine! {
             "delete from handover",
             "insert into box_tube (tube_code, box_code) select tube_code, box_code from box_tube",
             "update handover set taken_by = given_by",
+        ] {
+            assert!(is_refused(app, sql).await, "{sql}");
+        }
+    }
+
+    async fn the_database_itself_lets_a_hand_over_be_signed_once_and_nothing_else(app) {
+        let (sampler, _) = people(app).await;
+        let (courier, other) = (app.client(Role::Courier).await, app.client(Role::Courier).await);
+        seal(app, &[pool(1)]).await;
+        pack(app, &sampler, 1, &[1]).await.expect(201);
+        give(app, &sampler, &other, Some(4.0)).await.expect(201);
+        give(app, &sampler, &courier, Some(4.0)).await.expect(201);
+        let first = [
+            "update handover set taken_name = 'X', taken_us = 1, place = 'Y' where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1, given_us = 1 where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1, given_by = 'Y' where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1, given_name = 'Y' where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1, taken_by = 'Y' where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1, step = 3 where step = 2",
+            "update handover set withdrawn_us = 1, temperature_cdeg = null where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1, withdrawn_us = 1 where step = 2",
+            "update handover set place = 'Y' where step = 2",
+            "update handover set taken_name = 'X', taken_us = 1 where step = 1",
+            "update handover set withdrawn_us = null where step = 1",
+            "insert into handover (box_code, step, given_by, given_name, given_us, place,
+                taken_by, taken_name, taken_us)
+            select box_code, 3, given_by, given_name, given_us, place, taken_by, 'X', 1
+                from handover where step = 2",
+        ];
+        for sql in first {
+            assert!(is_refused(app, sql).await, "{sql}");
+        }
+        take(app, &courier, 2).await.expect(200);
+        for sql in [
+            "update handover set taken_us = taken_us + 1 where step = 2",
+            "update handover set taken_name = 'X' where step = 2",
+            "update handover set taken_name = null, taken_us = null where step = 2",
+            "update handover set taken_name = null, taken_us = null, withdrawn_us = 1
+                where step = 2",
         ] {
             assert!(is_refused(app, sql).await, "{sql}");
         }

@@ -62,6 +62,8 @@ pub struct Crate {
     pub at: i64,
     pub holder: Hand,
     pub arrived: bool,
+    /// Where it arrived.
+    pub laboratory: Option<Laboratory>,
     pub steps: Vec<Handover>,
 }
 
@@ -69,9 +71,21 @@ pub struct Crate {
 pub struct Handover {
     pub to: Hand,
     pub taken: bool,
+    /// The holder named somebody else instead.
+    pub withdrawn: bool,
 }
 
 impl Crate {
+    /// Whether it arrived at a laboratory this hand does not work in.
+    fn is_closed_to(&self, hand: Hand) -> bool {
+        let own = match hand {
+            Hand::Receiver => Some(Laboratory::First),
+            Hand::SecondReceiver => Some(Laboratory::Second),
+            _ => None,
+        };
+        own.is_some() && self.laboratory.is_some() && own != self.laboratory
+    }
+
     /// The number of the step that waits for its second signature.
     pub fn open_step(&self) -> Option<i64> {
         let last = self.steps.last().filter(|step| !step.taken && !self.arrived);
@@ -292,21 +306,27 @@ impl City {
             (tube.state, tube.boxed) = (TubeState::Packed, true);
         }
         let (tubes, at, holder) = (tubes.clone(), self.minute, Hand::Sampler);
-        self.boxes.insert(number, Crate { tubes, at, holder, arrived: false, steps: Vec::new() });
+        let (arrived, laboratory, steps) = (false, None, Vec::new());
+        self.boxes.insert(number, Crate { tubes, at, holder, arrived, laboratory, steps });
         answer(201)
     }
 
     fn offer(&mut self, number: u64, from: Hand, to: Hand) -> Expected {
-        if !matches!(from, Hand::Sampler | Hand::Courier) {
+        if from == Hand::Technician {
             return answer(403);
         }
         let Some(one) = self.boxes.get_mut(&number) else { return refusal(404, "box.not_found") };
+        if one.is_closed_to(from) {
+            return refusal(403, "auth.laboratory");
+        }
         let takes = matches!(to, Hand::Courier | Hand::Receiver | Hand::SecondReceiver);
-        let waits = one.steps.iter().any(|step| !step.taken);
-        if one.arrived || one.holder != from || to == from || !takes || waits {
+        if one.arrived || one.holder != from || to == from || !takes {
             return answer(409);
         }
-        one.steps.push(Handover { to, taken: false });
+        for step in one.steps.iter_mut().filter(|step| !step.taken) {
+            step.withdrawn = true;
+        }
+        one.steps.push(Handover { to, taken: false, withdrawn: false });
         answer(201)
     }
 
@@ -315,12 +335,18 @@ impl City {
             return answer(403);
         }
         let Some(one) = self.boxes.get_mut(&number) else { return refusal(404, "box.not_found") };
+        if one.is_closed_to(by) {
+            return refusal(403, "auth.laboratory");
+        }
         let at = usize::try_from(step - 1).ok();
         let Some(handover) = at.and_then(|at| one.steps.get_mut(at)) else {
             return refusal(404, "hand-over.not_found");
         };
         if handover.to != by {
             return refusal(409, "handover.not_named");
+        }
+        if handover.withdrawn {
+            return refusal(409, "handover.withdrawn");
         }
         if !handover.taken {
             if one.arrived {
@@ -338,7 +364,10 @@ impl City {
         scanned: &BTreeMap<u64, Seen>,
     ) -> Expected {
         let Some(one) = self.boxes.get_mut(&number) else { return refusal(422, "box.unknown") };
-        one.arrived = true;
+        if one.laboratory.is_some_and(|there| there != laboratory) {
+            return refusal(409, "box.elsewhere");
+        }
+        (one.arrived, one.laboratory) = (true, Some(laboratory));
         one.holder = match laboratory {
             Laboratory::First => Hand::Receiver,
             Laboratory::Second => Hand::SecondReceiver,
@@ -429,8 +458,8 @@ impl City {
 
     fn write_off(&mut self, code: u64) -> Expected {
         let Some(tube) = self.tubes.get_mut(&code) else { return refusal(404, "tube.not_found") };
-        if tube.state != TubeState::Missing {
-            return refusal(409, "tube.not_missing");
+        if !matches!(tube.state, TubeState::Sealed | TubeState::Packed | TubeState::Missing) {
+            return refusal(409, "tube.not_lost");
         }
         tube.state = TubeState::Closed;
         self.recall(code, "missing");

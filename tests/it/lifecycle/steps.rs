@@ -148,6 +148,12 @@ fn on_the_street(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
             steps.push((2, arrival(number, lost)));
         }
     }
+    for state in [TubeState::Sealed, TubeState::Packed] {
+        let lost = city.tubes_in(state);
+        if !lost.is_empty() {
+            steps.push((1, select(lost).prop_map(|tube| Step::WriteOff { tube }).boxed()));
+        }
+    }
     let missing = city.tubes_in(TubeState::Missing);
     if !missing.is_empty() {
         let write_off = select(missing).prop_map(|tube| Step::WriteOff { tube });
