@@ -4,10 +4,11 @@ use super::Refused;
 use crate::app::App;
 use crate::audit;
 use crate::ledger::{self, store::Scope};
+use crate::review::verify::{Signatures, signatures_verify};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Audit {
-    /// Walk every chain and name the first broken row.
+    /// Walk every chain, recompute every signature, and name the first that is broken.
     Verify {
         /// For programs.
         #[arg(long)]
@@ -15,29 +16,44 @@ pub(super) enum Audit {
     },
 }
 
+/// What `audit verify` prints for programs.
+#[derive(serde::Serialize)]
+struct Proof {
+    #[serde(flatten)]
+    trail: audit::Verified,
+    signatures: Signatures,
+}
+
 impl Audit {
     #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
         let Self::Verify { json } = self;
         let mut tx = app.db.read("audit.verify").await?;
-        let verified = audit::verify(&mut tx).await?;
+        let trail = audit::verify(&mut tx).await?;
+        let signatures = signatures_verify(&mut tx).await?;
         drop(tx);
         app.db.close().await;
+        let proof = Proof { trail, signatures };
         if json {
-            super::print_json(&verified)?;
+            super::print_json(&proof)?;
         }
-        match &verified.broken {
-            Some(broken) => Err(Refused(format!(
-                "chain {} is broken at row {}: {}",
-                broken.chain, broken.seq, broken.reason
+        let Proof { trail, signatures } = proof;
+        if let Some(broken) = trail.broken {
+            let audit::Break { chain, seq, reason } = broken;
+            return Err(Refused(format!("chain {chain} is broken at row {seq}: {reason}")).into());
+        }
+        if let Some(broken) = signatures.broken {
+            return Err(Refused(format!(
+                "signature {} no longer stands for what is stored of run {}",
+                broken.signature, broken.run
             ))
-            .into()),
-            None if json => Ok(()),
-            None => {
-                println!("{} rows in {} chains are whole", verified.rows, verified.chains);
-                Ok(())
-            }
+            .into());
         }
+        if !json {
+            println!("{} rows in {} chains are whole", trail.rows, trail.chains);
+            println!("{} signatures stand for their runs", signatures.compared);
+        }
+        Ok(())
     }
 }
 

@@ -93,9 +93,9 @@ pub(super) async fn refuse_unsafe(writer: &SqlitePool) -> Result<(), OpenError> 
     if check == "ok" { Ok(()) } else { Err(spoilt(&check)) }
 }
 
-/// A file so spoilt that its check cannot even begin (SQLITE_CORRUPT, SQLITE_NOTADB) fails it.
+/// A file so spoilt that its check cannot even begin (`SQLITE_CORRUPT`, `SQLITE_NOTADB`) fails it.
 fn refusal(error: sqlx::Error) -> OpenError {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     if matches!(code.as_deref(), Some("11" | "26")) {
         return spoilt(&error.to_string());
     }

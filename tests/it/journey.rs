@@ -8,6 +8,7 @@ use swabline::clock::Span;
 
 use crate::app::TestApp;
 use crate::each_engine;
+use crate::feeds::poll_until;
 use crate::laboratory::{self as lab, POSITIVE, SILENT};
 use crate::world::{self, Person, World, people, seal_tube, tube, world};
 
@@ -201,11 +202,10 @@ each_engine! {
         seal_tube(app, &world, 2, &members).await.expect(201);
         lab::deliver(app, &world, 1, &[tube(1), tube(2)]).await;
         test(app, &world, 1, &[tube(1), tube(2)], &[]).await;
-        let feed = app.get(&world.service, "/v1/feed").await.expect(200).json();
-        let changes = feed["changes"].as_array().unwrap();
+        let changes = poll_until(app, &world.service, &mut String::new(), 10).await;
         let find = |change: &str, n: u64| {
             let found = |item: &&Value| item["change"] == change && item["tube"] == json!(tube(n));
-            changes.iter().find(found).unwrap_or_else(|| panic!("{change} {n}: {feed}"))
+            changes.iter().find(found).unwrap_or_else(|| panic!("{change} {n}: {changes:?}"))
         };
         let answered = &find("recall_closed", 1)["persons"];
         assert_eq!(answered.as_array().unwrap().len(), 1);

@@ -65,7 +65,11 @@ each_engine! {
         let stranger = app.client_at(Role::Technician, None, laboratory.clone()).await;
         let receiver = app.client_at(Role::Receiver, None, laboratory).await;
         seal_tube(app, &world, 1, &people(1, 1)).await.expect(201);
-        let arrival = json!({ "box": crate::world::box_(0), "laboratory": "L02",
+        let manifest = json!({ "site": "S01", "seal": "S", "sealed_at": app.now(),
+            "tubes": [tube(1)] });
+        let other = crate::world::box_(1);
+        app.put(&world.sampler, &format!("/v1/boxes/{other}"), &manifest).await.expect(201);
+        let arrival = json!({ "box": other, "laboratory": "L02",
             "arrived_at": app.now(), "seal_intact": true, "scanned": [{ "tube": tube(1) }] });
         app.post(&receiver, "/v1/arrivals", &arrival).await.expect(201);
         let path = format!("/v1/plates/{}", plate(0));

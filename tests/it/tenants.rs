@@ -118,7 +118,7 @@ impl Things {
             }
             ("POST", "/v1/runs/{id}/review") => json!({ "decision": "accept" }),
             ("POST", "/v1/results/{id}/amend") => {
-                json!({ "outcome": "withdrawn", "reason": "mixed up" })
+                json!({ "outcome": "withdrawn", "reason": "mixed_up" })
             }
             _ => json!({}),
         };

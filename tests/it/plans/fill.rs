@@ -110,7 +110,7 @@ const ROWS: &[&str] = &[
         select 'sealed', tube, at_us from row_number where n < {tubes}",
     "insert into feed (change, tube_code, at_us)
         select 'released', tube, at_us from row_number where n < {tubes}",
-    "update box set state = 'arrived', holder = 'A3'",
+    "update box set state = 'arrived', holder = 'A3', laboratory_code = 'L01'",
     "update tube set state = 'packed' where sealed_us % 10000 <> 0",
     "update tube set state = 'received', laboratory_code = 'L01'
         where state = 'packed' and sealed_us % 20000 <> 1000",
