@@ -18,7 +18,7 @@ pub const EVIDENCE: &str = "with page as (
             t.members as declared, o.result_hours, v.id as result_id, v.outcome,
             coalesce(v.version, 0) as newest
         from tube t left join round o on o.code = t.round_code
-            left join result v on v.tube_code = t.code and v.version =
+            left join result v on v.tube_code = t.code and v.tube_code > $1 and v.version =
                 (select max(n.version) from result n where n.tube_code = t.code)
         where t.code > $1 and (cast($2 as text) is null or t.site_code = $2)
             and (cast($3 as text) is null or t.laboratory_code = $3)
@@ -32,9 +32,8 @@ pub const EVIDENCE: &str = "with page as (
             count(case when s.tube_code = p.code or s.collected_us >= m.taken_us
                 or s.outcome = 'detected' then 1 end)
                 as told_since
-        from page p join member m on m.tube_code = p.code
-            left join status s on s.person_key = m.person_key
-        group by p.code
+        from page p cross join member m left join status s on s.person_key = m.person_key
+        where m.tube_code = p.code group by p.code
     )
     select p.code, p.site_code, p.laboratory_code, p.state, p.state_us, p.sealed_us, p.declared,
         p.result_hours, p.newest, coalesce(w.members, 0) as members, coalesce(w.told, 0) as told,

@@ -123,21 +123,21 @@ each_engine! {
     async fn a_trail_that_is_being_written_verifies(app) {
         let stop = std::sync::atomic::AtomicBool::new(false);
         let stopped = || stop.load(std::sync::atomic::Ordering::SeqCst);
-        let writing = async {
+        let writing = async || {
             while !stopped() {
                 write_rows(app, 5).await;
             }
         };
         let verifying = async {
             let (mut rows, mut times) = (0, 0);
-            while rows < 60 || times < 30 {
+            while rows < 100 || times < 100 {
                 let verified = verify(app).await;
                 assert_eq!(verified.broken, None);
                 (rows, times) = (verified.rows, times + 1);
             }
             stop.store(true, std::sync::atomic::Ordering::SeqCst);
         };
-        tokio::join!(writing, verifying);
+        tokio::join!(writing(), writing(), writing(), writing(), verifying);
     }
 
     async fn a_rolled_back_write_leaves_no_gap(app) {
@@ -160,11 +160,16 @@ each_engine! {
             let detail = json!({ "turn": turn });
             let entry = Entry { at: app.now(), actor: &actor, action: "t", about: "X", detail };
             audit::record(&mut tx, entry).await.unwrap();
-            // Polled once, so that the engine is asked, and then dropped.
+            // Polled some times, so that the engine is asked, and then dropped.
+            let hangs_up = async {
+                for _ in 0..turn {
+                    tokio::task::yield_now().await;
+                }
+            };
             tokio::select! {
                 biased;
                 outcome = tx.commit() => outcome.unwrap(),
-                () = std::future::ready(()) => {}
+                () = hangs_up => {}
             }
             write_rows(app, 1).await;
         }

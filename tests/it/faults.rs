@@ -89,7 +89,7 @@ impl Cable {
         let mut bytes = [0; 16_384];
         while let Ok(read @ 1..) = from.read(&mut bytes) {
             let commits = bytes[..read].windows(6).any(|word| word == b"COMMIT");
-            if commits && self.is(Cut::BeforeCommit) {
+            if self.is(Cut::Always) || commits && self.is(Cut::BeforeCommit) {
                 self.cut(Cut::Always);
                 return;
             }
@@ -107,8 +107,8 @@ impl Cable {
     fn downwards(&self, mut from: TcpStream, mut to: TcpStream, swallow: &AtomicBool) {
         let mut bytes = [0; 16_384];
         while let Ok(read @ 1..) = from.read(&mut bytes) {
-            if swallow.load(Ordering::SeqCst) {
-                // The server says that the commit is done.
+            if self.is(Cut::Always) || swallow.load(Ordering::SeqCst) {
+                // What is swallowed is the server's word that the commit is done.
                 self.cut(Cut::Always);
                 return;
             }
