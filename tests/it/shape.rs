@@ -83,8 +83,17 @@ fn no_file_is_longer_than_it_may_be() {
 #[test]
 fn nothing_is_left_for_later() {
     for (name, text) in sources() {
-        for mark in ["todo!", "unimplemented!", "TODO", "FIXME", "XXX", "#[ignore"] {
-            assert!(!text.contains(mark), "{name} contains {mark}");
+        // Written in halves, so that this line is not one itself.
+        let marks = [
+            ("to", "do!"),
+            ("unimple", "mented!"),
+            ("TO", "DO"),
+            ("FIX", "ME"),
+            ("X", "XX"),
+            ("#[ig", "nore"),
+        ];
+        for mark in marks.map(|(first, rest)| format!("{first}{rest}")) {
+            assert!(!text.contains(&mark), "{name} contains {mark}");
         }
     }
 }
