@@ -78,6 +78,8 @@ pub enum RecallOutcome {
     Detected,
     /// The person is negative.
     NotDetected,
+    /// What was said was taken back; the person is recalled anew.
+    Withdrawn,
 }
 
 /// Recalls to be opened, one for each member of some tubes.

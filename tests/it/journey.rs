@@ -248,4 +248,33 @@ each_engine! {
         assert_eq!(asked(app, &third, 0, &person[0]).await["outcome"], "not_detected");
         all_is_well(app, &world).await;
     }
+
+    async fn an_answer_that_is_amended_shows_in_the_recall_it_gave(app) {
+        let world = world(app).await;
+        let members = people(0, 2);
+        seal_tube(app, &world, 0, &members).await.expect(201);
+        lab::deliver(app, &world, 0, &[tube(0)]).await;
+        test(app, &world, 0, &[tube(0)], &[(0, POSITIVE)]).await;
+        app.pass(Span::hours(2));
+        for n in 1..=2 {
+            let one = &members[usize::try_from(n).unwrap() - 1..][..1];
+            seal_tube(app, &world, n, one).await.expect(201);
+        }
+        lab::deliver(app, &world, 1, &[tube(1), tube(2)]).await;
+        test(app, &world, 1, &[tube(1), tube(2)], &[]).await;
+        for (n, outcome) in [(1, "detected"), (2, "withdrawn")] {
+            let path = format!("/v1/results/{}.1/amend", tube(n));
+            let wanted = json!({ "outcome": outcome, "reason": "mixed_up" });
+            app.post(&world.reviewer, &path, &wanted).await.expect(202);
+            app.post(&world.second_reviewer, &path, &wanted).await.expect(201);
+        }
+        let closed = app.get(&world.officer, "/v1/recalls?state=closed").await.expect(200).json();
+        let mut outcomes: Vec<_> = closed["recalls"].as_array().unwrap().iter()
+            .map(|recall| recall["follow_up"]["outcome"].as_str().unwrap()).collect();
+        outcomes.sort_unstable();
+        assert_eq!(outcomes, ["detected", "withdrawn"], "{closed}");
+        let open = app.get(&world.officer, "/v1/recalls").await.expect(200).json();
+        assert_eq!(open["recalls"].as_array().unwrap().len(), 1, "{open}");
+        all_is_well(app, &world).await;
+    }
 }
