@@ -10,6 +10,7 @@ use crate::auth::Actor;
 use crate::error::Result;
 use crate::http::extract::Path;
 use crate::http::problem::Problem;
+use crate::storage::StoreError;
 
 /// The run's file, byte for byte.
 #[utoipa::path(get, path = "/v1/runs/{id}/file", tag = "instrument",
@@ -29,5 +30,10 @@ pub async fn run_file_get(
         (header::CONTENT_DISPOSITION, "attachment"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    Ok((headers, kept.content).into_response())
+    let place = store::file_place(&kept.sha256);
+    let content = app.keys.open(place, &kept.content).map_err(|unsealable| {
+        let (id, reason) = (kept.sha256.clone(), unsealable.to_string());
+        StoreError::Inconsistent { table: "run_file", id, reason }
+    })?;
+    Ok((headers, content).into_response())
 }

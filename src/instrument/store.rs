@@ -4,16 +4,18 @@ use serde::Serialize;
 use sqlx::{FromRow, query, query_as};
 
 use super::{Reading, RunFile};
+use crate::barcode::{Patterns, TubeCode};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::plate::PlateSize;
+use crate::seal::Place;
 use crate::storage::{Tx, ensure_rows, json};
 
-/// SHA-256, name, content, time.
+/// SHA-256, name, sealed content, time.
 pub const FILE_KEEP: &str = "insert into run_file (sha256, name, content, kept_us)
     values ($1, $2, $3, $4) on conflict do nothing";
 /// `$1` run.
-pub const FILE_FIND: &str = "select f.name, f.content, p.laboratory_code from run r
+pub const FILE_FIND: &str = "select f.sha256, f.content, p.laboratory_code from run r
     join run_file f on f.sha256 = r.sha256 join plate p on p.code = r.plate_code
     where r.id = $1";
 /// `$1` SHA-256.
@@ -58,9 +60,9 @@ pub struct RunOfPlate {
 /// A kept file.
 #[derive(Debug, FromRow)]
 pub struct KeptFile {
-    /// Name it came under.
-    pub name: String,
-    /// Every byte.
+    /// SHA-256 of every byte, lower-case hex.
+    pub sha256: String,
+    /// Every byte, sealed for [`file_place`].
     pub content: Vec<u8>,
     /// The laboratory its plate stands in.
     pub laboratory_code: String,
@@ -103,14 +105,20 @@ struct NewReading<'a> {
     omitted: u8,
 }
 
-/// Keeps a file byte for byte; the same content is kept once.
+/// Where a file's content is sealed: operators type what they like as a sample name, so the bytes
+/// an instrument wrote may hold a person's (R29).
+pub const fn file_place(sha256: &str) -> Place<'_> {
+    Place { table: "run_file", column: "content", row: sha256 }
+}
+
+/// Keeps a sealed file; the same content is kept once.
 pub async fn file_keep(
     tx: &mut Tx,
     (sha256, name): (&str, &str),
-    content: &[u8],
+    sealed: &[u8],
     at: Time,
 ) -> Result<()> {
-    on!(tx, c => query(FILE_KEEP).bind(sha256).bind(name).bind(content).bind(at)
+    on!(tx, c => query(FILE_KEEP).bind(sha256).bind(name).bind(sealed).bind(at)
         .execute(c).await.map(drop))?;
     Ok(())
 }
@@ -155,13 +163,15 @@ pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<b
     Ok(true)
 }
 
+/// The name an operator typed is kept in clear only where it is a code of ours; the file has all.
 fn new_reading(reading: &Reading, size: PlateSize) -> NewReading<'_> {
+    let is_code = TubeCode::parse(&reading.sample, &Patterns::default()).is_ok();
     NewReading {
         well: reading.well.index(size),
         target: &reading.target,
         dye: &reading.dye,
         task: &reading.task,
-        operator_name: &reading.sample,
+        operator_name: if is_code { &reading.sample } else { "" },
         ct: reading.ct.map(|ct| ct.to_string()),
         raw_ct: &reading.raw_ct,
         amp_status: reading.amp_status.as_deref(),

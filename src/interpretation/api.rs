@@ -1,5 +1,7 @@
 //! The run file comes in: kept, read, matched to the layout, called, judged.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use data_encoding::HEXLOWER;
@@ -100,7 +102,7 @@ pub async fn run_post(
             "a name has at most 200 visible characters",
         ));
     }
-    let (bytes, sha256, mut file) = parse(bytes).await?;
+    let (sealed, sha256, mut file) = parse(&app, bytes).await?;
     let mut tx = app.db.write("run.import").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
     file.warnings.extend(foreign_barcode(&file, &code));
@@ -111,7 +113,7 @@ pub async fn run_post(
     let interpretation = call(&app, &mut tx, &plate, &file).await?;
     let at = app.clock.now();
     let id = app.clock.id().to_string();
-    let new = Incoming { id: &id, sha256: &sha256, name, bytes: &bytes, at };
+    let new = Incoming { id: &id, sha256: &sha256, name, sealed: &sealed, at };
     keep(&mut tx, &actor, (&plate, &file, &interpretation), &new).await?;
     let mut answer = answer(&mut tx, &id).await?;
     answer.detected_by = file.detected_by;
@@ -123,18 +125,20 @@ pub async fn run_post(
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
-/// Hashes and reads the file away from the threads that serve.
-async fn parse(bytes: axum::body::Bytes) -> Result<(axum::body::Bytes, String, RunFile)> {
+/// Hashes, reads and seals the file away from the threads that serve.
+async fn parse(app: &App, bytes: axum::body::Bytes) -> Result<(Vec<u8>, String, RunFile)> {
+    let keys = Arc::clone(&app.keys);
     let work = move || {
         let sha256 = HEXLOWER.encode(digest(&SHA256, &bytes).as_ref());
         let file = instrument::read(&bytes);
-        (bytes, sha256, file)
+        let sealed = keys.seal(runs::file_place(&sha256), &bytes);
+        (sealed, sha256, file)
     };
-    let (bytes, sha256, file) = tokio::task::spawn_blocking(work)
+    let (sealed, sha256, file) = tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::Internal(format!("reading a run file failed: {error}")))?;
     let file = file.map_err(|refusal| Error::invalid("run.file", "file", refusal.to_string()))?;
-    Ok((bytes, sha256, file))
+    Ok((sealed, sha256, file))
 }
 
 /// The run this file is already, on this plate; on another plate it is a conflict (R15).
@@ -217,7 +221,7 @@ struct Incoming<'a> {
     id: &'a str,
     sha256: &'a str,
     name: &'a str,
-    bytes: &'a [u8],
+    sealed: &'a [u8],
     at: Time,
 }
 
@@ -228,7 +232,7 @@ async fn keep(
     new: &Incoming<'_>,
 ) -> Result<()> {
     let Interpretation { verdict, calls } = interpretation;
-    runs::file_keep(tx, (new.sha256, new.name), new.bytes, new.at).await?;
+    runs::file_keep(tx, (new.sha256, new.name), new.sealed, new.at).await?;
     let written = serde_json::to_string(verdict)
         .map_err(|error| Error::Internal(format!("a verdict cannot be written: {error}")))?;
     let run = NewRun {

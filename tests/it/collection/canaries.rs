@@ -1,6 +1,7 @@
 //! Canary persons are planted and then looked for in every byte that is kept and every answer
 //! that refuses (R29).
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +12,7 @@ use swabline::on;
 
 use crate::app::{Engine, TestApp};
 use crate::each_engine;
+use crate::laboratory;
 use crate::world::{Person, people, person, seal_tube, tube, tube_body, world};
 
 /// Every spelling a value could be kept in: UTF-8, UTF-16 either way, base64 at each of the
@@ -63,7 +65,7 @@ impl Write for Log {
 }
 
 /// Every text a table of the story holds, as bytes.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 10] = [
     (
         "person",
         "select cast(json_build_array(key, identity_tag, encode(identity, 'hex'), \
@@ -76,6 +78,8 @@ const TABLES: [(&str, &str); 8] = [
     ("idempotency", "select cast(to_json(t) as text) from idempotency t"),
     ("feed", "select cast(to_json(t) as text) from feed t"),
     ("allotment", "select cast(to_json(t) as text) from allotment t"),
+    ("reading", "select cast(to_json(t) as text) from reading t"),
+    ("run_file", "select encode(content, 'hex') || encode(content, 'escape') from run_file"),
 ];
 
 /// Everything the store keeps, with a name for each part.
@@ -98,6 +102,24 @@ async fn kept(app: &TestApp) -> Vec<(String, Vec<u8>)> {
 }
 
 each_engine! {
+    async fn a_name_typed_at_an_instrument_is_kept_sealed_and_byte_for_byte(app) {
+        let world = world(app).await;
+        seal_tube(app, &world, 0, &people(0, 10)).await.expect(201);
+        laboratory::deliver(app, &world, 0, &[tube(0)]).await;
+        let plate = laboratory::load(app, &world, 0, &[tube(0)]).await;
+        let file = laboratory::run_file(&plate, &BTreeMap::new(), false);
+        let somebody = person(77);
+        let typed = format!("\t{}\t", somebody.name);
+        let file = String::from_utf8(file).unwrap().replace("\tPC\t", &typed).into_bytes();
+        assert!(String::from_utf8_lossy(&file).contains(&somebody.name));
+        let run = laboratory::upload(app, &world, &plate, file.clone()).await.expect(201).json();
+        let path = format!("/v1/runs/{}/file", run["id"].as_str().unwrap());
+        assert_eq!(app.get(&world.technician, &path).await.expect(200).bytes, file);
+        for (place, bytes) in kept(app).await {
+            assert_free_of(std::slice::from_ref(&somebody), &bytes, &place);
+        }
+    }
+
     async fn nobody_is_in_clear_in_the_store_or_in_a_refusal(app) {
         let log = Log::default();
         let writer = log.clone();
