@@ -193,6 +193,9 @@ pub async fn recalls_close(
         tube: &'a str,
         outcome: RecallOutcome,
     }
+    if answered.is_empty() {
+        return Ok(BTreeSet::new());
+    }
     let rows: Vec<_> =
         answered.iter().map(|one| Row { tube: one.tube, outcome: one.outcome }).collect();
     let rows = json(&rows);

@@ -11,7 +11,7 @@ use super::amend::{self, Amendment, AmendmentState, WaitingAmendment, Wanted};
 use super::release::{self, Released};
 use super::store::{self, Waiting};
 use super::switch::{self, Switch};
-use super::{Decision, Draft, Meaning, Reviewed, Signature, content_hash};
+use super::{Decision, Draft, Meaning, Reviewed, Signature, content_hash, rules};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
@@ -158,11 +158,11 @@ async fn accept(app: &App, tx: &mut Tx, actor: &Actor, draft: Draft) -> Result<R
     store::run_move(tx, &run, "draft", "reviewed").await?;
     store::sign(tx, &run, &signature, None).await?;
     let on = switch::switch_find(tx, switch::AUTO_RELEASE).await?.on;
-    let mut released_by_rule = Vec::new();
-    if on {
+    let released_by_rule = rules::released_by_rule(reviewed.content(), on);
+    if !released_by_rule.is_empty() {
         let by_rule = Signature::new(&app.clock, actor, Meaning::ReleaseByRule, hash);
         store::sign(tx, &run, &by_rule, Some(CLEAN_NEGATIVE_RULE)).await?;
-        released_by_rule = release::release_by_rule(tx, &reviewed, &by_rule).await?;
+        release::release_by_rule(tx, &reviewed, &by_rule, &released_by_rule).await?;
     }
     let (_, state) = store::run_find(tx, &run).await?;
     Ok(ReviewAnswer { run, state, signature, released_by_rule, back: Vec::new() })

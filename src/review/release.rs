@@ -2,7 +2,7 @@
 //! transaction, however many people that is.
 
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, query, query_as};
+use sqlx::{query, query_as, query_scalar};
 use utoipa::ToSchema;
 
 use super::rules::{self, ReportFields};
@@ -82,11 +82,6 @@ pub struct Released {
     pub recalls_closed: u64,
 }
 
-#[derive(FromRow)]
-struct TubeOnly {
-    tube_code: String,
-}
-
 /// How a release is signed in its results.
 struct Signed<'a> {
     reviewed_by: &'a str,
@@ -105,12 +100,11 @@ pub async fn release(
     due_in: Span,
 ) -> Result<Released> {
     let run = &cleared.content.run;
-    let waiting: Vec<TubeOnly> = on!(tx, c => query_as(CALLS_LEFT).bind(run).fetch_all(c).await)?;
-    let waits = |tube: &str| waiting.iter().any(|row| row.tube_code == tube);
+    let waiting = calls_left(tx, run).await?;
     let with = |step: Step| -> Vec<String> {
         let calls = cleared.content.calls.iter();
         calls
-            .filter(|call| call.disposition == step && waits(&call.tube))
+            .filter(|call| call.disposition == step && waiting.contains(&call.tube))
             .map(|call| call.tube.clone())
             .collect()
     };
@@ -140,16 +134,15 @@ pub async fn release(
     Ok(released)
 }
 
-/// Releases the clean negatives of an accepted run by rule and says which.
+/// Releases these clean negatives of an accepted run by rule.
 pub async fn release_by_rule(
     tx: &mut Tx,
     reviewed: &super::Reviewed,
     rule: &super::Signature,
-) -> Result<Vec<String>> {
+    clean: &[String],
+) -> Result<()> {
     let content = reviewed.content();
     let review = reviewed.review();
-    let clean: Vec<String> =
-        rules::released_by_rule(content, true).iter().map(|call| call.tube.clone()).collect();
     let signed = Signed {
         reviewed_by: &review.account,
         released_by: CLEAN_NEGATIVE_RULE,
@@ -158,17 +151,20 @@ pub async fn release_by_rule(
         content_hash: &rule.content_hash,
         at: rule.signed,
     };
-    refuse_incomplete(tx, &content.run, &clean, (&review.signer, CLEAN_NEGATIVE_RULE)).await?;
-    report(tx, &content.run, &clean, &signed).await?;
-    answer(tx, &content.calls, &clean, signed.at).await?;
-    settle_calls(tx, &content.run, &clean).await?;
-    let left: Vec<TubeOnly> =
-        on!(tx, c => query_as(CALLS_LEFT).bind(&content.run).fetch_all(c).await)?;
-    if left.is_empty() {
+    refuse_incomplete(tx, &content.run, clean, (&review.signer, CLEAN_NEGATIVE_RULE)).await?;
+    report(tx, &content.run, clean, &signed).await?;
+    answer(tx, &content.calls, clean, signed.at).await?;
+    settle_calls(tx, &content.run, clean).await?;
+    if calls_left(tx, &content.run).await?.is_empty() {
         store::run_move(tx, &content.run, "reviewed", "released").await?;
         on!(tx, c => query(PLATE_CLOSE).bind(&content.plate).execute(c).await.map(drop))?;
     }
-    Ok(clean)
+    Ok(())
+}
+
+/// Tubes of a run whose call still waits.
+async fn calls_left(tx: &mut Tx, run: &str) -> Result<Vec<String>> {
+    Ok(on!(tx, c => query_scalar(CALLS_LEFT).bind(run).fetch_all(c).await)?)
 }
 
 /// A report that would lack a field is not released (R25).
@@ -178,6 +174,9 @@ async fn refuse_incomplete(
     tubes: &[String],
     (reviewer, releaser): (&str, &str),
 ) -> Result<()> {
+    if tubes.is_empty() {
+        return Ok(());
+    }
     let list = codes(tubes);
     let fields: Vec<ReportFields> =
         on!(tx, c => query_as(REPORT_FIELDS).bind(run).bind(&list).fetch_all(c).await)?;
@@ -281,9 +280,7 @@ async fn settle_calls<S: AsRef<str>>(
 
 /// Voids a run: its calls count for nothing and its tubes go back to be run again.
 pub async fn void(tx: &mut Tx, content: &super::RunContent, at: Time) -> Result<Vec<String>> {
-    let waiting: Vec<TubeOnly> =
-        on!(tx, c => query_as(CALLS_LEFT).bind(&content.run).fetch_all(c).await)?;
-    let tubes: Vec<String> = waiting.into_iter().map(|row| row.tube_code).collect();
+    let tubes = calls_left(tx, &content.run).await?;
     if !tubes.is_empty() {
         go(tx, &tubes, TubeState::Received, at).await?;
         let list = codes(&tubes);

@@ -74,13 +74,13 @@ pub fn missing_fields(fields: &ReportFields, reviewer: &str, releaser: &str) -> 
         .collect()
 }
 
-/// The calls the auto-release rule takes on a run a first person accepted (R21).
-pub fn released_by_rule(content: &RunContent, switch_is_on: bool) -> Vec<&StoredCall> {
+/// The tubes the auto-release rule takes on a run a first person accepted (R21).
+pub fn released_by_rule(content: &RunContent, switch_is_on: bool) -> Vec<String> {
     let takes = |call: &&StoredCall| {
         call.clean && call.outcome == Outcome::NotDetected && call.disposition == Step::Report
     };
     if switch_is_on && content.usable {
-        content.calls.iter().filter(takes).collect()
+        content.calls.iter().filter(takes).map(|call| call.tube.clone()).collect()
     } else {
         Vec::new()
     }

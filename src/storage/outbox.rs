@@ -46,6 +46,9 @@ pub async fn append<S: AsRef<str>>(
     at: Time,
 ) -> Result<()> {
     let tubes = codes(tubes);
+    if tubes == "[]" {
+        return Ok(());
+    }
     on!(tx, c => query(APPEND).bind(&tubes).bind(change).bind(at).execute(c).await.map(drop))?;
     Ok(())
 }
