@@ -9,6 +9,7 @@ mod biff;
 mod biorad_cfx;
 mod compound;
 mod ct;
+mod curve;
 mod design_analysis;
 mod detect;
 mod inspect;
@@ -26,6 +27,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use ct::{Ct, NotACt};
+pub use curve::{Curve, Point};
 pub use inspect::{Inspection, TargetCount};
 pub use refusal::Refusal;
 pub use table::{MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, MAX_UNPACKED_BYTES};
@@ -51,6 +53,8 @@ pub struct RunFile {
     pub plate_barcode: Option<String>,
     /// One for each well and target, in file order.
     pub readings: Vec<Reading>,
+    /// Amplification curves, where the file has them.
+    pub curves: Vec<Curve>,
     /// What a person should know and the parser could live with.
     pub warnings: Vec<String>,
 }

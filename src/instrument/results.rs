@@ -82,6 +82,7 @@ impl Source {
             run_ended: metadata.run_ended(),
             plate_barcode: metadata.plate_barcode(),
             readings,
+            curves: Vec::new(),
             warnings,
         })
     }
