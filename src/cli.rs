@@ -3,6 +3,7 @@
 mod demo;
 mod inspect;
 mod people;
+mod plan;
 mod records;
 mod serve;
 
@@ -52,6 +53,8 @@ enum Command {
     Check,
     /// Say what is in a run file; exit code 2 when it is refused.
     Inspect(inspect::Inspect),
+    /// Compare pooling schemes: expected tests, accuracy, predictive values, wells and hours.
+    Plan(plan::Plan),
     /// Accounts and their tokens.
     #[command(subcommand)]
     User(people::User),
@@ -110,6 +113,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Inspect(inspect) => inspect.run(),
+        Command::Plan(plan) => plan.run(),
         Command::User(user) if user.only_asks() => user.run(&place.look().await?).await,
         Command::User(user) if user.begins() => user.run(&place.open().await?).await,
         Command::User(user) => user.run(&place.reopen().await?).await,

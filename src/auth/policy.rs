@@ -63,6 +63,8 @@ pub const RULES: &[Rule] = &[
     only("POST", "/v1/arrivals", &[Receiver]),
     only("GET", "/v1/arrivals/{id}", &[Receiver, Officer, Auditor]),
     only("POST", "/v1/tubes/{code}/write-off", &[Officer]),
+    // pooling
+    only("GET", "/v1/plan", &[Administrator, Officer, Technician, Reviewer, Auditor]),
     // plate
     only("PUT", "/v1/plates/{code}", &[Technician]),
     only("GET", "/v1/plates/{code}", &[Technician, Reviewer, Auditor]),

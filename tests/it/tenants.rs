@@ -14,7 +14,7 @@ use crate::laboratory;
 use crate::world::{box_, people, plate, seal_tube, session, tube, tube_body, world};
 
 /// Routes that name nothing of one place, each with the reason.
-const EXCEPTIONS: [(&str, &str, &str); 13] = [
+const EXCEPTIONS: [(&str, &str, &str); 14] = [
     ("PUT", "/v1/code-patterns/{prefix}", "a maker's codes are the city's"),
     ("PUT", "/v1/laboratories/{code}", "places are the city's, and never overwritten"),
     ("PUT", "/v1/sites/{code}", "places are the city's, and never overwritten"),
@@ -25,6 +25,7 @@ const EXCEPTIONS: [(&str, &str, &str); 13] = [
     ("PUT", "/v1/switches/{name}", "the switch is the city's"),
     ("POST", "/v1/status/batch", "a service asks for people wherever they were swabbed"),
     ("GET", "/v1/feed", "a service follows the whole city"),
+    ("GET", "/v1/plan", "a plan is arithmetic, of nobody's people"),
     ("GET", "/v1/audit", "an auditor reads the whole trail"),
     ("POST", "/v1/allotments", "walked for each place in a story of its own"),
     ("GET", "/v1/ledger", "walked for each place in a story of its own"),

@@ -1,0 +1,3 @@
+//! Several people, one test: the mathematics of pools.
+
+pub mod plan;
