@@ -2,6 +2,7 @@
 
 mod demo;
 mod inspect;
+mod integrity;
 mod people;
 mod plan;
 mod records;
@@ -63,6 +64,8 @@ enum Command {
     Key(people::Key),
     /// The proof that nothing is lost; exit code 2 when something is.
     Ledger(records::Ledger),
+    /// Signs of over-pooling and of invented results; exit code 2 when there are any.
+    Integrity(integrity::Integrity),
     /// The audit trail.
     #[command(subcommand)]
     Audit(records::Audit),
@@ -119,6 +122,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::User(user) => user.run(&place.reopen().await?).await,
         Command::Key(key) => key.run(&place.reopen().await?).await,
         Command::Ledger(ledger) => ledger.run(&place.look().await?).await,
+        Command::Integrity(integrity) => integrity.run(&place.look().await?).await,
         Command::Audit(audit) => audit.run(&place.look().await?).await,
     }
 }

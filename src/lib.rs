@@ -5,7 +5,7 @@
 //! ([`receiving`]), may be mixed with others ([`pooling`]), stand on a plate ([`plate`]), are amplified ([`instrument`]), called
 //! ([`interpretation`]), reviewed and released ([`review`]), and asked for ([`query`],
 //! [`feeds`]). The [`ledger`] proves that nothing was lost on the way. A refused tube and a pool
-//! that gives no individual result open a [`recall`]. A slice calls only slices before it.
+//! that gives no individual result open a [`recall`]. [`integrity`] looks for invented results. A slice calls only slices before it.
 
 pub mod app;
 pub mod cli;
@@ -32,4 +32,5 @@ pub mod review;
 pub mod query;
 pub mod feeds;
 pub mod ledger;
+pub mod integrity;
 pub mod simulation;

@@ -87,6 +87,8 @@ pub const RULES: &[Rule] = &[
     only("GET", "/v1/feed", &[Service, Officer]),
     // city
     only("GET", "/v1/ledger", &[Officer, Auditor, Administrator]),
+    only("GET", "/v1/integrity", &[Officer, Auditor, Administrator]),
+    only("GET", "/v1/integrity/earlier", &[Officer, Auditor]),
     only("GET", "/v1/audit", &[Auditor]),
 ];
 

@@ -21,8 +21,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::{
-    audit, barcode, collection, feeds, instrument, interpretation, ledger, plate, pooling, query,
-    recall, receiving, review, transport,
+    audit, barcode, collection, feeds, instrument, integrity, interpretation, ledger, plate,
+    pooling, query, recall, receiving, review, transport,
 };
 use problem::Problem;
 
@@ -102,6 +102,8 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(feeds::api::feed_get))
         // city
         .routes(routes!(ledger::api::ledger_get))
+        .routes(routes!(integrity::api::integrity_get))
+        .routes(routes!(integrity::api::earlier_get))
         .routes(routes!(audit::api::audit_get))
 }
 

@@ -11,6 +11,7 @@ pub mod client;
 mod cycler;
 pub mod files;
 pub mod laboratory;
+pub mod month;
 pub mod morning;
 pub mod people;
 mod recalled;

@@ -11,6 +11,7 @@ mod feeds;
 mod formats;
 mod histories;
 mod http;
+mod integrity;
 mod journey;
 mod kits;
 mod labels;

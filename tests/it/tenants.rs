@@ -14,7 +14,7 @@ use crate::laboratory;
 use crate::world::{box_, people, plate, seal_tube, session, tube, tube_body, world};
 
 /// Routes that name nothing of one place, each with the reason.
-const EXCEPTIONS: [(&str, &str, &str); 14] = [
+const EXCEPTIONS: [(&str, &str, &str); 16] = [
     ("PUT", "/v1/code-patterns/{prefix}", "a maker's codes are the city's"),
     ("PUT", "/v1/laboratories/{code}", "places are the city's, and never overwritten"),
     ("PUT", "/v1/sites/{code}", "places are the city's, and never overwritten"),
@@ -26,6 +26,8 @@ const EXCEPTIONS: [(&str, &str, &str); 14] = [
     ("POST", "/v1/status/batch", "a service asks for people wherever they were swabbed"),
     ("GET", "/v1/feed", "a service follows the whole city"),
     ("GET", "/v1/plan", "a plan is arithmetic, of nobody's people"),
+    ("GET", "/v1/integrity", "walked for each place in a story of its own"),
+    ("GET", "/v1/integrity/earlier", "an officer and an auditor ask across laboratories"),
     ("GET", "/v1/audit", "an auditor reads the whole trail"),
     ("POST", "/v1/allotments", "walked for each place in a story of its own"),
     ("GET", "/v1/ledger", "walked for each place in a story of its own"),
@@ -204,13 +206,16 @@ each_engine! {
         app.post(&anywhere, path, &wanted("S02")).await.expect(201);
     }
 
-    async fn the_ledger_of_another_place_is_closed(app) {
+    async fn the_ledger_and_the_checks_of_another_place_are_closed(app) {
         things(app).await;
         for role in [Role::Officer, Role::Auditor, Role::Administrator] {
             let client = somebody(app, role, "S02", "L02").await;
             for other in ["site=S01", "laboratory=L01"] {
                 app.get(&client, &format!("/v1/ledger?{other}")).await.expect(403);
             }
+            app.get(&client, "/v1/integrity?laboratory=L01").await.expect(403);
+            let own = app.get(&client, "/v1/integrity").await.expect(200).json();
+            assert_eq!((&own["laboratory"], &own["results"]), (&json!("L02"), &json!(0)));
             let own = app.get(&client, "/v1/ledger").await.expect(200).json();
             assert_eq!(own["whole"]["tubes"]["collected"], 0);
         }

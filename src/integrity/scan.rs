@@ -1,0 +1,66 @@
+//! One walk over the runs of a period, for the checks that compare runs with each other.
+
+use super::{Copies, HiddenPools, Instruments, Sign, own_end};
+use crate::clock::Time;
+use crate::interpretation::Call;
+
+/// What is known of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunEvidence {
+    /// The run.
+    pub run: String,
+    /// Its plate.
+    pub plate: String,
+    /// Its laboratory.
+    pub laboratory: String,
+    /// Serial number of the instrument, as its file has it.
+    pub serial: String,
+    /// When it ended, as its file has it.
+    pub ended: String,
+    /// When its plate was frozen.
+    pub frozen: Option<Time>,
+    /// When its file came in.
+    pub imported: Time,
+    /// Whether it was voided: nobody was told anything of it.
+    pub is_void: bool,
+    /// Its calls.
+    pub calls: Vec<Call>,
+}
+
+/// What was seen so far.
+#[derive(Clone, Debug, Default)]
+pub struct Scan {
+    copies: Copies,
+    hidden_pools: HiddenPools,
+    instruments: Instruments,
+    signs: Vec<Sign>,
+    runs: u64,
+}
+
+impl Scan {
+    /// Looks at one run. One from before the period is only there to be compared with.
+    pub fn add(&mut self, run: &RunEvidence, in_period: bool) {
+        self.copies.add(run, in_period);
+        if !run.is_void {
+            self.hidden_pools.add(&run.laboratory, &run.calls, in_period);
+        }
+        if in_period {
+            self.runs += 1;
+            self.signs.extend(self.instruments.add(
+                (&run.laboratory, &run.run),
+                &run.serial,
+                own_end(&run.ended),
+                (run.frozen, run.imported),
+            ));
+        }
+    }
+
+    /// Runs of the period, and every sign.
+    pub fn close(self) -> (u64, Vec<Sign>) {
+        let mut signs = self.signs;
+        signs.extend(self.instruments.close());
+        signs.extend(self.copies.close());
+        signs.extend(self.hidden_pools.close());
+        (self.runs, signs)
+    }
+}

@@ -1,0 +1,394 @@
+//! Gathering what the checks judge.
+
+use serde::de::DeserializeOwned;
+use sqlx::{FromRow, query_as};
+
+use super::earlier::LOOK_BACK;
+use super::{
+    Deepest, EarlierNegative, FollowUp, Moments, OpenRound, Report, ReportedRun, RunEvidence, Scan,
+    Sign, counted, depth, follow_up, order, round_open, wells,
+};
+use crate::clock::Time;
+use crate::error::Result;
+use crate::interpretation::Call;
+use crate::storage::{StoreError, Tx, codes};
+
+/// Rows read by one statement.
+const PAGE: i64 = 2_000;
+/// Runs whose calls are read by one statement.
+const RUN_PAGE: i64 = 50;
+
+/// `$1` laboratory (all when null), `$2` and `$3` bounds of freezing.
+pub const DEPTHS: &str = "select p.code, p.laboratory_code, p.kit_code, p.kit_version,
+        coalesce((select max(w.depth) from well w where w.plate_code = p.code), 0) as depth,
+        (select count(*) from well w join tube t on t.code = w.tube_code
+            where w.plate_code = p.code and t.members <> w.depth) as altered
+    from plate p where p.frozen_us >= $2 and p.frozen_us < $3
+        and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
+    order by p.frozen_us, p.code";
+/// `$1` laboratory (all when null), `$2` and `$3` bounds of import.
+pub const REPORTED: &str = "select r.id, p.laboratory_code,
+        (select count(*) from result v where v.run_id = r.id and v.version = 1) as reported,
+        (select count(distinct w.tube_code) from well w join reading g on g.run_id = r.id
+            and g.well = w.well where w.plate_code = r.plate_code) as amplified,
+        (select count(*) from result v where v.run_id = r.id and v.version = 1
+            and not exists (select 1 from well w join reading g on g.run_id = r.id
+                and g.well = w.well
+                where w.plate_code = r.plate_code and w.tube_code = v.tube_code)) as without
+    from run r join plate p on p.code = r.plate_code
+    where r.state = 'released' and r.imported_us >= $2 and r.imported_us < $3
+        and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
+    order by r.imported_us, r.id";
+/// `$1` laboratory (all when null), `$2` and `$3` bounds of release, `$4` and `$5` last row seen,
+/// `$6` rows.
+pub const MOMENTS: &str = "select v.id, v.tube_code, p.laboratory_code, t.sealed_us, p.frozen_us,
+        r.imported_us, v.released_us,
+        (select max(m.taken_us) from member m where m.tube_code = t.code) as swabbed_us,
+        (select min(h.given_us) from box_tube b join handover h on h.box_code = b.box_code
+            where b.tube_code = t.code and h.withdrawn_us is null) as handed_over_us,
+        (select min(a.recorded_us) from arrival_tube f join arrival a on a.id = f.arrival_id
+            where f.tube_code = t.code and f.finding in ('accepted', 'unexpected'))
+            as received_us,
+        (select min(s.signed_us) from signature s where s.about = r.id and s.meaning = 'review')
+            as reviewed_us
+    from result v join run r on r.id = v.run_id join plate p on p.code = r.plate_code
+        join tube t on t.code = v.tube_code
+    where v.version = 1 and v.released_us >= $2 and v.released_us < $3
+        and (v.released_us, v.id) > ($4, $5)
+        and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
+    order by v.released_us, v.id limit $6";
+/// `$1` now: rounds that should be over, and their tubes that have come to no end. A tube that is
+/// missing has ended: its members are recalled.
+pub const ROUNDS: &str = "select t.round_code, count(*) as open
+    from tube t join round o on o.code = t.round_code
+    where t.state not in ('released', 'closed', 'refused') and t.state <> 'missing'
+        and o.ends_us + o.result_hours * 3600000000 < $1
+    group by t.round_code order by t.round_code";
+/// `$1` laboratory (all when null), `$2` and `$3` bounds of import.
+pub const FOLLOW_UPS: &str = "select c.tube_code, p.laboratory_code, c.members,
+        (select count(*) from recall l where l.origin_tube = c.tube_code) as recalled
+    from run r join plate p on p.code = r.plate_code
+        join call c on c.run_id = r.id and c.state = 'released' and c.disposition = 'recall'
+    where r.imported_us >= $2 and r.imported_us < $3
+        and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
+    order by c.tube_code";
+/// `$1` laboratory (all when null), `$2` and `$3` bounds of import, `$4` and `$5` last row seen,
+/// `$6` rows.
+pub const RUNS: &str = "select r.id, r.plate_code, p.laboratory_code, r.serial, r.run_ended,
+        p.frozen_us, r.imported_us, r.state
+    from run r join plate p on p.code = r.plate_code
+    where r.imported_us >= $2 and r.imported_us < $3 and (r.imported_us, r.id) > ($4, $5)
+        and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
+    order by r.imported_us, r.id limit $6";
+/// `$1` runs.
+pub const CALLS: &str = "select c.run_id, c.detail from call c
+    where c.run_id in (select e.value ->> 'code' from json_each($1) e)
+    order by c.run_id, c.tube_code";
+/// `$1` laboratory of the negative (all when null), `$2` and `$3` bounds of release of the
+/// positive, `$4` its tube (all when null), `$5` how far back, in microseconds.
+pub const EARLIER: &str = "select v.tube_code as found, e.tube_code, t.sealed_us, e.id,
+        e.released_us, p.laboratory_code, p.code as plate_code, e.run_id, e.reviewed_by,
+        e.released_by, c.detail
+    from result v join tube f on f.code = v.tube_code
+        join member m on m.tube_code = v.tube_code
+        join member o on o.person_key = m.person_key and o.tube_code <> v.tube_code
+        join tube t on t.code = o.tube_code
+        join result e on e.tube_code = o.tube_code and e.version = 1
+            and e.outcome = 'not_detected'
+        join run r on r.id = e.run_id join plate p on p.code = r.plate_code
+        join call c on c.run_id = e.run_id and c.tube_code = e.tube_code
+    where v.outcome = 'detected' and v.released_us >= $2 and v.released_us < $3
+        and (cast($4 as text) is null or v.tube_code = cast($4 as text))
+        and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
+        and t.sealed_us < f.sealed_us and t.sealed_us > f.sealed_us - $5
+    order by t.sealed_us desc, e.id, v.tube_code";
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("DEPTHS", DEPTHS),
+    ("REPORTED", REPORTED),
+    ("MOMENTS", MOMENTS),
+    ("ROUNDS", ROUNDS),
+    ("FOLLOW_UPS", FOLLOW_UPS),
+    ("RUNS", RUNS),
+    ("CALLS", CALLS),
+    ("EARLIER", EARLIER),
+];
+
+/// What is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Only of this laboratory.
+    pub laboratory: Option<String>,
+    /// From then on.
+    pub from: Time,
+    /// Until then, not included.
+    pub until: Time,
+}
+
+#[derive(FromRow)]
+struct DepthRow {
+    code: String,
+    laboratory_code: String,
+    kit_code: String,
+    kit_version: String,
+    depth: i64,
+    altered: i64,
+}
+
+#[derive(FromRow)]
+struct ReportedRow {
+    id: String,
+    laboratory_code: String,
+    reported: i64,
+    amplified: i64,
+    without: i64,
+}
+
+#[derive(FromRow)]
+struct MomentRow {
+    id: String,
+    tube_code: String,
+    laboratory_code: String,
+    sealed_us: Time,
+    frozen_us: Option<Time>,
+    imported_us: Time,
+    released_us: Time,
+    swabbed_us: Option<Time>,
+    handed_over_us: Option<Time>,
+    received_us: Option<Time>,
+    reviewed_us: Option<Time>,
+}
+
+#[derive(FromRow)]
+struct FollowUpRow {
+    tube_code: String,
+    laboratory_code: String,
+    members: i64,
+    recalled: i64,
+}
+
+#[derive(FromRow)]
+struct RunRow {
+    id: String,
+    plate_code: String,
+    laboratory_code: String,
+    serial: String,
+    run_ended: String,
+    frozen_us: Option<Time>,
+    imported_us: Time,
+    state: String,
+}
+
+#[derive(FromRow)]
+struct EarlierRow {
+    found: String,
+    tube_code: String,
+    sealed_us: Time,
+    id: String,
+    released_us: Time,
+    laboratory_code: String,
+    plate_code: String,
+    run_id: String,
+    reviewed_by: String,
+    released_by: String,
+    detail: String,
+}
+
+/// Every check over a period. `validated` gives the most people in a well of a kit and version.
+pub async fn integrity(
+    tx: &mut Tx,
+    scope: &Scope,
+    now: Time,
+    validated: impl Fn(&str, &str) -> Option<u16>,
+) -> Result<Report> {
+    let mut signs = depths(tx, scope, validated).await?;
+    signs.extend(reported(tx, scope).await?);
+    signs.extend(follow_ups(tx, scope).await?);
+    if scope.laboratory.is_none() {
+        signs.extend(rounds(tx, now).await?);
+    }
+    let (results, out_of_order) = orders(tx, scope).await?;
+    signs.extend(out_of_order);
+    let earlier = earlier_negatives(tx, scope, None).await?;
+    signs.extend(earlier.iter().filter_map(EarlierNegative::sign));
+    let (runs, of_runs) = scan(tx, scope).await?;
+    signs.extend(of_runs);
+    let (checks, signs) = counted(signs);
+    let Scope { laboratory, from, until } = scope.clone();
+    Ok(Report { from, until, laboratory, runs, results, checks, signs })
+}
+
+async fn depths(
+    tx: &mut Tx,
+    scope: &Scope,
+    validated: impl Fn(&str, &str) -> Option<u16>,
+) -> Result<Vec<Sign>> {
+    let rows: Vec<DepthRow> = on!(tx, c => query_as(DEPTHS).bind(&scope.laboratory)
+        .bind(scope.from).bind(scope.until).fetch_all(c).await)?;
+    Ok(rows
+        .into_iter()
+        .flat_map(|row| {
+            depth(&Deepest {
+                validated: validated(&row.kit_code, &row.kit_version),
+                plate: row.code,
+                laboratory: row.laboratory_code,
+                kit: format!("{} {}", row.kit_code, row.kit_version),
+                depth: row.depth,
+                altered: row.altered,
+            })
+        })
+        .collect())
+}
+
+async fn reported(tx: &mut Tx, scope: &Scope) -> Result<Vec<Sign>> {
+    let rows: Vec<ReportedRow> = on!(tx, c => query_as(REPORTED).bind(&scope.laboratory)
+        .bind(scope.from).bind(scope.until).fetch_all(c).await)?;
+    let runs = rows.into_iter().map(|row| ReportedRun {
+        run: row.id,
+        laboratory: row.laboratory_code,
+        reported: row.reported,
+        amplified: row.amplified,
+        without: row.without,
+    });
+    Ok(runs.filter_map(|run| wells(&run)).collect())
+}
+
+async fn follow_ups(tx: &mut Tx, scope: &Scope) -> Result<Vec<Sign>> {
+    let rows: Vec<FollowUpRow> = on!(tx, c => query_as(FOLLOW_UPS).bind(&scope.laboratory)
+        .bind(scope.from).bind(scope.until).fetch_all(c).await)?;
+    let calls = rows.into_iter().map(|row| FollowUp {
+        tube: row.tube_code,
+        laboratory: row.laboratory_code,
+        members: row.members,
+        recalled: row.recalled,
+    });
+    Ok(calls.filter_map(|call| follow_up(&call)).collect())
+}
+
+async fn rounds(tx: &mut Tx, now: Time) -> Result<Vec<Sign>> {
+    let rows: Vec<(String, i64)> = on!(tx, c => query_as(ROUNDS).bind(now).fetch_all(c).await)?;
+    let rounds = rows.into_iter().map(|(round, open)| OpenRound { round, open });
+    Ok(rounds.filter_map(|round| round_open(&round)).collect())
+}
+
+/// Results looked at, and those out of order.
+async fn orders(tx: &mut Tx, scope: &Scope) -> Result<(u64, Vec<Sign>)> {
+    let (mut results, mut signs) = (0, Vec::new());
+    let mut last = (Time::from_us(i64::MIN), String::new());
+    loop {
+        let rows: Vec<MomentRow> = on!(tx, c => query_as(MOMENTS).bind(&scope.laboratory)
+            .bind(scope.from).bind(scope.until).bind(last.0).bind(&last.1).bind(PAGE)
+            .fetch_all(c).await)?;
+        let Some(newest) = rows.last() else { break };
+        last = (newest.released_us, newest.id.clone());
+        results += rows.len() as u64;
+        signs.extend(rows.into_iter().flat_map(|row| order(&row.into())));
+    }
+    Ok((results, signs))
+}
+
+impl From<MomentRow> for Moments {
+    fn from(row: MomentRow) -> Self {
+        Self {
+            tube: row.tube_code,
+            laboratory: row.laboratory_code,
+            swabbed: row.swabbed_us,
+            sealed: row.sealed_us,
+            handed_over: row.handed_over_us,
+            received: row.received_us,
+            plated: row.frozen_us,
+            imported: row.imported_us,
+            reviewed: row.reviewed_us,
+            released: row.released_us,
+        }
+    }
+}
+
+/// Walks the runs of the period, after those of an equally long period before it. A laboratory's
+/// runs are compared with everybody's, so all are walked, whatever the scope.
+async fn scan(tx: &mut Tx, scope: &Scope) -> Result<(u64, Vec<Sign>)> {
+    let before = scope.from - scope.until.since(scope.from);
+    let mut scan = Scan::default();
+    let mut last = (Time::from_us(i64::MIN), String::new());
+    loop {
+        let rows: Vec<RunRow> = on!(tx, c => query_as(RUNS).bind(None::<&str>)
+            .bind(before).bind(scope.until).bind(last.0).bind(&last.1).bind(RUN_PAGE)
+            .fetch_all(c).await)?;
+        let Some(newest) = rows.last() else { break };
+        last = (newest.imported_us, newest.id.clone());
+        let mut calls = calls_of(tx, &rows).await?;
+        for row in rows {
+            let in_period = row.imported_us >= scope.from;
+            let of_run = std::mem::take(calls.entry(row.id.clone()).or_default());
+            scan.add(&evidence(row, of_run), in_period);
+        }
+    }
+    let (runs, signs) = scan.close();
+    let ours = |sign: &Sign| scope.laboratory.is_none() || sign.laboratory == scope.laboratory;
+    Ok((runs, signs.into_iter().filter(ours).collect()))
+}
+
+fn evidence(row: RunRow, calls: Vec<Call>) -> RunEvidence {
+    RunEvidence {
+        run: row.id,
+        plate: row.plate_code,
+        laboratory: row.laboratory_code,
+        serial: row.serial,
+        ended: row.run_ended,
+        frozen: row.frozen_us,
+        imported: row.imported_us,
+        is_void: row.state == "void",
+        calls,
+    }
+}
+
+async fn calls_of(
+    tx: &mut Tx,
+    runs: &[RunRow],
+) -> Result<std::collections::HashMap<String, Vec<Call>>> {
+    let list = codes(runs.iter().map(|run| &run.id));
+    let rows: Vec<(String, String)> = on!(tx, c => query_as(CALLS).bind(&list).fetch_all(c).await)?;
+    let mut calls = std::collections::HashMap::new();
+    for (run, detail) in rows {
+        let call = read(&run, &detail)?;
+        calls.entry(run).or_insert_with(Vec::new).push(call);
+    }
+    Ok(calls)
+}
+
+/// Negatives told to people who were found positive in the scope, newest first; only those before
+/// one tube when it is named.
+pub async fn earlier_negatives(
+    tx: &mut Tx,
+    scope: &Scope,
+    found: Option<&str>,
+) -> Result<Vec<EarlierNegative>> {
+    let rows: Vec<EarlierRow> = on!(tx, c => query_as(EARLIER).bind(&scope.laboratory)
+        .bind(scope.from).bind(scope.until).bind(found).bind(LOOK_BACK.us())
+        .fetch_all(c).await)?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(EarlierNegative {
+                call: read(&row.run_id, &row.detail)?,
+                found: row.found,
+                tube: row.tube_code,
+                sealed_at: row.sealed_us,
+                result: row.id,
+                released_at: row.released_us,
+                laboratory: row.laboratory_code,
+                plate: row.plate_code,
+                run: row.run_id,
+                reviewed_by: row.reviewed_by,
+                released_by: row.released_by,
+            })
+        })
+        .collect()
+}
+
+fn read<T: DeserializeOwned>(run: &str, detail: &str) -> Result<T, StoreError> {
+    serde_json::from_str(detail).map_err(|error| StoreError::Inconsistent {
+        table: "call",
+        id: run.to_owned(),
+        reason: error.to_string(),
+    })
+}

@@ -1,0 +1,190 @@
+//! Cheats in the store: an honest morning, and what each kind of tampering shows over it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use swabline::auth::Role;
+use swabline::clock::Span;
+
+use crate::app::{Client, Engine, TestApp};
+use crate::each_engine;
+use crate::laboratory::{POSITIVE, Signals, deliver, load, release, run_file, upload};
+use crate::way;
+use crate::world::{people, plate, seal_tube, tube, world};
+
+/// Three tubes of ten all the way to their results, at the pace of real work.
+async fn an_honest_morning(app: &TestApp) {
+    a_morning(app, &BTreeMap::new()).await;
+}
+
+/// The same with tubes that show something else than a clean negative.
+async fn a_morning(app: &TestApp, tubes: &BTreeMap<String, Signals>) {
+    let world = world(app).await;
+    for n in 0..3 {
+        seal_tube(app, &world, n, &people(n * 20, 10)).await.expect(201);
+    }
+    app.pass(Span::minutes(30));
+    deliver(app, &world, 0, &[tube(0), tube(1), tube(2)]).await;
+    app.pass(Span::minutes(30));
+    let loaded = load(app, &world, 0, &[tube(0), tube(1), tube(2)]).await;
+    app.pass(Span::minutes(100));
+    let file = run_file(&loaded, tubes, false);
+    let run = upload(app, &world, &loaded, file).await.expect(201).json();
+    app.pass(Span::minutes(10));
+    release(app, &world, run["id"].as_str().unwrap()).await;
+    app.pass(Span::minutes(10));
+}
+
+async fn report(app: &TestApp, client: &Client) -> Value {
+    app.get(client, "/v1/integrity").await.expect(200).json()
+}
+
+/// Signs of a check in a report.
+fn signs<'r>(report: &'r Value, check: &str) -> Vec<&'r Value> {
+    report["signs"].as_array().unwrap().iter().filter(|sign| sign["check"] == check).collect()
+}
+
+/// Somebody with the database's own rights takes the guards off and changes something.
+async fn tamper(app: &TestApp, guards: &[&str], sql: &str) {
+    let mut tx = app.app.db.write("test.tamper").await.unwrap();
+    for guard in guards {
+        let (table, _) = guard.rsplit_once('_').unwrap();
+        let on =
+            if app.engine == Engine::Postgres { format!(" on {table}") } else { String::new() };
+        way::run(&mut tx, format!("drop trigger {guard}{on}")).await;
+    }
+    way::run(&mut tx, sql.to_owned()).await;
+    tx.commit().await.unwrap();
+}
+
+each_engine! {
+    async fn honest_work_shows_nothing(app) {
+        an_honest_morning(app).await;
+        let officer = app.client(Role::Officer).await;
+        let report = report(app, &officer).await;
+        assert_eq!(report["signs"], json!([]), "{report}");
+        assert_eq!((&report["runs"], &report["results"]), (&json!(1), &json!(3)));
+        assert_eq!(report["checks"].as_array().unwrap().len(), 9);
+    }
+
+    async fn a_well_deeper_than_validated_is_found(app) {
+        an_honest_morning(app).await;
+        let officer = app.client(Role::Officer).await;
+        let deeper = "update well set depth = 20 where tube_code is not null";
+        tamper(app, &["well_fixed"], deeper).await;
+        let report = report(app, &officer).await;
+        let found = signs(&report, "depth");
+        assert_eq!(found.len(), 2, "deeper than validated, and than sealed: {report}");
+        assert!(found.iter().all(|sign| sign["about"] == plate(0)));
+    }
+
+    async fn a_tube_reported_without_a_well_is_found(app) {
+        an_honest_morning(app).await;
+        let officer = app.client(Role::Officer).await;
+        let gone = format!("delete from well where tube_code = '{}'", tube(1));
+        tamper(app, &["well_frozen"], &gone).await;
+        let report = report(app, &officer).await;
+        let found = signs(&report, "wells");
+        assert_eq!(found.len(), 1, "{report}");
+        let message = found[0]["message"].as_str().unwrap();
+        assert!(message.starts_with("1 of 3 reported tubes were read in no well"), "{message}");
+    }
+
+    async fn a_result_told_before_its_tube_arrived_is_found(app) {
+        an_honest_morning(app).await;
+        let officer = app.client(Role::Officer).await;
+        let late = "update arrival set recorded_us = recorded_us + 86400000000";
+        tamper(app, &["arrival_fixed"], late).await;
+        let report = report(app, &officer).await;
+        assert_eq!(signs(&report, "order").len(), 3, "each tube: {report}");
+    }
+
+    async fn a_plate_made_up_after_its_run_is_found(app) {
+        let world = world(app).await;
+        seal_tube(app, &world, 0, &people(0, 10)).await.expect(201);
+        deliver(app, &world, 0, &[tube(0)]).await;
+        let loaded = load(app, &world, 0, &[tube(0)]).await;
+        app.pass(Span::minutes(3));
+        let file = run_file(&loaded, &BTreeMap::new(), false);
+        let run = upload(app, &world, &loaded, file).await.expect(201).json();
+        release(app, &world, run["id"].as_str().unwrap()).await;
+        app.pass(Span::minutes(1));
+        let report = report(app, &world.officer).await;
+        let found = signs(&report, "order");
+        assert_eq!(found.len(), 1, "{report}");
+        assert!(found[0]["message"].as_str().unwrap().contains("sooner than any run ends"));
+    }
+
+    async fn a_round_declared_over_with_an_open_tube_is_found(app) {
+        an_honest_morning(app).await;
+        app.pass(Span::days(400));
+        let officer = app.client(Role::Officer).await;
+        assert_eq!(signs(&report(app, &officer).await, "round_open").len(), 0);
+        let open = format!("update tube set state = 'plated' where code = '{}'", tube(2));
+        tamper(app, &["tube_moves"], &open).await;
+        let report = report(app, &officer).await;
+        assert_eq!(signs(&report, "round_open").len(), 1, "{report}");
+    }
+
+    async fn a_positive_pool_without_recalls_is_found(app) {
+        let found = BTreeMap::from([(tube(1), POSITIVE)]);
+        a_morning(app, &found).await;
+        let officer = app.client(Role::Officer).await;
+        assert_eq!(signs(&report(app, &officer).await, "follow_up").len(), 0);
+        tamper(app, &["recall_kept"], "delete from recall").await;
+        let report = report(app, &officer).await;
+        let found = signs(&report, "follow_up");
+        assert_eq!(found.len(), 1, "{report}");
+        assert!(found[0]["message"].as_str().unwrap().contains("0 of its 10 members"));
+    }
+
+    async fn a_negative_that_was_told_against_its_own_reading_is_found(app) {
+        let world = world(app).await;
+        // The first tube is told negative with a late signal, which the second proves was one.
+        let late = [Some("41.23"), None, Some("27.1")];
+        let clear = [None, None, Some("27.2")];
+        for (n, shown) in [(0, clear), (1, late), (2, POSITIVE)] {
+            seal_tube(app, &world, n, &people(if n == 0 { 7 } else { 3 }, 1)).await.expect(201);
+            app.pass(Span::minutes(30));
+            deliver(app, &world, n, &[tube(n)]).await;
+            let loaded = load(app, &world, n, &[tube(n)]).await;
+            app.pass(Span::minutes(100));
+            let file = run_file(&loaded, &BTreeMap::from([(tube(n), shown)]), false);
+            let run = upload(app, &world, &loaded, file).await.expect(201).json();
+            app.pass(Span::minutes(10));
+            release(app, &world, run["id"].as_str().unwrap()).await;
+            app.pass(Span::hours(20));
+        }
+        let officer = app.client(Role::Officer).await;
+        let path = format!("/v1/integrity/earlier?tube={}", tube(2));
+        let earlier = app.get(&officer, &path).await.expect(200).json();
+        let negatives = earlier["negatives"].as_array().unwrap();
+        assert_eq!(negatives.len(), 1, "{earlier}");
+        let negative = &negatives[0];
+        assert_eq!((&negative["tube"], &negative["plate"]), (&json!(tube(1)), &json!(plate(1))));
+        assert_eq!(negative["laboratory"], "L01");
+        assert_ne!(negative["reviewed_by"], negative["released_by"]);
+        assert_eq!(negative["call"]["targets"][0]["raw_ct"], "41.23");
+        let report = report(app, &officer).await;
+        let found = signs(&report, "earlier");
+        assert_eq!(found.len(), 1, "{report}");
+        assert_eq!(found[0]["about"], tube(1));
+    }
+
+    async fn the_checks_of_one_laboratory_are_for_those_who_may_see_it(app) {
+        an_honest_morning(app).await;
+        let officer = app.client(Role::Officer).await;
+        let report = app.get(&officer, "/v1/integrity?laboratory=L02").await.expect(200).json();
+        assert_eq!((&report["runs"], &report["results"]), (&json!(1), &json!(0)));
+        for (query, about) in [
+            ("from=yesterday", "from"),
+            ("from=2020-06-21&until=2020-06-20", "from"),
+            ("from=2020-01-01&until=2020-12-31", "from"),
+        ] {
+            let problem = app.get(&officer, &format!("/v1/integrity?{query}")).await.expect(422);
+            assert_eq!(problem.json()["errors"][0]["about"], about, "{query}");
+        }
+        let technician = app.client(Role::Technician).await;
+        app.get(&technician, "/v1/integrity").await.expect(403);
+    }
+}

@@ -1,0 +1,140 @@
+//! Months of several laboratories, as the checks see them that compare runs with each other.
+
+use swabline::clock::Span;
+use swabline::integrity::{Check, RunEvidence, Scan, Sign};
+use swabline::simulation::month::{BEGAN, Habits, month};
+
+const DAYS: i64 = 30;
+
+/// What a walk over the runs finds when all of them are of the period.
+fn found(runs: &[RunEvidence]) -> Vec<Sign> {
+    let mut scan = Scan::default();
+    for run in runs {
+        scan.add(run, true);
+    }
+    scan.close().1
+}
+
+fn others_honest(first: Habits) -> [Habits; 4] {
+    [first, Habits::HONEST, Habits::HONEST, Habits::HONEST]
+}
+
+/// Every sign is of this check and this laboratory, and there is one.
+#[track_caller]
+fn only(signs: &[Sign], check: Check, laboratory: &str) {
+    assert!(!signs.is_empty(), "nothing was found");
+    for sign in signs {
+        assert_eq!((sign.check, sign.laboratory.as_deref()), (check, Some(laboratory)), "{sign:?}");
+    }
+}
+
+#[test]
+fn honest_months_show_nothing() {
+    for seed in 0..6 {
+        // Laboratories differ: in their people, their samplers and how much they do.
+        let laboratories = [
+            Habits::HONEST,
+            Habits { prevalence: 0.02, ..Habits::HONEST },
+            Habits { spread: 1.25, ..Habits::HONEST },
+            Habits { plates_a_day: 8, spread: 1.55, prevalence: 0.001, ..Habits::HONEST },
+        ];
+        assert_eq!(found(&month(seed, DAYS, &laboratories)), [], "month {seed}");
+    }
+}
+
+#[test]
+fn a_laboratory_that_mixes_tubes_in_silence_shows() {
+    for mixed in [3, 5, 10] {
+        let runs = month(7, DAYS, &others_honest(Habits { mixed, ..Habits::HONEST }));
+        let signs = found(&runs);
+        only(&signs, Check::HiddenPools, "L01");
+        assert!(signs[0].message.contains("as if"), "{}", signs[0].message);
+    }
+}
+
+#[test]
+fn mixing_two_shows_by_its_second_mark() {
+    let habits = Habits { mixed: 2, prevalence: 0.03, ..Habits::HONEST };
+    let honest = Habits { prevalence: 0.03, ..Habits::HONEST };
+    let signs = found(&month(8, DAYS, &[habits, honest, honest]));
+    only(&signs, Check::HiddenPools, "L01");
+    assert!(signs[0].message.contains("times as often"), "{}", signs[0].message);
+}
+
+#[test]
+fn a_laboratory_alone_is_compared_with_its_own_month_before() {
+    let honest = month(9, DAYS, &[Habits::HONEST]);
+    let mixing = month(10, DAYS, &[Habits { mixed: 4, ..Habits::HONEST }]);
+    let later = |run: &RunEvidence| RunEvidence {
+        run: format!("later {}", run.run),
+        plate: format!("later {}", run.plate),
+        ended: String::new(),
+        imported: run.imported + Span::days(DAYS),
+        frozen: run.frozen.map(|frozen| frozen + Span::days(DAYS)),
+        ..run.clone()
+    };
+    let month = |second: &[RunEvidence]| {
+        let mut scan = Scan::default();
+        for run in &honest {
+            scan.add(run, false);
+        }
+        for run in second {
+            scan.add(&later(run), true);
+        }
+        scan.close().1
+    };
+    only(&month(&mixing), Check::HiddenPools, "L01");
+    let unchanged = swabline::simulation::month::month(11, DAYS, &[Habits::HONEST]);
+    assert_eq!(month(&unchanged), []);
+}
+
+#[test]
+fn plates_with_the_values_of_other_plates_show_also_when_shifted() {
+    let runs = month(12, DAYS, &others_honest(Habits { copies: true, ..Habits::HONEST }));
+    let signs = found(&runs);
+    only(&signs, Check::Copies, "L01");
+    assert!(signs.len() >= 29, "each copied plate is named: {}", signs.len());
+}
+
+#[test]
+fn a_block_repeated_on_its_own_plate_shows() {
+    let mut runs = month(13, 1, &[Habits::HONEST]);
+    let (first, second) = runs[0].calls.split_at_mut(45);
+    for (call, other) in second.iter_mut().zip(first) {
+        call.targets[1].ct = other.targets[1].ct;
+    }
+    let signs = found(&runs);
+    only(&signs, Check::Copies, "L01");
+    assert!(signs[0].message.contains("repeat the Ct values of others on the plate"));
+}
+
+#[test]
+fn the_same_plate_exported_again_after_a_void_is_no_copy() {
+    let mut runs = month(14, 1, &[Habits::HONEST]);
+    let mut again = runs[0].clone();
+    runs[0].is_void = true;
+    again.run = "again".to_owned();
+    again.ended = String::new();
+    runs.push(again.clone());
+    assert_eq!(found(&runs), []);
+    runs.last_mut().unwrap().plate = "another".to_owned();
+    only(&found(&runs), Check::Copies, "L01");
+}
+
+#[test]
+fn an_instrument_above_its_possible_day_shows() {
+    let hurried = Habits { plates_a_day: 60, minutes_a_run: 20, ..Habits::HONEST };
+    let signs = found(&month(15, 2, &others_honest(hurried)));
+    only(&signs, Check::Instruments, "L01");
+    assert!(signs[0].message.contains("of its 120 runs"), "{}", signs[0].message);
+}
+
+#[test]
+fn a_file_of_another_month_shows() {
+    let mut runs = month(16, 3, &[Habits::HONEST]);
+    runs[5].ended = "2020-03-18 17:50:29 PM CST".to_owned();
+    let signs = found(&runs);
+    only(&signs, Check::Instruments, "L01");
+    assert_eq!(signs[0].about, runs[5].run);
+    assert!(runs[5].imported > BEGAN);
+}

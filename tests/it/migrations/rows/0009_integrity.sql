@@ -1,0 +1,1 @@
+-- Step 0009 makes indexes only; there is nothing new to fill.
