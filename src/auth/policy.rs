@@ -89,6 +89,7 @@ pub const RULES: &[Rule] = &[
     only("GET", "/v1/ledger", &[Officer, Auditor, Administrator]),
     only("GET", "/v1/integrity", &[Officer, Auditor, Administrator]),
     only("GET", "/v1/integrity/earlier", &[Officer, Auditor]),
+    only("GET", "/v1/integrity/root", &[Officer, Auditor]),
     only("GET", "/v1/audit", &[Auditor]),
 ];
 

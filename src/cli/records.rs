@@ -3,6 +3,7 @@
 use super::Refused;
 use crate::app::App;
 use crate::audit;
+use crate::integrity::root;
 use crate::ledger::{self, store::Scope};
 use crate::review::verify::{Signatures, signatures_verify};
 
@@ -10,6 +11,19 @@ use crate::review::verify::{Signatures, signatures_verify};
 pub(super) enum Audit {
     /// Walk every chain, recompute every signature, and name the first that is broken.
     Verify {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One figure for everything done until the end of a day; exit code 2 when it is not the one
+    /// that was lodged.
+    Root {
+        /// The day, China's time: `2020-06-21`.
+        #[arg(long)]
+        day: String,
+        /// The figure that was lodged.
+        #[arg(long)]
+        lodged: Option<String>,
         /// For programs.
         #[arg(long)]
         json: bool,
@@ -25,36 +39,62 @@ struct Proof {
 }
 
 impl Audit {
-    #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self::Verify { json } = self;
-        let mut tx = app.db.read("audit.verify").await?;
-        let trail = audit::verify(&mut tx).await?;
-        let signatures = signatures_verify(&mut tx).await?;
-        drop(tx);
-        app.db.close().await;
-        let proof = Proof { trail, signatures };
-        if json {
-            super::print_json(&proof)?;
+        match self {
+            Self::Verify { json } => verify(app, json).await,
+            Self::Root { day, lodged, json } => day_root(app, &day, lodged.as_deref(), json).await,
         }
-        let Proof { trail, signatures } = proof;
-        if let Some(broken) = trail.broken {
-            let audit::Break { chain, seq, reason } = broken;
-            return Err(Refused(format!("chain {chain} is broken at row {seq}: {reason}")).into());
-        }
-        if let Some(broken) = signatures.broken {
-            return Err(Refused(format!(
-                "signature {} no longer stands for what is stored of run {}",
-                broken.signature, broken.run
-            ))
-            .into());
-        }
-        if !json {
-            println!("{} rows in {} chains are whole", trail.rows, trail.chains);
-            println!("{} signatures stand for their runs", signatures.compared);
-        }
-        Ok(())
     }
+}
+
+#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
+async fn day_root(app: &App, day: &str, lodged: Option<&str>, json: bool) -> anyhow::Result<()> {
+    let mut tx = app.db.read("integrity.root").await?;
+    let root = root::root(&mut tx, day, app.clock.now()).await?;
+    drop(tx);
+    app.db.close().await;
+    if json {
+        super::print_json(&root)?;
+    } else {
+        println!("{} rows in {} chains until the end of {day}", root.rows, root.chains);
+        println!("{}", root.sha256);
+    }
+    match lodged {
+        Some(lodged) if !lodged.eq_ignore_ascii_case(&root.sha256) => {
+            Err(Refused(format!("the root of {day} is not the one that was lodged")).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
+async fn verify(app: &App, json: bool) -> anyhow::Result<()> {
+    let mut tx = app.db.read("audit.verify").await?;
+    let trail = audit::verify(&mut tx).await?;
+    let signatures = signatures_verify(&mut tx).await?;
+    drop(tx);
+    app.db.close().await;
+    let proof = Proof { trail, signatures };
+    if json {
+        super::print_json(&proof)?;
+    }
+    let Proof { trail, signatures } = proof;
+    if let Some(broken) = trail.broken {
+        let audit::Break { chain, seq, reason } = broken;
+        return Err(Refused(format!("chain {chain} is broken at row {seq}: {reason}")).into());
+    }
+    if let Some(broken) = signatures.broken {
+        return Err(Refused(format!(
+            "signature {} no longer stands for what is stored of run {}",
+            broken.signature, broken.run
+        ))
+        .into());
+    }
+    if !json {
+        println!("{} rows in {} chains are whole", trail.rows, trail.chains);
+        println!("{} signatures stand for their runs", signatures.compared);
+    }
+    Ok(())
 }
 
 #[derive(Debug, clap::Args)]

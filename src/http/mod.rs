@@ -104,6 +104,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(ledger::api::ledger_get))
         .routes(routes!(integrity::api::integrity_get))
         .routes(routes!(integrity::api::earlier_get))
+        .routes(routes!(integrity::root::root_get))
         .routes(routes!(audit::api::audit_get))
 }
 

@@ -12,6 +12,7 @@ mod earlier;
 mod hidden_pools;
 mod instruments;
 mod order;
+pub mod root;
 mod scan;
 pub mod store;
 

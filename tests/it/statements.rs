@@ -38,6 +38,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("query", swabline::query::store::STATEMENTS),
         ("feeds/store.rs", swabline::feeds::store::STATEMENTS),
         ("ledger/store.rs", swabline::ledger::store::STATEMENTS),
+        ("integrity/root.rs", swabline::integrity::root::STATEMENTS),
         ("integrity/store.rs", swabline::integrity::store::STATEMENTS),
     ]
 }

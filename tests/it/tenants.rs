@@ -14,7 +14,7 @@ use crate::laboratory;
 use crate::world::{box_, people, plate, seal_tube, session, tube, tube_body, world};
 
 /// Routes that name nothing of one place, each with the reason.
-const EXCEPTIONS: [(&str, &str, &str); 16] = [
+const EXCEPTIONS: [(&str, &str, &str); 17] = [
     ("PUT", "/v1/code-patterns/{prefix}", "a maker's codes are the city's"),
     ("PUT", "/v1/laboratories/{code}", "places are the city's, and never overwritten"),
     ("PUT", "/v1/sites/{code}", "places are the city's, and never overwritten"),
@@ -28,6 +28,7 @@ const EXCEPTIONS: [(&str, &str, &str); 16] = [
     ("GET", "/v1/plan", "a plan is arithmetic, of nobody's people"),
     ("GET", "/v1/integrity", "walked for each place in a story of its own"),
     ("GET", "/v1/integrity/earlier", "an officer and an auditor ask across laboratories"),
+    ("GET", "/v1/integrity/root", "the root stands for the whole trail"),
     ("GET", "/v1/audit", "an auditor reads the whole trail"),
     ("POST", "/v1/allotments", "walked for each place in a story of its own"),
     ("GET", "/v1/ledger", "walked for each place in a story of its own"),

@@ -171,6 +171,27 @@ each_engine! {
         assert_eq!(found[0]["about"], tube(1));
     }
 
+    async fn an_edit_after_the_day_changes_the_root_that_was_lodged(app) {
+        an_honest_morning(app).await;
+        let day = swabline::ledger::day(app.now());
+        let path = format!("/v1/integrity/root?day={day}");
+        let officer = app.client(Role::Officer).await;
+        app.get(&officer, &path).await.expect(422);
+        app.pass(Span::days(1));
+        let officer = app.client(Role::Officer).await;
+        let lodged = app.get(&officer, &path).await.expect(200).json();
+        assert_eq!(lodged["chains"], 1);
+        assert!(lodged["rows"].as_i64().unwrap() > 5, "{lodged}");
+        // Later work changes nothing about the day.
+        let allot = json!({ "kind": "tube", "count": 1, "place": "S01" });
+        app.post(&officer, "/v1/allotments", &allot).await.expect(201);
+        assert_eq!(app.get(&officer, &path).await.expect(200).json(), lodged);
+        let edit = "update audit set hash = 'made to fit'";
+        tamper(app, &["audit_fixed"], edit).await;
+        let edited = app.get(&officer, &path).await.expect(200).json();
+        assert_ne!(edited["sha256"], lodged["sha256"]);
+    }
+
     async fn the_checks_of_one_laboratory_are_for_those_who_may_see_it(app) {
         an_honest_morning(app).await;
         let officer = app.client(Role::Officer).await;
