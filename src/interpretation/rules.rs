@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::kit::{Definition, plain};
+use super::kit::{Definition, Target, plain};
 use super::{DoubtfulCurve, Outcome};
 use crate::plate::{Control, Expectation, TargetRole};
 
 /// Most retests a kit may ask for: a chain must end.
 const RETESTS_MAX: u8 = 3;
+/// Longest code, in characters.
+const CODE_MAX: usize = 64;
+/// Longest other text, in characters.
+const TEXT_MAX: usize = 500;
 
 /// One reason why a kit is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +66,18 @@ pub enum KitFault {
     /// No depth.
     #[error("`validated_depth` is 0; a well holds at least one person")]
     NoDepth,
+    /// A programme that does not come with the program.
+    #[error("there is no programme {0}; name cdc or china-2020, or leave it out")]
+    NoProgramme(String),
+    /// A target named in a policy that the kit does not measure.
+    #[error("{0} names target {1}, which the kit does not measure")]
+    TargetUnknown(&'static str, String),
+    /// A control limit that no Ct meets, or that lets a signal pass in a control to be silent.
+    #[error("the limit of target {0} in the {1} control admits no Ct, or lets a signal pass")]
+    ControlLimit(String, Control),
+    /// A text that is too long, or that a store or a path cannot hold.
+    #[error("the kit's {0} has characters or a length that cannot be kept; {1}")]
+    Text(&'static str, &'static str),
     /// A threshold that is no share.
     #[error("`internal_control_missing_percent` is {0}; it lies between 1 and 100")]
     Percent(u8),
@@ -73,10 +89,12 @@ pub enum KitFault {
 /// Every fault of a kit.
 pub fn kit_faults(kit: &Definition) -> Vec<KitFault> {
     let mut faults = blank_faults(kit);
+    faults.extend(text_faults(kit));
     faults.extend(target_faults(kit));
     faults.extend(name_faults(kit));
     faults.extend(policy_faults(kit));
     faults.extend(control_faults(kit));
+    faults.extend(limit_faults(kit));
     if kit.validated_depth == 0 {
         faults.push(KitFault::NoDepth);
     }
@@ -106,6 +124,32 @@ fn blank_faults(kit: &Definition) -> Vec<KitFault> {
         .filter(|(_, text)| text.is_some_and(|text| text.trim().is_empty()))
         .map(|(what, _)| KitFault::Blank(what))
         .collect()
+}
+
+/// Codes stand in paths and messages; texts are kept and shown.
+fn text_faults(kit: &Definition) -> Vec<KitFault> {
+    let is_code = |text: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        text.len() <= CODE_MAX && text.chars().all(allowed)
+    };
+    let is_text =
+        |text: &str| text.chars().count() <= TEXT_MAX && !text.chars().any(char::is_control);
+    let rules = &kit.calls.rules;
+    let names = [&rules.detected, &rules.single_target, &rules.not_detected, &rules.invalid];
+    let (mut codes, mut texts) = (vec![], vec![&kit.name, &kit.source]);
+    codes.extend([("code", &kit.code), ("version", &kit.version)]);
+    codes.extend(names.into_iter().chain(&rules.grey).map(|name| ("rule name", name)));
+    codes.extend(kit.reactions.iter().map(|reaction| ("reaction code", &reaction.code)));
+    for (_, target) in kit.targets() {
+        codes.push(("target code", &target.code));
+        texts.extend(target.aliases.iter().chain(&target.dyes));
+    }
+    let codes = codes.into_iter().filter(|(_, code)| !is_code(code));
+    let codes = codes
+        .map(|(what, _)| KitFault::Text(what, "use 1 to 64 letters, digits, `-`, `_` and `.`"));
+    let texts = texts.into_iter().filter(|text| !is_text(text));
+    let texts = texts.map(|_| KitFault::Text("text", "use at most 500 visible characters"));
+    codes.chain(texts).collect()
 }
 
 fn target_faults(kit: &Definition) -> Vec<KitFault> {
@@ -175,15 +219,11 @@ fn policy_faults(kit: &Definition) -> Vec<KitFault> {
     if grey_possible != calls.rules.grey.is_some() || grey_possible != calls.grey_again.is_some() {
         faults.push(KitFault::GreyRuleIncomplete);
     }
-    let again = [
-        ("single_target_again", Some(calls.single_target_again)),
-        ("grey_again", calls.grey_again),
-    ];
-    for (name, outcome) in again {
-        if matches!(outcome, Some(Outcome::NotDetected | Outcome::Invalid)) {
-            faults.push(KitFault::AgainOutcome(name));
-        }
+    if matches!(calls.single_target_again, Outcome::NotDetected | Outcome::Invalid) {
+        faults.push(KitFault::AgainOutcome("single_target_again"));
     }
+    let unknown = calls.recollect_alone.iter().filter(|code| target(kit, code).is_none());
+    faults.extend(unknown.map(|code| KitFault::TargetUnknown("recollect_alone", code.clone())));
     if !(1..=100).contains(&calls.internal_control_missing_percent) {
         faults.push(KitFault::Percent(calls.internal_control_missing_percent));
     }
@@ -205,6 +245,32 @@ fn control_faults(kit: &Definition) -> Vec<KitFault> {
             .is_some_and(|rule| rule.required && rule.pathogen == expectation);
         if !is_sound {
             faults.push(KitFault::ControlRuleMissing(control));
+        }
+    }
+    faults
+}
+
+fn target<'k>(kit: &'k Definition, code: &str) -> Option<&'k Target> {
+    kit.targets().map(|(_, target)| target).find(|target| target.code == code)
+}
+
+/// Limits of targets the kit lacks, that admit nothing, or that would let a signal pass.
+fn limit_faults(kit: &Definition) -> Vec<KitFault> {
+    let mut faults = Vec::new();
+    for limit in &kit.control_limits {
+        let expected = kit.control_rule(limit.control);
+        for code in &limit.targets {
+            let Some(target) = target(kit, code) else {
+                faults.push(KitFault::TargetUnknown("control_limits", code.clone()));
+                continue;
+            };
+            let silent = expected.is_some_and(|r| r.expects(target.role) == Expectation::Silent);
+            let is_empty = limit.not_before.is_some_and(|first| !limit.within.admits(first));
+            let lets_pass = silent
+                && (limit.not_before.is_some() || target.positive.is_wider_than(limit.within));
+            if is_empty || lets_pass {
+                faults.push(KitFault::ControlLimit(code.clone(), limit.control));
+            }
         }
     }
     faults
@@ -262,8 +328,8 @@ mod tests {
         assert_eq!(broken(|kit| kit.calls.targets_needed = 3), [Fault::TargetsNeeded(3)]);
         assert_eq!(broken(|kit| kit.calls.targets_needed = 0), [Fault::TargetsNeeded(0)]);
         assert_eq!(
-            broken(|kit| kit.calls.grey_again = Some(Outcome::NotDetected)),
-            [Fault::AgainOutcome("grey_again")]
+            broken(|kit| kit.calls.single_target_again = Outcome::NotDetected),
+            [Fault::AgainOutcome("single_target_again")]
         );
         assert_eq!(
             broken(|kit| kit.controls.push(kit.controls[0].clone())),
