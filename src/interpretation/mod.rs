@@ -14,6 +14,7 @@ mod cutoff;
 mod disposition;
 mod gather;
 pub mod kit;
+pub mod lot;
 mod names;
 mod neighbours;
 mod rules;

@@ -279,7 +279,7 @@ fn limit_faults(kit: &Definition) -> Vec<KitFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interpretation::{Kit, kits};
+    use crate::interpretation::{ControlLimit, Kit, kits};
 
     fn orf() -> Definition {
         Definition::from(Kit::find("orf1ab-n-ic", "1").unwrap())
@@ -344,6 +344,44 @@ mod tests {
         assert_eq!(
             broken(|kit| kit.calls.internal_control_missing_percent = 101),
             [Fault::Percent(101)]
+        );
+    }
+
+    #[test]
+    fn each_fault_of_a_policy_for_targets_and_controls_is_found() {
+        use KitFault as Fault;
+        let owned = str::to_owned;
+        let limit = |control, target: &str, within: &str, not_before: Option<&str>| ControlLimit {
+            control,
+            targets: vec![owned(target)],
+            within: within.parse().unwrap(),
+            not_before: not_before.map(|ct| crate::interpretation::workbench::ct(ct)),
+        };
+        let limits = |limit: ControlLimit| broken(|kit| kit.control_limits.push(limit));
+        let (positive, negative) = (Control::Positive, Control::Negative);
+        let passes = |control| [Fault::ControlLimit(owned("N"), control)];
+        assert_eq!(limits(limit(negative, "N", "< 37", None)), passes(negative));
+        assert_eq!(limits(limit(negative, "N", "< 40", Some("30"))), passes(negative));
+        assert_eq!(limits(limit(positive, "N", "< 30", Some("30"))), passes(positive));
+        assert_eq!(limits(limit(positive, "N", "<= 30", Some("30"))), []);
+        assert_eq!(limits(limit(negative, "N", "<= 40", None)), []);
+        assert_eq!(
+            limits(limit(negative, "E", "<= 40", None)),
+            [Fault::TargetUnknown("control_limits", owned("E"))]
+        );
+        assert_eq!(
+            broken(|kit| kit.calls.recollect_alone.push(owned("E"))),
+            [Fault::TargetUnknown("recollect_alone", owned("E"))]
+        );
+    }
+
+    #[test]
+    fn texts_that_cannot_be_kept_are_faults() {
+        let code = "use 1 to 64 letters, digits, `-`, `_` and `.`";
+        assert_eq!(broken(|kit| kit.version = "1/2".to_owned()), [KitFault::Text("version", code)]);
+        assert_eq!(
+            broken(|kit| kit.source = "a\0b".to_owned()),
+            [KitFault::Text("text", "use at most 500 visible characters")]
         );
     }
 

@@ -22,7 +22,7 @@ type Says = (Outcome, &'static str, Disposition);
 type Line<'a> = (&'a str, &'a [Shown], &'a [Before], u16, Says);
 
 /// Plays every line with a kit.
-fn play(kit: &Kit, lines: &[Line]) {
+fn play(kit: &Kit, lines: &[Line<'_>]) {
     for (line, shown, before, people, says) in lines {
         let cts: Vec<_> = shown.iter().map(|(target, ct, _)| (*target, *ct)).collect();
         let mut readings = tube_readings(&cts);
@@ -53,7 +53,7 @@ fn china_2020_goes_the_way_of_its_table() {
     const SINGLE: &str = "orf1ab_n.single_target";
     const GREY: &str = "orf1ab_n.grey_zone";
     let ic: Shown = ("IC", Some("26"), None);
-    let lines: &[Line] = &[
+    let lines: &[Line<'_>] = &[
         (
             "A5: both ORF1ab and N positive = positive",
             &[("ORF1ab", ORF, None), ("N", Some("36.99"), None), ic],
@@ -203,7 +203,7 @@ fn the_cdc_panel_goes_the_way_of_its_table() {
     let shown = Some("39.99");
     let rp: Shown = ("RP", Some("25"), None);
     let n1: Shown = ("N1", Some("39.99"), None);
-    let lines: &[Line] = &[
+    let lines: &[Line<'_>] = &[
         (
             "A5: + + +-",
             &[n1, ("N2", shown, None), ("RP", None, None)],

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn taqpath_goes_the_way_of_the_rutgers_summary() {
     let (o, n, s, ms2) = ("ORF1ab", "N", "S", ("MS2", Some("27"), None));
-    let lines: &[Line] = &[
+    let lines: &[Line<'_>] = &[
         (
             "14: 2 of 3 < 37",
             &[(o, Some("36.99"), None), (n, Some("36.99"), None), (s, None, None), ms2],
@@ -62,7 +62,7 @@ fn taqpath_goes_the_way_of_the_rutgers_summary() {
 #[test]
 fn salivadirect_goes_the_way_of_its_summary_on_both_groups_of_instruments() {
     let rp: Shown = ("RP", Some("34.99"), None);
-    let both: &[Line] = &[
+    let both: &[Line<'_>] = &[
         (
             "14: N1 positive, RP any",
             &[("N1", Some("36.99"), None), ("RP", None, None)],
@@ -117,7 +117,7 @@ fn salivadirect_goes_the_way_of_its_summary_on_both_groups_of_instruments() {
 fn stanford_goes_the_way_of_its_summary() {
     let (grey, none): (Before, Before) =
         (("stanford.e_40_to_45", &[], SAME), ("stanford.no_rp", &[], SAME));
-    let lines: &[Line] = &[
+    let lines: &[Line<'_>] = &[
         (
             "14: E < 40, RP any",
             &[("E", Some("39.99"), None), ("RP", None, None)],

@@ -6,7 +6,7 @@ use super::*;
 fn liferiver_goes_the_way_of_its_row() {
     let (o, n, e, ic) = ("ORF1ab", "N", "E", ("IC", Some("30"), None));
     const SINGLE: &str = "liferiver.single_target";
-    let lines: &[Line] = &[
+    let lines: &[Line<'_>] = &[
         (
             "14: two targets <= 43 with an S-shaped curve",
             &[(o, Some("43.00"), Some("Amp")), (n, ORF, Some("Amp")), (e, None, None), ic],
@@ -110,7 +110,7 @@ fn huirui_repeats_and_is_then_positive_below_39_2() {
     const GREY: Before = ("huirui.grey_zone", &[], SAME);
     let ic: Shown = ("IC", Some("25"), None);
     let late = Some("39.19");
-    let lines: &[Line] = &[
+    let lines: &[Line<'_>] = &[
         (
             "14: 35 - 39.2 repeat",
             &[("ORF1ab", late, None), ("N", None, None), ic],
