@@ -104,7 +104,7 @@ fn a_grey_positive_control_does_not_do() {
     assert_eq!(codes(&verdict), [(VerdictCode::PositiveControlSilent, Some("C11".to_owned()))]);
 }
 
-/// The controls of TaqPath (`formats.md` 14): POS without MS2, NEG above 40 with MS2 up to 37,
+/// The controls of `TaqPath` (`formats.md` 14): POS without MS2, NEG above 40 with MS2 up to 37,
 /// NTC nothing at all.
 #[test]
 fn a_control_with_limits_of_its_own_is_judged_by_them() {

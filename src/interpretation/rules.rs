@@ -355,7 +355,7 @@ mod tests {
             control,
             targets: vec![owned(target)],
             within: within.parse().unwrap(),
-            not_before: not_before.map(|ct| crate::interpretation::workbench::ct(ct)),
+            not_before: not_before.map(crate::interpretation::workbench::ct),
         };
         let limits = |limit: ControlLimit| broken(|kit| kit.control_limits.push(limit));
         let (positive, negative) = (Control::Positive, Control::Negative);

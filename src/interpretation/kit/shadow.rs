@@ -188,7 +188,7 @@ mod tests {
         let cts = ["28", "29", "30", "31", "32", "33", "34", "35", "36", "37"];
         let readings = run(&kit, &layout, None, &|tube| {
             let n: usize = tube.trim_start_matches('T').parse().unwrap();
-            (n % 9 == 0).then(|| cts[n / 9 - 1])
+            n.is_multiple_of(9).then(|| cts[n / 9 - 1])
         });
         let tubes = first_tests(&layout);
         let read = interpret(&kit, &layout, &readings, &tubes).unwrap();

@@ -23,8 +23,9 @@ pub const RUNS_LAST: &str = "select r.id from run r join plate p on p.code = r.p
     where r.kit_code = $1 and r.state <> 'void'
         and (cast($2 as text) is null or p.laboratory_code = $2)
     order by r.imported_us desc, r.id desc limit $3";
-/// `$1` kit: any run that is not void and was called with it.
-pub const RUN_ANY: &str = "select id from run where kit_code = $1 and state <> 'void' limit 1";
+/// `$1` kit: the last run that is not void and was called with it.
+pub const RUN_ANY: &str = "select id from run where kit_code = $1 and state <> 'void'
+    order by imported_us desc limit 1";
 /// `$1` run.
 pub const READINGS: &str = "select well, target, dye, task, operator_name, ct, raw_ct, amp_status,
         instrument_call, omitted

@@ -2,10 +2,11 @@
 
 use super::*;
 
+const SINGLE: &str = "liferiver.single_target";
+
 #[test]
 fn liferiver_goes_the_way_of_its_row() {
     let (o, n, e, ic) = ("ORF1ab", "N", "E", ("IC", Some("30"), None));
-    const SINGLE: &str = "liferiver.single_target";
     let lines: &[Line<'_>] = &[
         (
             "14: two targets <= 43 with an S-shaped curve",

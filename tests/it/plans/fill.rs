@@ -79,7 +79,7 @@ const ROWS: &[&str] = &[
         values ('kit', '1', '{}', 0, 'A5', 0)",
     "insert into shadow (id, kit_code, kit_version, runs, calls, changed_calls, changed_verdicts,
             ran_by, ran_us) values ('Y1', 'kit', '1', 1, 94, 1, 0, 'A5', 0)",
-    "update plate set lot = 'lot' || (made_us / 94000000 % 200)",
+    "update plate set lot = 'lot' || (made_us / 94000 % 200)",
     "insert into well (plate_code, well, reaction, tube_code, depth)
         select plate, n % 94, 'mix', tube, 4 from row_number where n < {tubes}",
     "update plate set state = 'frozen', frozen_us = made_us",
