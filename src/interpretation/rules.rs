@@ -8,6 +8,10 @@ use crate::plate::{Control, Expectation, TargetRole};
 
 /// Most retests a kit may ask for: a chain must end.
 const RETESTS_MAX: u8 = 3;
+/// Most targets, or anything else of which a kit has one for each.
+const TARGETS_MAX: usize = 32;
+/// Most names and dyes over all targets.
+const NAMES_MAX: usize = 500;
 /// Longest code, in characters.
 const CODE_MAX: usize = 64;
 /// Longest other text, in characters.
@@ -78,6 +82,9 @@ pub enum KitFault {
     /// A text that is too long, or that a store or a path cannot hold.
     #[error("the kit's {0} has characters or a length that cannot be kept; {1}")]
     Text(&'static str, &'static str),
+    /// More of something than any kit has.
+    #[error("the kit has more {0} than the {1} that are taken; leave out what does not run")]
+    TooMany(&'static str, usize),
     /// A threshold that is no share.
     #[error("`internal_control_missing_percent` is {0}; it lies between 1 and 100")]
     Percent(u8),
@@ -86,9 +93,13 @@ pub enum KitFault {
     TooManyRetests(u8),
 }
 
-/// Every fault of a kit.
+/// Every fault of a kit; one that is too large is not looked at further.
 pub fn kit_faults(kit: &Definition) -> Vec<KitFault> {
-    let mut faults = blank_faults(kit);
+    let mut faults = size_faults(kit);
+    if !faults.is_empty() {
+        return faults;
+    }
+    faults.extend(blank_faults(kit));
     faults.extend(text_faults(kit));
     faults.extend(target_faults(kit));
     faults.extend(name_faults(kit));
@@ -104,6 +115,22 @@ pub fn kit_faults(kit: &Definition) -> Vec<KitFault> {
         faults.extend(too_many.map(KitFault::TooManyRetests));
     }
     faults
+}
+
+fn size_faults(kit: &Definition) -> Vec<KitFault> {
+    let names = kit.targets().map(|(_, target)| target.aliases.len() + target.dyes.len()).sum();
+    let limited = kit.control_limits.iter().map(|limit| limit.targets.len()).sum();
+    let counts = [
+        ("reactions", kit.reactions.len(), TARGETS_MAX),
+        ("targets", kit.targets().count(), TARGETS_MAX),
+        ("names and dyes", names, NAMES_MAX),
+        ("control rules", kit.controls.len(), TARGETS_MAX),
+        ("control limits", kit.control_limits.len(), TARGETS_MAX),
+        ("targets with control limits", limited, NAMES_MAX),
+        ("targets to be collected again alone", kit.calls.recollect_alone.len(), TARGETS_MAX),
+    ];
+    let too_many = counts.into_iter().filter(|(_, count, most)| count > most);
+    too_many.map(|(what, _, most)| KitFault::TooMany(what, most)).collect()
 }
 
 fn blank_faults(kit: &Definition) -> Vec<KitFault> {
@@ -373,6 +400,16 @@ mod tests {
             broken(|kit| kit.calls.recollect_alone.push(owned("E"))),
             [Fault::TargetUnknown("recollect_alone", owned("E"))]
         );
+    }
+
+    #[test]
+    fn a_kit_larger_than_any_is_not_looked_at_further() {
+        let many = |kit: &mut Definition, count| {
+            kit.code.clear();
+            kit.reactions[0].targets[0].aliases = (0..count).map(|n| format!("A{n}")).collect();
+        };
+        assert_eq!(broken(|kit| many(kit, 400)), [KitFault::Blank("code")]);
+        assert_eq!(broken(|kit| many(kit, 501)), [KitFault::TooMany("names and dyes", 500)]);
     }
 
     #[test]

@@ -153,6 +153,39 @@ each_engine! {
         approve(app, &world.second_reviewer, "same", 0).await.expect(200);
     }
 
+    /// China 2020: one target alone is collected again, and one target in two specimens of a person
+    /// is positive (`domain.md` A5), in a shadow run as well.
+    async fn one_target_in_two_specimens_of_a_person_is_positive(app) {
+        const OTHER_TARGET: Signals = [None, Some("35.5"), Some("27.1")];
+        let world = world(app).await;
+        let mut runs = Vec::new();
+        for (n, signals, outcome, after) in [
+            (0, SINGLE_TARGET, "inconclusive", "recalled"),
+            (1, OTHER_TARGET, "detected", "reported"),
+        ] {
+            app.pass(Span::hours(1));
+            seal_tube(app, &world, n, &people(0, 1)).await.expect(201);
+            lab::deliver(app, &world, n, &[tube(n)]).await;
+            make(app, &world, n, ("china-2020", &[tube(n)])).await.expect(201);
+            let freeze = format!("/v1/plates/{}/freeze", plate(n));
+            let loaded = app.post(&world.technician, &freeze, &json!({})).await.expect(200).json();
+            let file = lab::run_file(&loaded, &BTreeMap::from([(tube(n), signals)]), false);
+            let run = lab::upload(app, &world, &loaded, file).await.expect(201).json();
+            assert_eq!(run["calls"][0]["outcome"], outcome, "{run}");
+            let released = lab::release(app, &world, run["id"].as_str().unwrap()).await;
+            assert_eq!(released["released"][after], json!([tube(n)]));
+            runs.push(run);
+        }
+        assert_eq!(runs[1]["calls"][0]["rule"], "orf1ab_n.single_target_again");
+        // The kit's own way with the same signals: repeat the tube, and nothing across specimens.
+        let body = proposal(app, &world, "own-way", |_| {}).await;
+        propose(app, &world.reviewer, "own-way", &body).await.expect(201);
+        let seen = shadow(app, &world.reviewer, "own-way", &json!({ "last": 2 })).await;
+        let seen = seen.expect(201).json();
+        assert_eq!(seen["changed_calls"], 2, "{seen}");
+        assert_eq!(seen["differences"][1]["changed"][0]["to"]["outcome"], "inconclusive");
+    }
+
     async fn a_version_is_proposed_by_one_person_and_approved_by_another(app) {
         let world = world(app).await;
         let body = proposal(app, &world, "house-1", |_| {}).await;
