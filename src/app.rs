@@ -10,15 +10,20 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Time};
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, Reason};
 use crate::http;
-use crate::interpretation::{Kit, Purpose, kits};
+use crate::interpretation::kit::rules::{Standing, against_purpose, against_use};
+use crate::interpretation::kit::store::kit_find;
+use crate::interpretation::lot::LotKey;
+use crate::interpretation::lot::rules::against_number;
+use crate::interpretation::lot::store::against_filling;
+use crate::interpretation::{Kit, kits};
 use crate::on;
 use crate::plate::Plan;
 use crate::seal::{KeyRing, KeyRingError};
-use crate::storage::{Db, OpenError};
+use crate::storage::{Db, OpenError, Tx};
 
 /// How long answers may take to leave after the last request had its time.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -32,7 +37,7 @@ pub struct App {
     pub clock: Clock,
     /// The keys of personal data.
     pub keys: Arc<KeyRing>,
-    /// Every kit that may be run.
+    /// The kits that came with the program.
     pub kits: Arc<Vec<Kit>>,
     /// One permit for each request that may be worked on at once.
     pub at_once: Arc<Semaphore>,
@@ -133,25 +138,52 @@ impl App {
         Ok(Self { db, clock, keys, kits: Arc::new(kits()), at_once, config: Arc::new(config) })
     }
 
-    /// The kit with that code and version, if it may be run here.
-    pub fn kit(&self, code: &str, version: &str) -> Result<&Kit, Error> {
-        let found = self.kits.iter().find(|kit| kit.code == code && kit.version == version);
-        let kit = found.ok_or_else(|| {
-            Error::invalid("kit", code, format!("there is no kit {code} {version}"))
-        })?;
-        if kit.purpose == Purpose::Demonstration && !self.config.demonstration_kits {
-            let message = format!(
-                "kit {code} {version} has invented cut-offs and is for demonstration only; choose \
-                 a clinical kit, or set `demonstration_kits` where nobody is told a result"
-            );
-            return Err(Error::invalid("kit.demonstration", code, message));
-        }
-        Ok(kit)
+    /// The kit with that code and version, if it may be run here. The dates between which plates
+    /// are made for it do not matter: a run is read with the version its plate was made for.
+    pub async fn kit(&self, tx: &mut Tx, code: &str, version: &str) -> Result<Kit, Error> {
+        self.kit_standing(tx, code, version).await.map(|(kit, _)| kit)
     }
 
-    /// What a plate must know of that kit.
-    pub fn plan(&self, code: &str, version: &str) -> Result<Plan, Error> {
-        self.kit(code, version).map(Kit::plan)
+    /// What a plate must know of that kit, and every reason against making one for it now.
+    pub async fn plan(
+        &self,
+        tx: &mut Tx,
+        (code, version): (&str, &str),
+        at: Time,
+    ) -> Result<(Plan, Vec<Reason>), Error> {
+        let (kit, standing) = self.kit_standing(tx, code, version).await?;
+        Ok((kit.plan(), against_use((code, version), &standing, at)))
+    }
+
+    async fn kit_standing(
+        &self,
+        tx: &mut Tx,
+        code: &str,
+        version: &str,
+    ) -> Result<(Kit, Standing), Error> {
+        let found = kit_find(tx, &self.kits, (code, version)).await?;
+        let (kit, standing) = found.ok_or_else(|| {
+            Error::invalid("kit", code, format!("there is no kit {code} {version}"))
+        })?;
+        match against_purpose(&kit, self.config.demonstration_kits) {
+            Some(reason) => Err(Error::Invalid(vec![reason])),
+            None => Ok((kit, standing)),
+        }
+    }
+
+    /// Every reason against filling so many wells now from this laboratory's lot of this kit;
+    /// until the transaction ends nobody else fills from it.
+    pub async fn against_lot(
+        &self,
+        tx: &mut Tx,
+        (laboratory, kit, lot): (&str, &str, &str),
+        wells: usize,
+        at: Time,
+    ) -> Result<Vec<Reason>, Error> {
+        match against_number(lot) {
+            Some(reason) => Ok(vec![reason]),
+            None => against_filling(tx, LotKey { laboratory, kit, lot }, wells, at).await,
+        }
     }
 
     /// Listens on the configured address; port 0 takes a free one.

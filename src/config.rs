@@ -28,6 +28,8 @@ pub struct Config {
     pub link_days: i64,
     /// Whether kits with invented cut-offs may be run; never where people are told results.
     pub demonstration_kits: bool,
+    /// Whether a run is held whose plate names no lot, an unknown one or an expired one.
+    pub lot_keeping: bool,
 }
 
 /// How log lines are written.
@@ -57,6 +59,7 @@ impl Default for Config {
             recall_hours: 24,
             link_days: 30,
             demonstration_kits: false,
+            lot_keeping: true,
         }
     }
 }
@@ -141,6 +144,7 @@ impl fmt::Display for Config {
         writeln!(f, "requests_at_once = {}", self.requests_at_once)?;
         writeln!(f, "recall_hours = {}", self.recall_hours)?;
         writeln!(f, "link_days = {}", self.link_days)?;
+        writeln!(f, "lot_keeping = {}", self.lot_keeping)?;
         write!(f, "demonstration_kits = {}", self.demonstration_kits)
     }
 }
@@ -157,7 +161,7 @@ mod tests {
         let config = Config::load(Some(&path)).unwrap();
         assert_eq!(config.listen.port(), 9);
         assert_eq!(config.recall_hours, 48);
-        assert!(!config.demonstration_kits);
+        assert!(!config.demonstration_kits && config.lot_keeping);
         assert!(config.to_string().ends_with("demonstration_kits = false"));
         std::fs::write(&path, "recall_hours = 0\n").unwrap();
         assert!(Config::load(Some(&path)).unwrap_err().to_string().contains("recall_hours"));

@@ -74,6 +74,20 @@ pub const RULES: &[Rule] = &[
     only("POST", "/v1/plates/{code}/runs", &[Technician]),
     only("GET", "/v1/runs/{id}", &[Technician, Reviewer, Auditor]),
     only("GET", "/v1/runs/{id}/file", &[Technician, Reviewer, Auditor]),
+    // kit and lot
+    only("GET", "/v1/kits", &[Technician, Reviewer, Administrator, Auditor]),
+    only(
+        "GET",
+        "/v1/kits/{code}/versions/{version}",
+        &[Technician, Reviewer, Administrator, Auditor],
+    ),
+    only("PUT", "/v1/kits/{code}/versions/{version}", &[Administrator, Reviewer]),
+    only("POST", "/v1/kits/{code}/versions/{version}/shadow", &[Administrator, Reviewer]),
+    only("POST", "/v1/kits/{code}/versions/{version}/approve", &[Reviewer]),
+    only("POST", "/v1/kits/{code}/versions/{version}/withdraw", &[Administrator, Reviewer]),
+    only("GET", "/v1/lots", &[Technician, Reviewer, Administrator, Auditor]),
+    only("PUT", "/v1/lots/{kit}/{lot}", &[Technician]),
+    only("POST", "/v1/lots/{kit}/{lot}/issues", &[Technician]),
     // review
     only("GET", "/v1/reviews", &[Technician, Reviewer]),
     only("POST", "/v1/runs/{id}/review", &[Technician, Reviewer]),

@@ -90,6 +90,15 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(interpretation::api::run_post).layer(DefaultBodyLimit::max(FILE_MAX)))
         .routes(routes!(interpretation::api::run_get))
         .routes(routes!(instrument::api::run_file_get))
+        // kit and lot
+        .routes(routes!(interpretation::kit::api::kits_get))
+        .routes(routes!(interpretation::kit::api::kit_put, interpretation::kit::api::kit_get))
+        .routes(routes!(interpretation::kit::shadow_api::shadow_post))
+        .routes(routes!(interpretation::kit::api::approve_post))
+        .routes(routes!(interpretation::kit::api::withdraw_post))
+        .routes(routes!(interpretation::lot::api::lots_get))
+        .routes(routes!(interpretation::lot::api::lot_put))
+        .routes(routes!(interpretation::lot::api::issue_post))
         // review
         .routes(routes!(review::api::reviews_get))
         .routes(routes!(review::api::review_post))

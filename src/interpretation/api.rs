@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
+use super::lot::store::holds;
 use super::store::{calls_add, run_find, tube_facts};
 use super::{Call, Interpretation, Verdict, interpret, names};
 use crate::app::App;
@@ -68,6 +69,9 @@ pub struct RunAnswer {
     /// May the plate be used, and every reason why not.
     #[schema(value_type = Object)]
     pub verdict: Verdict,
+    /// What keeps it from being accepted and released, beside the verdict: its lot, its kit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Reason>,
     /// One call for each tube.
     #[schema(value_type = Vec<Object>)]
     pub calls: Vec<Call>,
@@ -108,14 +112,14 @@ pub async fn run_post(
     file.warnings.extend(foreign_barcode(&file, &code));
     let plate = plates::frozen(&mut tx, &actor, &code).await?;
     if let Some(run) = same_run(&mut tx, &plate, &sha256).await? {
-        return Ok((StatusCode::OK, Json(answer(&mut tx, &run).await?)));
+        return Ok((StatusCode::OK, Json(answer(&app, &mut tx, &run).await?)));
     }
     let interpretation = call(&app, &mut tx, &plate, &file).await?;
     let at = app.clock.now();
     let id = app.clock.id().to_string();
     let new = Incoming { id: &id, sha256: &sha256, name, sealed: &sealed, at };
     keep(&mut tx, &actor, (&plate, &file, &interpretation), &new).await?;
-    let mut answer = answer(&mut tx, &id).await?;
+    let mut answer = answer(&app, &mut tx, &id).await?;
     answer.detected_by = file.detected_by;
     if upload.dry_run {
         let dry = RunAnswer { id: None, imported_at: None, ..answer };
@@ -178,7 +182,7 @@ async fn call(
     file: &RunFile,
 ) -> Result<Interpretation> {
     let layout = &plate.made.layout;
-    let kit = app.kit(&plate.made.kit.0, &plate.made.kit.1)?;
+    let kit = app.kit(tx, &plate.made.kit.0, &plate.made.kit.1).await?;
     let mut reasons = Vec::new();
     if let Some(barcode) = file.plate_barcode.as_deref().filter(|code| is_other(plate, code)) {
         reasons.push(Reason::new(
@@ -190,7 +194,7 @@ async fn call(
     let mut wanted = names(&file.readings);
     wanted.extend(layout.tubes().into_keys().map(str::to_owned));
     let facts = tube_facts(tx, wanted).await?;
-    match interpret(kit, layout, &file.readings, &facts) {
+    match interpret(&kit, layout, &file.readings, &facts) {
         Ok(interpretation) if reasons.is_empty() => Ok(interpretation),
         Ok(_) => Err(Error::Invalid(reasons)),
         Err(refusals) => {
@@ -273,11 +277,12 @@ pub async fn run_get(
     let mut tx = app.db.read("run.get").await?;
     let (row, ..) = run_find(&mut tx, &run).await?;
     actor.in_laboratory(&row.laboratory_code)?;
-    Ok(Json(answer(&mut tx, &run).await?))
+    Ok(Json(answer(&app, &mut tx, &run).await?))
 }
 
-async fn answer(tx: &mut Tx, run: &str) -> Result<RunAnswer> {
+async fn answer(app: &App, tx: &mut Tx, run: &str) -> Result<RunAnswer> {
     let (row, verdict, warnings, calls) = run_find(tx, run).await?;
+    let holds = holds(tx, run, app.config.lot_keeping).await?;
     Ok(RunAnswer {
         id: Some(row.id),
         plate: row.plate_code,
@@ -290,6 +295,7 @@ async fn answer(tx: &mut Tx, run: &str) -> Result<RunAnswer> {
         kit: row.kit_code,
         kit_version: row.kit_version,
         verdict,
+        holds,
         calls,
         warnings,
         state: row.state,

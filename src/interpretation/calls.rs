@@ -7,13 +7,16 @@
 //! Then per tube, in this order: enough pathogen targets amplified; too few; none, but a grey one;
 //! none with the internal control; none without. A clear signal goes before a grey one, so that
 //! more signal never makes a call weaker.
+//!
+//! A doubtful signal that comes again is decided as the kit or its programme says, and what came
+//! stronger than before counts as again.
 
 use serde::{Deserialize, Serialize};
 
 use super::disposition::{Disposition, disposition};
 use super::gather::TargetReading;
-use super::kit::{DoubtfulCurve, Kit, Target, plain};
-use super::{Outcome, TubeFacts};
+use super::kit::{DoubtfulCurve, GreyAgain, Kit, Target, plain};
+use super::{EarlierTest, Outcome, Specimen, TubeFacts};
 use crate::instrument::{Ct, Reading};
 use crate::plate::{TargetRole, WellPosition};
 
@@ -113,6 +116,12 @@ pub(super) fn says_no_amp(reading: &Reading) -> bool {
     says(reading, "noamp")
 }
 
+/// Whether a kit that looks at curves has reason to doubt this one.
+pub(super) fn is_doubted(kit: &Kit, reading: &Reading) -> bool {
+    kit.calls.doubtful_curve == DoubtfulCurve::Grey
+        && (says_no_amp(reading) || says(reading, "inconclusive"))
+}
+
 fn says(reading: &Reading, status: &str) -> bool {
     reading.amp_status.as_deref().is_some_and(|written| plain(written) == status)
 }
@@ -122,7 +131,9 @@ fn says(reading: &Reading, status: &str) -> bool {
 pub fn call(kit: &Kit, tube: &str, readings: &[TargetReading], facts: &TubeFacts) -> Call {
     let targets = target_calls(kit, readings);
     let finding = finding(kit, &targets);
-    let (outcome, rule) = decide(kit, finding, facts);
+    let (outcome, rule) = Signals { kit, targets: &targets, readings }.decide(finding, facts);
+    let alone = amplified(&targets);
+    let disposition = disposition(kit, (finding, &alone), outcome, facts);
     Call {
         tube: tube.to_owned(),
         outcome,
@@ -132,7 +143,7 @@ pub fn call(kit: &Kit, tube: &str, readings: &[TargetReading], facts: &TubeFacts
         version: kit.version.clone(),
         pool_size: facts.pool_size,
         attempt: facts.attempt,
-        disposition: disposition(kit, finding, outcome, facts),
+        disposition,
         targets,
     }
 }
@@ -180,26 +191,131 @@ fn finding(kit: &Kit, targets: &[TargetCall]) -> Finding {
     }
 }
 
-/// Outcome and rule of a finding; a doubtful signal that comes again may be decided by the kit.
-fn decide(kit: &Kit, finding: Finding, facts: &TubeFacts) -> (Outcome, String) {
-    let rules = &kit.calls.rules;
-    let doubtful = |rule: &String, again: Outcome| {
-        if facts.earlier_rules.contains(rule) && again != Outcome::Inconclusive {
-            (again, format!("{rule}_again"))
+/// Codes of the pathogen targets that amplified.
+fn amplified(targets: &[TargetCall]) -> Vec<String> {
+    targets
+        .iter()
+        .filter(|t| t.role == TargetRole::Pathogen && t.state == TargetState::Amplified)
+        .map(|target| target.target.clone())
+        .collect()
+}
+
+/// What a tube shows, and by which kit it is read.
+struct Signals<'a> {
+    kit: &'a Kit,
+    targets: &'a [TargetCall],
+    readings: &'a [TargetReading],
+}
+
+impl Signals<'_> {
+    /// Outcome and rule of a finding; a doubtful signal that comes again is decided by the kit.
+    fn decide(&self, finding: Finding, facts: &TubeFacts) -> (Outcome, String) {
+        let rules = &self.kit.calls.rules;
+        match finding {
+            Finding::EnoughTargets => (Outcome::Detected, rules.detected.clone()),
+            Finding::TooFewTargets => self.single_target(facts),
+            Finding::Grey => self.grey(facts),
+            Finding::InternalControlOnly => (Outcome::NotDetected, rules.not_detected.clone()),
+            Finding::Nothing => (Outcome::Invalid, rules.invalid.clone()),
+        }
+    }
+
+    /// Too few targets: open, or what the kit says of it when it comes again or after a grey
+    /// signal that would have been detected coming again.
+    fn single_target(&self, facts: &TubeFacts) -> (Outcome, String) {
+        let (calls, rule) = (&self.kit.calls, &self.kit.calls.rules.single_target);
+        let now = amplified(self.targets);
+        let again = facts.earlier.iter().any(|test| {
+            test.rule == *rule
+                && self.counts(test, || now.iter().any(|t| test.amplified.contains(t)))
+        });
+        let after_grey = facts.earlier.iter().any(|test| self.is_grey(test))
+            && match calls.grey_again {
+                Some(GreyAgain::Detected) => true,
+                Some(GreyAgain::ByCurve) => {
+                    self.of(TargetState::Amplified).any(|(reading, _)| says(reading, "amp"))
+                }
+                Some(GreyAgain::Inconclusive) | None => false,
+            };
+        let outcome = if after_grey { Outcome::Detected } else { calls.single_target_again };
+        if (again || after_grey) && outcome != Outcome::Inconclusive {
+            (outcome, format!("{rule}_again"))
         } else {
             (Outcome::Inconclusive, rule.clone())
         }
-    };
-    match finding {
-        Finding::EnoughTargets => (Outcome::Detected, rules.detected.clone()),
-        Finding::TooFewTargets => doubtful(&rules.single_target, kit.calls.single_target_again),
-        Finding::Grey => doubtful(
-            rules.grey.as_ref().unwrap_or(&rules.single_target),
-            kit.calls.grey_again.unwrap_or(Outcome::Inconclusive),
-        ),
-        Finding::InternalControlOnly => (Outcome::NotDetected, rules.not_detected.clone()),
-        Finding::Nothing => (Outcome::Invalid, rules.invalid.clone()),
     }
+
+    /// Whether an earlier single target counts towards "again".
+    fn counts(&self, test: &EarlierTest, same_target: impl Fn() -> bool) -> bool {
+        let calls = &self.kit.calls;
+        match test.specimen {
+            Specimen::Same => !calls.same_target || same_target(),
+            Specimen::Another => calls.across_specimens,
+        }
+    }
+
+    fn is_grey(&self, test: &EarlierTest) -> bool {
+        test.specimen == Specimen::Same && Some(&test.rule) == self.kit.calls.rules.grey.as_ref()
+    }
+
+    /// A grey signal: open, or what the kit says of it when it comes again.
+    fn grey(&self, facts: &TubeFacts) -> (Outcome, String) {
+        let calls = &self.kit.calls;
+        let rule = calls.rules.grey.as_ref().unwrap_or(&calls.rules.single_target).clone();
+        if !facts.earlier.iter().any(|test| self.is_grey(test)) {
+            return (Outcome::Inconclusive, rule);
+        }
+        match (calls.grey_again, self.curve()) {
+            (Some(GreyAgain::Detected), _) | (Some(GreyAgain::ByCurve), Curve::Clear) => {
+                (Outcome::Detected, format!("{rule}_again"))
+            }
+            (Some(GreyAgain::ByCurve), Curve::Denied) => {
+                (Outcome::NotDetected, format!("{rule}_again_no_curve"))
+            }
+            _ => (Outcome::Inconclusive, rule),
+        }
+    }
+
+    /// What the instrument says of the grey targets' curves. It can deny them only where each is
+    /// late, never within a cut-off, and where the internal control proves the reaction.
+    fn curve(&self) -> Curve {
+        let mut denied = self
+            .targets
+            .iter()
+            .all(|t| t.role == TargetRole::Pathogen || t.state == TargetState::Amplified);
+        for (reading, target) in self.of(TargetState::Grey) {
+            if says(reading, "amp") {
+                return Curve::Clear;
+            }
+            let is_late = reading.ct.is_none_or(|ct| !target.positive.admits(ct));
+            denied &= is_late && says_no_amp(reading);
+        }
+        if denied { Curve::Denied } else { Curve::Unknown }
+    }
+
+    /// The readings of the pathogen targets in that state.
+    fn of(&self, state: TargetState) -> impl Iterator<Item = (&Reading, &Target)> {
+        let is_so = move |code: &str| {
+            self.targets
+                .iter()
+                .any(|t| t.target == code && t.role == TargetRole::Pathogen && t.state == state)
+        };
+        self.readings.iter().filter(move |read| is_so(&read.target)).filter_map(|read| {
+            let (_, target) = self.kit.targets().find(|(_, target)| target.code == read.target)?;
+            Some((&read.reading, target))
+        })
+    }
+}
+
+/// What an instrument says of curves that a person would look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Curve {
+    /// Clearly S-shaped.
+    Clear,
+    /// No curve at all.
+    Denied,
+    /// It says nothing.
+    Unknown,
 }
 
 fn sentence(targets: &[TargetCall], outcome: Outcome, rule: &str) -> String {

@@ -3,6 +3,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::interpretation::workbench::{cdc, codx, ct, kit, orf, reading, tube_readings};
 
+fn earlier(rule: &str) -> EarlierTest {
+    EarlierTest { rule: rule.to_owned(), amplified: Vec::new(), specimen: Specimen::Same }
+}
+
 fn single() -> TubeFacts {
     TubeFacts::first_test(1)
 }
@@ -45,7 +49,7 @@ fn the_cdc_table_holds_for_all_signals_singles_pools_and_attempts() {
         ((false, false, false), Invalid, "cdc.nothing", [Retest, Recall, Recall]),
     ];
     for ((n1, n2, rp), outcome, rule, dispositions) in table {
-        let again = TubeFacts { pool_size: 1, attempt: 2, earlier_rules: vec![rule.to_owned()] };
+        let again = TubeFacts { pool_size: 1, attempt: 2, earlier: vec![earlier(rule)] };
         let facts = [single(), again, TubeFacts::first_test(4)];
         for (facts, disposition) in facts.iter().zip(dispositions) {
             let call = cdc_call(n1, n2, rp, facts);
@@ -106,7 +110,7 @@ fn a_grey_signal_is_tested_again_and_then_collected_again() {
     let first = orf_call(Some("38.5"), None, &single());
     assert_eq!((first.outcome, first.disposition), (Outcome::Inconclusive, Disposition::Retest));
     assert_eq!(first.rule, "orf1ab_n.grey_zone");
-    let again = TubeFacts { attempt: 2, earlier_rules: vec![first.rule], ..single() };
+    let again = TubeFacts { attempt: 2, earlier: vec![earlier(&first.rule)], ..single() };
     assert_eq!(orf_call(Some("39"), None, &again).disposition, Disposition::Recall);
     let clear = orf_call(None, None, &again);
     assert_eq!(clear.disposition, Disposition::Report(Outcome::NotDetected));
@@ -121,7 +125,7 @@ fn one_target_twice_is_positive_where_the_kit_says_so() {
         (first.rule.as_str(), first.disposition),
         ("orf1ab_n.single_target", Disposition::Retest)
     );
-    let again = TubeFacts { attempt: 2, earlier_rules: vec![first.rule], ..single() };
+    let again = TubeFacts { attempt: 2, earlier: vec![earlier(&first.rule)], ..single() };
     let second = orf_call(None, Some("36"), &again);
     assert_eq!(
         (second.outcome, second.rule.as_str()),
@@ -139,7 +143,7 @@ fn one_clear_target_beside_a_grey_one_is_a_single_target() {
 fn one_target_after_an_invalid_test_is_not_the_same_again() {
     let facts = TubeFacts {
         attempt: 2,
-        earlier_rules: vec!["orf1ab_n.no_internal_control".to_owned()],
+        earlier: vec![earlier("orf1ab_n.no_internal_control")],
         ..single()
     };
     let call = orf_call(Some("36"), None, &facts);
@@ -256,16 +260,21 @@ proptest! {
         which in 0_usize..3,
         attempt in 1_u8..4,
         pool_size in 1_u16..5,
-        repeated in any::<bool>(),
-        code in prop::sample::select(vec![("cdc-2019-ncov", "06"), ("orf1ab-n-ic", "1")]),
+        before in 0_usize..3,
+        code in prop::sample::select(vec![
+            ("cdc-2019-ncov", "06"), ("orf1ab-n-ic", "1"), ("orf1ab-n-ic", "china-2020"),
+            ("huirui-orf1ab-n", "2020"),
+        ]),
     ) {
         let kit = kit(code.0, code.1);
         let rules = &kit.calls.rules;
-        let mut earlier_rules = Vec::new();
-        if repeated {
-            earlier_rules.push(rules.single_target.clone());
+        let mut earlier_tests = Vec::new();
+        match before {
+            1 => earlier_tests.push(earlier(&rules.single_target)),
+            2 => earlier_tests.extend(rules.grey.as_deref().map(earlier)),
+            _ => {}
         }
-        let facts = TubeFacts { pool_size, attempt, earlier_rules };
+        let facts = TubeFacts { pool_size, attempt, earlier: earlier_tests };
         let outcome = |cts: &[Option<u32>]| {
             let readings: Vec<_> = kit
                 .targets()

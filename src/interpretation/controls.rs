@@ -4,13 +4,14 @@
 //! target of a silent control shows no Ct at all, however late. A Ct outside every cut-off is
 //! passed over where the instrument says that nothing amplified; one within a cut-off is a signal
 //! whatever it says. An internal control only counts within its cut-off (practice of the
-//! Broad Institute, `formats.md` 14).
+//! Broad Institute, `formats.md` 14). Where a leaflet states other limits for a control than for a
+//! tube, the kit has them as `control_limits`.
 
 use serde::{Deserialize, Serialize};
 
 use super::calls::{self, Call, TargetCall, TargetState};
 use super::gather::{Gathered, TargetReading};
-use super::kit::Kit;
+use super::kit::{ControlLimit, Kit};
 use super::{Outcome, neighbours};
 use crate::plate::{
     Content, Control, Expectation, Layout, Observed, TargetRole, WellPosition, suspected_transform,
@@ -118,9 +119,15 @@ fn control_faults(kit: &Kit, control: Control, well: &Gathered) -> Vec<VerdictRe
         .iter()
         .zip(&well.targets)
         .filter_map(|(target, read)| {
+            let limit = kit.control_limit(control, &target.target);
+            let within = |limit: &ControlLimit| target.ct.is_some_and(|ct| limit.admits(ct));
+            let amplified = limit.map_or(target.state == TargetState::Amplified, |limit| {
+                within(limit) && !calls::is_doubted(kit, &read.reading)
+            });
+            let signal = limit.map_or_else(|| shows_signal(target, read), within);
             let silent = match rule.expects(target.role) {
-                Expectation::Amplify if target.state != TargetState::Amplified => true,
-                Expectation::Silent if shows_signal(target, read) => false,
+                Expectation::Amplify if !amplified => true,
+                Expectation::Silent if signal => false,
                 Expectation::Amplify | Expectation::Silent | Expectation::Any => return None,
             };
             Some(fault(control, target, silent))

@@ -1,9 +1,9 @@
 use super::*;
 use crate::instrument::Reading;
-use crate::interpretation::interpret;
 use crate::interpretation::workbench::{
-    cdc, codx, ct, first_tests, orf, plate, reading, run, well,
+    cdc, codx, ct, first_tests, kit, orf, plate, reading, run, well,
 };
+use crate::interpretation::{Definition, interpret};
 
 /// The verdict over a good run with one change.
 fn judged(kit: &Kit, template: &str, change: impl FnOnce(&mut Vec<Reading>)) -> Verdict {
@@ -102,6 +102,47 @@ fn a_negative_control_is_silent_by_its_status_only_outside_every_cut_off() {
 fn a_grey_positive_control_does_not_do() {
     let verdict = judged(&orf(), "one-well-94-columns", |r| set(r, "C11", "N", Some("38.2")));
     assert_eq!(codes(&verdict), [(VerdictCode::PositiveControlSilent, Some("C11".to_owned()))]);
+}
+
+/// The controls of `TaqPath` (`formats.md` 14): POS without MS2, NEG above 40 with MS2 up to 37,
+/// NTC nothing at all.
+#[test]
+fn a_control_with_limits_of_its_own_is_judged_by_them() {
+    use VerdictCode::{
+        ExtractionControlContaminated, ExtractionControlSilent, NegativeControlAmplified,
+        PositiveControlAmplified, PositiveControlSilent,
+    };
+    let rows = [
+        ("D1", "MS2", Some("37"), None),
+        ("D1", "MS2", Some("37.01"), Some(ExtractionControlSilent)),
+        ("D1", "N", Some("40.01"), None),
+        ("D1", "N", Some("40"), Some(ExtractionControlContaminated)),
+        ("C11", "MS2", Some("39"), Some(PositiveControlAmplified)),
+        ("C11", "S", Some("37"), Some(PositiveControlSilent)),
+        ("B1", "MS2", Some("38"), Some(NegativeControlAmplified)),
+        ("B1", "S", Some("41"), Some(NegativeControlAmplified)),
+    ];
+    let taqpath = kit("taqpath-combo", "rutgers-2020");
+    for (at, target, cycles, fault) in rows {
+        let change = |readings: &mut Vec<Reading>| set(readings, at, target, cycles);
+        let verdict = judged(&taqpath, "one-well-93-columns", change);
+        let expected: Vec<_> = fault.map(|code| (code, Some(at.to_owned()))).into_iter().collect();
+        assert_eq!(codes(&verdict), expected, "{at} {target} {cycles:?}");
+    }
+}
+
+/// Stanford's positive control lies in the range of its lot, which a laboratory adds.
+#[test]
+fn a_control_outside_its_lots_range_does_not_do() {
+    let mut definition = Definition::from(kit("stanford-e", "2020"));
+    let (control, targets) = (Control::Positive, vec!["E".to_owned()]);
+    let (within, not_before) = ("<= 31.0".parse().unwrap(), Some(ct("27.0")));
+    definition.control_limits.push(ControlLimit { control, targets, within, not_before });
+    let stanford = Kit::read(definition).unwrap();
+    for (cycles, usable) in [("27.0", true), ("31", true), ("26.99", false), ("31.01", false)] {
+        let change = |readings: &mut Vec<Reading>| set(readings, "C11", "E", Some(cycles));
+        assert_eq!(judged(&stanford, "one-well-93-columns", change).usable, usable, "{cycles}");
+    }
 }
 
 #[test]

@@ -27,12 +27,13 @@ pub enum Disposition {
 ///
 /// A negative pool is negative for all its members; any other pool says nothing of one of
 /// them (R23). A doubtful or invalid tube is tested again while the kit's policy has attempts left,
-/// which ends, then new material is asked for. The CDC instructions report a
+/// which ends, then new material is asked for; at once where only targets amplified of which
+/// the kit says so. The CDC instructions report a
 /// single specimen that stays inconclusive as such; we collect again, so that nobody is left
 /// without an answer.
 pub(super) fn disposition(
     kit: &Kit,
-    finding: Finding,
+    (finding, amplified): (Finding, &[String]),
     outcome: Outcome,
     facts: &TubeFacts,
 ) -> Disposition {
@@ -40,6 +41,10 @@ pub(super) fn disposition(
         Outcome::Detected if facts.is_pool() => return Disposition::Recall,
         Outcome::Detected | Outcome::NotDetected => return Disposition::Report(outcome),
         Outcome::Inconclusive | Outcome::Invalid => {}
+    }
+    let alone = |target: &String| kit.calls.recollect_alone.contains(target);
+    if finding == Finding::TooFewTargets && amplified.iter().all(alone) {
+        return Disposition::Recall;
     }
     let policy = if facts.is_pool() { kit.retests.pool } else { kit.retests.single };
     let allowed = match finding {

@@ -13,7 +13,8 @@ mod controls;
 mod cutoff;
 mod disposition;
 mod gather;
-mod kit;
+pub mod kit;
+pub mod lot;
 mod names;
 mod neighbours;
 mod rules;
@@ -30,14 +31,14 @@ pub use cutoff::{CutOff, NotACutOff};
 pub use disposition::{CLEAN_NEGATIVE_RULE, Disposition, NotClean, clean_negative};
 pub use gather::{Gathered, MatchRefusal, TargetReading, gather, observed};
 pub use kit::{
-    CallPolicy, Definition, DoubtfulCurve, Kit, KitReaction, Purpose, RetestPolicy, Retests,
-    RuleNames, Target, kits,
+    CallPolicy, ControlLimit, Definition, DoubtfulCurve, GreyAgain, Kit, KitReaction, Programme,
+    Purpose, RetestPolicy, Retests, RuleNames, Target, kits, programmes,
 };
 pub use names::names;
 pub use rules::KitFault;
 
 use crate::instrument::Reading;
-use crate::plate::{Layout, suspected_transform};
+use crate::plate::{Layout, TargetRole, suspected_transform};
 
 /// What the readings of a tube mean.
 #[derive(
@@ -75,15 +76,51 @@ pub struct TubeFacts {
     pub pool_size: u16,
     /// Which test of this tube this is, from 1; tests on plates found unusable do not count.
     pub attempt: u8,
-    /// Rule names of the calls of its earlier tests, so that "the same again" can be told.
+    /// Its earlier tests, so that "the same again" can be told.
     #[serde(default)]
-    pub earlier_rules: Vec<String>,
+    pub earlier: Vec<EarlierTest>,
+}
+
+/// What an earlier test said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlierTest {
+    /// The rule that decided.
+    pub rule: String,
+    /// Pathogen targets that amplified.
+    pub amplified: Vec<String>,
+    /// Of which swab.
+    pub specimen: Specimen,
+}
+
+/// Which swab of a person an earlier test was of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Specimen {
+    /// The tube itself.
+    Same,
+    /// A tube of this person alone, for whose recall this one was collected.
+    Another,
+}
+
+impl EarlierTest {
+    /// An earlier test of the same tube, as its call tells it.
+    pub fn of(call: &Call, specimen: Specimen) -> Self {
+        let amplified = call.targets.iter().filter(|target| {
+            target.role == TargetRole::Pathogen && target.state == TargetState::Amplified
+        });
+        Self {
+            rule: call.rule.clone(),
+            amplified: amplified.map(|target| target.target.clone()).collect(),
+            specimen,
+        }
+    }
 }
 
 impl TubeFacts {
     /// A tube tested for the first time.
     pub const fn first_test(pool_size: u16) -> Self {
-        Self { pool_size, attempt: 1, earlier_rules: Vec::new() }
+        Self { pool_size, attempt: 1, earlier: Vec::new() }
     }
 
     /// Whether several people are in the tube.
@@ -162,5 +199,7 @@ fn tube_refusals(layout: &Layout, tubes: &BTreeMap<String, TubeFacts>) -> Vec<Ma
 
 #[cfg(test)]
 mod journeys;
+#[cfg(test)]
+mod tables;
 #[cfg(test)]
 mod workbench;

@@ -2,12 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::kit::{Definition, plain};
+use super::kit::{Definition, Target, plain};
 use super::{DoubtfulCurve, Outcome};
 use crate::plate::{Control, Expectation, TargetRole};
 
 /// Most retests a kit may ask for: a chain must end.
 const RETESTS_MAX: u8 = 3;
+/// Most targets, or anything else of which a kit has one for each.
+const TARGETS_MAX: usize = 32;
+/// Most names and dyes over all targets.
+const NAMES_MAX: usize = 500;
+/// Longest code, in characters.
+const CODE_MAX: usize = 64;
+/// Longest other text, in characters.
+const TEXT_MAX: usize = 500;
 
 /// One reason why a kit is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +70,21 @@ pub enum KitFault {
     /// No depth.
     #[error("`validated_depth` is 0; a well holds at least one person")]
     NoDepth,
+    /// A programme that does not come with the program.
+    #[error("there is no programme {0}; name cdc or china-2020, or leave it out")]
+    NoProgramme(String),
+    /// A target named in a policy that the kit does not measure.
+    #[error("{0} names target {1}, which the kit does not measure")]
+    TargetUnknown(&'static str, String),
+    /// A control limit that no Ct meets, or that lets a signal pass in a control to be silent.
+    #[error("the limit of target {0} in the {1} control admits no Ct, or lets a signal pass")]
+    ControlLimit(String, Control),
+    /// A text that is too long, or that a store or a path cannot hold.
+    #[error("the kit's {0} has characters or a length that cannot be kept; {1}")]
+    Text(&'static str, &'static str),
+    /// More of something than any kit has.
+    #[error("the kit has more {0} than the {1} that are taken; leave out what does not run")]
+    TooMany(&'static str, usize),
     /// A threshold that is no share.
     #[error("`internal_control_missing_percent` is {0}; it lies between 1 and 100")]
     Percent(u8),
@@ -70,13 +93,19 @@ pub enum KitFault {
     TooManyRetests(u8),
 }
 
-/// Every fault of a kit.
+/// Every fault of a kit; one that is too large is not looked at further.
 pub fn kit_faults(kit: &Definition) -> Vec<KitFault> {
-    let mut faults = blank_faults(kit);
+    let mut faults = size_faults(kit);
+    if !faults.is_empty() {
+        return faults;
+    }
+    faults.extend(blank_faults(kit));
+    faults.extend(text_faults(kit));
     faults.extend(target_faults(kit));
     faults.extend(name_faults(kit));
     faults.extend(policy_faults(kit));
     faults.extend(control_faults(kit));
+    faults.extend(limit_faults(kit));
     if kit.validated_depth == 0 {
         faults.push(KitFault::NoDepth);
     }
@@ -86,6 +115,22 @@ pub fn kit_faults(kit: &Definition) -> Vec<KitFault> {
         faults.extend(too_many.map(KitFault::TooManyRetests));
     }
     faults
+}
+
+fn size_faults(kit: &Definition) -> Vec<KitFault> {
+    let names = kit.targets().map(|(_, target)| target.aliases.len() + target.dyes.len()).sum();
+    let limited = kit.control_limits.iter().map(|limit| limit.targets.len()).sum();
+    let counts = [
+        ("reactions", kit.reactions.len(), TARGETS_MAX),
+        ("targets", kit.targets().count(), TARGETS_MAX),
+        ("names and dyes", names, NAMES_MAX),
+        ("control rules", kit.controls.len(), TARGETS_MAX),
+        ("control limits", kit.control_limits.len(), TARGETS_MAX),
+        ("targets with control limits", limited, NAMES_MAX),
+        ("targets to be collected again alone", kit.calls.recollect_alone.len(), TARGETS_MAX),
+    ];
+    let too_many = counts.into_iter().filter(|(_, count, most)| count > most);
+    too_many.map(|(what, _, most)| KitFault::TooMany(what, most)).collect()
 }
 
 fn blank_faults(kit: &Definition) -> Vec<KitFault> {
@@ -106,6 +151,32 @@ fn blank_faults(kit: &Definition) -> Vec<KitFault> {
         .filter(|(_, text)| text.is_some_and(|text| text.trim().is_empty()))
         .map(|(what, _)| KitFault::Blank(what))
         .collect()
+}
+
+/// Codes stand in paths and messages; texts are kept and shown.
+fn text_faults(kit: &Definition) -> Vec<KitFault> {
+    let is_code = |text: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        text.len() <= CODE_MAX && text.chars().all(allowed)
+    };
+    let is_text =
+        |text: &str| text.chars().count() <= TEXT_MAX && !text.chars().any(char::is_control);
+    let rules = &kit.calls.rules;
+    let names = [&rules.detected, &rules.single_target, &rules.not_detected, &rules.invalid];
+    let (mut codes, mut texts) = (vec![], vec![&kit.name, &kit.source]);
+    codes.extend([("code", &kit.code), ("version", &kit.version)]);
+    codes.extend(names.into_iter().chain(&rules.grey).map(|name| ("rule name", name)));
+    codes.extend(kit.reactions.iter().map(|reaction| ("reaction code", &reaction.code)));
+    for (_, target) in kit.targets() {
+        codes.push(("target code", &target.code));
+        texts.extend(target.aliases.iter().chain(&target.dyes));
+    }
+    let codes = codes.into_iter().filter(|(_, code)| !is_code(code));
+    let codes = codes
+        .map(|(what, _)| KitFault::Text(what, "use 1 to 64 letters, digits, `-`, `_` and `.`"));
+    let texts = texts.into_iter().filter(|text| !is_text(text));
+    let texts = texts.map(|_| KitFault::Text("text", "use at most 500 visible characters"));
+    codes.chain(texts).collect()
 }
 
 fn target_faults(kit: &Definition) -> Vec<KitFault> {
@@ -175,15 +246,11 @@ fn policy_faults(kit: &Definition) -> Vec<KitFault> {
     if grey_possible != calls.rules.grey.is_some() || grey_possible != calls.grey_again.is_some() {
         faults.push(KitFault::GreyRuleIncomplete);
     }
-    let again = [
-        ("single_target_again", Some(calls.single_target_again)),
-        ("grey_again", calls.grey_again),
-    ];
-    for (name, outcome) in again {
-        if matches!(outcome, Some(Outcome::NotDetected | Outcome::Invalid)) {
-            faults.push(KitFault::AgainOutcome(name));
-        }
+    if matches!(calls.single_target_again, Outcome::NotDetected | Outcome::Invalid) {
+        faults.push(KitFault::AgainOutcome("single_target_again"));
     }
+    let unknown = calls.recollect_alone.iter().filter(|code| target(kit, code).is_none());
+    faults.extend(unknown.map(|code| KitFault::TargetUnknown("recollect_alone", code.clone())));
     if !(1..=100).contains(&calls.internal_control_missing_percent) {
         faults.push(KitFault::Percent(calls.internal_control_missing_percent));
     }
@@ -210,10 +277,36 @@ fn control_faults(kit: &Definition) -> Vec<KitFault> {
     faults
 }
 
+fn target<'k>(kit: &'k Definition, code: &str) -> Option<&'k Target> {
+    kit.targets().map(|(_, target)| target).find(|target| target.code == code)
+}
+
+/// Limits of targets the kit lacks, that admit nothing, or that would let a signal pass.
+fn limit_faults(kit: &Definition) -> Vec<KitFault> {
+    let mut faults = Vec::new();
+    for limit in &kit.control_limits {
+        let expected = kit.control_rule(limit.control);
+        for code in &limit.targets {
+            let Some(target) = target(kit, code) else {
+                faults.push(KitFault::TargetUnknown("control_limits", code.clone()));
+                continue;
+            };
+            let silent = expected.is_some_and(|r| r.expects(target.role) == Expectation::Silent);
+            let is_empty = limit.not_before.is_some_and(|first| !limit.within.admits(first));
+            let lets_pass = silent
+                && (limit.not_before.is_some() || target.positive.is_wider_than(limit.within));
+            if is_empty || lets_pass {
+                faults.push(KitFault::ControlLimit(code.clone(), limit.control));
+            }
+        }
+    }
+    faults
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interpretation::{Kit, kits};
+    use crate::interpretation::{ControlLimit, Kit, kits};
 
     fn orf() -> Definition {
         Definition::from(Kit::find("orf1ab-n-ic", "1").unwrap())
@@ -262,8 +355,8 @@ mod tests {
         assert_eq!(broken(|kit| kit.calls.targets_needed = 3), [Fault::TargetsNeeded(3)]);
         assert_eq!(broken(|kit| kit.calls.targets_needed = 0), [Fault::TargetsNeeded(0)]);
         assert_eq!(
-            broken(|kit| kit.calls.grey_again = Some(Outcome::NotDetected)),
-            [Fault::AgainOutcome("grey_again")]
+            broken(|kit| kit.calls.single_target_again = Outcome::NotDetected),
+            [Fault::AgainOutcome("single_target_again")]
         );
         assert_eq!(
             broken(|kit| kit.controls.push(kit.controls[0].clone())),
@@ -278,6 +371,54 @@ mod tests {
         assert_eq!(
             broken(|kit| kit.calls.internal_control_missing_percent = 101),
             [Fault::Percent(101)]
+        );
+    }
+
+    #[test]
+    fn each_fault_of_a_policy_for_targets_and_controls_is_found() {
+        use KitFault as Fault;
+        let owned = str::to_owned;
+        let limit = |control, target: &str, within: &str, not_before: Option<&str>| ControlLimit {
+            control,
+            targets: vec![owned(target)],
+            within: within.parse().unwrap(),
+            not_before: not_before.map(crate::interpretation::workbench::ct),
+        };
+        let limits = |limit: ControlLimit| broken(|kit| kit.control_limits.push(limit));
+        let (positive, negative) = (Control::Positive, Control::Negative);
+        let passes = |control| [Fault::ControlLimit(owned("N"), control)];
+        assert_eq!(limits(limit(negative, "N", "< 37", None)), passes(negative));
+        assert_eq!(limits(limit(negative, "N", "< 40", Some("30"))), passes(negative));
+        assert_eq!(limits(limit(positive, "N", "< 30", Some("30"))), passes(positive));
+        assert_eq!(limits(limit(positive, "N", "<= 30", Some("30"))), []);
+        assert_eq!(limits(limit(negative, "N", "<= 40", None)), []);
+        assert_eq!(
+            limits(limit(negative, "E", "<= 40", None)),
+            [Fault::TargetUnknown("control_limits", owned("E"))]
+        );
+        assert_eq!(
+            broken(|kit| kit.calls.recollect_alone.push(owned("E"))),
+            [Fault::TargetUnknown("recollect_alone", owned("E"))]
+        );
+    }
+
+    #[test]
+    fn a_kit_larger_than_any_is_not_looked_at_further() {
+        let many = |kit: &mut Definition, count| {
+            kit.code.clear();
+            kit.reactions[0].targets[0].aliases = (0..count).map(|n| format!("A{n}")).collect();
+        };
+        assert_eq!(broken(|kit| many(kit, 400)), [KitFault::Blank("code")]);
+        assert_eq!(broken(|kit| many(kit, 501)), [KitFault::TooMany("names and dyes", 500)]);
+    }
+
+    #[test]
+    fn texts_that_cannot_be_kept_are_faults() {
+        let code = "use 1 to 64 letters, digits, `-`, `_` and `.`";
+        assert_eq!(broken(|kit| kit.version = "1/2".to_owned()), [KitFault::Text("version", code)]);
+        assert_eq!(
+            broken(|kit| kit.source = "a\0b".to_owned()),
+            [KitFault::Text("text", "use at most 500 visible characters")]
         );
     }
 

@@ -5,17 +5,27 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as};
 
-use super::{Call, Disposition, TubeFacts, Verdict, clean_negative};
+use super::{Call, Disposition, EarlierTest, Specimen, TubeFacts, Verdict, clean_negative};
 use crate::clock::Time;
 use crate::collection::{TubeRow, tubes_find};
 use crate::error::{Error, Result};
 use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
 
-/// `$1` tubes: rules of released calls that sent a tube back.
-pub const EARLIER: &str = "select c.tube_code, c.rule from call c join run r on r.id = c.run_id
+/// `$1` tubes, `$2` time and `$3` run before which: calls that sent a tube back, and the last call
+/// of a person's own tube for whose recall another was collected.
+pub const EARLIER: &str = "select c.tube_code, cast(0 as bigint) as another, c.detail,
+        r.imported_us, r.id
+    from call c join run r on r.id = c.run_id
     where c.state = 'released' and c.disposition = 'retest'
         and c.tube_code in (select e.value ->> 'code' from json_each($1) e)
-    order by r.imported_us, r.id";
+        and (r.imported_us, r.id) < ($2, $3)
+    union all
+    select a.answer_tube, cast(1 as bigint), c.detail, r.imported_us, r.id
+    from recall a join call c on c.tube_code = a.origin_tube join run r on r.id = c.run_id
+    where c.state = 'released' and c.disposition = 'recall' and c.members = 1
+        and a.answer_tube in (select e.value ->> 'code' from json_each($1) e)
+        and (r.imported_us, r.id) < ($2, $3)
+    order by 4, 5";
 /// `$1` run, `$2` calls.
 pub const CALLS_ADD: &str = "insert into call (run_id, tube_code, outcome, rule, disposition,
         members, attempt, clean, detail, state)
@@ -43,7 +53,8 @@ pub const STATEMENTS: &[(&str, &str)] = &[
 #[derive(FromRow)]
 struct EarlierRow {
     tube_code: String,
-    rule: String,
+    another: i64,
+    detail: String,
 }
 
 /// A stored run; its verdict and its calls' details are read from JSON.
@@ -102,23 +113,36 @@ pub async fn tube_facts<S: AsRef<str>>(
     tubes: impl IntoIterator<Item = S>,
 ) -> Result<BTreeMap<String, TubeFacts>> {
     let rows: Vec<TubeRow> = tubes_find(tx, tubes).await?;
-    let list = codes(rows.iter().map(|row| row.code.as_str()));
     let mut facts = BTreeMap::new();
     for row in rows {
         let fact = TubeFacts {
             pool_size: narrow("members", row.code.as_str(), row.members)?,
             attempt: narrow("attempt", row.code.as_str(), row.attempt + 1)?,
-            earlier_rules: Vec::new(),
+            earlier: Vec::new(),
         };
         facts.insert(row.code.to_string(), fact);
     }
-    let earlier: Vec<EarlierRow> = on!(tx, c => query_as(EARLIER).bind(&list).fetch_all(c).await)?;
+    earlier_tests(tx, &mut facts, (Time::from_us(i64::MAX), "")).await?;
+    Ok(facts)
+}
+
+/// Gives tubes the tests they had been through before this run.
+pub async fn earlier_tests(
+    tx: &mut Tx,
+    facts: &mut BTreeMap<String, TubeFacts>,
+    (before, run): (Time, &str),
+) -> Result<()> {
+    let list = codes(facts.keys());
+    let earlier: Vec<EarlierRow> = on!(tx, c => query_as(EARLIER).bind(&list).bind(before).bind(run)
+        .fetch_all(c).await)?;
     for row in earlier {
+        let specimen = if row.another == 1 { Specimen::Another } else { Specimen::Same };
+        let call: Call = read("call", &row.tube_code, &row.detail)?;
         if let Some(fact) = facts.get_mut(&row.tube_code) {
-            fact.earlier_rules.push(row.rule);
+            fact.earlier.push(EarlierTest::of(&call, specimen));
         }
     }
-    Ok(facts)
+    Ok(())
 }
 
 fn narrow<T: TryFrom<i64>>(column: &str, tube: &str, value: i64) -> Result<T> {

@@ -32,6 +32,10 @@ pub struct PlateRequest {
     pub kit: String,
     /// Version of the kit.
     pub kit_version: String,
+    /// Number of the kit's lot the wells are filled from; a run whose plate names none, an unknown
+    /// or an expired one is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lot: Option<String>,
     /// Name of a template, whose slots the tubes fill in order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
@@ -76,6 +80,8 @@ pub struct PlateAnswer {
     pub kit: String,
     /// Version of the kit.
     pub kit_version: String,
+    /// Number of the kit's lot the wells are filled from.
+    pub lot: Option<String>,
     /// The template, or `explicit`.
     pub template: String,
     /// 96 or 384.
@@ -104,7 +110,7 @@ pub struct WellAnswer {
 
 impl From<StoredPlate> for PlateAnswer {
     fn from(plate: StoredPlate) -> Self {
-        let Made { laboratory, kit, template, layout } = plate.made;
+        let Made { laboratory, kit, lot, template, layout } = plate.made;
         let wells = layout.wells().iter().map(|(well, content)| {
             let (tube, depth, control) = match content {
                 Content::Tube { tube, depth, .. } => (Some(tube.clone()), *depth, None),
@@ -120,6 +126,7 @@ impl From<StoredPlate> for PlateAnswer {
             laboratory,
             kit: kit.0,
             kit_version: kit.1,
+            lot,
             template,
             size: layout.size().wells(),
             wells: wells.collect(),
@@ -143,7 +150,8 @@ pub async fn plate_put(
     let mut tx = app.db.write("plate.put").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
     store::plate_lock(&mut tx, &code).await?;
-    let (made, against) = make(&app, &mut tx, request).await?;
+    let at = app.clock.now();
+    let (made, against) = make(&app, &mut tx, request, at).await?;
     let before = store::plate_find(&mut tx, &code).await?;
     let status = match before {
         None => StatusCode::CREATED,
@@ -154,7 +162,6 @@ pub async fn plate_put(
         }
     };
     refuse_if_any(against)?;
-    let at = app.clock.now();
     store::plate_draft(&mut tx, &code, &made, (&actor.account, at)).await?;
     let detail = json!({ "tubes": made.layout.tubes().len(), "template": made.template });
     let entry = Entry { at, actor: &actor, action: "plate.put", about: code.as_str(), detail };
@@ -164,14 +171,20 @@ pub async fn plate_put(
     Ok((status, Json(plate.into())))
 }
 
-/// The layout a request asks for, and every reason against taking its tubes now: those of a
+/// The layout a request asks for, and every reason against taking its tubes, kit and lot now: those of a
 /// frozen plate are on it already, so that the same plate sent again is not a new one.
-async fn make(app: &App, tx: &mut Tx, request: PlateRequest) -> Result<(Made, Vec<Reason>)> {
-    let plan = app.plan(&request.kit, &request.kit_version)?;
+async fn make(
+    app: &App,
+    tx: &mut Tx,
+    request: PlateRequest,
+    at: Time,
+) -> Result<(Made, Vec<Reason>)> {
+    let kit = (request.kit.as_str(), request.kit_version.as_str());
+    let (plan, mut against) = app.plan(tx, kit, at).await?;
     let named = request.wells.iter().filter_map(|well| well.tube.clone());
     let wanted: Vec<String> = request.tubes.iter().cloned().chain(named).collect();
     let rows = tubes_find(tx, &wanted).await?;
-    let against = tubes::against_making(&wanted, &rows, &request.laboratory, &plan);
+    against.extend(tubes::against_making(&wanted, &rows, &request.laboratory, &plan));
     let depths: BTreeMap<&str, u16> = rows
         .iter()
         .map(|row| (row.code.as_str(), u16::try_from(row.members).unwrap_or(u16::MAX)))
@@ -201,8 +214,18 @@ async fn make(app: &App, tx: &mut Tx, request: PlateRequest) -> Result<(Made, Ve
     if !refusals.is_empty() {
         return Err(refused(&refusals));
     }
+    let (laboratory, lot) = (request.laboratory, request.lot);
     let kit = (request.kit, request.kit_version);
-    Ok((Made { laboratory: request.laboratory, kit, template, layout }, against))
+    let made = Made { laboratory, kit, lot, template, layout };
+    against.extend(against_lot(app, tx, &made, at).await?);
+    Ok((made, against))
+}
+
+/// Every reason against filling the wells of a plate from the lot it names, if it names one.
+async fn against_lot(app: &App, tx: &mut Tx, made: &Made, at: Time) -> Result<Vec<Reason>> {
+    let Some(lot) = &made.lot else { return Ok(Vec::new()) };
+    let lot = (made.laboratory.as_str(), made.kit.0.as_str(), lot.as_str());
+    app.against_lot(tx, lot, made.layout.wells().len(), at).await
 }
 
 fn refused(refusals: &[super::LayoutRefusal]) -> Error {
@@ -285,6 +308,7 @@ pub async fn freeze_post(
     actor.in_laboratory(&plate.made.laboratory)?;
     if plate.state == "draft" {
         let at = app.clock.now();
+        refuse_if_any(against_now(&app, &mut tx, &plate.made, at).await?)?;
         take_tubes(&mut tx, &plate, at).await?;
         store::plate_freeze(&mut tx, &code, at).await?;
         let detail = json!({ "tubes": plate.made.layout.tubes().len() });
@@ -295,6 +319,13 @@ pub async fn freeze_post(
     let plate = store::plate_get(&mut tx, &code).await?;
     tx.commit().await?;
     Ok(Json(plate.into()))
+}
+
+/// Kit and lot of a draft may have ended since it was made.
+async fn against_now(app: &App, tx: &mut Tx, made: &Made, at: Time) -> Result<Vec<Reason>> {
+    let (_, mut against) = app.plan(tx, (&made.kit.0, &made.kit.1), at).await?;
+    against.extend(against_lot(app, tx, made, at).await?);
+    Ok(against)
 }
 
 /// Every tube must still be received here; another plate may have been quicker.

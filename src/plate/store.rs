@@ -11,17 +11,17 @@ use crate::storage::{StoreError, Tx, ensure_rows, json};
 
 /// `$1` plate.
 pub const PLATE_FIND: &str = "select code, laboratory_code, kit_code, kit_version, template, size,
-        state, made_by, made_us, frozen_us from plate where code = $1";
+        state, made_by, made_us, frozen_us, lot from plate where code = $1";
 /// `$1` plate.
 pub const WELLS: &str = "select well, reaction, tube_code, depth, control from well
     where plate_code = $1 order by well";
-/// Code, laboratory, kit, version, template, size, who, when.
+/// Code, laboratory, kit, version, template, size, who, when, lot.
 pub const PLATE_ADD: &str = "insert into plate (code, laboratory_code, kit_code, kit_version,
-        template, size, state, made_by, made_us)
-    values ($1, $2, $3, $4, $5, $6, 'draft', $7, $8) on conflict do nothing";
-/// Code, laboratory, kit, version, template, size; only while it is a draft.
+        template, size, state, made_by, made_us, lot)
+    values ($1, $2, $3, $4, $5, $6, 'draft', $7, $8, $9) on conflict do nothing";
+/// Code, laboratory, kit, version, template, size, lot; only while it is a draft.
 pub const PLATE_REDO: &str = "update plate set laboratory_code = $2, kit_code = $3,
-        kit_version = $4, template = $5, size = $6 where code = $1 and state = 'draft'";
+        kit_version = $4, template = $5, size = $6, lot = $7 where code = $1 and state = 'draft'";
 /// `$1` plate.
 pub const WELLS_CLEAR: &str = "delete from well where plate_code = $1";
 /// `$1` plate, `$2` wells.
@@ -67,6 +67,8 @@ pub struct Made {
     pub laboratory: String,
     /// Code and version of the kit.
     pub kit: (String, String),
+    /// Number of the kit's lot the wells are filled from, if it was named.
+    pub lot: Option<String>,
     /// Name of the template, `explicit` when the wells were stated.
     pub template: String,
     /// Every well.
@@ -84,6 +86,7 @@ struct PlateRow {
     state: String,
     #[sqlx(rename = "frozen_us")]
     frozen: Option<Time>,
+    lot: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -118,6 +121,7 @@ pub async fn plate_find(tx: &mut Tx, code: &PlateCode) -> Result<Option<StoredPl
     let made = Made {
         laboratory: row.laboratory_code,
         kit: (row.kit_code, row.kit_version),
+        lot: row.lot,
         template: row.template,
         layout,
     };
@@ -161,11 +165,11 @@ pub async fn plate_draft(
     let (kit, version) = (&made.kit.0, &made.kit.1);
     let size = i64::from(made.layout.size().wells());
     let added = on!(tx, c => query(PLATE_ADD).bind(code).bind(&made.laboratory).bind(kit)
-        .bind(version).bind(&made.template).bind(size).bind(account).bind(at)
+        .bind(version).bind(&made.template).bind(size).bind(account).bind(at).bind(&made.lot)
         .execute(c).await.map(|done| done.rows_affected()))?;
     if added == 0 {
         let redone = on!(tx, c => query(PLATE_REDO).bind(code).bind(&made.laboratory).bind(kit)
-            .bind(version).bind(&made.template).bind(size)
+            .bind(version).bind(&made.template).bind(size).bind(&made.lot)
             .execute(c).await.map(|done| done.rows_affected()))?;
         if redone == 0 {
             return Err(frozen(code));

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::{Control, PlateSize, WellPosition};
 
 /// The templates that come with the program.
-const EMBEDDED: [&str; 4] = [
+const EMBEDDED: [&str; 5] = [
+    include_str!("../../fixtures/templates/one-well-93-columns.toml"),
     include_str!("../../fixtures/templates/one-well-94-columns.toml"),
     include_str!("../../fixtures/templates/one-well-94-rows.toml"),
     include_str!("../../fixtures/templates/three-wells-29-rows.toml"),

@@ -21,6 +21,7 @@ use crate::http::extract::{Json, Path, Query};
 use crate::http::page::{Cursor, Limit};
 use crate::http::problem::Problem;
 use crate::interpretation::CLEAN_NEGATIVE_RULE;
+use crate::interpretation::lot::store::refuse_held;
 use crate::storage::Tx;
 
 /// Most runs on one page of the queue.
@@ -151,6 +152,7 @@ async fn reviewed_before(
 }
 
 async fn accept(app: &App, tx: &mut Tx, actor: &Actor, draft: Draft) -> Result<ReviewAnswer> {
+    refuse_held(tx, &draft.0.run, app.config.lot_keeping).await?;
     let hash = content_hash(&draft.0);
     let signature = Signature::new(&app.clock, actor, Meaning::Review, hash.clone());
     let reviewed = draft.accept(signature.clone())?;
@@ -225,6 +227,7 @@ pub async fn release_post(
     store::run_move(&mut tx, &run, "reviewed", "released")
         .await
         .map_err(|error| if state == "draft" { not_reviewed(&run) } else { error })?;
+    refuse_held(&mut tx, &run, app.config.lot_keeping).await?;
     let review = store::signature_find(&mut tx, &run, Meaning::Review).await?;
     let reviewed = Reviewed::restore(content, review.ok_or_else(|| not_reviewed(&run))?)?;
     let hash = content_hash(reviewed.content());

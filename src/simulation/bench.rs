@@ -5,7 +5,7 @@ use super::city::City;
 use super::cycler::{self, Loaded, Luck, Maker};
 use super::morning::Day;
 use super::report::PlateLine;
-use super::staff::LABORATORY;
+use super::staff::{KIT, LABORATORY, LOT};
 use crate::clock::Span;
 use crate::interpretation::Outcome;
 use crate::interpretation::api::RunAnswer;
@@ -13,8 +13,6 @@ use crate::plate::api::{PlateAnswer, PlateRequest};
 use crate::review::Decision;
 use crate::review::api::{Queue, ReleaseAnswer, ReviewAnswer, ReviewRequest};
 
-/// The kit of the day, two targets and an internal control in one well.
-const KIT: (&str, &str) = ("orf1ab-n-ic", "1");
 /// The layout of the day.
 const TEMPLATE: &str = "one-well-94-columns";
 /// Tubes its layout has a place for.
@@ -56,6 +54,7 @@ impl Day<'_> {
             laboratory: LABORATORY.to_owned(),
             kit: KIT.0.to_owned(),
             kit_version: KIT.1.to_owned(),
+            lot: Some(LOT.to_owned()),
             template: Some(TEMPLATE.to_owned()),
             tubes,
             wells: Vec::new(),

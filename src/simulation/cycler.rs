@@ -152,6 +152,7 @@ mod tests {
             laboratory: "L01".to_owned(),
             kit: "orf1ab-n-ic".to_owned(),
             kit_version: "1".to_owned(),
+            lot: None,
             template: "one-well-94-columns".to_owned(),
             size: 96,
             wells: vec![

@@ -122,6 +122,7 @@ async fn in_service(
         .map_err(|error| Failure::Server(error.to_string()))?;
     let staff = Staff::hire(app, street).await?;
     staff.open_places(OPENS).await?;
+    staff.stock(OPENS).await?;
     let groups = city.groups.len();
     let boxes = groups.div_ceil(box_size(groups)) + 1;
     // The morning's plates, one again for the one that fails, and one for the recalled.

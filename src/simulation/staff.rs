@@ -18,6 +18,12 @@ use crate::clock::{Span, Time};
 pub const SITE: &str = "S01";
 /// The one laboratory.
 pub const LABORATORY: &str = "L01";
+/// The kit of the day, two targets and an internal control in one well.
+pub const KIT: (&str, &str) = ("orf1ab-n-ic", "1");
+/// The lot its plates are filled from.
+pub const LOT: &str = "20200601";
+/// Reactions of that lot: enough for ten million people in tubes of ten.
+const REACTIONS: u32 = 1_100_000;
 /// The round of the day.
 pub const ROUND: &str = "R01";
 /// The session in which everybody is swabbed.
@@ -125,6 +131,17 @@ impl Staff {
         ] {
             who.put::<Value>(&route, &place).await?;
         }
+        Ok(())
+    }
+
+    /// Registers the lot of the day and issues it to the bench.
+    pub async fn stock(&self, opens: Time) -> Result<(), CallError> {
+        let route = format!("/v1/lots/{}/{LOT}", KIT.0);
+        let lot = json!({ "laboratory": LABORATORY, "expires_at": opens + Span::days(180),
+            "reactions": REACTIONS });
+        self.technician.put::<Value>(&route, &lot).await?;
+        let issue = json!({ "laboratory": LABORATORY, "reactions": REACTIONS });
+        self.technician.post::<Value>(&format!("{route}/issues"), &issue).await?;
         Ok(())
     }
 

@@ -125,7 +125,14 @@ impl TestApp {
             std::fs::copy(other.folder.path().join(keys), folder.path().join(keys)).unwrap();
         }
         let data = folder.path().to_owned();
-        let config = Config { data, database, demonstration_kits: true, ..Config::default() };
+        // Stories of lots switch the keeping of lots on; the others begin after the store room.
+        let config = Config {
+            data,
+            database,
+            demonstration_kits: true,
+            lot_keeping: false,
+            ..Config::default()
+        };
         let clock = Clock::stepped(MORNING.parse().unwrap());
         let app = App::open(config, clock.clone()).await.expect("the application opens");
         let router = swabline::http::router(app.clone());

@@ -6,13 +6,14 @@ use serde_json::json;
 use sqlx::query;
 use swabline::audit::{self, Entry};
 use swabline::auth::Role;
+use swabline::clock::Span;
 use swabline::on;
 use swabline::storage::{Db, Tx};
 
 use crate::app::TestApp;
 use crate::each_engine;
 use crate::laboratory;
-use crate::world::{box_, people, seal_tube, tube, tube_body, world};
+use crate::world::{World, box_, people, seal_tube, tube, tube_body, world};
 
 async fn write_rows(app: &TestApp, rows: u32) {
     write_rows_to(&app.app.db, app, rows).await;
@@ -94,8 +95,31 @@ async fn one_of_everything(app: &TestApp) {
     let amendment = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
     let amend = format!("/v1/results/{}.1/amend", tube(0));
     app.post(&world.reviewer, &amend, &amendment).await.expect(202);
+    kit_and_lot(app, &world).await;
     let asked = json!({ "people": [{ "type": "resident_id", "number": "1" }] });
     app.post(&world.service, "/v1/status/batch", &asked).await.expect(200);
+}
+
+/// A version of a kit on its whole way, and a lot.
+pub async fn kit_and_lot(app: &TestApp, world: &World) {
+    let route = |version: &str| format!("/v1/kits/{}/versions/{version}", laboratory::KIT.0);
+    let shipped = app.get(&world.reviewer, &route("1")).await.expect(200).json();
+    let mut definition = shipped["definition"].clone();
+    definition["version"] = json!("house");
+    let body = json!({ "definition": definition, "effective_from": app.now() });
+    app.put(&world.reviewer, &route("house"), &body).await.expect(201);
+    for (client, step, body, status) in [
+        (&world.reviewer, "shadow", json!({ "last": 1 }), 201),
+        (&world.second_reviewer, "approve", json!({ "changed_calls": 0 }), 200),
+        (&world.reviewer, "withdraw", json!({ "reason": "drill" }), 200),
+    ] {
+        app.post(client, &format!("{}/{step}", route("house")), &body).await.expect(status);
+    }
+    let lot = json!({ "laboratory": "L01", "expires_at": app.now() + Span::days(9),
+        "reactions": 9 });
+    app.put(&world.technician, "/v1/lots/orf1ab-n-ic/A1", &lot).await.expect(201);
+    let issue = json!({ "laboratory": "L01", "reactions": 9 });
+    app.post(&world.technician, "/v1/lots/orf1ab-n-ic/A1/issues", &issue).await.expect(201);
 }
 
 each_engine! {
@@ -106,7 +130,8 @@ each_engine! {
         let actions: Vec<String> =
             on!(tx, c => sqlx::query_scalar(sql).fetch_all(c).await).unwrap();
         let expected = ["allotment.make", "arrival.record", "box.give", "box.seal", "box.take",
-            "laboratory.put", "pattern.register", "plate.freeze", "plate.put", "recall.contact",
+            "kit.approve", "kit.propose", "kit.shadow", "kit.withdraw", "laboratory.put",
+            "lot.issue", "lot.register", "pattern.register", "plate.freeze", "plate.put", "recall.contact",
             "recall.read", "review.amend", "review.release", "review.review", "review.switch",
             "round.put", "run.import", "session.put", "site.put", "status.batch", "tube.seal",
             "tube.seal_batch", "tube.write_off"];

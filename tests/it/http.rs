@@ -96,7 +96,8 @@ each_engine! {
             let Access::Only(_) = rule.access else { continue };
             let method: Method = rule.method.parse().unwrap();
             let path = rule.path.replace("{code}", "X").replace("{id}", "X")
-                .replace("{step}", "1").replace("{name}", "X").replace("{prefix}", "X");
+                .replace("{step}", "1").replace("{name}", "X").replace("{prefix}", "X")
+                .replace("{version}", "X").replace("{kit}", "X").replace("{lot}", "X");
             let body = json!({});
             let nobody = app.call(method.clone(), &path, None, Some(&body)).await.expect(401);
             assert_eq!(nobody.code(), "auth.token");

@@ -261,6 +261,7 @@ async fn morning(app: &TestApp) {
     let path = format!("/v1/results/{}.1/amend", tube(1));
     let wanted = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
     app.post(&world.reviewer, &path, &wanted).await.expect(202);
+    crate::audit::kit_and_lot(app, &world).await;
 }
 
 /// A second version of the result there is, with these columns put in.
@@ -316,11 +317,13 @@ each_engine! {
         morning(app).await;
         let kept = ["tube", "member", "recall", "handover", "arrival", "arrival_tube", "run_file",
             "run", "reading", "call", "signature", "result", "audit", "audit_chain", "feed",
-            "allotment", "box_tube", "well", "code_counter"];
+            "allotment", "box_tube", "well", "code_counter", "kit_version", "shadow", "shadow_run",
+            "lot", "lot_issue"];
         let fixed = [("member", "taken_us"), ("arrival", "arrived_us"), ("arrival_tube", "finding"),
             ("run_file", "name"), ("reading", "raw_ct"), ("signature", "signer"),
             ("result", "outcome"), ("audit", "detail"), ("feed", "at_us"), ("allotment", "count"),
-            ("box_tube", "box_code"), ("well", "depth")];
+            ("box_tube", "box_code"), ("well", "depth"), ("shadow", "calls"),
+            ("shadow_run", "difference"), ("lot_issue", "reactions")];
         for table in kept {
             let mut tx = app.app.db.read("test.count").await.unwrap();
             let sql = AssertSqlSafe(format!("select count(*) from {table}"));
@@ -414,6 +417,65 @@ each_engine! {
             "update plate set frozen_us = null".to_owned(),
         ] {
             assert!(!is_taken_now(app, sql.clone()).await, "{sql}");
+        }
+    }
+
+    async fn a_kit_version_needs_two_people_and_never_changes_also_by_direct_sql(app) {
+        let add = "insert into kit_version (code, version, definition, effective_us, until_us,
+            proposed_by, proposed_us) values ('K', '1', '{}', 1, 2, 'A', 0)";
+        let approve = |by: &str| {
+            format!("update kit_version set approved_by = '{by}', approved_us = 1, changed_calls = 0")
+        };
+        let withdraw = "update kit_version set withdrawn_by = 'A', withdrawn_us = 1,
+            withdrawn_reason = 'r'";
+        let set = |what: &str| format!("update kit_version set {what}");
+        for (steps, taken) in [
+            (vec![approve("B"), withdraw.to_owned()], true),
+            (vec![withdraw.to_owned()], true),
+            (vec![set("version = version")], true),
+            (vec![approve("A")], false),
+            (vec![approve("B"), approve("C")], false),
+            (vec![withdraw.to_owned(), approve("B")], false),
+            (vec![withdraw.to_owned(), set("withdrawn_reason = 's'")], false),
+            (vec![approve("B"), set("approved_by = null, approved_us = null, changed_calls = null")], false),
+            (vec![set("approved_by = 'B'")], false),
+            (vec![set("definition = '{ }'")], false),
+            (vec![set("effective_us = 0")], false),
+            (vec![set("until_us = null")], false),
+            (vec![set("proposed_by = 'B'")], false),
+        ] {
+            let mut tx = app.app.db.write("test.direct").await.unwrap();
+            assert!(is_taken(&mut tx, add.to_owned()).await, "a proposal begins");
+            let (last, first) = steps.split_last().unwrap();
+            for step in first {
+                assert!(is_taken(&mut tx, step.clone()).await, "{step}");
+            }
+            assert_eq!(is_taken(&mut tx, last.clone()).await, taken, "{steps:?}");
+        }
+        for sql in [
+            "insert into kit_version (code, version, definition, effective_us, until_us,
+                proposed_by, proposed_us) values ('K', '1', '{}', 2, 2, 'A', 0)",
+            "insert into kit_version (code, version, definition, effective_us, proposed_by,
+                proposed_us, approved_by, approved_us, changed_calls)
+                values ('K', '1', '{}', 1, 'A', 0, 'B', 1, 0)",
+        ] {
+            assert!(!is_taken_now(app, sql.to_owned()).await, "{sql}");
+        }
+    }
+
+    async fn a_lot_stays_as_it_was_registered_and_a_frozen_plate_keeps_its_own(app) {
+        morning(app).await;
+        for (sql, taken) in [
+            ("update lot set lot = lot", true),
+            ("update lot set expires_us = expires_us + 1", false),
+            ("update lot set reactions = reactions + 1", false),
+            ("insert into lot (laboratory_code, kit_code, lot, expires_us, reactions, registered_by,
+                registered_us) values ('L01', 'K', 'L', 1, 0, 'A', 0)", false),
+            ("insert into lot_issue (id, laboratory_code, kit_code, lot, reactions, issued_by,
+                issued_us) values ('X', 'L01', 'K', 'none', 1, 'A', 0)", false),
+            ("update plate set lot = 'L' where state <> 'draft'", false),
+        ] {
+            assert_eq!(is_taken_now(app, sql.to_owned()).await, taken, "{sql}");
         }
     }
 

@@ -34,6 +34,12 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("plate/store.rs", swabline::plate::store::STATEMENTS),
         ("instrument/store.rs", swabline::instrument::store::STATEMENTS),
         ("interpretation/store.rs", swabline::interpretation::store::STATEMENTS),
+        ("interpretation/kit/store.rs", swabline::interpretation::kit::store::STATEMENTS),
+        (
+            "interpretation/kit/shadow_store.rs",
+            swabline::interpretation::kit::shadow_store::STATEMENTS,
+        ),
+        ("interpretation/lot/store.rs", swabline::interpretation::lot::store::STATEMENTS),
         ("review", swabline::review::STATEMENTS),
         ("query", swabline::query::store::STATEMENTS),
         ("feeds/store.rs", swabline::feeds::store::STATEMENTS),

@@ -7,6 +7,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use swabline::auth::Role;
 use swabline::auth::policy::{Access, RULES, Rule};
+use swabline::clock::Span;
 
 use crate::app::{Answer, Client, TestApp};
 use crate::each_engine;
@@ -14,12 +15,19 @@ use crate::laboratory;
 use crate::world::{box_, people, plate, seal_tube, session, tube, tube_body, world};
 
 /// Routes that name nothing of one place, each with the reason.
-const EXCEPTIONS: [(&str, &str, &str); 17] = [
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("PUT", "/v1/code-patterns/{prefix}", "a maker's codes are the city's"),
     ("PUT", "/v1/laboratories/{code}", "places are the city's, and never overwritten"),
     ("PUT", "/v1/sites/{code}", "places are the city's, and never overwritten"),
     ("PUT", "/v1/rounds/{code}", "a round is the city's, and never overwritten"),
     ("POST", "/v1/tubes/batch", "each tube of a batch has an answer of its own"),
+    ("GET", "/v1/kits", "a kit is the city's"),
+    ("GET", "/v1/kits/{code}/versions/{version}", "a kit is the city's"),
+    ("PUT", "/v1/kits/{code}/versions/{version}", "a kit is the city's"),
+    ("POST", "/v1/kits/{code}/versions/{version}/shadow", "walked in a story of its own"),
+    ("POST", "/v1/kits/{code}/versions/{version}/approve", "a kit is the city's"),
+    ("POST", "/v1/kits/{code}/versions/{version}/withdraw", "a kit is the city's"),
+    ("GET", "/v1/lots", "it lists the asker's own laboratory"),
     ("GET", "/v1/reviews", "it lists the asker's own laboratory"),
     ("GET", "/v1/switches/{name}", "the switch is the city's"),
     ("PUT", "/v1/switches/{name}", "the switch is the city's"),
@@ -94,6 +102,10 @@ impl Things {
             "arrivals" => named(&self.arrival),
             "plates" => named(&plate(0)),
             "runs" => named(&self.run),
+            "lots" => {
+                let kit = rule.path.replace("{kit}", laboratory::KIT.0);
+                kit.replace("{lot}", "A1")
+            }
             "results" => named(&format!("{}.1", tube(0))),
             _ => return None,
         })
@@ -119,6 +131,11 @@ impl Things {
                 "template": "one-well-94-columns", "tubes": [tube(0)] }),
             ("POST", "/v1/plates/{code}/runs") => {
                 return Some(app.upload(client, &path, self.file.clone()).await);
+            }
+            ("PUT", "/v1/lots/{kit}/{lot}") => json!({ "laboratory": "L01",
+                "expires_at": app.now() + Span::days(9), "reactions": 9 }),
+            ("POST", "/v1/lots/{kit}/{lot}/issues") => {
+                json!({ "laboratory": "L01", "reactions": 1 })
             }
             ("POST", "/v1/runs/{id}/review") => json!({ "decision": "accept" }),
             ("POST", "/v1/results/{id}/amend") => {

@@ -71,6 +71,15 @@ const ROWS: &[&str] = &[
             made_by, made_us)
         select plate, 'L01', 'kit', '1', '96', 96, 'draft', 'A4', at_us
         from row_number where n < {tubes} and n % 94 = 0",
+    "insert into lot (laboratory_code, kit_code, lot, expires_us, reactions, registered_by,
+            registered_us) values ('L01', 'kit', 'lot', 0, 96, 'A4', 0)",
+    "insert into lot_issue (id, laboratory_code, kit_code, lot, reactions, issued_by, issued_us)
+        values ('Z1', 'L01', 'kit', 'lot', 96, 'A4', 0)",
+    "insert into kit_version (code, version, definition, effective_us, proposed_by, proposed_us)
+        values ('kit', '1', '{}', 0, 'A5', 0)",
+    "insert into shadow (id, kit_code, kit_version, runs, calls, changed_calls, changed_verdicts,
+            ran_by, ran_us) values ('Y1', 'kit', '1', 1, 94, 1, 0, 'A5', 0)",
+    "update plate set lot = 'lot' || (made_us / 94000 % 200)",
     "insert into well (plate_code, well, reaction, tube_code, depth)
         select plate, n % 94, 'mix', tube, 4 from row_number where n < {tubes}",
     "update plate set state = 'frozen', frozen_us = made_us",

@@ -3,21 +3,26 @@
 //! Thresholds set wrongly by staff cost one laboratory tens of thousands of false
 //! negatives (R17); so nothing here can be changed in place: another value is another version.
 
+pub mod api;
+mod programme;
+pub mod rules;
+pub mod shadow;
+pub mod shadow_api;
+pub mod shadow_store;
+mod shipped;
+pub mod store;
+
 use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::{self, KitFault};
-use super::{CutOff, Outcome};
-use crate::plate::{Channel, ControlRule, Plan, Reaction, TargetRole};
+pub use programme::{Programme, programmes};
+pub use shipped::kits;
 
-/// The kits that come with the program.
-const EMBEDDED: [&str; 4] = [
-    include_str!("../../fixtures/assays/cdc-2019-ncov-06.toml"),
-    include_str!("../../fixtures/assays/orf1ab-n-ic-1.toml"),
-    include_str!("../../fixtures/assays/orf1ab-n-ic-2.toml"),
-    include_str!("../../fixtures/assays/codx-logix-smart-1.toml"),
-];
+use super::rules::{KitFault, kit_faults};
+use super::{CutOff, Outcome};
+use crate::instrument::Ct;
+use crate::plate::{Channel, Control, ControlRule, Plan, Reaction, TargetRole};
 
 /// A checked kit: a [`Definition`] in which no fault was found. Reads as its definition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +51,12 @@ pub struct Definition {
     pub reactions: Vec<KitReaction>,
     /// One rule for each control kind.
     pub controls: Vec<ControlRule>,
+    /// Limits of single targets in a control, where they are not those of a tube.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub control_limits: Vec<ControlLimit>,
+    /// Code of the [`Programme`] whose policies for doubtful tubes stand in place of the kit's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub programme: Option<String>,
     /// How signals become a call.
     pub calls: CallPolicy,
     /// How often a tube is tested again.
@@ -60,6 +71,25 @@ pub enum Purpose {
     Clinical,
     /// Cut-offs or rules are invented: for stories and the demo, never for people.
     Demonstration,
+    /// Cut-offs are second-hand, or a part of the leaflet is missing: a laboratory checks them
+    /// against its leaflet and proposes a clinical version of its own.
+    Unproven,
+}
+
+/// What targets of a control must show, where a leaflet states other limits than for a tube.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ControlLimit {
+    /// Which control.
+    pub control: Control,
+    /// Codes of the targets.
+    pub targets: Vec<String>,
+    /// Up to which Ct it counts: one that must amplify has such a Ct, one that must be silent
+    /// none.
+    pub within: CutOff,
+    /// From which Ct on it counts, where a lot's leaflet gives a range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Ct>,
 }
 
 /// One reaction: the targets measured together in one well.
@@ -99,15 +129,38 @@ pub struct CallPolicy {
     pub targets_needed: usize,
     /// What fewer targets than needed mean when a repeat shows them again.
     pub single_target_again: Outcome,
+    /// Whether only the same target counts as again, not any.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub same_target: bool,
+    /// Whether another specimen of the same person, collected for the recall that the first one
+    /// led to, counts as again; any target then does.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub across_specimens: bool,
+    /// Targets that ask for new material at once when they amplify alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recollect_alone: Vec<String>,
     /// What a grey signal means when a repeat shows it again; absent without a grey zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grey_again: Option<Outcome>,
+    pub grey_again: Option<GreyAgain>,
     /// What to make of an instrument's "Inconclusive" curve.
     pub doubtful_curve: DoubtfulCurve,
     /// Percent of tubes without any signal from which on the plate is void.
     pub internal_control_missing_percent: u8,
     /// Stable names of the rules.
     pub rules: RuleNames,
+}
+
+/// What a grey signal means that a repeat shows again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GreyAgain {
+    /// Twice seen is there.
+    Detected,
+    /// It stays open, and new material is asked for.
+    Inconclusive,
+    /// There with a clear S-shaped curve, not there without; open while the instrument says
+    /// nothing of the curve.
+    ByCurve,
 }
 
 /// What an amplification status "Inconclusive" means.
@@ -172,9 +225,28 @@ impl Definition {
     }
 
     /// The rule for a control kind.
-    pub fn control_rule(&self, control: crate::plate::Control) -> Option<&ControlRule> {
+    pub fn control_rule(&self, control: Control) -> Option<&ControlRule> {
         self.controls.iter().find(|rule| rule.control == control)
     }
+
+    /// The limit of a target in a control, where it has one of its own.
+    pub fn control_limit(&self, control: Control, target: &str) -> Option<&ControlLimit> {
+        self.control_limits
+            .iter()
+            .find(|limit| limit.control == control && limit.targets.iter().any(|t| t == target))
+    }
+}
+
+impl ControlLimit {
+    /// Whether a Ct lies within it.
+    pub fn admits(&self, ct: Ct) -> bool {
+        self.within.admits(ct) && self.not_before.is_none_or(|first| ct >= first)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl Target {
@@ -205,16 +277,27 @@ pub(super) fn plain(name: &str) -> String {
 }
 
 impl Kit {
-    /// Reads a kit from TOML; returns every fault.
+    /// Reads a kit from TOML and takes its programme's policies in; returns every fault.
     pub fn parse(text: &str) -> Result<Self, Vec<KitFault>> {
         let definition: Definition = toml::from_str(text)
             .map_err(|error| vec![KitFault::Unreadable(error.message().to_owned())])?;
-        Self::approve(definition)
+        Self::read(definition)
     }
 
-    /// Checks a definition; returns every fault.
-    pub fn approve(definition: Definition) -> Result<Self, Vec<KitFault>> {
-        let faults = rules::kit_faults(&definition);
+    /// Takes the policies of the programme a definition names into it, and checks it; returns
+    /// every fault. What is stored is the whole, so that a later programme changes no kit.
+    pub fn read(mut definition: Definition) -> Result<Self, Vec<KitFault>> {
+        if let Some(code) = &definition.programme {
+            let programme =
+                Programme::find(code).ok_or_else(|| vec![KitFault::NoProgramme(code.clone())])?;
+            programme.apply(&mut definition);
+        }
+        Self::check(definition)
+    }
+
+    /// Checks a definition as it is; returns every fault.
+    pub fn check(definition: Definition) -> Result<Self, Vec<KitFault>> {
+        let faults = kit_faults(&definition);
         if faults.is_empty() { Ok(Self(definition)) } else { Err(faults) }
     }
 
@@ -262,21 +345,9 @@ impl TryFrom<Definition> for Kit {
     type Error = String;
 
     fn try_from(definition: Definition) -> Result<Self, String> {
-        Self::approve(definition)
+        Self::check(definition)
             .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
-}
-
-/// The kits that come with the program.
-///
-/// # Panics
-///
-/// Never on a build whose tests passed: the embedded files are checked there.
-pub fn kits() -> Vec<Kit> {
-    EMBEDDED
-        .iter()
-        .map(|text| Kit::parse(text).expect("embedded kits are checked by a test"))
-        .collect()
 }
 
 #[cfg(test)]
@@ -296,7 +367,8 @@ mod tests {
     #[test]
     fn only_a_kit_with_its_makers_cut_offs_is_for_people() {
         for kit in kits() {
-            let clinical = kit.code == "cdc-2019-ncov";
+            let read_in_the_instructions = ["cdc-2019-ncov", "taqpath-combo", "salivadirect"];
+            let clinical = read_in_the_instructions.contains(&kit.code.as_str());
             assert_eq!(kit.purpose == Purpose::Clinical, clinical, "{}", kit.source);
         }
     }

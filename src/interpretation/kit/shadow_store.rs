@@ -1,0 +1,230 @@
+//! Stored runs read back for a shadow run, and shadow runs as they are kept.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde::Serialize;
+use sqlx::{FromRow, query, query_as, query_scalar};
+
+use super::rules::ShadowCounts;
+use super::shadow::{Difference, PastRun};
+use crate::barcode::PlateCode;
+use crate::clock::Time;
+use crate::error::{Error, Result};
+use crate::instrument::{Ct, Reading};
+use crate::interpretation::TubeFacts;
+use crate::interpretation::store::{earlier_tests, run_find};
+use crate::plate::store::plate_get;
+use crate::plate::{PlateSize, WellPosition};
+use crate::storage::{StoreError, Tx, ensure_rows, json};
+
+/// `$1` kit, `$2` laboratory, `$3` how many: the last runs that are not void.
+pub const RUNS_LAST: &str = "select r.id from run r join plate p on p.code = r.plate_code
+    where r.kit_code = $1 and r.state <> 'void'
+        and (cast($2 as text) is null or p.laboratory_code = $2)
+    order by r.imported_us desc, r.id desc limit $3";
+/// `$1` kit: the last run that is not void and was called with it.
+pub const RUN_ANY: &str = "select id from run where kit_code = $1 and state <> 'void'
+    order by imported_us desc limit 1";
+/// `$1` run.
+pub const READINGS: &str = "select well, target, dye, task, operator_name, ct, raw_ct, amp_status,
+        instrument_call, omitted
+    from reading where run_id = $1 order by well, target, dye";
+/// Id, kit, version, runs, calls, changed calls, changed verdicts, who, when.
+pub const SHADOW_ADD: &str = "insert into shadow (id, kit_code, kit_version, runs, calls,
+        changed_calls, changed_verdicts, ran_by, ran_us)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+/// `$1` shadow run, `$2` runs with their differences.
+pub const SHADOW_RUNS_ADD: &str = "insert into shadow_run (shadow_id, run_id, difference)
+    select $1, e.value ->> 'run', e.value ->> 'difference' from json_each($2) e";
+/// `$1` kit, `$2` version: the last one, and how many of its runs are of this kit.
+pub const SHADOW_LAST: &str = "select s.id, s.runs, s.calls, s.changed_calls, s.changed_verdicts,
+        s.ran_by, s.ran_us,
+        (select count(*) from shadow_run d join run r on r.id = d.run_id
+            where d.shadow_id = s.id and r.kit_code = $1) as own_runs
+    from shadow s where s.kit_code = $1 and s.kit_version = $2
+    order by s.ran_us desc, s.id desc limit 1";
+/// `$1` shadow run, `$2` laboratory: its runs as somebody of that laboratory may see them.
+pub const DIFFERENCES: &str = "select d.difference from shadow_run d join run r on r.id = d.run_id
+        join plate p on p.code = r.plate_code
+    where d.shadow_id = $1 and (cast($2 as text) is null or p.laboratory_code = $2)
+    order by d.run_id";
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("RUNS_LAST", RUNS_LAST),
+    ("RUN_ANY", RUN_ANY),
+    ("READINGS", READINGS),
+    ("SHADOW_ADD", SHADOW_ADD),
+    ("SHADOW_RUNS_ADD", SHADOW_RUNS_ADD),
+    ("SHADOW_LAST", SHADOW_LAST),
+    ("DIFFERENCES", DIFFERENCES),
+];
+
+#[derive(FromRow)]
+struct ReadingRow {
+    well: i64,
+    target: String,
+    dye: String,
+    task: String,
+    operator_name: String,
+    ct: Option<String>,
+    raw_ct: String,
+    amp_status: Option<String>,
+    instrument_call: Option<String>,
+    omitted: i64,
+}
+
+/// A shadow run without what it changed.
+#[derive(Debug, Clone, FromRow)]
+pub struct StoredShadow {
+    /// Its id.
+    pub id: String,
+    /// Stored runs it read.
+    pub runs: i64,
+    /// Calls they have.
+    pub calls: i64,
+    /// Calls that would have been others.
+    pub changed_calls: i64,
+    /// Plates that would have been judged otherwise.
+    pub changed_verdicts: i64,
+    /// Who ran it.
+    pub ran_by: String,
+    /// When.
+    #[sqlx(rename = "ran_us")]
+    pub ran: Time,
+    own_runs: i64,
+}
+
+impl StoredShadow {
+    /// What an approval looks at.
+    pub const fn counts(&self) -> ShadowCounts {
+        ShadowCounts { own_runs: self.own_runs, changed_calls: self.changed_calls }
+    }
+}
+
+#[derive(Serialize)]
+struct NewDifference<'a> {
+    run: &'a str,
+    difference: String,
+}
+
+/// The last runs of a kit that are not void, in one laboratory or in all, newest first.
+pub async fn runs_last(
+    tx: &mut Tx,
+    kit: &str,
+    laboratory: Option<&str>,
+    last: u32,
+) -> Result<Vec<String>> {
+    Ok(on!(tx, c => query_scalar(RUNS_LAST).bind(kit).bind(laboratory).bind(i64::from(last))
+        .fetch_all(c).await)?)
+}
+
+/// Whether runs of this kit are stored.
+pub async fn has_runs(tx: &mut Tx, kit: &str) -> Result<bool> {
+    let any: Option<String> =
+        on!(tx, c => query_scalar(RUN_ANY).bind(kit).fetch_optional(c).await)?;
+    Ok(any.is_some())
+}
+
+/// A stored run as it was called, with the laboratory its plate stands in.
+pub async fn past_run(tx: &mut Tx, id: &str) -> Result<(PastRun, String)> {
+    let (row, verdict, _, calls) = run_find(tx, id).await?;
+    let inconsistent = |reason: String| {
+        Error::Store(StoreError::Inconsistent { table: "reading", id: id.to_owned(), reason })
+    };
+    let plate = PlateCode::parse(&row.plate_code)
+        .map_err(|error| inconsistent(format!("its plate: {error}")))?;
+    let layout = plate_get(tx, &plate).await?.made.layout;
+    let rows: Vec<ReadingRow> = on!(tx, c => query_as(READINGS).bind(id).fetch_all(c).await)?;
+    let readings: Option<Vec<_>> =
+        rows.into_iter().map(|row| reading(row, layout.size())).collect();
+    let mut tubes: BTreeMap<_, _> = calls
+        .iter()
+        .map(|call| {
+            let (pool_size, attempt) = (call.pool_size, call.attempt);
+            (call.tube.clone(), TubeFacts { pool_size, attempt, earlier: Vec::new() })
+        })
+        .collect();
+    earlier_tests(tx, &mut tubes, (row.imported, id)).await?;
+    let past = PastRun {
+        id: row.id,
+        plate: row.plate_code,
+        kit: (row.kit_code, row.kit_version),
+        layout,
+        readings: readings
+            .ok_or_else(|| inconsistent("a well or a Ct makes no sense".to_owned()))?,
+        tubes,
+        calls,
+        verdict,
+    };
+    Ok((past, row.laboratory_code))
+}
+
+fn reading(row: ReadingRow, size: PlateSize) -> Option<Reading> {
+    let ct = match row.ct {
+        Some(text) => Some(Ct::try_from(text.parse::<Decimal>().ok()?).ok()?),
+        None => None,
+    };
+    Some(Reading {
+        well: WellPosition::from_index(u16::try_from(row.well).ok()?, size)?,
+        sample: row.operator_name,
+        target: row.target,
+        dye: row.dye,
+        task: row.task,
+        ct,
+        raw_ct: row.raw_ct,
+        amp_status: row.amp_status,
+        instrument_call: row.instrument_call,
+        omitted: row.omitted == 1,
+    })
+}
+
+/// Keeps a shadow run of this version.
+pub async fn shadow_add(
+    tx: &mut Tx,
+    (id, code, version): (&str, &str, &str),
+    differences: &[Difference],
+    (account, at): (&str, Time),
+) -> Result<()> {
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let calls = differences.iter().map(|difference| difference.calls).sum();
+    let changed = differences.iter().map(|difference| difference.changed.len()).sum();
+    let verdicts = differences.iter().filter(|difference| difference.verdict.is_some()).count();
+    on!(tx, c => query(SHADOW_ADD).bind(id).bind(code).bind(version)
+        .bind(count(differences.len())).bind(count(calls)).bind(count(changed))
+        .bind(count(verdicts)).bind(account).bind(at).execute(c).await.map(drop))?;
+    let rows: Vec<_> = differences
+        .iter()
+        .map(|difference| NewDifference {
+            run: &difference.run,
+            difference: serde_json::to_string(difference)
+                .expect("a difference has only named fields"),
+        })
+        .collect();
+    let list = json(&rows);
+    let written = on!(tx, c => query(SHADOW_RUNS_ADD).bind(id).bind(&list)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(ensure_rows("SHADOW_RUNS_ADD", rows.len() as u64, written)?)
+}
+
+/// The last shadow run of a version.
+pub async fn shadow_last(tx: &mut Tx, code: &str, version: &str) -> Result<Option<StoredShadow>> {
+    Ok(on!(tx, c => query_as(SHADOW_LAST).bind(code).bind(version).fetch_optional(c).await)?)
+}
+
+/// What it changed, as somebody of that laboratory may see it.
+pub async fn differences(
+    tx: &mut Tx,
+    shadow: &str,
+    laboratory: Option<&str>,
+) -> Result<Vec<Difference>> {
+    let rows: Vec<String> = on!(tx, c => query_scalar(DIFFERENCES).bind(shadow).bind(laboratory)
+        .fetch_all(c).await)?;
+    let read = |text: &String| {
+        serde_json::from_str(text).map_err(|error| {
+            let (id, reason) = (shadow.to_owned(), error.to_string());
+            Error::Store(StoreError::Inconsistent { table: "shadow_run", id, reason })
+        })
+    };
+    rows.iter().map(read).collect()
+}

@@ -1,0 +1,50 @@
+//! The decision tables of `domain.md` A5 and `formats.md` 14, a row for each of their lines. Here
+//! is how a line is played.
+
+mod kits;
+mod limits;
+mod programmes;
+
+use super::Disposition::{Recall, Report, Retest};
+use super::Outcome::{Detected, Inconclusive, Invalid, NotDetected};
+use super::workbench::{kit, tube_readings};
+use super::*;
+
+const SAME: Specimen = Specimen::Same;
+const ANOTHER: Specimen = Specimen::Another;
+
+/// Target, Ct, and what the instrument says of the curve.
+type Shown = (&'static str, Option<&'static str>, Option<&'static str>);
+/// Rule, targets that amplified, and of which swab.
+type Before = (&'static str, &'static [&'static str], Specimen);
+/// What the line says.
+type Says = (Outcome, &'static str, Disposition);
+/// The line, what the tube shows, its earlier tests, the people in it, and what the line says.
+type Line<'a> = (&'a str, &'a [Shown], &'a [Before], u16, Says);
+
+/// Plays every line with a kit.
+fn play(kit: &Kit, lines: &[Line<'_>]) {
+    for (line, shown, before, people, says) in lines {
+        let cts: Vec<_> = shown.iter().map(|(target, ct, _)| (*target, *ct)).collect();
+        let mut readings = tube_readings(&cts);
+        for (reading, (.., curve)) in readings.iter_mut().zip(*shown) {
+            reading.reading.amp_status = curve.map(str::to_owned);
+        }
+        let earlier: Vec<_> = before
+            .iter()
+            .map(|(rule, amplified, specimen)| EarlierTest {
+                rule: (*rule).to_owned(),
+                amplified: amplified.iter().map(|target| (*target).to_owned()).collect(),
+                specimen: *specimen,
+            })
+            .collect();
+        let tests = earlier.iter().filter(|test| test.specimen == SAME).count();
+        let attempt = 1 + u8::try_from(tests).unwrap();
+        let facts = TubeFacts { pool_size: *people, attempt, earlier };
+        let call = call(kit, "T1", &readings, &facts);
+        let said = (call.outcome, call.rule.as_str(), call.disposition);
+        assert_eq!(said, *says, "{} {}: {line}", kit.code, kit.version);
+    }
+}
+
+const ORF: Option<&str> = Some("30.1");

@@ -1,0 +1,192 @@
+//! Lots of a kit: what came, what was issued, what wells used, and runs that are held for them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use swabline::clock::Span;
+
+use crate::app::{Answer, TestApp};
+use crate::each_engine;
+use crate::laboratory::{self as lab, KIT};
+use crate::world::{World, people, plate, seal_tube, tube, world};
+
+/// The application as it is by default: lots are kept.
+fn keeping(app: &TestApp) -> TestApp {
+    app.restarted(|config| config.lot_keeping = true)
+}
+
+fn path(lot: &str) -> String {
+    format!("/v1/lots/{}/{lot}", KIT.0)
+}
+
+/// Registers a lot that expires in so many hours.
+async fn register(
+    app: &TestApp,
+    world: &World,
+    lot: &str,
+    (hours, reactions): (i64, u32),
+) -> Answer {
+    let body = json!({ "laboratory": "L01", "expires_at": app.now() + Span::hours(hours),
+        "reactions": reactions });
+    app.put(&world.technician, &path(lot), &body).await
+}
+
+/// Lays tubes out on the `n`th plate, filled from this lot.
+async fn make(
+    app: &TestApp,
+    world: &World,
+    n: u64,
+    (lot, tubes): (Option<&str>, &[String]),
+) -> Answer {
+    let mut request = json!({ "laboratory": "L01", "kit": KIT.0, "kit_version": KIT.1,
+        "template": "one-well-94-columns", "tubes": tubes });
+    if let Some(lot) = lot {
+        request["lot"] = json!(lot);
+    }
+    app.put(&world.technician, &format!("/v1/plates/{}", plate(n)), &request).await
+}
+
+async fn freeze(app: &TestApp, world: &World, n: u64) -> Answer {
+    app.post(&world.technician, &format!("/v1/plates/{}/freeze", plate(n)), &json!({})).await
+}
+
+/// A frozen plate's run, as it came in.
+async fn run(app: &TestApp, world: &World, n: u64) -> Value {
+    let loaded = freeze(app, world, n).await.expect(200).json();
+    let file = lab::run_file(&loaded, &BTreeMap::new(), false);
+    lab::upload(app, world, &loaded, file).await.expect(201).json()
+}
+
+async fn accept(app: &TestApp, world: &World, run: &Value) -> Answer {
+    let path = format!("/v1/runs/{}/review", run["id"].as_str().unwrap());
+    app.post(&world.reviewer, &path, &json!({ "decision": "accept" })).await
+}
+
+async fn received(app: &TestApp, world: &World, count: u64) -> Vec<String> {
+    for n in 0..count {
+        seal_tube(app, world, n, &people(n, 1)).await.expect(201);
+    }
+    let tubes: Vec<_> = (0..count).map(tube).collect();
+    lab::deliver(app, world, 0, &tubes).await;
+    tubes
+}
+
+fn codes(list: &Value) -> Vec<&str> {
+    list.as_array().map_or_else(Vec::new, |all| {
+        all.iter().map(|reason| reason["code"].as_str().unwrap()).collect()
+    })
+}
+
+each_engine! {
+    async fn reactions_are_counted_from_the_box_to_the_well(app) {
+        let (app, world) = (&keeping(app), &world(app).await);
+        register(app, world, "A1", (100, 10)).await.expect(201);
+        register(app, world, "A1", (100, 10)).await.expect(200);
+        let other = register(app, world, "A1", (99, 11)).await.expect(409);
+        assert_eq!(codes(&other.json()["errors"]), ["lot.exists", "lot.exists"]);
+        let issues = format!("{}/issues", path("A1"));
+        let issue = |reactions: u32| json!({ "laboratory": "L01", "reactions": reactions });
+        app.post(&world.technician, &issues, &issue(8)).await.expect(201);
+        let over = app.post(&world.technician, &issues, &issue(3)).await.expect(422);
+        assert_eq!(codes(&over.json()["errors"]), ["lot.overissued"]);
+        app.post(&world.technician, &issues, &issue(0)).await.expect(422);
+
+        let tubes = received(app, world, 12).await;
+        // Five tubes and two controls are seven wells; a draft uses none of them.
+        make(app, world, 0, (Some("A1"), &tubes[..5])).await.expect(201);
+        let listed = app.get(&world.reviewer, "/v1/lots").await.expect(200).json();
+        assert_eq!(listed["lots"][0]["used"], 0);
+        let frozen = run(app, world, 0).await;
+        assert_eq!(frozen.get("holds"), None);
+        let listed = app.get(&world.administrator, "/v1/lots").await.expect(200).json();
+        let lot = &listed["lots"][0];
+        let counts = ["received", "issued", "used", "left"].map(|field| lot[field].clone());
+        assert_eq!(counts, [json!(10), json!(8), json!(7), json!(3)]);
+        assert_eq!(lot["alarms"], json!([]));
+
+        let empty = make(app, world, 1, (Some("A1"), &tubes[5..8])).await.expect(422);
+        assert_eq!(codes(&empty.json()["errors"]), ["lot.exhausted"]);
+        make(app, world, 1, (Some("A1"), &tubes[5..6])).await.expect(201);
+        make(app, world, 2, (Some("A1"), &tubes[6..7])).await.expect(201);
+        freeze(app, world, 1).await.expect(200);
+        // The second draft finds the lot empty when it is frozen.
+        let late = freeze(app, world, 2).await.expect(422);
+        assert_eq!(codes(&late.json()["errors"]), ["lot.exhausted"]);
+        freeze(app, world, 1).await.expect(200);
+        make(app, world, 1, (Some("A1"), &tubes[5..6])).await.expect(200);
+        let listed = app.get(&world.reviewer, "/v1/lots").await.expect(200).json();
+        assert_eq!(codes(&listed["lots"][0]["alarms"]), ["lot.unissued"]);
+        accept(app, world, &frozen).await.expect(200);
+    }
+
+    async fn a_run_of_an_unknown_lot_is_held_until_the_lot_is_registered(app) {
+        let (app, world) = (&keeping(app), &world(app).await);
+        let tubes = received(app, world, 1).await;
+        make(app, world, 0, (Some("B7"), &tubes)).await.expect(201);
+        let held = run(app, world, 0).await;
+        assert_eq!(codes(&held["holds"]), ["run.lot_unknown"]);
+        assert_eq!(held["verdict"]["usable"], true);
+        let refused = accept(app, world, &held).await.expect(422);
+        assert_eq!(codes(&refused.json()["errors"]), ["run.lot_unknown"]);
+        assert!(refused.text().contains("register it"), "{}", refused.text());
+        register(app, world, "B7", (100, 1000)).await.expect(201);
+        let route = format!("/v1/runs/{}", held["id"].as_str().unwrap());
+        assert_eq!(app.get(&world.reviewer, &route).await.json().get("holds"), None);
+        lab::release(app, world, held["id"].as_str().unwrap()).await;
+    }
+
+    async fn a_run_of_an_expired_lot_is_void_and_its_tubes_are_tested_again(app) {
+        let (app, world) = (&keeping(app), &world(app).await);
+        register(app, world, "C3", (2, 1000)).await.expect(201);
+        let tubes = received(app, world, 1).await;
+        make(app, world, 0, (Some("C3"), &tubes)).await.expect(201);
+        let loaded = freeze(app, world, 0).await.expect(200).json();
+        app.pass(Span::hours(2));
+        let file = lab::run_file(&loaded, &BTreeMap::new(), false);
+        let held = lab::upload(app, world, &loaded, file).await.expect(201).json();
+        assert_eq!(codes(&held["holds"]), ["run.lot_expired"]);
+        accept(app, world, &held).await.expect(422);
+        let route = format!("/v1/runs/{}/review", held["id"].as_str().unwrap());
+        app.post(&world.reviewer, &route, &json!({ "decision": "void" })).await.expect(200);
+        let stale = make(app, world, 1, (Some("C3"), &tubes)).await.expect(422);
+        assert_eq!(codes(&stale.json()["errors"]), ["lot.expired"]);
+        register(app, world, "C4", (2, 1000)).await.expect(201);
+        make(app, world, 1, (Some("C4"), &tubes)).await.expect(201);
+        let fresh = run(app, world, 1).await;
+        lab::release(app, world, fresh["id"].as_str().unwrap()).await;
+        let listed = app.get(&world.reviewer, "/v1/lots").await.expect(200).json();
+        assert!(codes(&listed["lots"][0]["alarms"]).contains(&"lot.expired"));
+    }
+
+    async fn a_plate_without_a_lot_is_held_where_lots_are_kept_and_only_there(app) {
+        let (kept, world) = (&keeping(app), &world(app).await);
+        let tubes = received(kept, world, 2).await;
+        make(kept, world, 0, (None, &tubes[..1])).await.expect(201);
+        let held = run(kept, world, 0).await;
+        assert_eq!(codes(&held["holds"]), ["run.lot_unknown"]);
+        accept(kept, world, &held).await.expect(422);
+        accept(app, world, &held).await.expect(200);
+    }
+
+    async fn a_lot_belongs_to_a_laboratory_and_a_kit(app) {
+        let (app, world) = (&keeping(app), &world(app).await);
+        let body = json!({ "laboratory": "L02", "expires_at": app.now(), "reactions": 1 });
+        app.put(&world.technician, &path("A1"), &body).await.expect(403);
+        let lost = app.client_at(swabline::auth::Role::Technician, None, Some("L02".to_owned()))
+            .await;
+        app.put(&lost, &path("A1"), &body).await.expect(404);
+        let unknown = json!({ "laboratory": "L01", "expires_at": app.now(), "reactions": 0 });
+        let refused = app.put(&world.technician, "/v1/lots/no-such-kit/a~b", &unknown).await;
+        let codes_of = refused.expect(422).json()["errors"].clone();
+        assert_eq!(codes(&codes_of), ["lot.number", "lot.reactions", "lot.kit"]);
+        register(app, world, "A1", (1, 5)).await.expect(201);
+        let other = app.get(&lost, "/v1/lots").await.expect(200).json();
+        assert_eq!(other["lots"], json!([]));
+        let issue = json!({ "laboratory": "L02", "reactions": 1 });
+        app.post(&lost, &format!("{}/issues", path("A1")), &issue).await.expect(404);
+        let page = app.get(&world.reviewer, "/v1/lots?limit=1").await.expect(200).json();
+        let next = page["next"].as_str().unwrap();
+        let rest = app.get(&world.reviewer, &format!("/v1/lots?after={next}")).await.expect(200);
+        assert_eq!(rest.json()["lots"], json!([]));
+    }
+}
