@@ -3,6 +3,7 @@
 mod demo;
 mod inspect;
 mod people;
+mod quality;
 mod records;
 mod serve;
 
@@ -60,6 +61,8 @@ enum Command {
     Key(people::Key),
     /// The proof that nothing is lost; exit code 2 when something is.
     Ledger(records::Ledger),
+    /// Open alarms and where the control charts stand; exit code 2 while an alarm is open.
+    Quality(quality::Quality),
     /// The audit trail.
     #[command(subcommand)]
     Audit(records::Audit),
@@ -115,6 +118,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::User(user) => user.run(&place.reopen().await?).await,
         Command::Key(key) => key.run(&place.reopen().await?).await,
         Command::Ledger(ledger) => ledger.run(&place.look().await?).await,
+        Command::Quality(quality) => quality.run(&place.look().await?).await,
         Command::Audit(audit) => audit.run(&place.look().await?).await,
     }
 }

@@ -5,7 +5,8 @@
 //! ([`receiving`]), stand on a plate ([`plate`]), are amplified ([`instrument`]), called
 //! ([`interpretation`]), reviewed and released ([`review`]), and asked for ([`query`],
 //! [`feeds`]). The [`ledger`] proves that nothing was lost on the way. A refused tube and a pool
-//! that gives no individual result open a [`recall`]. A slice calls only slices before it.
+//! that gives no individual result open a [`recall`]. What every run leaves on the charts of
+//! [`quality`] is watched. A slice calls only slices before it.
 
 pub mod app;
 pub mod cli;
@@ -26,6 +27,7 @@ pub mod recall;
 pub mod receiving;
 pub mod plate;
 pub mod instrument;
+pub mod quality;
 pub mod interpretation;
 pub mod review;
 pub mod query;

@@ -8,7 +8,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use super::rules::{self, KitFault};
-use super::{CutOff, Outcome};
+use super::{ControlLimit, CutOff, Outcome};
 use crate::plate::{Channel, ControlRule, Plan, Reaction, TargetRole};
 
 /// The kits that come with the program.
@@ -46,6 +46,9 @@ pub struct Definition {
     pub reactions: Vec<KitReaction>,
     /// One rule for each control kind.
     pub controls: Vec<ControlRule>,
+    /// Limits of a control's Ct that differ from its target's cut-offs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub control_limits: Vec<ControlLimit>,
     /// How signals become a call.
     pub calls: CallPolicy,
     /// How often a tube is tested again.
@@ -169,6 +172,16 @@ impl Definition {
     /// The reaction with that code.
     pub fn reaction(&self, code: &str) -> Option<&KitReaction> {
         self.reactions.iter().find(|reaction| reaction.code == code)
+    }
+
+    /// The limits of a target in a control, if they are not its cut-offs.
+    pub fn control_limit(
+        &self,
+        control: crate::plate::Control,
+        target: &str,
+    ) -> Option<&ControlLimit> {
+        let is_it = |limit: &&ControlLimit| limit.control == control && limit.target == target;
+        self.control_limits.iter().find(is_it)
     }
 
     /// The rule for a control kind.

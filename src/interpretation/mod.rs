@@ -14,8 +14,10 @@ mod cutoff;
 mod disposition;
 mod gather;
 mod kit;
+mod limits;
 mod names;
 mod neighbours;
+mod points;
 mod rules;
 pub mod store;
 
@@ -33,6 +35,7 @@ pub use kit::{
     CallPolicy, Definition, DoubtfulCurve, Kit, KitReaction, Purpose, RetestPolicy, Retests,
     RuleNames, Target, kits,
 };
+pub use limits::ControlLimit;
 pub use names::names;
 pub use rules::KitFault;
 
@@ -140,6 +143,7 @@ pub fn interpret(
         })
         .collect();
     let verdict = verdict(kit, layout, &gathered, &calls);
+    let calls = neighbours::hold(calls);
     Ok(Interpretation { verdict, calls })
 }
 

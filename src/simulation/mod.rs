@@ -13,6 +13,7 @@ pub mod files;
 pub mod laboratory;
 pub mod morning;
 pub mod people;
+pub mod quality;
 mod recalled;
 pub mod report;
 mod residents;

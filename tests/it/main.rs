@@ -24,6 +24,7 @@ mod plans;
 mod plate;
 mod problems;
 mod program;
+mod quality;
 mod query;
 mod real_plate;
 mod recall;

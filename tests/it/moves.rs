@@ -247,9 +247,12 @@ async fn is_taken_now(app: &TestApp, sql: String) -> bool {
 }
 
 /// A morning that leaves rows in every table that is kept: a positive pool that was recalled, a
-/// negative single tube with an amendment proposed, a hand-over, and a second plate in draft.
+/// negative single tube with an amendment proposed, which was seeded with virus so that its answer
+/// raised an alarm, a hand-over, and a second plate in draft.
 async fn morning(app: &TestApp) {
     let world = world(app).await;
+    let seeded = format!("/v1/seeded/{}", tube(1));
+    app.put(&world.officer, &seeded, &json!({ "expected": "detected" })).await.expect(201);
     seal_tube(app, &world, 0, &people(0, 3)).await.expect(201);
     seal_tube(app, &world, 1, &people(10, 1)).await.expect(201);
     seal_tube(app, &world, 2, &people(20, 1)).await.expect(201);
@@ -316,11 +319,13 @@ each_engine! {
         morning(app).await;
         let kept = ["tube", "member", "recall", "handover", "arrival", "arrival_tube", "run_file",
             "run", "reading", "call", "signature", "result", "audit", "audit_chain", "feed",
-            "allotment", "box_tube", "well", "code_counter"];
+            "allotment", "box_tube", "well", "code_counter", "quality_run", "quality_point",
+            "quality_alarm", "quality_seeded"];
         let fixed = [("member", "taken_us"), ("arrival", "arrived_us"), ("arrival_tube", "finding"),
             ("run_file", "name"), ("reading", "raw_ct"), ("signature", "signer"),
             ("result", "outcome"), ("audit", "detail"), ("feed", "at_us"), ("allotment", "count"),
-            ("box_tube", "box_code"), ("well", "depth")];
+            ("box_tube", "box_code"), ("well", "depth"), ("quality_run", "tubes"),
+            ("quality_point", "ct"), ("quality_alarm", "plates"), ("quality_seeded", "expected")];
         for table in kept {
             let mut tx = app.app.db.read("test.count").await.unwrap();
             let sql = AssertSqlSafe(format!("select count(*) from {table}"));

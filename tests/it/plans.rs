@@ -16,7 +16,7 @@ use crate::each_engine;
 use crate::statements::lists;
 
 /// Tables that grow with every tube, plate, box, request or person.
-const LARGE: [&str; 26] = [
+const LARGE: [&str; 28] = [
     "allotment",
     "amendment",
     "arrival",
@@ -32,6 +32,8 @@ const LARGE: [&str; 26] = [
     "member",
     "person",
     "plate",
+    "quality_point",
+    "quality_run",
     "reading",
     "recall",
     "result",
