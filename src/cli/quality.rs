@@ -53,7 +53,8 @@ impl Quality {
         if open == 0 {
             return Ok(());
         }
-        Err(Refused(format!("{open} alarms are open; find their cause and acknowledge them")).into())
+        Err(Refused(format!("{open} alarms are open; find their cause and acknowledge them"))
+            .into())
     }
 }
 
@@ -70,7 +71,11 @@ fn show(printed: &Printed) {
         };
         println!(
             "{:<8}{:<22}{:<10}{:<18}Ct {:.2}  {usual}",
-            point.laboratory, point.measure.to_string(), point.target, point.instrument, point.ct
+            point.laboratory,
+            point.measure.to_string(),
+            point.target,
+            point.instrument,
+            point.ct
         );
     }
 }

@@ -12,7 +12,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::store::{calls_add, run_find, tube_facts};
 use super::{
-    Call, Interpretation, Kit, Verdict, VerdictCode, VerdictReason, gather, interpret, names, points,
+    Call, Interpretation, Kit, Verdict, VerdictCode, VerdictReason, gather, interpret, names,
+    points,
 };
 use crate::app::App;
 use crate::audit::{self, Entry};

@@ -280,8 +280,5 @@ fn limits_of_nothing_are_refused_with_the_kit() {
     };
     assert_eq!(faults("N", Control::Positive, Some("20")), []);
     assert_eq!(faults("S", Control::Positive, None), of_nothing("S", Control::Positive));
-    assert_eq!(
-        faults("N", Control::Positive, Some("31")),
-        of_nothing("N", Control::Positive)
-    );
+    assert_eq!(faults("N", Control::Positive, Some("31")), of_nothing("N", Control::Positive));
 }

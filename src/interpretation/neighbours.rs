@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 use rust_decimal::Decimal;
 
 use super::calls::{Call, TargetState};
-use super::{Disposition, Outcome};
 use super::controls::{VerdictCode, VerdictReason};
+use super::{Disposition, Outcome};
 use crate::instrument::Ct;
 use crate::plate::{TargetRole, WellPosition};
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
@@ -19,7 +19,9 @@ fn read(positives: &[(&str, &'static str)], depth: u16, attempt: u8) -> Interpre
         found.map(|(_, cycles)| *cycles)
     };
     let mut facts = first_tests(&layout);
-    facts.values_mut().for_each(|fact| fact.attempt = attempt);
+    for fact in facts.values_mut() {
+        fact.attempt = attempt;
+    }
     interpret(&kit, &layout, &run(&kit, &layout, None, &shows), &facts).unwrap()
 }
 
@@ -147,14 +149,14 @@ fn plates_held(seed: u64, plates: u32, prevalence: f64) -> u32 {
     let negative = read(&[], 1, 1).calls;
     let mut with_holds = 0;
     for _ in 0..plates {
-        let places: Vec<_> =
+        let positive: Vec<_> =
             (0..negative.len()).filter(|_| rng.random::<f64>() < prevalence).collect();
         // Fewer than two positives have no neighbour.
-        if places.len() < 2 {
+        if positive.len() < 2 {
             continue;
         }
         let mut calls = negative.clone();
-        for place in places {
+        for place in positive {
             let cycles = Decimal::new(rng.random_range(15_000..37_000), 3);
             make_positive(&mut calls[place], Ct::try_from(cycles).unwrap());
         }
@@ -163,17 +165,22 @@ fn plates_held(seed: u64, plates: u32, prevalence: f64) -> u32 {
     with_holds
 }
 
-/// What R19 costs where there is no contamination: plates of 94 single tubes with a false hold.
+/// What R19 costs where there is no contamination, in plates of 94 single tubes with a false hold.
+/// Measured over 40,000, 4,000 and 600 plates; the rate at 0.01 % is calculated (326 touching
+/// pairs).
 ///
 /// | prevalence | plates with a false hold |
 /// |---|---|
-/// | 0.01 % | fewer than one in 20,000 |
-/// | 1 % | RATE1 |
-/// | 5 % | RATE5 |
+/// | 0.01 % | 4 in a million |
+/// | 1 % | 3.5 % |
+/// | 5 % | 39 % |
 #[test]
-fn the_rule_holds_few_plates_for_nothing_where_hardly_anybody_is_positive() {
-    for (prevalence, plates, rate) in [(0.000_1, 40_000, 0.000_05), (0.01, 4_000, 0.03), (0.05, 600, 0.4)] {
+fn the_rule_holds_hardly_a_plate_for_nothing_where_hardly_anybody_is_positive() {
+    let rates = [(0.000_1, 40_000, 0.000_004), (0.01, 4_000, 0.035), (0.05, 600, 0.39)];
+    for (prevalence, plates, rate) in rates {
         let found = plates_held(19, plates, prevalence);
-        println!("{prevalence}: {found} of {plates}, {}", at_most(found, plates, rate));
+        let fewer = found.checked_sub(1).map_or(0.0, |fewer| at_most(fewer, plates, rate));
+        let (low, high) = (at_most(found, plates, rate), 1.0 - fewer);
+        assert!(low > 0.005 && high > 0.005, "{prevalence}: {found} of {plates}, not {rate}");
     }
 }

@@ -135,8 +135,11 @@ impl Alarm {
                 return format!("{subject} missed seeded tube {}; ask for its curves", self.tube);
             }
             (Measure::Seeded, Direction::Rise) => {
-                return format!("{subject} found virus in seeded tube {}, which has none; \
-                    look for contamination", self.tube);
+                return format!(
+                    "{subject} found virus in seeded tube {}, which has none; \
+                    look for contamination",
+                    self.tube
+                );
             }
             (Measure::Positivity, Direction::Fall) => "finds fewer positives than the others",
             (Measure::Positivity, Direction::Rise) => "finds more positives than the others",

@@ -9,9 +9,9 @@ use sqlx::{FromRow, query_as};
 use utoipa::{IntoParams, ToSchema};
 
 use super::alarm::{self, Alarm, AlarmReason, Asked};
-use super::{rules, store};
 use super::svg::svg;
 use super::{Chart, ChartPoint, Frame, Measure, Scope};
+use super::{rules, store};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::{Actor, Role};
@@ -95,11 +95,16 @@ async fn asked_chart(app: &App, actor: &Actor, asked: ChartQuery) -> Result<Char
         Error::invalid("quality.laboratory", "laboratory", "say of which laboratory the chart is")
     })?;
     actor.in_laboratory(&laboratory)?;
-    let names = [Some(&laboratory), asked.instrument.as_ref(), asked.lot.as_ref(),
-        asked.operator.as_ref(), asked.target.as_ref(), asked.kit.as_ref()];
-    let is_name = |name: &&String| {
-        name.chars().count() <= NAME_MAX && !name.chars().any(char::is_control)
-    };
+    let names = [
+        Some(&laboratory),
+        asked.instrument.as_ref(),
+        asked.lot.as_ref(),
+        asked.operator.as_ref(),
+        asked.target.as_ref(),
+        asked.kit.as_ref(),
+    ];
+    let is_name =
+        |name: &&String| name.chars().count() <= NAME_MAX && !name.chars().any(char::is_control);
     if !names.iter().flatten().all(is_name) {
         let message = "a name has at most 100 visible characters";
         return Err(Error::invalid("quality.name", "laboratory", message));

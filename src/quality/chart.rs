@@ -93,16 +93,17 @@ impl ChartPoint {
         if !self.accepted {
             return None;
         }
-        match measure.shift() {
-            Some(shift) => Some(cusum::of_ct(self.usual()?, shift, self.value)),
-            None => {
-                let tubes = self.tubes?;
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss,
-                    reason = "a share of a plate's tubes is a whole number of them")]
-                let detected = (self.value * f64::from(tubes)).round() as u32;
-                Some(cusum::of_positives(detected, tubes, self.mean?))
-            }
+        if let Some(shift) = measure.shift() {
+            return Some(cusum::of_ct(self.usual()?, shift, self.value));
         }
+        let tubes = self.tubes?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a plate's tubes is a whole number of them"
+        )]
+        let detected = (self.value * f64::from(tubes)).round() as u32;
+        Some(cusum::of_positives(detected, tubes, self.mean?))
     }
 }
 
@@ -234,12 +235,8 @@ pub(super) mod tests {
         let chart = charted(&[26.0, 27.6, 24.8, 26.1]);
         let rules: Vec<_> =
             chart.series[0].points.iter().map(|point| point.rules.clone()).collect();
-        let expected: [&[Rule]; 4] = [
-            &[],
-            &[Rule::OneTwo, Rule::OneThree],
-            &[Rule::OneTwo, Rule::RangeFour],
-            &[],
-        ];
+        let expected: [&[Rule]; 4] =
+            [&[], &[Rule::OneTwo, Rule::OneThree], &[Rule::OneTwo, Rule::RangeFour], &[]];
         assert_eq!(rules, expected);
         assert_eq!(chart.series[0].points[1].distance.map(|z| (z * 10.0).round()), Some(32.0));
     }
@@ -248,10 +245,10 @@ pub(super) mod tests {
     fn each_instrument_is_judged_by_itself() {
         let one = charted(&[27.2, 27.2]);
         assert!(one.series[0].points[1].rules.contains(&Rule::TwoTwo));
-        let two = [point(0, 27.2, Some((26.0, 0.5))), ChartPoint {
-            instrument: "other".to_owned(),
-            ..point(1, 27.2, Some((26.0, 0.5)))
-        }];
+        let two = [
+            point(0, 27.2, Some((26.0, 0.5))),
+            ChartPoint { instrument: "other".to_owned(), ..point(1, 27.2, Some((26.0, 0.5))) },
+        ];
         let points = two.map(|point| ("kit 1".to_owned(), "N".to_owned(), point));
         let two = Chart::draw(frame(Measure::PositiveControl), points, |_, _| None);
         assert_eq!(two.series[0].points[1].rules, [Rule::OneTwo]);

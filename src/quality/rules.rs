@@ -199,6 +199,9 @@ mod tests {
         (0..count).map(step).collect()
     }
 
+    /// Whose plates are bad.
+    type IsBad = fn(&Subjects) -> bool;
+
     fn blamed(steps: &[Step]) -> Vec<(Scope, String)> {
         let signals = signals(steps, &[]);
         signals.into_iter().map(|signal| (signal.scope, signal.subject)).collect()
@@ -214,14 +217,15 @@ mod tests {
     #[test]
     fn whoever_stands_out_is_blamed_and_nobody_else() {
         let with = |is_bad: bool| if is_bad { 0.17 } else { -0.17 };
-        let cases: [(&dyn Fn(&Subjects) -> bool, Scope, &str); 3] = [
-            (&|of| of.instrument == "I1", Scope::Instrument, "I1"),
-            (&|of| of.operator == "O1", Scope::Operator, "O1"),
-            (&|of| of.lot.as_deref() == Some("NEW"), Scope::Lot, "NEW"),
+        let cases: [(IsBad, Scope, &str); 3] = [
+            (|of| of.instrument == "I1", Scope::Instrument, "I1"),
+            (|of| of.operator == "O1", Scope::Operator, "O1"),
+            (|of| of.lot.as_deref() == Some("NEW"), Scope::Lot, "NEW"),
         ];
         for (is_bad, scope, subject) in cases {
             let steps = steps(40, |subjects| with(is_bad(subjects)));
-            let first = (1..=40).map(|count| blamed(&steps[..count])).find(|found| !found.is_empty());
+            let first =
+                (1..=40).map(|count| blamed(&steps[..count])).find(|found| !found.is_empty());
             assert_eq!(first.unwrap(), [(scope, subject.to_owned())]);
         }
     }

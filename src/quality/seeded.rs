@@ -50,8 +50,7 @@ pub const ANSWERS: &str = "select s.tube_code, s.expected, s.seeded_us, l.labora
     order by s.seeded_us, s.tube_code limit 10000";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[(&str, &str)] =
-    &[("SEED", SEED), ("SEEDED", SEEDED), ("ANSWERS", ANSWERS)];
+pub const STATEMENTS: &[(&str, &str)] = &[("SEED", SEED), ("SEEDED", SEEDED), ("ANSWERS", ANSWERS)];
 
 /// What is in a seeded tube.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
@@ -76,8 +75,7 @@ pub(super) async fn answered(tx: &mut Tx, facts: &Facts) -> Result<Vec<NewAlarm>
         return Ok(Vec::new());
     }
     let tubes = codes(facts.answers.iter().map(|answer| &answer.tube));
-    let rows: Vec<SeededRow> =
-        on!(tx, c => query_as(SEEDED).bind(&tubes).fetch_all(c).await)?;
+    let rows: Vec<SeededRow> = on!(tx, c => query_as(SEEDED).bind(&tubes).fetch_all(c).await)?;
     let wrong = rows.into_iter().filter_map(|row| {
         let answer = facts.answers.iter().find(|answer| answer.tube == row.tube_code)?;
         let direction = match (row.expected, answer.detected?) {
@@ -158,8 +156,7 @@ pub async fn seeded_put(
 
 async fn seeded_before(tx: &mut Tx, code: &str) -> Result<Option<Expected>> {
     let tubes = codes([code]);
-    let rows: Vec<SeededRow> =
-        on!(tx, c => query_as(SEEDED).bind(&tubes).fetch_all(c).await)?;
+    let rows: Vec<SeededRow> = on!(tx, c => query_as(SEEDED).bind(&tubes).fetch_all(c).await)?;
     Ok(rows.into_iter().next().map(|row| row.expected))
 }
 

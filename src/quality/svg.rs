@@ -1,5 +1,7 @@
 //! A chart as a picture: the points with their lines above, the sums with the decision line below.
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use plotters::backend::SVGBackend;
@@ -8,12 +10,13 @@ use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
 use plotters::coord::types::RangedCoordf64;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea as _};
-use plotters::element::{Circle, PathElement, Text};
+use plotters::element::{Circle, EmptyElement, PathElement, Text};
 use plotters::series::LineSeries;
-use plotters::style::{Color as _, RGBColor, ShapeStyle, TextStyle, IntoFont as _};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color as _, IntoFont as _, RGBColor, ShapeStyle, TextStyle};
 
 use super::westgard::Rule;
-use super::{Chart, ChartPoint, Measure, Series};
+use super::{Chart, ChartPoint, Direction, Measure, Series};
 use crate::error::{Error, Result};
 
 /// Points drawn at most, the newest: more are no picture.
@@ -54,8 +57,12 @@ fn draw(chart: &Chart, root: &Area<'_>, count: usize) -> Drawn {
     root.fill(&plotters::style::WHITE)?;
     if chart.series.is_empty() {
         let style = TextStyle::from(("sans-serif", 18).into_font()).color(&INK);
-        let what = format!("{}: no points between {} and {}", title(chart, None), chart.frame.from,
-            chart.frame.to);
+        let what = format!(
+            "{}: no points between {} and {}",
+            title(chart, None),
+            chart.frame.from,
+            chart.frame.to
+        );
         root.draw(&Text::new(what, (40, 40), style))?;
     }
     for (series, area) in chart.series.iter().zip(root.split_evenly((count, 1))) {
@@ -70,15 +77,17 @@ fn draw(chart: &Chart, root: &Area<'_>, count: usize) -> Drawn {
 
 fn title(chart: &Chart, series: Option<&Series>) -> String {
     let frame = &chart.frame;
-    let mut title = format!("{} - laboratory {}", capital(&frame.measure.to_string()), frame.laboratory);
-    let parts = [("instrument", &frame.instrument), ("lot", &frame.lot), ("operator", &frame.operator)];
+    let mut title =
+        format!("{} - laboratory {}", capital(&frame.measure.to_string()), frame.laboratory);
+    let parts =
+        [("instrument", &frame.instrument), ("lot", &frame.lot), ("operator", &frame.operator)];
     for (name, value) in parts {
         if let Some(value) = value {
-            title.push_str(&format!(", {name} {value}"));
+            write!(title, ", {name} {value}").expect("a text takes every text");
         }
     }
     if let Some(series) = series.filter(|series| !series.target.is_empty()) {
-        title.push_str(&format!(" - {} ({})", series.target, series.kit));
+        write!(title, " - {} ({})", series.target, series.kit).expect("a text takes every text");
     }
     title
 }
@@ -140,17 +149,20 @@ impl Axis {
 
     fn range(self, points: &[ChartPoint]) -> Range<f64> {
         let places = points.iter().filter_map(|point| self.place(point));
-        let expected = points.iter().filter_map(|point| point.mean.filter(|_| self == Self::Percent));
+        let expected =
+            points.iter().filter_map(|point| point.mean.filter(|_| self == Self::Percent));
         let lines = [-3.5, 3.5].into_iter().filter_map(|deviations| self.line(deviations));
-        let all: Vec<f64> = places.chain(expected.map(|share| share * 100.0)).chain(lines).collect();
+        let all: Vec<f64> =
+            places.chain(expected.map(|share| share * 100.0)).chain(lines).collect();
         let low = all.iter().copied().fold(f64::INFINITY, f64::min);
         let high = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         if all.is_empty() {
             return 0.0..1.0;
         }
-        let room = ((high - low) * 0.08).max(0.1);
+        let room = ((high - low) * 0.06).max(0.1);
         let bottom = if self == Self::Percent { 0.0 } else { low - room };
-        bottom..high + room
+        // Above the points is room for the rules they break.
+        bottom..high + 2.0 * room
     }
 }
 
@@ -199,7 +211,11 @@ fn when(points: &[ChartPoint], x: f64) -> String {
     if x < 0.0 || x.fract() != 0.0 {
         return String::new();
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a list")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a place in a list"
+    )]
     let place = x as usize;
     let text = points.get(place).map(|point| point.at.to_string()).unwrap_or_default();
     text.get(5..16).unwrap_or_default().replace('T', " ")
@@ -240,14 +256,11 @@ fn values(area: &Area<'_>, title: &str, (points, measure): (&[ChartPoint], Measu
     marks(&mut plot, points, axis)
 }
 
-/// The points, and the rules they break beside them.
+/// The points, and above them the rules that reject: one word for each time they are broken.
 fn marks(plot: &mut Plot<'_, '_>, points: &[ChartPoint], axis: Axis) -> Drawn {
     let radius = if points.len() > 150 { 2 } else { 3 };
-    let mut free_from = f64::NEG_INFINITY;
-    let wide = coordinate(points.len()) / 22.0;
     for (x, point) in points.iter().enumerate() {
         let Some(y) = axis.place(point) else { continue };
-        let x = coordinate(x);
         let rejects = point.rules.iter().any(|rule| rule.rejects());
         let (colour, size) = match (point.accepted, rejects, point.rules.is_empty()) {
             (false, ..) => (UNUSED, radius),
@@ -255,19 +268,40 @@ fn marks(plot: &mut Plot<'_, '_>, points: &[ChartPoint], axis: Axis) -> Drawn {
             (true, false, false) => (TWO, radius + 1),
             (true, false, true) => (POINT, radius),
         };
-        plot.draw_series([Circle::new((x, y), size, colour.filled())])?;
-        let names: Vec<_> =
-            point.rules.iter().filter(|rule| rule.rejects()).map(|rule| Rule::name(*rule)).collect();
-        if !names.is_empty() && x >= free_from {
-            let style = TextStyle::from(("sans-serif", 12).into_font()).color(&THREE);
-            let above = point.distance.is_none_or(|distance| distance > 0.0);
-            let text = Text::new(names.join(" "), (0, if above { -20 } else { 8 }), style);
-            let at = plotters::element::EmptyElement::at((x, y)) + text;
-            plot.draw_series([at])?;
-            free_from = x + wide * coordinate(names.len());
-        }
+        plot.draw_series([Circle::new((coordinate(x), y), size, colour.filled())])?;
+    }
+    let top = plot.y_range().end;
+    for (from, rules) in episodes(points) {
+        let names: Vec<_> = rules.into_iter().map(Rule::name).collect();
+        // A word near the right end is written to the left of its point.
+        let side = if from * 4 > points.len() * 3 { HPos::Right } else { HPos::Left };
+        let style = TextStyle::from(("sans-serif", 12).into_font()).color(&THREE);
+        let text = Text::new(names.join(" "), (0, 2), style.pos(Pos::new(side, VPos::Top)));
+        plot.draw_series([EmptyElement::at((coordinate(from), top)) + text])?;
     }
     Ok(())
+}
+
+/// Stretches of points that are rejected: where each begins, and the rules broken in it. A stretch
+/// ends after as many accepted points as leave room for its word.
+fn episodes(points: &[ChartPoint]) -> Vec<(usize, BTreeSet<Rule>)> {
+    let room = points.len() / 6 + 1;
+    let mut found: Vec<(usize, usize, BTreeSet<Rule>)> = Vec::new();
+    for (place, point) in points.iter().enumerate() {
+        let rules = point.rules.iter().copied().filter(|rule| rule.rejects());
+        let rules: BTreeSet<_> = rules.collect();
+        if rules.is_empty() {
+            continue;
+        }
+        match found.last_mut().filter(|(_, last, _)| place - *last <= room) {
+            Some((_, last, all)) => {
+                *last = place;
+                all.extend(rules);
+            }
+            None => found.push((place, place, rules)),
+        }
+    }
+    found.into_iter().map(|(from, _, rules)| (from, rules)).collect()
 }
 
 /// A word at the right end of a line.
@@ -292,15 +326,18 @@ fn sums(area: &Area<'_>, points: &[ChartPoint]) -> Drawn {
     let decision = ShapeStyle::from(THREE).stroke_width(2);
     plot.draw_series([PathElement::new(vec![(-0.5, 1.0), (right, 1.0)], decision)])?;
     margin_label(&plot, area, (right, 1.0), ("alarm", THREE))?;
-    let sums: [(&str, RGBColor, fn(&ChartPoint) -> f64); 2] =
-        [("rise", POINT, |point| point.rise), ("fall", FALL, |point| point.fall)];
-    for (name, colour, sum) in sums {
+    for (direction, name, colour, left) in
+        [(Direction::Rise, "rise", POINT, 76), (Direction::Fall, "fall", FALL, 120)]
+    {
+        let sum = |point: &ChartPoint| match direction {
+            Direction::Rise => point.rise,
+            Direction::Fall => point.fall,
+        };
         let path = points.iter().enumerate().map(|(x, point)| (coordinate(x), sum(point)));
         let style = ShapeStyle::from(colour).stroke_width(2);
         plot.draw_series(LineSeries::new(path, style))?;
-        let place = if name == "rise" { 0 } else { 1 };
         let style = TextStyle::from(("sans-serif", 13).into_font()).color(&colour);
-        area.draw(&Text::new(name.to_owned(), (76 + place * 44, 12), style))?;
+        area.draw(&Text::new(name.to_owned(), (left, 12), style))?;
     }
     Ok(())
 }
@@ -337,6 +374,17 @@ mod tests {
     }
 
     #[test]
+    fn one_word_stands_for_a_stretch_of_broken_rules() {
+        let mut values = vec![26.0; 60];
+        values[10] = 28.0;
+        values[40..44].fill(27.9);
+        let chart = control(&values);
+        let found = episodes(&chart.series[0].points);
+        let all: Vec<_> = found.iter().map(|(from, rules)| (*from, rules.len())).collect();
+        assert_eq!(all, [(10, 1), (40, 3)]);
+    }
+
+    #[test]
     fn a_name_cannot_write_into_the_picture() {
         let mut chart = control(&[26.0]);
         chart.frame.instrument = Some("<script>".to_owned());
@@ -347,33 +395,57 @@ mod tests {
     fn zz_samples() {
         use rand::{RngExt as _, SeedableRng as _};
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(3);
-        let mut noise = move || { let a: f64 = (0..6).map(|_| rng.random::<f64>()).sum(); (a - 3.0) * 1.4 };
+        let mut noise = move || {
+            let a: f64 = (0..6).map(|_| rng.random::<f64>()).sum();
+            (a - 3.0) * 1.4
+        };
         let mut points = Vec::new();
         for target in ["N", "ORF1ab"] {
             for n in 0..140 {
                 let usual = (n >= 30).then_some((26.5, 0.35));
                 let drift = if n > 110 { 1.2 } else { 0.0 };
-                points.push(("orf1ab-n-ic 1".to_owned(), target.to_owned(), point(n, 26.5 + drift + 0.35 * noise(), usual)));
+                points.push((
+                    "orf1ab-n-ic 1".to_owned(),
+                    target.to_owned(),
+                    point(n, 26.5 + drift + 0.35 * noise(), usual),
+                ));
             }
         }
-        let mut f = frame(Measure::PositiveControl); f.instrument = Some("278870001".into());
+        let mut f = frame(Measure::PositiveControl);
+        f.instrument = Some("278870001".into());
         std::fs::write("/tmp/lj.svg", svg(&Chart::draw(f, points, |_, _| None)).unwrap()).unwrap();
         let mut points = Vec::new();
         for n in 0..300 {
             let own = if n % 2 == 0 { 26.0 } else { 27.0 };
             let drift = if n > 280 { 2.0 } else { 0.0 };
-            let p = ChartPoint { instrument: format!("I{}", n % 2), accepted: n % 37 != 0, ..point(n, own + drift + 0.35 * noise(), Some((own, 0.35))) };
+            let p = ChartPoint {
+                instrument: format!("I{}", n % 2),
+                accepted: n % 37 != 0,
+                ..point(n, own + drift + 0.35 * noise(), Some((own, 0.35)))
+            };
             points.push(("orf1ab-n-ic 1".to_owned(), "IC".to_owned(), p));
         }
-        std::fs::write("/tmp/ic.svg", svg(&Chart::draw(frame(Measure::InternalControl), points, |_, _| None)).unwrap()).unwrap();
+        std::fs::write(
+            "/tmp/ic.svg",
+            svg(&Chart::draw(frame(Measure::InternalControl), points, |_, _| None)).unwrap(),
+        )
+        .unwrap();
         let mut points = Vec::new();
         for n in 0..200 {
             let p = if n > 180 { 0.04 } else { 0.12 };
-            let x = ((p * 94.0 + 2.5 * noise()) as f64).round().max(0.0);
-            let p = ChartPoint { tubes: Some(94), mean: (n > 20).then_some(0.12 + 0.01 * (n as f64 / 20.0).sin()), ..point(n, x / 94.0, None) };
+            let x = (p * 94.0_f64 + 2.5 * noise()).round().max(0.0);
+            let p = ChartPoint {
+                tubes: Some(94),
+                mean: (n > 20).then_some(0.12 + 0.01 * (coordinate(n) / 20.0).sin()),
+                ..point(n, x / 94.0, None)
+            };
             points.push((String::new(), String::new(), p));
         }
-        std::fs::write("/tmp/pos.svg", svg(&Chart::draw(frame(Measure::Positivity), points, |_, _| None)).unwrap()).unwrap();
+        std::fs::write(
+            "/tmp/pos.svg",
+            svg(&Chart::draw(frame(Measure::Positivity), points, |_, _| None)).unwrap(),
+        )
+        .unwrap();
         std::fs::write("/tmp/few.svg", svg(&control(&[26.0, 26.4, 27.9, 25.8])).unwrap()).unwrap();
     }
 }

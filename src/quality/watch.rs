@@ -104,7 +104,10 @@ async fn expected(tx: &mut Tx, facts: &Facts) -> Result<[Option<i64>; 4]> {
     }))
 }
 
-fn subjects(facts: &Facts, (instrument, lot, operator): (String, Option<String>, String)) -> Subjects {
+fn subjects(
+    facts: &Facts,
+    (instrument, lot, operator): (String, Option<String>, String),
+) -> Subjects {
     Subjects { laboratory: facts.subjects.laboratory.clone(), instrument, lot, operator }
 }
 

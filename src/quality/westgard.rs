@@ -72,9 +72,8 @@ pub fn broken(distances: &[f64]) -> Vec<Rule> {
             points.iter().all(|z| *z > limit) || points.iter().all(|z| *z < -limit)
         })
     };
-    let opposite = last(2).is_some_and(|pair| {
-        pair.iter().any(|z| *z > 2.0) && pair.iter().any(|z| *z < -2.0)
-    });
+    let opposite =
+        last(2).is_some_and(|pair| pair.iter().any(|z| *z > 2.0) && pair.iter().any(|z| *z < -2.0));
     let checks = [
         (newest.abs() > 2.0, Rule::OneTwo),
         (newest.abs() > 3.0, Rule::OneThree),

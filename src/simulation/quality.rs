@@ -90,7 +90,7 @@ impl Fault {
     /// Who is to blame, for what, and which way it goes.
     pub const fn culprit(self) -> (Scope, &'static str, Measure, Direction) {
         use Direction::{Fall, Rise};
-        use Measure::{InternalControl, Positivity, PositiveControl};
+        use Measure::{InternalControl, PositiveControl, Positivity};
         match self {
             Self::ControlDrift => (Scope::Instrument, "I2", PositiveControl, Rise),
             Self::InternalShift => (Scope::Laboratory, "L01", InternalControl, Rise),
@@ -263,7 +263,8 @@ impl Watch {
             }
             let shift = measure.shift().unwrap_or(1.0);
             let weights = usual.map(|usual| cusum::of_ct(usual, shift, ct));
-            let step = Step { at: plate.at, subjects: plate.subjects.clone(), weights: [weights; 4] };
+            let step =
+                Step { at: plate.at, subjects: plate.subjects.clone(), weights: [weights; 4] };
             raised.extend(self.step(stream, step, number));
         }
         let weights = Scope::ALL.map(|scope| {

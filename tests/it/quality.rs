@@ -10,7 +10,9 @@ use swabline::quality::{self, Facts, Measure, Subjects, Value as Point};
 
 use crate::app::TestApp;
 use crate::each_engine;
+use crate::feeds::poll_until;
 use crate::laboratory::{self as lab, POSITIVE};
+use crate::program::{command, finish};
 use crate::world::{World, people, seal_tube, tube, world};
 
 /// The kit as charts name it, and the instrument of every file here.
@@ -79,6 +81,15 @@ async fn plate_of(
     (judged, alarms)
 }
 
+/// What `swabline quality` says about the store of a story.
+fn console(app: &TestApp, code: i32) -> Value {
+    let config = &app.app.config;
+    let mut command = command();
+    command.args(["quality", "--json", "--laboratory", "L01", "--data"]).arg(&config.data);
+    command.args(["--database", &config.database_url()]);
+    serde_json::from_str(&finish(command).expect(code).out).unwrap()
+}
+
 /// A run over HTTP of these single tubes, from the first code on.
 async fn run(app: &TestApp, world: &World, count: u64, signals: &[(u64, lab::Signals)]) -> Value {
     for n in 0..count {
@@ -122,8 +133,8 @@ each_engine! {
         let none = app.get(&world.technician, &other).await.expect(200).json();
         assert_eq!(none["series"], json!([]));
 
-        let picture = format!("/v1/quality/charts.svg?laboratory=L01&measure=positive_control");
-        let picture = app.get(&world.officer, &picture).await.expect(200);
+        let picture = "/v1/quality/charts.svg?laboratory=L01&measure=positive_control";
+        let picture = app.get(&world.officer, picture).await.expect(200);
         assert_eq!(picture.headers["content-type"], "image/svg+xml");
         assert!(picture.text().starts_with("<svg") && picture.text().contains("ORF1ab"));
         for (path, code) in [("positivity", "quality.laboratory"),
@@ -154,6 +165,10 @@ each_engine! {
         assert!(points.last().unwrap()["rise"].as_f64().unwrap() >= 1.0);
         assert_eq!(chart["series"][0]["learning"], 30);
 
+        let printed = console(app, 2);
+        assert_eq!(printed["alarms"][0]["id"], open[0]["id"]);
+        assert_eq!(printed["newest"][0]["measure"], "internal_control", "{printed}");
+        assert_eq!(printed["newest"][0]["ct"], 29.5);
         let acknowledge =
             format!("/v1/quality/alarms/{}/acknowledge", open[0]["id"].as_str().unwrap());
         let found = json!({ "reason": "no_cause_found" });
@@ -165,6 +180,7 @@ each_engine! {
         let again = app.post(&world.second_reviewer, &acknowledge, &found).await.expect(409);
         assert_eq!(again.code(), "quality.acknowledged");
         assert_eq!(alarms(app, &world.reviewer).await, Vec::<Value>::new());
+        assert_eq!(console(app, 0)["alarms"], json!([]));
         let all = app.get(&world.reviewer, "/v1/quality/alarms?acknowledged=true").await;
         assert_eq!(all.expect(200).json()["alarms"].as_array().unwrap().len(), 1);
         let mut raised = Vec::new();
@@ -274,8 +290,9 @@ each_engine! {
         app.post(&world.officer, &acknowledge, &retested).await.expect(200);
 
         lab::release(app, &world, answer["id"].as_str().unwrap()).await;
-        let feed = app.get(&world.service, "/v1/feed").await.expect(200).text();
-        assert!(feed.contains(&tube(1)) && !feed.contains(&tube(0)), "{feed}");
+        let changes = poll_until(app, &world.service, &mut String::new(), 3).await;
+        let told: Vec<_> = changes.iter().map(|change| change["tube"].clone()).collect();
+        assert_eq!(told, [tube(1), tube(1), tube(1)], "sealed, received and released");
         let ledger = app.get(&world.officer, "/v1/ledger").await.expect(200).json();
         assert_eq!(ledger["unexplained"], 0, "{ledger}");
         assert_eq!((&ledger["whole"]["tubes"]["released"], &ledger["whole"]["people"]["released"]),
