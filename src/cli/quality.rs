@@ -2,13 +2,11 @@
 
 use super::Refused;
 use crate::app::App;
-use crate::clock::{Span, Time};
+use crate::clock::Time;
 use crate::quality::alarm::{self, Asked};
 use crate::quality::api::AlarmAnswer;
 use crate::quality::store::{self, Newest};
 
-/// How far back the newest points are looked for.
-const LOOK_BACK: Span = Span::days(7);
 /// Alarms printed at most.
 const ALARMS_MAX: i64 = 1_000;
 
@@ -39,7 +37,7 @@ impl Quality {
         let mut tx = app.db.read("quality.print").await?;
         let begin = (Time::from_us(i64::MIN), "");
         let alarms = alarm::list(&mut tx, &asked, begin, ALARMS_MAX).await?;
-        let newest = store::newest(&mut tx, laboratory, app.clock.now() - LOOK_BACK).await?;
+        let newest = store::newest(&mut tx, laboratory).await?;
         drop(tx);
         app.db.close().await;
         let open = alarms.iter().filter(|alarm| alarm.acknowledged.is_none()).count();

@@ -1,5 +1,7 @@
 //! Points in the store: what a run left, what was usual before it, and the window alarms look at.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
@@ -82,16 +84,12 @@ pub const CHART_POSITIVES: &str = "select run_id, kit, instrument, lot, account_
         and (cast($5 as text) is null or kit = $5)
         and at_us >= $6 and at_us < $7
     order by at_us, run_id limit 20000";
-/// Laboratory or null for all, since when: the newest points of each chart.
-pub const NEWEST: &str = "select p.laboratory_code, p.measure, p.kit, p.target, p.instrument,
-        p.at_us, p.ct, p.mean, p.sd
-    from quality_run r cross join quality_point p
-    where p.run_id = r.run_id and r.at_us >= $2 and (cast($1 as text) is null or r.laboratory_code = $1)
-        and not exists (select 1 from quality_point n
-            where n.laboratory_code = p.laboratory_code and n.instrument = p.instrument
-                and n.measure = p.measure and n.kit = p.kit and n.target = p.target
-                and (n.at_us, n.run_id) > (p.at_us, p.run_id))
-    order by p.laboratory_code, p.measure, p.kit, p.target, p.instrument limit 1000";
+/// Every laboratory.
+pub const LABORATORIES: &str = "select code from laboratory order by code";
+/// Laboratory, measure: its last points, newest first.
+pub const NEWEST: &str = "select p.kit, p.target, p.instrument, p.at_us, p.ct, p.mean, p.sd
+    from quality_point p where p.laboratory_code = $1 and p.measure = $2
+    order by p.at_us desc, p.run_id desc limit 1000";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
@@ -104,6 +102,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("POINTS_KEEP", POINTS_KEEP),
     ("CHART", CHART),
     ("CHART_POSITIVES", CHART_POSITIVES),
+    ("LABORATORIES", LABORATORIES),
     ("NEWEST", NEWEST),
 ];
 
@@ -293,8 +292,6 @@ pub async fn window_positives(tx: &mut Tx, laboratory: &str) -> Result<Vec<Count
 
 #[derive(FromRow)]
 struct NewestRow {
-    laboratory_code: String,
-    measure: Measure,
     kit: String,
     target: String,
     instrument: String,
@@ -327,20 +324,43 @@ pub struct Newest {
     pub sd: Option<f64>,
 }
 
-/// Where each chart stands that had a point since.
-pub async fn newest(tx: &mut Tx, laboratory: Option<&str>, since: Time) -> Result<Vec<Newest>> {
-    let rows: Vec<NewestRow> =
-        on!(tx, c => query_as(NEWEST).bind(laboratory).bind(since).fetch_all(c).await)?;
-    let newest = rows.into_iter().map(|row| Newest {
-        laboratory: row.laboratory_code,
-        measure: row.measure,
-        kit: row.kit,
-        target: row.target,
-        instrument: row.instrument,
-        at: row.at_us,
-        ct: cycles(row.ct),
-        mean: row.mean.map(cycles),
-        sd: row.sd.map(cycles),
-    });
-    Ok(newest.collect())
+/// Where each chart stands that had one of the last thousand points of its measure, in one
+/// laboratory or in all.
+pub async fn newest(tx: &mut Tx, laboratory: Option<&str>) -> Result<Vec<Newest>> {
+    let laboratories: Vec<String> = match laboratory {
+        Some(laboratory) => vec![laboratory.to_owned()],
+        None => on!(tx, c => query_scalar(LABORATORIES).fetch_all(c).await)?,
+    };
+    let mut newest = Vec::new();
+    for laboratory in &laboratories {
+        for measure in
+            [Measure::PositiveControl, Measure::WeakPositiveControl, Measure::InternalControl]
+        {
+            let rows: Vec<NewestRow> = on!(tx, c => query_as(NEWEST).bind(laboratory)
+                .bind(measure).fetch_all(c).await)?;
+            let mut last = BTreeMap::new();
+            for row in rows {
+                let chart = (row.kit.clone(), row.target.clone(), row.instrument.clone());
+                last.entry(chart).or_insert(row);
+            }
+            newest.extend(last.into_values().map(|row| Newest::of(laboratory, measure, row)));
+        }
+    }
+    Ok(newest)
+}
+
+impl Newest {
+    fn of(laboratory: &str, measure: Measure, row: NewestRow) -> Self {
+        Self {
+            laboratory: laboratory.to_owned(),
+            measure,
+            kit: row.kit,
+            target: row.target,
+            instrument: row.instrument,
+            at: row.at_us,
+            ct: cycles(row.ct),
+            mean: row.mean.map(cycles),
+            sd: row.sd.map(cycles),
+        }
+    }
 }
