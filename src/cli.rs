@@ -5,6 +5,7 @@ mod inspect;
 mod integrity;
 mod people;
 mod plan;
+mod quality;
 mod records;
 mod serve;
 
@@ -66,6 +67,8 @@ enum Command {
     Ledger(records::Ledger),
     /// Signs of over-pooling and of invented results; exit code 2 when there are any.
     Integrity(integrity::Integrity),
+    /// Open alarms and where the control charts stand; exit code 2 while an alarm is open.
+    Quality(quality::Quality),
     /// The audit trail.
     #[command(subcommand)]
     Audit(records::Audit),
@@ -123,6 +126,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Key(key) => key.run(&place.reopen().await?).await,
         Command::Ledger(ledger) => ledger.run(&place.look().await?).await,
         Command::Integrity(integrity) => integrity.run(&place.look().await?).await,
+        Command::Quality(quality) => quality.run(&place.look().await?).await,
         Command::Audit(audit) => audit.run(&place.look().await?).await,
     }
 }

@@ -6,6 +6,8 @@
 //! ([`interpretation`]), reviewed and released ([`review`]), and asked for ([`query`],
 //! [`feeds`]). The [`ledger`] proves that nothing was lost on the way. A refused tube and a pool
 //! that gives no individual result open a [`recall`]. [`integrity`] looks for invented results. A slice calls only slices before it.
+//! that gives no individual result open a [`recall`]. What every run leaves on the charts of
+//! [`quality`] is watched. A slice calls only slices before it.
 
 pub mod app;
 pub mod cli;
@@ -27,6 +29,7 @@ pub mod receiving;
 pub mod pooling;
 pub mod plate;
 pub mod instrument;
+pub mod quality;
 pub mod interpretation;
 pub mod review;
 pub mod query;

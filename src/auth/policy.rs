@@ -95,6 +95,13 @@ pub const RULES: &[Rule] = &[
     only("POST", "/v1/results/{id}/amend", &[Reviewer]),
     only("GET", "/v1/switches/{name}", &[Reviewer, Officer, Auditor]),
     only("PUT", "/v1/switches/{name}", &[Reviewer]),
+    // quality
+    only("GET", "/v1/quality/charts", &[Technician, Reviewer, Officer, Auditor]),
+    only("GET", "/v1/quality/charts.svg", &[Technician, Reviewer, Officer, Auditor]),
+    only("GET", "/v1/quality/alarms", &[Technician, Reviewer, Officer, Auditor]),
+    only("POST", "/v1/quality/alarms/{id}/acknowledge", &[Reviewer, Officer]),
+    only("PUT", "/v1/seeded/{code}", &[Officer]),
+    only("GET", "/v1/seeded", &[Officer]),
     // query
     open("POST", "/v1/status"),
     only("POST", "/v1/status/batch", &[Service]),

@@ -19,7 +19,8 @@ pub const HORIZON: Sql = Sql {
     postgres: "select cast(cast(pg_snapshot_xmin(pg_current_snapshot()) as text) as bigint)",
 };
 /// `$1` epoch and `$2` number of the last change seen, `$3` horizon, `$4` rows. A release tells
-/// version 1; an amendment the newest version there was when it was written.
+/// version 1; an amendment the newest version there was when it was written. Of tubes an officer
+/// seeded nobody is told.
 pub const CHANGES: &str = "select f.epoch, f.seq, f.change, f.tube_code, f.at_us,
         (select r.outcome from result r where r.tube_code = f.tube_code
             and ((f.change = 'released' and r.version = 1)
@@ -27,6 +28,7 @@ pub const CHANGES: &str = "select f.epoch, f.seq, f.change, f.tube_code, f.at_us
             order by r.version desc limit 1) as outcome
     from feed f
     where (f.epoch, f.seq) > ($1, $2) and f.epoch < $3
+        and not exists (select 1 from quality_seeded q where q.tube_code = f.tube_code)
     order by f.epoch, f.seq limit $4";
 /// `$1` tubes with the time of their change. Whether a member's recall was open just then is read
 /// from the recall's own times, so that a replay tells the same.

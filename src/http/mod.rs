@@ -23,6 +23,8 @@ use crate::app::App;
 use crate::{
     audit, barcode, collection, feeds, instrument, integrity, interpretation, ledger, plate,
     pooling, query, recall, receiving, review, transport,
+    audit, barcode, collection, feeds, instrument, interpretation, ledger, plate, quality, query,
+    recall, receiving, review, transport,
 };
 use problem::Problem;
 
@@ -105,6 +107,13 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(review::api::release_post))
         .routes(routes!(review::api::amend_post))
         .routes(routes!(review::api::switch_get, review::api::switch_put))
+        // quality
+        .routes(routes!(quality::api::charts_get))
+        .routes(routes!(quality::api::charts_svg_get))
+        .routes(routes!(quality::api::alarms_get))
+        .routes(routes!(quality::api::acknowledge_post))
+        .routes(routes!(quality::seeded::seeded_put))
+        .routes(routes!(quality::seeded::seeded_get))
         // query
         .routes(routes!(query::api::status_post))
         .routes(routes!(query::api::status_batch_post))

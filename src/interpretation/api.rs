@@ -12,7 +12,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::lot::store::holds;
 use super::store::{calls_add, run_find, tube_facts};
-use super::{Call, Interpretation, Verdict, interpret, names};
+use super::{
+    Call, Interpretation, Kit, Verdict, VerdictCode, VerdictReason, gather, interpret, names,
+    points,
+};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
@@ -25,6 +28,7 @@ use crate::instrument::store::{self as runs, NewRun};
 use crate::instrument::{self, RunFile};
 use crate::plate::api as plates;
 use crate::plate::store::StoredPlate;
+use crate::quality::{self, Facts, Judged, Subjects};
 use crate::storage::Tx;
 
 /// Longest name a file may come under, in characters.
@@ -114,12 +118,17 @@ pub async fn run_post(
     if let Some(run) = same_run(&mut tx, &plate, &sha256).await? {
         return Ok((StatusCode::OK, Json(answer(&app, &mut tx, &run).await?)));
     }
-    let interpretation = call(&app, &mut tx, &plate, &file).await?;
+    let mut interpretation = call(&app, &mut tx, &plate, &file).await?;
     let at = app.clock.now();
     let id = app.clock.id().to_string();
     let new = Incoming { id: &id, sha256: &sha256, name, sealed: &sealed, at };
+    let kit = app.kit(&plate.made.kit.0, &plate.made.kit.1)?;
+    let (facts, judged) =
+        chart(&mut tx, &actor, (kit, &plate, &file, &mut interpretation), &new).await?;
     keep(&mut tx, &actor, (&plate, &file, &interpretation), &new).await?;
     let mut answer = answer(&app, &mut tx, &id).await?;
+    quality::keep(&mut tx, &app.clock, &actor, (&facts, &judged)).await?;
+    let mut answer = answer(&mut tx, &id).await?;
     answer.detected_by = file.detected_by;
     if upload.dry_run {
         let dry = RunAnswer { id: None, imported_at: None, ..answer };
@@ -219,6 +228,34 @@ fn foreign_barcode(file: &RunFile, plate: &PlateCode) -> Option<String> {
              was run"
         )
     })
+}
+
+/// What the run leaves on the charts. A control that breaks Westgard's rules there is a flag: the
+/// run needs two people, whatever the rule would release.
+async fn chart(
+    tx: &mut Tx,
+    actor: &Actor,
+    (kit, plate, file, read): (&Kit, &StoredPlate, &RunFile, &mut Interpretation),
+    new: &Incoming<'_>,
+) -> Result<(Facts, Judged)> {
+    let named = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+    let instrument = named(&file.serial).or_else(|| named(&file.instrument));
+    let subjects = Subjects {
+        laboratory: plate.made.laboratory.clone(),
+        instrument: instrument.unwrap_or_else(|| "unknown".to_owned()),
+        lot: None,
+        operator: actor.account.clone(),
+    };
+    let gathered = gather(kit, &plate.made.layout, &file.readings).unwrap_or_default();
+    let facts = points::facts((new.id, new.at), subjects, kit, &gathered, read);
+    let judged = quality::judge(tx, &facts).await?;
+    let flags = judged.rejections.iter().map(|message| VerdictReason {
+        code: VerdictCode::ControlRejected,
+        well: None,
+        message: message.clone(),
+    });
+    read.verdict.flags.extend(flags);
+    Ok((facts, judged))
 }
 
 struct Incoming<'a> {

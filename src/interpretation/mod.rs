@@ -15,8 +15,11 @@ mod disposition;
 mod gather;
 pub mod kit;
 pub mod lot;
+mod kit;
+mod limits;
 mod names;
 mod neighbours;
+mod points;
 mod rules;
 pub mod store;
 
@@ -34,6 +37,7 @@ pub use kit::{
     CallPolicy, ControlLimit, Definition, DoubtfulCurve, GreyAgain, Kit, KitReaction, Programme,
     Purpose, RetestPolicy, Retests, RuleNames, Target, kits, programmes,
 };
+pub use limits::ControlLimit;
 pub use names::names;
 pub use rules::KitFault;
 
@@ -177,6 +181,7 @@ pub fn interpret(
         })
         .collect();
     let verdict = verdict(kit, layout, &gathered, &calls);
+    let calls = neighbours::hold(calls);
     Ok(Interpretation { verdict, calls })
 }
 

@@ -3,13 +3,17 @@
 //! A weak positive that touches a strong one, or shares its pipetting column, may be
 //! splashed or carried over (Layfield et al. 2021: misplacement and adjacent high-load wells).
 //! Where hardly any tube is positive, two that touch are suspect whatever their Ct.
-//! Both are flagged for a person to look at, and nothing of the plate is released by rule.
+//! Both are flagged for a person to look at, and nothing of the plate is released by rule. What is
+//! more, the suspect tubes are held: a single tube is tested again before its positive is
+//! reported, once. A pool is not held up, for its members are collected again anyway.
+
+use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 
-use super::Outcome;
 use super::calls::{Call, TargetState};
 use super::controls::{VerdictCode, VerdictReason};
+use super::{Disposition, Outcome};
 use crate::instrument::Ct;
 use crate::plate::{TargetRole, WellPosition};
 
@@ -26,21 +30,43 @@ const LOW_PREVALENCE_PERCENT: usize = 5;
 /// A tube with a pathogen signal, and its earliest Ct.
 type Positive<'c> = (&'c Call, Ct);
 
+/// A flag, and the tubes that are held for it.
+type Suspicion<'c> = (VerdictReason, Vec<&'c str>);
+
 /// Every reason to look at neighbours before anything of the plate is released.
 pub fn flags(calls: &[Call]) -> Vec<VerdictReason> {
-    let positives = positives(calls);
-    let mut flags = weak_beside_strong(&positives);
-    if positives.len() * 100 <= calls.len() * LOW_PREVALENCE_PERCENT {
-        flags.extend(adjacent(&positives));
+    suspicions(calls).into_iter().map(|(flag, _)| flag).collect()
+}
+
+/// The calls of a plate, with suspect positives held: where one would be reported after its first
+/// test, the tube is tested again instead. What the repeat says is reported.
+pub fn hold(mut calls: Vec<Call>) -> Vec<Call> {
+    let suspects = suspicions(&calls).into_iter().flat_map(|(_, tubes)| tubes);
+    let held: BTreeSet<String> = suspects.map(str::to_owned).collect();
+    let reported = Disposition::Report(Outcome::Detected);
+    for call in &mut calls {
+        if call.attempt == 1 && call.disposition == reported && held.contains(&call.tube) {
+            call.disposition = Disposition::Retest;
+            call.reason.push_str("; held for a repeat because of its neighbour");
+        }
     }
-    flags
+    calls
+}
+
+fn suspicions(calls: &[Call]) -> Vec<Suspicion<'_>> {
+    let positives = positives(calls);
+    let mut found = weak_beside_strong(&positives);
+    if positives.len() * 100 <= calls.len() * LOW_PREVALENCE_PERCENT {
+        found.extend(adjacent(&positives));
+    }
+    found
 }
 
 /// One flag for each tube with a pathogen signal beside one at least ten cycles earlier.
 ///
 /// Looks at tubes with any amplified pathogen target, so a tube left inconclusive by one late
 /// target is flagged too.
-fn weak_beside_strong(positives: &[Positive<'_>]) -> Vec<VerdictReason> {
+fn weak_beside_strong<'c>(positives: &[Positive<'c>]) -> Vec<Suspicion<'c>> {
     positives
         .iter()
         .filter_map(|(weak, late)| {
@@ -48,21 +74,22 @@ fn weak_beside_strong(positives: &[Positive<'_>]) -> Vec<VerdictReason> {
                 late.cycles() - early.cycles() >= STRONGER_BY_CYCLES && share_tips(weak, strong)
             })?;
             let (tube, other) = (&weak.tube, &strong.tube);
-            Some(VerdictReason {
+            let flag = VerdictReason {
                 code: VerdictCode::WeakBesideStrong,
                 well: weak.targets.first().map(|target| target.well),
                 message: format!(
                     "tube {tube} (Ct {late}) lies beside tube {other} (Ct {early}); \
                      test {tube} again before it is reported"
                 ),
-            })
+            };
+            Some((flag, vec![tube.as_str()]))
         })
         .collect()
 }
 
 /// One flag for each two tubes with pathogen signals that touch, and of which neither is so much
 /// the weaker that it was flagged for that.
-fn adjacent(positives: &[Positive<'_>]) -> Vec<VerdictReason> {
+fn adjacent<'c>(positives: &[Positive<'c>]) -> Vec<Suspicion<'c>> {
     let pairs = positives
         .iter()
         .enumerate()
@@ -70,14 +97,17 @@ fn adjacent(positives: &[Positive<'_>]) -> Vec<VerdictReason> {
     pairs
         .filter(|((_, a), (_, b))| (a.cycles() - b.cycles()).abs() < STRONGER_BY_CYCLES)
         .filter(|((one, _), (other, _))| touch(one, other))
-        .map(|((one, a), (other, b))| VerdictReason {
-            code: VerdictCode::AdjacentPositives,
-            well: one.targets.first().map(|target| target.well),
-            message: format!(
-                "tubes {} (Ct {a}) and {} (Ct {b}) lie side by side and hardly any other is \
-                 positive; test both again before they are reported",
-                one.tube, other.tube
-            ),
+        .map(|((one, a), (other, b))| {
+            let flag = VerdictReason {
+                code: VerdictCode::AdjacentPositives,
+                well: one.targets.first().map(|target| target.well),
+                message: format!(
+                    "tubes {} (Ct {a}) and {} (Ct {b}) lie side by side and hardly any other is \
+                     positive; test both again before they are reported",
+                    one.tube, other.tube
+                ),
+            };
+            (flag, vec![one.tube.as_str(), other.tube.as_str()])
         })
         .collect()
 }
@@ -116,3 +146,7 @@ fn touch(one: &Call, other: &Call) -> bool {
 fn any_wells(one: &Call, other: &Call, close: impl Fn(WellPosition, WellPosition) -> bool) -> bool {
     one.targets.iter().any(|a| other.targets.iter().any(|b| close(a.well, b.well)))
 }
+
+#[cfg(test)]
+#[path = "neighbours_tests.rs"]
+mod tests;

@@ -58,6 +58,8 @@ pub struct Evidence {
     pub told_otherwise: i64,
     /// Members whose status is its result or a later one.
     pub told_since: i64,
+    /// An officer made it up, to see whether it is found; nobody is in it.
+    pub seeded: bool,
 }
 
 /// What an arrival found of a tube.

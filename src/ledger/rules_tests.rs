@@ -33,6 +33,7 @@ fn sealed() -> Evidence {
         told: 0,
         told_otherwise: 0,
         told_since: 0,
+        seeded: false,
     }
 }
 

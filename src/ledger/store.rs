@@ -67,7 +67,8 @@ pub const EVIDENCE: &str = "with page as (
         (select count(*) from recall l join member m on m.person_key = l.person_key
             and m.tube_code = l.origin_tube where l.origin_tube = p.code) as recalled,
         (select count(*) from recall l where l.origin_tube = p.code and l.reason = 'missing')
-            as missed
+            as missed,
+        (select count(*) from quality_seeded q where q.tube_code = p.code) as seeded
     from page p left join swab w on w.code = p.code order by p.code";
 /// Codes members name that no tube has.
 pub const STRAY_MEMBERS: &str = "select m.tube_code, count(*) as people from member m
@@ -124,6 +125,7 @@ struct EvidenceRow {
     told: i64,
     told_otherwise: i64,
     told_since: i64,
+    seeded: i64,
 }
 
 impl From<EvidenceRow> for Evidence {
@@ -155,6 +157,7 @@ impl From<EvidenceRow> for Evidence {
             told: row.told,
             told_otherwise: row.told_otherwise,
             told_since: row.told_since,
+            seeded: row.seeded > 0,
         }
     }
 }

@@ -19,7 +19,8 @@ impl Sum {
     pub fn add(&mut self, evidence: &Evidence, now: Time) {
         let reasons = rules::contradictions(evidence);
         let state = reasons.is_empty().then_some(evidence.state);
-        let people = u64::try_from(evidence.declared.max(evidence.members)).unwrap_or(0);
+        let members = if evidence.seeded { 0 } else { evidence.declared.max(evidence.members) };
+        let people = u64::try_from(members).unwrap_or(0);
         let day = day(evidence.sealed);
         let site = (day.clone(), Some(evidence.site.clone()));
         let laboratory = (day, evidence.laboratory.clone());

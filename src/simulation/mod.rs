@@ -14,6 +14,7 @@ pub mod laboratory;
 pub mod month;
 pub mod morning;
 pub mod people;
+pub mod quality;
 mod recalled;
 pub mod report;
 mod residents;

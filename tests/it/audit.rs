@@ -65,6 +65,8 @@ async fn one_of_everything(app: &TestApp) {
     let world = world(app).await;
     let pattern = json!({ "maker": "Tube Works", "length": 12, "alphabet": "digits" });
     app.put(&world.administrator, "/v1/code-patterns/77", &pattern).await.expect(201);
+    let seeded = json!({ "expected": "detected" });
+    app.put(&world.officer, &format!("/v1/seeded/{}", tube(0)), &seeded).await.expect(201);
     for n in 0..3 {
         seal_tube(app, &world, n, &people(n * 20, 10)).await.expect(201);
     }
@@ -90,6 +92,10 @@ async fn one_of_everything(app: &TestApp) {
     let file = laboratory::run_file(&plate, &BTreeMap::new(), false);
     let run = laboratory::upload(app, &world, &plate, file).await.expect(201).json();
     laboratory::release(app, &world, run["id"].as_str().unwrap()).await;
+    let alarms = app.get(&world.officer, "/v1/quality/alarms").await.expect(200).json();
+    let alarm = alarms["alarms"][0]["id"].as_str().unwrap();
+    let acknowledge = format!("/v1/quality/alarms/{alarm}/acknowledge");
+    app.post(&world.officer, &acknowledge, &json!({ "reason": "retested" })).await.expect(200);
     let switch = json!({ "on": true, "reason": "drill" });
     app.put(&world.reviewer, "/v1/switches/auto_release", &switch).await.expect(200);
     let amendment = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
@@ -132,6 +138,8 @@ each_engine! {
         let expected = ["allotment.make", "arrival.record", "box.give", "box.seal", "box.take",
             "kit.approve", "kit.propose", "kit.shadow", "kit.withdraw", "laboratory.put",
             "lot.issue", "lot.register", "pattern.register", "plate.freeze", "plate.put", "recall.contact",
+            "laboratory.put", "pattern.register", "plate.freeze", "plate.put", "quality.acknowledge",
+            "quality.alarm", "quality.seed", "recall.contact",
             "recall.read", "review.amend", "review.release", "review.review", "review.switch",
             "round.put", "run.import", "session.put", "site.put", "status.batch", "tube.seal",
             "tube.seal_batch", "tube.write_off"];

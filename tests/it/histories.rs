@@ -78,6 +78,17 @@ const DUMPS: &[(&str, &str)] = &[
             || ' ' || clean || ' ' || detail || ' ' || state from call order by run_id, tube_code",
     ),
     (
+        "quality_run",
+        "select run_id || ' ' || instrument || ' ' || kit || ' ' || account_id || ' ' || at_us || ' '
+            || accepted || ' ' || tubes || ' ' || detected || ' ' || internal_failures || ' '
+            || coalesce(expected_instrument, 0) from quality_run order by run_id",
+    ),
+    (
+        "quality_point",
+        "select run_id || ' ' || measure || ' ' || target || ' ' || ct || ' ' || coalesce(mean, 0)
+            from quality_point order by run_id, measure, target",
+    ),
+    (
         "signature",
         "select id || ' ' || about || ' ' || meaning || ' ' || account_id || ' ' || content_hash
             || ' ' || coalesce(rule, '-') from signature order by signed_us, id",

@@ -28,6 +28,7 @@ mod plate;
 mod pool_plan;
 mod problems;
 mod program;
+mod quality;
 mod query;
 mod real_plate;
 mod recall;

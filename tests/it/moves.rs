@@ -247,9 +247,12 @@ async fn is_taken_now(app: &TestApp, sql: String) -> bool {
 }
 
 /// A morning that leaves rows in every table that is kept: a positive pool that was recalled, a
-/// negative single tube with an amendment proposed, a hand-over, and a second plate in draft.
+/// negative single tube with an amendment proposed, which was seeded with virus so that its answer
+/// raised an alarm, a hand-over, and a second plate in draft.
 async fn morning(app: &TestApp) {
     let world = world(app).await;
+    let seeded = format!("/v1/seeded/{}", tube(1));
+    app.put(&world.officer, &seeded, &json!({ "expected": "detected" })).await.expect(201);
     seal_tube(app, &world, 0, &people(0, 3)).await.expect(201);
     seal_tube(app, &world, 1, &people(10, 1)).await.expect(201);
     seal_tube(app, &world, 2, &people(20, 1)).await.expect(201);
@@ -324,6 +327,10 @@ each_engine! {
             ("result", "outcome"), ("audit", "detail"), ("feed", "at_us"), ("allotment", "count"),
             ("box_tube", "box_code"), ("well", "depth"), ("shadow", "calls"),
             ("shadow_run", "difference"), ("lot_issue", "reactions")];
+            "allotment", "box_tube", "well", "code_counter", "quality_run", "quality_point",
+            "quality_alarm", "quality_seeded"];
+            ("box_tube", "box_code"), ("well", "depth"), ("quality_run", "tubes"),
+            ("quality_point", "ct"), ("quality_alarm", "plates"), ("quality_seeded", "expected")];
         for table in kept {
             let mut tx = app.app.db.read("test.count").await.unwrap();
             let sql = AssertSqlSafe(format!("select count(*) from {table}"));

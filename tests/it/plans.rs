@@ -17,6 +17,7 @@ use crate::statements::lists;
 
 /// Tables that grow with every tube, plate, box, request or person.
 const LARGE: &[&str] = &[
+const LARGE: [&str; 28] = [
     "allotment",
     "amendment",
     "arrival",
@@ -32,6 +33,8 @@ const LARGE: &[&str] = &[
     "member",
     "person",
     "plate",
+    "quality_point",
+    "quality_run",
     "reading",
     "recall",
     "result",

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Slices in the order of a tube's way.
-const WAY: [&str; 12] = [
+const WAY: [&str; 13] = [
     "barcode",
     "collection",
     "transport",
@@ -12,6 +12,7 @@ const WAY: [&str; 12] = [
     "receiving",
     "plate",
     "instrument",
+    "quality",
     "interpretation",
     "review",
     "query",

@@ -33,6 +33,9 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("receiving/store.rs", swabline::receiving::store::STATEMENTS),
         ("plate/store.rs", swabline::plate::store::STATEMENTS),
         ("instrument/store.rs", swabline::instrument::store::STATEMENTS),
+        ("quality/store.rs", swabline::quality::store::STATEMENTS),
+        ("quality/alarm.rs", swabline::quality::alarm::STATEMENTS),
+        ("quality/seeded.rs", swabline::quality::seeded::STATEMENTS),
         ("interpretation/store.rs", swabline::interpretation::store::STATEMENTS),
         ("interpretation/kit/store.rs", swabline::interpretation::kit::store::STATEMENTS),
         (

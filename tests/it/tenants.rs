@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use swabline::auth::Role;
 use swabline::auth::policy::{Access, RULES, Rule};
 use swabline::clock::Span;
+use swabline::on;
 
 use crate::app::{Answer, Client, TestApp};
 use crate::each_engine;
@@ -16,6 +17,7 @@ use crate::world::{box_, people, plate, seal_tube, session, tube, tube_body, wor
 
 /// Routes that name nothing of one place, each with the reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
+const EXCEPTIONS: [(&str, &str, &str); 15] = [
     ("PUT", "/v1/code-patterns/{prefix}", "a maker's codes are the city's"),
     ("PUT", "/v1/laboratories/{code}", "places are the city's, and never overwritten"),
     ("PUT", "/v1/sites/{code}", "places are the city's, and never overwritten"),
@@ -39,6 +41,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("GET", "/v1/integrity/root", "the root stands for the whole trail"),
     ("GET", "/v1/audit", "an auditor reads the whole trail"),
     ("POST", "/v1/allotments", "walked for each place in a story of its own"),
+    ("PUT", "/v1/seeded/{code}", "seeded tubes are the city's"),
+    ("GET", "/v1/seeded", "seeded tubes are the city's"),
     ("GET", "/v1/ledger", "walked for each place in a story of its own"),
 ];
 
@@ -48,6 +52,7 @@ struct Things {
     recall: String,
     arrival: String,
     run: String,
+    alarm: String,
     file: Vec<u8>,
 }
 
@@ -73,13 +78,26 @@ async fn things(app: &TestApp) -> Things {
     let run = laboratory::upload(app, &world, &plate, file.clone()).await.expect(201).json();
     let run = id(run);
     laboratory::release(app, &world, &run).await;
+    let alarm = alarm(app, &run).await;
     Things {
         allotment: id(made.json()),
         recall: id(recalls["recalls"][0].clone()),
         arrival: id(arrived.json()),
         run,
+        alarm,
         file,
     }
+}
+
+/// An open alarm of L01.
+async fn alarm(app: &TestApp, run: &str) -> String {
+    let mut tx = app.app.db.write("test.alarm").await.unwrap();
+    let sql = "insert into quality_alarm (id, laboratory_code, scope, subject, measure, kit, target,
+            direction, tube, run_id, plates, since_us, opened_us)
+        values ('ALARM', 'L01', 'laboratory', 'L01', 'positivity', '', '', 'fall', '', $1, 7, 1, 1)";
+    on!(tx, c => sqlx::query(sql).bind(run).execute(c).await.map(drop)).unwrap();
+    tx.commit().await.unwrap();
+    "ALARM".to_owned()
 }
 
 fn arrival(app: &TestApp, n: u64) -> Value {
@@ -106,6 +124,10 @@ impl Things {
                 let kit = rule.path.replace("{kit}", laboratory::KIT.0);
                 kit.replace("{lot}", "A1")
             }
+            "quality" if rule.path.contains("charts") => {
+                format!("{}?laboratory=L01&measure=positivity", rule.path)
+            "quality" if rule.method == "GET" => format!("{}?laboratory=L01", rule.path),
+            "quality" => named(&self.alarm),
             "results" => named(&format!("{}.1", tube(0))),
             _ => return None,
         })
@@ -138,6 +160,7 @@ impl Things {
                 json!({ "laboratory": "L01", "reactions": 1 })
             }
             ("POST", "/v1/runs/{id}/review") => json!({ "decision": "accept" }),
+            ("POST", "/v1/quality/alarms/{id}/acknowledge") => json!({ "reason": "retested" }),
             ("POST", "/v1/results/{id}/amend") => {
                 json!({ "outcome": "withdrawn", "reason": "mixed_up" })
             }

@@ -30,6 +30,8 @@ const ROWS: &[&str] = &[
     "insert into idempotency (account_id, key, fingerprint, status, body, created_us)
         select 'A' || (n % 2000), tube, 'f', 200, '{}', at_us from row_number where n < 2000",
     "insert into laboratory (code, name, address, created_us) values ('L01', 'L', 'A', 0)",
+    "insert into laboratory (code, name, address, created_us)
+        select 'L1' || n, 'L', 'A', 0 from row_number where n < 50",
     "insert into site (code, name, area, created_us)
         select 'S' || n, 'S', 'A', 0 from row_number where n < 50",
     "insert into round (code, name, area, specimen, tube_size, starts_us, ends_us, result_hours,
@@ -99,6 +101,16 @@ const ROWS: &[&str] = &[
             detail, state)
         select run, tube, 'not_detected', 'r', 'report', 4, 0, 1, '{}', 'draft'
         from row_number where n < {tubes}",
+    "insert into quality_run (run_id, laboratory_code, instrument, kit, lot, account_id, at_us,
+            accepted, tubes, detected, internal_failures)
+        select run, 'L1' || (n / 94 % 50), 'I' || (n / 94 % 4), 'kit 1', 'LOT', 'A' || (n / 94 % 8), at_us, 1, 94, 9, 0
+        from row_number where n < {tubes} and n % 94 = 0",
+    "insert into quality_point (run_id, measure, target, laboratory_code, instrument, kit, lot,
+            account_id, at_us, accepted, ct)
+        select r.run_id, m.measure, 'N' || t.n, r.laboratory_code, r.instrument, r.kit, r.lot, r.account_id,
+            r.at_us, 1, 26000
+        from quality_run r cross join (select 'positive_control' as measure union all
+            select 'internal_control') m cross join (select 0 as n union all select 1) t",
     "insert into signature (id, about, meaning, account_id, signer, signed_us, content_hash)
         select 'G' || n, run, 'release', 'A5', 'Somebody', at_us, 'hash'
         from row_number where n < {tubes} and n % 94 < 2",

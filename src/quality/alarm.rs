@@ -1,0 +1,323 @@
+//! Alarms: raised once, open until somebody acknowledges them with a reason, and kept.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::{FromRow, query, query_as, query_scalar};
+use utoipa::ToSchema;
+
+use super::rules::{Known, Signal};
+use super::{Direction, Facts, Measure, Scope, Subjects};
+use crate::audit::{self, Entry};
+use crate::auth::Actor;
+use crate::clock::{Clock, Time};
+use crate::error::{Error, Result};
+use crate::storage::Tx;
+
+/// Id, laboratory, scope, subject, measure, kit, target, direction, tube, run, plates, since, now.
+pub const RAISE: &str = "insert into quality_alarm (id, laboratory_code, scope, subject, measure,
+        kit, target, direction, tube, run_id, plates, since_us, opened_us)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing";
+/// Laboratory, measure: the newest alarms, open or not.
+pub const PAST: &str = "select scope, subject, kit, target, direction, since_us, acknowledged_us,
+        reason
+    from quality_alarm where laboratory_code = $1 and measure = $2
+    order by opened_us desc, id desc limit 1000";
+/// What is open, without seeded tubes.
+pub const OPEN: &str = "select count(*) from quality_alarm
+    where acknowledged_us is null and measure <> 'seeded'";
+/// Laboratory or null for all, measure that is left out, acknowledged ones too, the cursor, rows.
+pub const LIST: &str = "select id, laboratory_code, scope, subject, measure, kit, target,
+        direction, tube, run_id, plates, since_us, opened_us, acknowledged_us, acknowledged_by,
+        reason
+    from quality_alarm
+    where (cast($1 as text) is null or laboratory_code = $1) and measure <> $2
+        and (acknowledged_us is null or cast($3 as bigint) = 1) and (opened_us, id) > ($4, $5)
+    order by opened_us, id limit $6";
+/// `$1` alarm.
+pub const FIND: &str = "select id, laboratory_code, scope, subject, measure, kit, target,
+        direction, tube, run_id, plates, since_us, opened_us, acknowledged_us, acknowledged_by,
+        reason
+    from quality_alarm where id = $1";
+/// Alarm, who, when, reason.
+pub const ACKNOWLEDGE: &str = "update quality_alarm set acknowledged_by = $2,
+        acknowledged_us = $3, reason = $4
+    where id = $1 and acknowledged_us is null";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("RAISE", RAISE),
+    ("PAST", PAST),
+    ("OPEN", OPEN),
+    ("LIST", LIST),
+    ("FIND", FIND),
+    ("ACKNOWLEDGE", ACKNOWLEDGE),
+];
+
+/// What was found and done about an alarm; coded, because free text invites names (R29).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, clap::ValueEnum, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[clap(rename_all = "snake_case")]
+pub enum AlarmReason {
+    /// The instrument was repaired or calibrated: what is usual is learnt anew.
+    InstrumentServiced,
+    /// A reagent or a control material was replaced: what is usual is learnt anew.
+    ReagentReplaced,
+    /// Somebody was shown how to do it.
+    OperatorTrained,
+    /// The people tested really are different.
+    PopulationDiffers,
+    /// The tubes were tested again.
+    Retested,
+    /// Nothing was found.
+    NoCauseFound,
+}
+
+impl AlarmReason {
+    /// Whether what was usual before is no longer.
+    const fn changes_the_usual(self) -> bool {
+        matches!(self, Self::InstrumentServiced | Self::ReagentReplaced)
+    }
+}
+
+/// An alarm.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize, Deserialize, ToSchema)]
+pub struct Alarm {
+    /// Its id.
+    pub id: String,
+    /// The laboratory it is about.
+    #[serde(rename = "laboratory")]
+    pub laboratory_code: String,
+    /// Whose points gave it away.
+    pub scope: Scope,
+    /// Code, serial number, lot or account.
+    pub subject: String,
+    /// What is off.
+    pub measure: Measure,
+    /// Kit and version, for a Ct.
+    pub kit: String,
+    /// Target, for a Ct.
+    pub target: String,
+    /// Which way.
+    pub direction: Direction,
+    /// The seeded tube, if it is about one.
+    pub tube: String,
+    /// The run that gave cause for it.
+    #[serde(rename = "run")]
+    pub run_id: String,
+    /// Plates that went that way.
+    pub plates: i64,
+    /// Since when.
+    #[sqlx(rename = "since_us")]
+    pub since: Time,
+    /// When it was raised.
+    #[sqlx(rename = "opened_us")]
+    #[serde(rename = "opened_at")]
+    pub opened: Time,
+    /// When somebody acknowledged it.
+    #[sqlx(rename = "acknowledged_us")]
+    #[serde(rename = "acknowledged_at")]
+    pub acknowledged: Option<Time>,
+    /// Who.
+    pub acknowledged_by: Option<String>,
+    /// What was found.
+    pub reason: Option<AlarmReason>,
+}
+
+impl Alarm {
+    /// What, which, and what to do next.
+    pub fn sentence(&self) -> String {
+        let (scope, subject, plates) = (self.scope, &self.subject, self.plates);
+        let what = match (self.measure, self.direction) {
+            (Measure::Seeded, Direction::Fall) => {
+                return format!("{subject} missed seeded tube {}; ask for its curves", self.tube);
+            }
+            (Measure::Seeded, Direction::Rise) => {
+                return format!(
+                    "{subject} found virus in seeded tube {}, which has none; \
+                    look for contamination",
+                    self.tube
+                );
+            }
+            (Measure::Positivity, Direction::Fall) => "finds fewer positives than the others",
+            (Measure::Positivity, Direction::Rise) => "finds more positives than the others",
+            (_, Direction::Rise) => "amplifies later than usual",
+            (_, Direction::Fall) => "amplifies earlier than usual",
+        };
+        let measure = match self.measure {
+            Measure::Positivity => String::new(),
+            measure => format!(", {measure} {} of {}", self.target, self.kit),
+        };
+        format!(
+            "{scope} {subject}{measure} {what}, {plates} plates since {}; look at its chart, find \
+             the cause and acknowledge",
+            self.since
+        )
+    }
+}
+
+/// An alarm to be raised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAlarm {
+    /// Whose.
+    pub scope: Scope,
+    /// Who.
+    pub subject: String,
+    /// What.
+    pub measure: Measure,
+    /// Kit and version, for a Ct.
+    pub kit: String,
+    /// Target, for a Ct.
+    pub target: String,
+    /// Which way.
+    pub direction: Direction,
+    /// The seeded tube, if it is about one.
+    pub tube: String,
+    /// Plates that went that way.
+    pub plates: i64,
+    /// Since when.
+    pub since: Time,
+}
+
+impl NewAlarm {
+    /// The alarm of a sum.
+    pub(super) fn of(signal: Signal, (measure, kit, target): (Measure, &str, &str)) -> Self {
+        Self {
+            scope: signal.scope,
+            subject: signal.subject,
+            measure,
+            kit: kit.to_owned(),
+            target: target.to_owned(),
+            direction: signal.direction,
+            tube: String::new(),
+            plates: i64::try_from(signal.plates).unwrap_or(i64::MAX),
+            since: signal.since,
+        }
+    }
+}
+
+/// An alarm there was, or is.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Past {
+    scope: Scope,
+    subject: String,
+    kit: String,
+    target: String,
+    direction: Direction,
+    #[sqlx(rename = "since_us")]
+    since: Time,
+    #[sqlx(rename = "acknowledged_us")]
+    acknowledged: Option<Time>,
+    reason: Option<AlarmReason>,
+}
+
+/// The newest alarms of a measure in a laboratory.
+pub async fn past(tx: &mut Tx, laboratory: &str, measure: Measure) -> Result<Vec<Past>> {
+    Ok(on!(tx, c => query_as(PAST).bind(laboratory).bind(measure).fetch_all(c).await)?)
+}
+
+/// What is known already of a kit's target.
+pub fn known(past: &[Past], (kit, target): (&str, &str)) -> Vec<Known> {
+    let own = past.iter().filter(|one| (one.kit.as_str(), one.target.as_str()) == (kit, target));
+    let known = own.map(|one| Known {
+        scope: one.scope,
+        subject: one.subject.clone(),
+        direction: one.direction,
+        since: one.since,
+        until: one.acknowledged,
+    });
+    known.collect()
+}
+
+/// Since when the usual values of a run's instrument are learnt.
+pub(super) fn relearnt(past: &[Past], (kit, target): (&str, &str), of: &Subjects) -> Time {
+    let own = past.iter().filter(|one| {
+        one.reason.is_some_and(AlarmReason::changes_the_usual)
+            && (one.kit.as_str(), one.target.as_str()) == (kit, target)
+            && (one.scope != Scope::Instrument || one.subject == of.instrument)
+    });
+    own.filter_map(|one| one.acknowledged).max().unwrap_or(Time::from_us(0))
+}
+
+/// Raises what is not open already, each with its row in the audit trail.
+pub(super) async fn raise(
+    tx: &mut Tx,
+    clock: &Clock,
+    actor: &Actor,
+    (facts, new): (&Facts, Vec<NewAlarm>),
+) -> Result<Vec<Alarm>> {
+    let mut raised = Vec::new();
+    for alarm in new {
+        let id = clock.id().to_string();
+        let written = on!(tx, c => query(RAISE).bind(&id).bind(&facts.subjects.laboratory)
+            .bind(alarm.scope).bind(&alarm.subject).bind(alarm.measure).bind(&alarm.kit)
+            .bind(&alarm.target).bind(alarm.direction).bind(&alarm.tube).bind(&facts.run)
+            .bind(alarm.plates).bind(alarm.since).bind(facts.at)
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        if written == 0 {
+            continue;
+        }
+        let detail = json!({ "scope": alarm.scope, "subject": alarm.subject,
+            "measure": alarm.measure, "direction": alarm.direction, "run": facts.run,
+            "tube": alarm.tube });
+        let entry = Entry { at: facts.at, actor, action: "quality.alarm", about: &id, detail };
+        audit::record(tx, entry).await?;
+        raised.push(find(tx, &id).await?);
+    }
+    tell(tx).await?;
+    Ok(raised)
+}
+
+/// Shows in the metrics how many alarms are open. Seeded tubes are left out: the figures are
+/// for everybody.
+#[expect(clippy::cast_precision_loss, reason = "nobody has so many alarms")]
+async fn tell(tx: &mut Tx) -> Result<()> {
+    let open: i64 = on!(tx, c => query_scalar(OPEN).fetch_one(c).await)?;
+    metrics::gauge!("swabline_quality_alarms").set(open as f64);
+    Ok(())
+}
+
+/// Which alarms are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Asked<'a> {
+    /// Of this laboratory, or of all.
+    pub laboratory: Option<&'a str>,
+    /// Whether alarms about seeded tubes are among them; never for a laboratory.
+    pub with_seeded: bool,
+    /// Whether acknowledged ones are.
+    pub with_acknowledged: bool,
+}
+
+/// Alarms, oldest first.
+pub async fn list(
+    tx: &mut Tx,
+    asked: &Asked<'_>,
+    (after, after_id): (Time, &str),
+    rows: i64,
+) -> Result<Vec<Alarm>> {
+    let hidden = if asked.with_seeded { "" } else { "seeded" };
+    Ok(on!(tx, c => query_as(LIST).bind(asked.laboratory).bind(hidden)
+        .bind(i64::from(asked.with_acknowledged)).bind(after).bind(after_id).bind(rows)
+        .fetch_all(c).await)?)
+}
+
+/// An alarm.
+pub async fn find(tx: &mut Tx, id: &str) -> Result<Alarm> {
+    let found: Option<Alarm> = on!(tx, c => query_as(FIND).bind(id).fetch_optional(c).await)?;
+    found.ok_or_else(|| Error::not_found("alarm", id))
+}
+
+/// Acknowledges an alarm; false when somebody did so before.
+pub async fn acknowledge(
+    tx: &mut Tx,
+    id: &str,
+    (by, reason): (&str, AlarmReason),
+    at: Time,
+) -> Result<bool> {
+    let done = on!(tx, c => query(ACKNOWLEDGE).bind(id).bind(by).bind(at).bind(reason)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    tell(tx).await?;
+    Ok(done == 1)
+}

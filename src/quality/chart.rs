@@ -1,0 +1,287 @@
+//! What a chart shows: points with the rules they break and the sums after them. Pure; alarms come
+//! from the same weights.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::cusum::{self, Usual, Weights};
+use super::westgard::{self, LOOK_BACK, Rule};
+use super::{Measure, Scope};
+use crate::clock::Time;
+
+/// Which points a chart shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Frame {
+    /// The laboratory.
+    pub laboratory: String,
+    /// One of its instruments, or all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instrument: Option<String>,
+    /// One of its lots, or all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lot: Option<String>,
+    /// One of its people, or all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// What is measured.
+    pub measure: Measure,
+    /// Points since.
+    pub from: Time,
+    /// Points before.
+    pub to: Time,
+}
+
+impl Frame {
+    /// The scope whose sums are shown, and its subject: the narrowest that was asked for.
+    pub fn scope(&self) -> (Scope, &str) {
+        match (&self.operator, &self.lot, &self.instrument) {
+            (Some(operator), ..) => (Scope::Operator, operator),
+            (None, Some(lot), _) => (Scope::Lot, lot),
+            (None, None, Some(instrument)) => (Scope::Instrument, instrument),
+            (None, None, None) => (Scope::Laboratory, &self.laboratory),
+        }
+    }
+}
+
+/// One point of a chart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ChartPoint {
+    /// The run.
+    pub run: String,
+    /// When it came in.
+    pub at: Time,
+    /// Its instrument.
+    pub instrument: String,
+    /// Its lot.
+    pub lot: Option<String>,
+    /// Who brought it in.
+    pub operator: String,
+    /// Whether the plate could be used; other points are shown and count for nothing.
+    pub accepted: bool,
+    /// Cycles, or the share of tubes with the pathogen.
+    pub value: f64,
+    /// The mean of the instrument, or the share that was expected; none while it is not known.
+    pub mean: Option<f64>,
+    /// The standard deviation of the instrument.
+    pub sd: Option<f64>,
+    /// Tubes behind a share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tubes: Option<u32>,
+    /// Tubes whose internal control did not amplify, beside a share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub internal_failures: Option<u32>,
+    /// Distance from the mean in standard deviations.
+    pub distance: Option<f64>,
+    /// Westgard's rules that the point breaks.
+    pub rules: Vec<Rule>,
+    /// The sum that looks for a rise, after this point; the decision line is 1.
+    pub rise: f64,
+    /// The sum that looks for a fall.
+    pub fall: f64,
+}
+
+impl ChartPoint {
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual { mean: self.mean?, sd: self.sd? })
+    }
+
+    /// What the point adds to the sums; nothing where nothing is usual yet, or the plate was not
+    /// accepted.
+    fn weights(&self, measure: Measure) -> Option<Weights> {
+        if !self.accepted {
+            return None;
+        }
+        if let Some(shift) = measure.shift() {
+            return Some(cusum::of_ct(self.usual()?, shift, self.value));
+        }
+        let tubes = self.tubes?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a plate's tubes is a whole number of them"
+        )]
+        let detected = (self.value * f64::from(tubes)).round() as u32;
+        Some(cusum::of_positives(detected, tubes, self.mean?))
+    }
+}
+
+/// The points of one target of one kit, oldest first; of positivity all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Series {
+    /// Kit and version.
+    pub kit: String,
+    /// Target.
+    pub target: String,
+    /// Points of which the usual was not known yet.
+    pub learning: usize,
+    /// The points.
+    pub points: Vec<ChartPoint>,
+}
+
+/// A chart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Chart {
+    /// Which points it shows.
+    #[serde(flatten)]
+    pub frame: Frame,
+    /// One for each kit and target.
+    pub series: Vec<Series>,
+}
+
+impl Chart {
+    /// A chart of these points, oldest first, each with its kit and target. `begun` says since when
+    /// the sums of a kit's target count.
+    pub fn draw(
+        frame: Frame,
+        points: impl IntoIterator<Item = (String, String, ChartPoint)>,
+        begun: impl Fn(&str, &str) -> Option<Time>,
+    ) -> Self {
+        let mut groups: BTreeMap<(String, String), Vec<ChartPoint>> = BTreeMap::new();
+        for (kit, target, point) in points {
+            groups.entry((kit, target)).or_default().push(point);
+        }
+        let measure = frame.measure;
+        let series = groups.into_iter().map(|((kit, target), mut points)| {
+            let learning = points.iter().filter(|point| point.mean.is_none()).count();
+            if measure.is_control() {
+                apply_rules(&mut points);
+            }
+            sum_up(&mut points, measure, begun(&kit, &target));
+            Series { kit, target, learning, points }
+        });
+        let series = series.collect();
+        Self { frame, series }
+    }
+}
+
+/// Rules look back over the points of the same instrument.
+fn apply_rules(points: &mut [ChartPoint]) {
+    let mut before: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for point in points {
+        let Some(usual) = point.usual() else { continue };
+        let distance = usual.distance(point.value);
+        let last = before.entry(point.instrument.clone()).or_default();
+        last.push(distance);
+        point.rules = westgard::broken(&last[last.len().saturating_sub(LOOK_BACK)..]);
+        point.distance = Some(distance);
+    }
+}
+
+fn sum_up(points: &mut [ChartPoint], measure: Measure, begun: Option<Time>) {
+    let weights = |point: &ChartPoint| {
+        let counts = begun.is_none_or(|begun| point.at > begun);
+        point.weights(measure).filter(|_| counts).unwrap_or_default()
+    };
+    let weights: Vec<_> = points.iter().map(weights).collect();
+    let rise = cusum::path(weights.iter().map(|weights| weights.rise));
+    let fall = cusum::path(weights.iter().map(|weights| weights.fall));
+    for (point, (rise, fall)) in points.iter_mut().zip(rise.into_iter().zip(fall)) {
+        (point.rise, point.fall) = (rise, fall);
+        if let (None, Some(usual)) = (point.distance, point.usual()) {
+            point.distance = Some(usual.distance(point.value));
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub fn frame(measure: Measure) -> Frame {
+        Frame {
+            laboratory: "L01".to_owned(),
+            instrument: None,
+            lot: None,
+            operator: None,
+            measure,
+            from: Time::from_us(0),
+            to: Time::from_us(i64::MAX),
+        }
+    }
+
+    /// The `n`th point, on one of two instruments; twenty minutes after the one before.
+    pub fn point(n: usize, value: f64, usual: Option<(f64, f64)>) -> ChartPoint {
+        let minutes = i64::try_from(n).unwrap() * 20;
+        ChartPoint {
+            run: format!("R{n}"),
+            at: Time::from_us(1_592_697_600_000_000) + crate::clock::Span::minutes(minutes),
+            instrument: "27887".to_owned(),
+            lot: None,
+            operator: "A1".to_owned(),
+            accepted: true,
+            value,
+            mean: usual.map(|(mean, _)| mean),
+            sd: usual.map(|(_, sd)| sd),
+            tubes: None,
+            internal_failures: None,
+            distance: None,
+            rules: Vec::new(),
+            rise: 0.0,
+            fall: 0.0,
+        }
+    }
+
+    fn charted(values: &[f64]) -> Chart {
+        let points = values.iter().enumerate().map(|(n, value)| {
+            ("kit 1".to_owned(), "N".to_owned(), point(n, *value, Some((26.0, 0.5))))
+        });
+        Chart::draw(frame(Measure::PositiveControl), points.collect::<Vec<_>>(), |_, _| None)
+    }
+
+    #[test]
+    fn a_chart_marks_the_rules_its_points_break() {
+        let chart = charted(&[26.0, 27.6, 24.8, 26.1]);
+        let rules: Vec<_> =
+            chart.series[0].points.iter().map(|point| point.rules.clone()).collect();
+        let expected: [&[Rule]; 4] =
+            [&[], &[Rule::OneTwo, Rule::OneThree], &[Rule::OneTwo, Rule::RangeFour], &[]];
+        assert_eq!(rules, expected);
+        assert_eq!(chart.series[0].points[1].distance.map(|z| (z * 10.0).round()), Some(32.0));
+    }
+
+    #[test]
+    fn each_instrument_is_judged_by_itself() {
+        let one = charted(&[27.2, 27.2]);
+        assert!(one.series[0].points[1].rules.contains(&Rule::TwoTwo));
+        let two = [
+            point(0, 27.2, Some((26.0, 0.5))),
+            ChartPoint { instrument: "other".to_owned(), ..point(1, 27.2, Some((26.0, 0.5))) },
+        ];
+        let points = two.map(|point| ("kit 1".to_owned(), "N".to_owned(), point));
+        let two = Chart::draw(frame(Measure::PositiveControl), points, |_, _| None);
+        assert_eq!(two.series[0].points[1].rules, [Rule::OneTwo]);
+    }
+
+    #[test]
+    fn points_before_the_usual_is_known_and_of_unusable_plates_count_for_nothing() {
+        let far = |n: usize| point(n, 40.0, Some((26.0, 0.5)));
+        let points = (0..10).map(|n| match n % 2 {
+            0 => ChartPoint { accepted: false, ..far(n) },
+            _ => point(n, 40.0, None),
+        });
+        let points = points.map(|point| (String::new(), String::new(), point));
+        let chart = Chart::draw(frame(Measure::InternalControl), points, |_, _| None);
+        assert_eq!(chart.series[0].learning, 5);
+        assert!(chart.series[0].points.iter().all(|point| point.rise == 0.0));
+        let counted = (0..5).map(|n| (String::new(), String::new(), far(n)));
+        let chart = Chart::draw(frame(Measure::InternalControl), counted, |_, _| None);
+        assert!(cusum::decides(chart.series[0].points[4].rise));
+    }
+
+    #[test]
+    fn the_sums_of_positives_are_those_of_the_alarms() {
+        let with = |n: usize| ChartPoint {
+            tubes: Some(94),
+            mean: Some(0.15),
+            ..point(n, 5.0 / 94.0, None)
+        };
+        let points = (0..8).map(|n| (String::new(), String::new(), with(n)));
+        let chart = Chart::draw(frame(Measure::Positivity), points, |_, _| None);
+        let falls: Vec<_> = chart.series[0].points.iter().map(|point| point.fall).collect();
+        let by_hand = cusum::of_positives(5, 94, 0.15).fall;
+        assert!((falls[0] - by_hand).abs() < 1e-9);
+        assert!(!cusum::decides(falls[6]) && cusum::decides(falls[7]));
+    }
+}

@@ -1,0 +1,366 @@
+//! Points in the store: what a run left, what was usual before it, and the window alarms look at.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sqlx::{FromRow, query, query_as, query_scalar};
+
+use super::cusum::Usual;
+use super::{Facts, Measure, Scope, Subjects, Value};
+use crate::clock::Time;
+use crate::error::Result;
+use crate::storage::{Tx, ensure_rows, json};
+
+/// Laboratory, instrument, measure, kit, target, since when: the first points of an instrument.
+pub const USUAL: &str = "select ct from quality_point
+    where laboratory_code = $1 and instrument = $2 and measure = $3 and kit = $4 and target = $5
+        and at_us >= $6 and accepted = 1
+    order by at_us, run_id limit 30";
+/// Laboratory, instrument, measure, kit, target, since when: the last points of an instrument.
+pub const LAST: &str = "select ct from quality_point
+    where laboratory_code = $1 and instrument = $2 and measure = $3 and kit = $4 and target = $5
+        and at_us >= $6
+    order by at_us desc, run_id desc limit 9";
+/// Laboratory, measure, kit, target: the plates an alarm looks back over, newest first.
+pub const WINDOW: &str = "select p.instrument, p.lot, p.account_id, p.at_us, p.ct, p.mean, p.sd
+    from quality_point p
+    where p.laboratory_code = $1 and p.measure = $2 and p.kit = $3 and p.target = $4
+        and p.accepted = 1
+    order by p.at_us desc, p.run_id desc limit 500";
+/// Laboratory: the same for positives.
+pub const WINDOW_POSITIVES: &str = "select instrument, lot, account_id, at_us, tubes, detected,
+        expected_laboratory, expected_instrument, expected_lot, expected_operator
+    from quality_run where laboratory_code = $1 and accepted = 1
+    order by at_us desc, run_id desc limit 500";
+/// Laboratory, instrument, lot, operator, since, until: tubes and positives of the city, and of
+/// those four.
+pub const PEERS: &str = "select cast(coalesce(sum(tubes), 0) as bigint) as tubes,
+        cast(coalesce(sum(detected), 0) as bigint) as detected,
+        cast(coalesce(sum(case when laboratory_code = $1 then tubes end), 0) as bigint) as tubes_laboratory,
+        cast(coalesce(sum(case when laboratory_code = $1 then detected end), 0) as bigint) as detected_laboratory,
+        cast(coalesce(sum(case when laboratory_code = $1 and instrument = $2 then tubes end), 0) as bigint) as tubes_instrument,
+        cast(coalesce(sum(case when laboratory_code = $1 and instrument = $2 then detected end), 0) as bigint) as detected_instrument,
+        cast(coalesce(sum(case when laboratory_code = $1 and lot = $3 then tubes end), 0) as bigint) as tubes_lot,
+        cast(coalesce(sum(case when laboratory_code = $1 and lot = $3 then detected end), 0) as bigint) as detected_lot,
+        cast(coalesce(sum(case when laboratory_code = $1 and account_id = $4 then tubes end), 0) as bigint) as tubes_operator,
+        cast(coalesce(sum(case when laboratory_code = $1 and account_id = $4 then detected end), 0) as bigint) as detected_operator
+    from quality_run where at_us >= $5 and at_us < $6 and accepted = 1";
+/// Run, laboratory, instrument, kit, lot, operator, time, accepted, tubes, detected, failures,
+/// expected of each scope.
+pub const RUN_KEEP: &str = "insert into quality_run (run_id, laboratory_code, instrument, kit, lot,
+        account_id, at_us, accepted, tubes, detected, internal_failures, expected_laboratory,
+        expected_instrument, expected_lot, expected_operator)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+/// `$1` run, `$2` points.
+pub const POINTS_KEEP: &str = "insert into quality_point (run_id, measure, target, laboratory_code,
+        instrument, kit, lot, account_id, at_us, accepted, ct, mean, sd)
+    select r.run_id, e.value ->> 'measure', e.value ->> 'target', r.laboratory_code, r.instrument,
+        r.kit, r.lot, r.account_id, r.at_us, r.accepted, cast(e.value ->> 'ct' as bigint),
+        cast(e.value ->> 'mean' as bigint), cast(e.value ->> 'sd' as bigint)
+    from json_each($2) e cross join quality_run r where r.run_id = $1";
+/// Laboratory, measure, then instrument, lot, operator, target, kit (each all when null), from,
+/// until: a chart's points, oldest first.
+pub const CHART: &str = "select p.run_id, p.kit, p.target, p.instrument, p.lot, p.account_id,
+        p.at_us, p.accepted, p.ct, p.mean, p.sd
+    from quality_point p
+    where p.laboratory_code = $1 and p.measure = $2
+        and (cast($3 as text) is null or p.instrument = $3)
+        and (cast($4 as text) is null or p.lot = $4)
+        and (cast($5 as text) is null or p.account_id = $5)
+        and (cast($6 as text) is null or p.target = $6)
+        and (cast($7 as text) is null or p.kit = $7)
+        and p.at_us >= $8 and p.at_us < $9
+    order by p.at_us, p.run_id, p.target limit 20000";
+/// Laboratory, instrument, lot, operator, kit (each all when null), from, until: the same for
+/// positives.
+pub const CHART_POSITIVES: &str = "select run_id, kit, instrument, lot, account_id, at_us,
+        accepted, tubes, detected, internal_failures, expected_laboratory, expected_instrument,
+        expected_lot, expected_operator
+    from quality_run
+    where laboratory_code = $1
+        and (cast($2 as text) is null or instrument = $2)
+        and (cast($3 as text) is null or lot = $3)
+        and (cast($4 as text) is null or account_id = $4)
+        and (cast($5 as text) is null or kit = $5)
+        and at_us >= $6 and at_us < $7
+    order by at_us, run_id limit 20000";
+/// Every laboratory.
+pub const LABORATORIES: &str = "select code from laboratory order by code";
+/// Laboratory, measure: its last points, newest first.
+pub const NEWEST: &str = "select p.kit, p.target, p.instrument, p.at_us, p.ct, p.mean, p.sd
+    from quality_point p where p.laboratory_code = $1 and p.measure = $2
+    order by p.at_us desc, p.run_id desc limit 1000";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("USUAL", USUAL),
+    ("LAST", LAST),
+    ("WINDOW", WINDOW),
+    ("WINDOW_POSITIVES", WINDOW_POSITIVES),
+    ("PEERS", PEERS),
+    ("RUN_KEEP", RUN_KEEP),
+    ("POINTS_KEEP", POINTS_KEEP),
+    ("CHART", CHART),
+    ("CHART_POSITIVES", CHART_POSITIVES),
+    ("LABORATORIES", LABORATORIES),
+    ("NEWEST", NEWEST),
+];
+
+/// Thousandths as they are stored.
+fn thousandths(cycles: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "a Ct lies between 0 and 100")]
+    let whole = (cycles * 1000.0).round() as i64;
+    whole
+}
+
+/// Cycles out of stored thousandths.
+pub(super) fn cycles(thousandths: i64) -> f64 {
+    f64::from(i32::try_from(thousandths).unwrap_or(i32::MAX)) / 1000.0
+}
+
+pub(super) fn usual(mean: Option<i64>, sd: Option<i64>) -> Option<Usual> {
+    Some(Usual { mean: cycles(mean?), sd: cycles(sd?) })
+}
+
+/// A share out of stored parts per million.
+pub(super) fn share(millionths: i64) -> f64 {
+    f64::from(i32::try_from(millionths).unwrap_or(i32::MAX)) / 1e6
+}
+
+/// The Ct of the first points of an instrument since `since`, and its last ones, oldest first.
+pub async fn before(
+    tx: &mut Tx,
+    facts: &Facts,
+    value: &Value,
+    since: Time,
+) -> Result<(Vec<f64>, Vec<f64>)> {
+    let of = &facts.subjects;
+    let mut found = Vec::new();
+    for sql in [USUAL, LAST] {
+        let rows: Vec<i64> = on!(tx, c => query_scalar(sql).bind(&of.laboratory)
+            .bind(&of.instrument).bind(value.measure).bind(&facts.kit).bind(&value.target)
+            .bind(since).fetch_all(c).await)?;
+        found.push(rows.into_iter().map(cycles).collect::<Vec<_>>());
+    }
+    let mut last = found.pop().unwrap_or_default();
+    last.reverse();
+    Ok((found.pop().unwrap_or_default(), last))
+}
+
+/// Tubes and positives, of the city and of the four subjects of a run.
+#[derive(Debug, FromRow)]
+pub struct Peers {
+    tubes: i64,
+    detected: i64,
+    tubes_laboratory: i64,
+    detected_laboratory: i64,
+    tubes_instrument: i64,
+    detected_instrument: i64,
+    tubes_lot: i64,
+    detected_lot: i64,
+    tubes_operator: i64,
+    detected_operator: i64,
+}
+
+impl Peers {
+    /// Tubes and positives of everybody but the subject in this scope.
+    pub const fn others(&self, scope: Scope) -> (i64, i64) {
+        let (tubes, detected) = match scope {
+            Scope::Laboratory => (self.tubes_laboratory, self.detected_laboratory),
+            Scope::Instrument => (self.tubes_instrument, self.detected_instrument),
+            Scope::Lot => (self.tubes_lot, self.detected_lot),
+            Scope::Operator => (self.tubes_operator, self.detected_operator),
+        };
+        (self.tubes - tubes, self.detected - detected)
+    }
+}
+
+/// What the city found in `[since, until)`.
+pub async fn peers(tx: &mut Tx, of: &Subjects, since: Time, until: Time) -> Result<Peers> {
+    Ok(on!(tx, c => query_as(PEERS).bind(&of.laboratory).bind(&of.instrument).bind(&of.lot)
+        .bind(&of.operator).bind(since).bind(until).fetch_one(c).await)?)
+}
+
+#[derive(Serialize)]
+struct NewPoint<'a> {
+    measure: Measure,
+    target: &'a str,
+    ct: i64,
+    mean: Option<i64>,
+    sd: Option<i64>,
+}
+
+/// Writes what a run leaves on the charts.
+pub async fn run_keep(
+    tx: &mut Tx,
+    facts: &Facts,
+    points: &[(&Value, Option<Usual>)],
+    expected: [Option<i64>; 4],
+) -> Result<()> {
+    let of = &facts.subjects;
+    let [laboratory, instrument, lot, operator] = expected;
+    on!(tx, c => query(RUN_KEEP).bind(&facts.run).bind(&of.laboratory).bind(&of.instrument)
+        .bind(&facts.kit).bind(&of.lot).bind(&of.operator).bind(facts.at)
+        .bind(i64::from(facts.usable)).bind(i64::from(facts.tubes))
+        .bind(i64::from(facts.detected)).bind(i64::from(facts.internal_failures))
+        .bind(laboratory).bind(instrument).bind(lot).bind(operator)
+        .execute(c).await.map(drop))?;
+    let rows: Vec<_> = points
+        .iter()
+        .map(|(value, usual)| NewPoint {
+            measure: value.measure,
+            target: &value.target,
+            ct: thousandths(value.ct),
+            mean: usual.map(|usual| thousandths(usual.mean)),
+            sd: usual.map(|usual| thousandths(usual.sd)),
+        })
+        .collect();
+    let list = json(&rows);
+    let written = on!(tx, c => query(POINTS_KEEP).bind(&facts.run).bind(&list)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(ensure_rows("POINTS_KEEP", rows.len() as u64, written)?)
+}
+
+/// A stored point as an alarm sees it.
+#[derive(Debug, FromRow)]
+pub struct WindowRow {
+    /// The instrument.
+    pub instrument: String,
+    /// The lot.
+    pub lot: Option<String>,
+    /// The operator.
+    pub account_id: String,
+    /// When.
+    pub at_us: Time,
+    /// Thousandths of a cycle.
+    pub ct: i64,
+    /// The same.
+    pub mean: Option<i64>,
+    /// The same.
+    pub sd: Option<i64>,
+}
+
+/// Stored counts as an alarm sees them.
+#[derive(Debug, FromRow)]
+pub struct CountRow {
+    /// The instrument.
+    pub instrument: String,
+    /// The lot.
+    pub lot: Option<String>,
+    /// The operator.
+    pub account_id: String,
+    /// When.
+    pub at_us: Time,
+    /// Tubes with an answer.
+    pub tubes: i64,
+    /// Those with the pathogen.
+    pub detected: i64,
+    expected_laboratory: Option<i64>,
+    expected_instrument: Option<i64>,
+    expected_lot: Option<i64>,
+    expected_operator: Option<i64>,
+}
+
+impl CountRow {
+    /// The share that was expected of each scope, in the order of [`Scope::ALL`].
+    pub fn expected(&self) -> [Option<f64>; 4] {
+        [
+            self.expected_laboratory,
+            self.expected_instrument,
+            self.expected_lot,
+            self.expected_operator,
+        ]
+        .map(|millionths| millionths.map(share))
+    }
+}
+
+/// The last points of a laboratory, oldest first.
+pub async fn window(tx: &mut Tx, facts: &Facts, value: &Value) -> Result<Vec<WindowRow>> {
+    let mut rows: Vec<WindowRow> = on!(tx, c => query_as(WINDOW).bind(&facts.subjects.laboratory)
+        .bind(value.measure).bind(&facts.kit).bind(&value.target).fetch_all(c).await)?;
+    rows.reverse();
+    Ok(rows)
+}
+
+/// The last counts of a laboratory, oldest first.
+pub async fn window_positives(tx: &mut Tx, laboratory: &str) -> Result<Vec<CountRow>> {
+    let mut rows: Vec<CountRow> =
+        on!(tx, c => query_as(WINDOW_POSITIVES).bind(laboratory).fetch_all(c).await)?;
+    rows.reverse();
+    Ok(rows)
+}
+
+#[derive(FromRow)]
+struct NewestRow {
+    kit: String,
+    target: String,
+    instrument: String,
+    at_us: Time,
+    ct: i64,
+    mean: Option<i64>,
+    sd: Option<i64>,
+}
+
+/// The newest point of one chart.
+#[derive(Debug, Serialize)]
+pub struct Newest {
+    /// The laboratory.
+    pub laboratory: String,
+    /// What is measured.
+    pub measure: Measure,
+    /// Kit and version.
+    pub kit: String,
+    /// The target.
+    pub target: String,
+    /// The instrument.
+    pub instrument: String,
+    /// When.
+    pub at: Time,
+    /// Cycles.
+    pub ct: f64,
+    /// The instrument's usual mean, once it is learnt.
+    pub mean: Option<f64>,
+    /// Its standard deviation.
+    pub sd: Option<f64>,
+}
+
+/// Where each chart stands that had one of the last thousand points of its measure, in one
+/// laboratory or in all.
+pub async fn newest(tx: &mut Tx, laboratory: Option<&str>) -> Result<Vec<Newest>> {
+    let laboratories: Vec<String> = match laboratory {
+        Some(laboratory) => vec![laboratory.to_owned()],
+        None => on!(tx, c => query_scalar(LABORATORIES).fetch_all(c).await)?,
+    };
+    let mut newest = Vec::new();
+    for laboratory in &laboratories {
+        for measure in
+            [Measure::PositiveControl, Measure::WeakPositiveControl, Measure::InternalControl]
+        {
+            let rows: Vec<NewestRow> = on!(tx, c => query_as(NEWEST).bind(laboratory)
+                .bind(measure).fetch_all(c).await)?;
+            let mut last = BTreeMap::new();
+            for row in rows {
+                let chart = (row.kit.clone(), row.target.clone(), row.instrument.clone());
+                last.entry(chart).or_insert(row);
+            }
+            newest.extend(last.into_values().map(|row| Newest::of(laboratory, measure, row)));
+        }
+    }
+    Ok(newest)
+}
+
+impl Newest {
+    fn of(laboratory: &str, measure: Measure, row: NewestRow) -> Self {
+        Self {
+            laboratory: laboratory.to_owned(),
+            measure,
+            kit: row.kit,
+            target: row.target,
+            instrument: row.instrument,
+            at: row.at_us,
+            ct: cycles(row.ct),
+            mean: row.mean.map(cycles),
+            sd: row.sd.map(cycles),
+        }
+    }
+}

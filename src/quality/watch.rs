@@ -1,0 +1,128 @@
+//! A run comes in: its points are judged by what was usual before it, kept, and summed up.
+
+use super::alarm::{self, Alarm, NewAlarm};
+use super::cusum::{self, Usual};
+use super::rules::{self, Signal, Step};
+use super::store::{self, CountRow, WindowRow};
+use super::westgard::{self, Rule};
+use super::{Facts, Measure, Scope, Subjects, seeded};
+use crate::auth::Actor;
+use crate::clock::{Clock, Span};
+use crate::error::Result;
+use crate::storage::Tx;
+
+/// How long what the others found counts as the same period.
+const SAME_PERIOD: Span = Span::hours(24);
+
+/// What is known of a run's values before it is written.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// What was usual for each value, in their order; none while the instrument is being learnt.
+    pub usual: Vec<Option<Usual>>,
+    /// Rules its controls break that reject it: target, rules, Ct.
+    pub rejections: Vec<String>,
+}
+
+/// Judges the values of a run by the points before it.
+pub async fn judge(tx: &mut Tx, facts: &Facts) -> Result<Judged> {
+    let mut judged = Judged::default();
+    let laboratory = &facts.subjects.laboratory;
+    for value in &facts.values {
+        let past = alarm::past(tx, laboratory, value.measure).await?;
+        let since = alarm::relearnt(&past, (&facts.kit, &value.target), &facts.subjects);
+        let (first, mut last) = store::before(tx, facts, value, since).await?;
+        let usual = Usual::of(&first);
+        judged.usual.push(usual);
+        let Some(usual) = usual.filter(|_| value.measure.is_control()) else { continue };
+        last.push(value.ct);
+        let distances: Vec<_> = last.iter().map(|ct| usual.distance(*ct)).collect();
+        let rules: Vec<_> =
+            westgard::broken(&distances).into_iter().filter(|rule| rule.rejects()).collect();
+        if !rules.is_empty() {
+            judged.rejections.push(rejection(value.measure, &value.target, &rules));
+        }
+    }
+    Ok(judged)
+}
+
+fn rejection(measure: Measure, target: &str, rules: &[Rule]) -> String {
+    let rules: Vec<_> = rules.iter().map(|rule| rule.name()).collect();
+    format!(
+        "the {measure} breaks {} for {target}; look at its chart before anything is released",
+        rules.join(" and ")
+    )
+}
+
+/// Writes what a run leaves on the charts, and raises the alarms it gives cause for.
+pub async fn keep(
+    tx: &mut Tx,
+    clock: &Clock,
+    actor: &Actor,
+    (facts, judged): (&Facts, &Judged),
+) -> Result<Vec<Alarm>> {
+    let expected = expected(tx, facts).await?;
+    let points: Vec<_> = facts.values.iter().zip(judged.usual.iter().copied()).collect();
+    store::run_keep(tx, facts, &points, expected).await?;
+    let mut new = seeded::answered(tx, facts).await?;
+    if facts.usable {
+        for value in &facts.values {
+            let Some(shift) = value.measure.shift() else { continue };
+            let rows = store::window(tx, facts, value).await?;
+            let steps: Vec<_> = rows.into_iter().map(|row| of_ct(row, facts, shift)).collect();
+            let name = (value.measure, facts.kit.as_str(), value.target.as_str());
+            new.extend(signals(tx, facts, name, &steps).await?);
+        }
+        let rows = store::window_positives(tx, &facts.subjects.laboratory).await?;
+        let steps: Vec<_> = rows.into_iter().map(|row| of_positives(row, facts)).collect();
+        new.extend(signals(tx, facts, (Measure::Positivity, "", ""), &steps).await?);
+    }
+    alarm::raise(tx, clock, actor, (facts, new)).await
+}
+
+/// The alarms these plates give cause for, oldest first.
+async fn signals(
+    tx: &mut Tx,
+    facts: &Facts,
+    name: (Measure, &str, &str),
+    steps: &[Step],
+) -> Result<Vec<NewAlarm>> {
+    let (measure, kit, target) = name;
+    let past = alarm::past(tx, &facts.subjects.laboratory, measure).await?;
+    let signals = rules::signals(steps, &alarm::known(&past, (kit, target)));
+    Ok(signals.into_iter().map(|signal: Signal| NewAlarm::of(signal, name)).collect())
+}
+
+/// The share that was to be expected of each scope, in parts per million: what everybody else in
+/// the city finds in the same period.
+async fn expected(tx: &mut Tx, facts: &Facts) -> Result<[Option<i64>; 4]> {
+    let until = facts.at + Span::MICROSECOND;
+    let peers = store::peers(tx, &facts.subjects, facts.at - SAME_PERIOD, until).await?;
+    Ok(Scope::ALL.map(|scope| {
+        facts.subjects.of(scope)?;
+        let (tubes, detected) = peers.others(scope);
+        cusum::expected_share(tubes, detected)
+    }))
+}
+
+fn subjects(
+    facts: &Facts,
+    (instrument, lot, operator): (String, Option<String>, String),
+) -> Subjects {
+    Subjects { laboratory: facts.subjects.laboratory.clone(), instrument, lot, operator }
+}
+
+fn of_ct(row: WindowRow, facts: &Facts, shift: f64) -> Step {
+    let usual = store::usual(row.mean, row.sd);
+    let weights = usual.map(|usual| cusum::of_ct(usual, shift, store::cycles(row.ct)));
+    let subjects = subjects(facts, (row.instrument, row.lot, row.account_id));
+    Step { at: row.at_us, subjects, weights: [weights; 4] }
+}
+
+fn of_positives(row: CountRow, facts: &Facts) -> Step {
+    let count = |stored: i64| u32::try_from(stored).unwrap_or(0);
+    let weights = row.expected().map(|expected| {
+        expected.map(|share| cusum::of_positives(count(row.detected), count(row.tubes), share))
+    });
+    let subjects = subjects(facts, (row.instrument, row.lot, row.account_id));
+    Step { at: row.at_us, subjects, weights }
+}

@@ -1,0 +1,331 @@
+//! Quality that watches itself, over HTTP and in the store: charts, alarms, held runs, seeded tubes.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use swabline::auth::Role;
+use swabline::clock::Span;
+use swabline::on;
+use swabline::quality::{self, Facts, Measure, Subjects, Value as Point};
+
+use crate::app::TestApp;
+use crate::each_engine;
+use crate::feeds::poll_until;
+use crate::laboratory::{self as lab, POSITIVE};
+use crate::program::{command, finish};
+use crate::world::{World, people, seal_tube, tube, world};
+
+/// The kit as charts name it, and the instrument of every file here.
+const KIT: &str = "orf1ab-n-ic 1";
+const INSTRUMENT: &str = "278870001";
+
+/// What a plate of the past tells.
+#[derive(Clone, Copy)]
+struct Past {
+    control: f64,
+    internal: f64,
+    detected: u32,
+}
+
+const USUAL: Past = Past { control: 26.6, internal: 27.5, detected: 12 };
+
+/// A run of L01 that only the charts remember, with its alarms.
+async fn plate_of(
+    app: &TestApp,
+    world: &World,
+    (n, laboratory): (usize, &str),
+    past: Past,
+) -> (quality::Judged, Vec<quality::alarm::Alarm>) {
+    app.pass(Span::minutes(10));
+    let (name, at) = (format!("{laboratory}-{n:05}"), app.now());
+    let mut tx = app.app.db.write("test.past").await.unwrap();
+    let rows = format!(
+        "insert into plate (code, laboratory_code, kit_code, kit_version, template, size, state,
+            made_by, made_us) values ('{name}', '{laboratory}', 'K', '1', 'T', 96, 'draft', 'A', 0);
+        insert into run_file (sha256, name, content, kept_us) values ('{name}', 'f', unhex('00'), 0);
+        insert into run (id, plate_code, sha256, format, instrument, serial, run_ended, kit_code,
+            kit_version, usable, verdict, warnings, imported_by, imported_us, state)
+        values ('{name}', '{name}', '{name}', 'f', 'i', 's', '', 'K', '1', 1, '{{}}', '[]', 'A', 0,
+            'draft')"
+    );
+    let rows = sqlx::AssertSqlSafe(rows);
+    on!(tx, c => sqlx::raw_sql(rows).execute(c).await.map(drop)).unwrap();
+    // A spread of some tenths, the same every time.
+    let spread = f64::from(u32::try_from(n % 5).unwrap()) * 0.2 - 0.4;
+    let value = |measure, target: &str, ct: f64| Point { measure, target: target.to_owned(), ct };
+    let facts = Facts {
+        run: name,
+        subjects: Subjects {
+            laboratory: laboratory.to_owned(),
+            instrument: INSTRUMENT.to_owned(),
+            lot: Some("LOT1".to_owned()),
+            operator: world.technician.actor.account.clone(),
+        },
+        kit: KIT.to_owned(),
+        at,
+        usable: true,
+        tubes: 94,
+        detected: past.detected,
+        internal_failures: 0,
+        values: vec![
+            value(Measure::PositiveControl, "N", past.control + 0.3 + spread),
+            value(Measure::PositiveControl, "ORF1ab", past.control + spread),
+            value(Measure::InternalControl, "IC", past.internal + spread),
+        ],
+        answers: Vec::new(),
+    };
+    let judged = quality::judge(&mut tx, &facts).await.unwrap();
+    let keep = quality::keep(&mut tx, &app.clock, &world.technician.actor, (&facts, &judged));
+    let alarms = keep.await.unwrap();
+    tx.commit().await.unwrap();
+    (judged, alarms)
+}
+
+/// What `swabline quality` says about the store of a story.
+fn console(app: &TestApp, code: i32) -> Value {
+    let config = &app.app.config;
+    let mut command = command();
+    command.args(["quality", "--json", "--laboratory", "L01", "--data"]).arg(&config.data);
+    command.args(["--database", &config.database_url()]);
+    serde_json::from_str(&finish(command).expect(code).out).unwrap()
+}
+
+/// A run over HTTP of these single tubes, from the first code on.
+async fn run(app: &TestApp, world: &World, count: u64, signals: &[(u64, lab::Signals)]) -> Value {
+    for n in 0..count {
+        seal_tube(app, world, n, &people(n * 10, 1)).await.expect(201);
+    }
+    let codes: Vec<_> = (0..count).map(tube).collect();
+    lab::deliver(app, world, 0, &codes).await;
+    let plate = lab::load(app, world, 0, &codes).await;
+    let signals: BTreeMap<_, _> = signals.iter().map(|(n, of)| (tube(*n), *of)).collect();
+    let file = lab::run_file(&plate, &signals, false);
+    lab::upload(app, world, &plate, file).await.expect(201).json()
+}
+
+async fn alarms(app: &TestApp, client: &crate::app::Client) -> Vec<Value> {
+    let page = app.get(client, "/v1/quality/alarms").await.expect(200).json();
+    page["alarms"].as_array().unwrap().clone()
+}
+
+each_engine! {
+    async fn a_run_leaves_its_points_on_the_charts(app) {
+        let world = world(app).await;
+        run(app, &world, 6, &[(1, POSITIVE)]).await;
+        let path = "/v1/quality/charts?measure=";
+        let chart = app.get(&world.technician, &format!("{path}positive_control")).await;
+        let chart = chart.expect(200).json();
+        let series = chart["series"].as_array().unwrap();
+        let shown: Vec<_> = series
+            .iter()
+            .map(|one| (one["target"].as_str().unwrap(), one["points"][0]["value"].as_f64().unwrap()))
+            .collect();
+        assert_eq!(shown, [("N", 26.9), ("ORF1ab", 26.5)], "{chart}");
+        assert_eq!(series[0]["learning"], 1);
+        assert_eq!(series[0]["points"][0]["instrument"], INSTRUMENT);
+        assert_eq!(series[0]["points"][0]["operator"], json!(world.technician.actor.account));
+        let median = app.get(&world.technician, &format!("{path}internal_control")).await;
+        assert_eq!(median.expect(200).json()["series"][0]["points"][0]["value"], 27.5);
+        let share = app.get(&world.technician, &format!("{path}positivity")).await.expect(200).json();
+        assert_eq!(share["series"][0]["points"][0]["tubes"], 6);
+        assert!(share["series"][0]["points"][0]["mean"].is_null(), "{share}");
+        let other = format!("{path}positivity&instrument=another");
+        let none = app.get(&world.technician, &other).await.expect(200).json();
+        assert_eq!(none["series"], json!([]));
+
+        let picture = "/v1/quality/charts.svg?laboratory=L01&measure=positive_control";
+        let picture = app.get(&world.officer, picture).await.expect(200);
+        assert_eq!(picture.headers["content-type"], "image/svg+xml");
+        assert!(picture.text().starts_with("<svg") && picture.text().contains("ORF1ab"));
+        for (path, code) in [("positivity", "quality.laboratory"),
+            ("seeded&laboratory=L01", "quality.measure")] {
+            let path = format!("/v1/quality/charts?measure={path}");
+            assert_eq!(app.get(&world.officer, &path).await.expect(422).code(), code);
+        }
+    }
+
+    async fn an_internal_control_that_comes_later_alarms_once_and_again_after_it_was_acknowledged(app) {
+        let world = world(app).await;
+        for n in 0..36 {
+            assert_eq!(plate_of(app, &world, (n, "L01"), USUAL).await.1, []);
+        }
+        let late = Past { internal: 29.5, ..USUAL };
+        let mut raised = Vec::new();
+        for n in 36..48 {
+            raised.extend(plate_of(app, &world, (n, "L01"), late).await.1);
+        }
+        assert_eq!(raised.len(), 1, "{raised:?}");
+        let open = alarms(app, &world.reviewer).await;
+        assert_eq!((&open[0]["measure"], &open[0]["scope"], &open[0]["direction"]),
+            (&json!("internal_control"), &json!("laboratory"), &json!("rise")));
+        assert!(open[0]["message"].as_str().unwrap().contains("amplifies later"), "{open:?}");
+        let chart = app.get(&world.reviewer, "/v1/quality/charts?measure=internal_control").await;
+        let chart = chart.expect(200).json();
+        let points = chart["series"][0]["points"].as_array().unwrap();
+        assert!(points.last().unwrap()["rise"].as_f64().unwrap() >= 1.0);
+        assert_eq!(chart["series"][0]["learning"], 30);
+
+        let printed = console(app, 2);
+        assert_eq!(printed["alarms"][0]["id"], open[0]["id"]);
+        assert_eq!(printed["newest"][2]["measure"], "internal_control", "{printed}");
+        assert_eq!(printed["newest"][2]["ct"], 29.5);
+        let acknowledge =
+            format!("/v1/quality/alarms/{}/acknowledge", open[0]["id"].as_str().unwrap());
+        let found = json!({ "reason": "no_cause_found" });
+        let other = app.client_at(Role::Reviewer, None, Some("L02".to_owned())).await;
+        app.post(&other, &acknowledge, &found).await.expect(403);
+        let done = app.post(&world.reviewer, &acknowledge, &found).await.expect(200).json();
+        assert_eq!(done["acknowledged_by"], json!(world.reviewer.actor.account));
+        app.post(&world.reviewer, &acknowledge, &found).await.expect(200);
+        let again = app.post(&world.second_reviewer, &acknowledge, &found).await.expect(409);
+        assert_eq!(again.code(), "quality.acknowledged");
+        assert_eq!(alarms(app, &world.reviewer).await, Vec::<Value>::new());
+        assert_eq!(console(app, 0)["alarms"], json!([]));
+        let all = app.get(&world.reviewer, "/v1/quality/alarms?acknowledged=true").await;
+        assert_eq!(all.expect(200).json()["alarms"].as_array().unwrap().len(), 1);
+        let mut raised = Vec::new();
+        for n in 48..58 {
+            raised.extend(plate_of(app, &world, (n, "L01"), late).await.1);
+        }
+        assert_eq!(raised.len(), 1, "the sums began again and reached the line again");
+    }
+
+    async fn a_serviced_instrument_is_learnt_anew(app) {
+        let world = world(app).await;
+        for n in 0..30 {
+            plate_of(app, &world, (n, "L01"), USUAL).await;
+        }
+        let late = Past { internal: 29.5, ..USUAL };
+        for n in 30..40 {
+            plate_of(app, &world, (n, "L01"), late).await;
+        }
+        let open = alarms(app, &world.officer).await;
+        let acknowledge =
+            format!("/v1/quality/alarms/{}/acknowledge", open[0]["id"].as_str().unwrap());
+        let serviced = json!({ "reason": "instrument_serviced" });
+        app.post(&world.officer, &acknowledge, &serviced).await.expect(200);
+        for n in 40..90 {
+            assert_eq!(plate_of(app, &world, (n, "L01"), late).await.1, []);
+        }
+    }
+
+    async fn fewer_positives_than_everywhere_else_alarm_and_as_many_do_not(app) {
+        let world = world(app).await;
+        let second = json!({ "name": "Laboratory 2", "address": "2 Laboratory Road" });
+        app.put(&world.administrator, "/v1/laboratories/L02", &second).await.expect(201);
+        let mut raised = Vec::new();
+        for n in 0..40 {
+            raised.extend(plate_of(app, &world, (n, "L01"), USUAL).await.1);
+            raised.extend(plate_of(app, &world, (n, "L02"), USUAL).await.1);
+        }
+        assert_eq!(raised, []);
+        let fewer = Past { detected: 2, ..USUAL };
+        for n in 40..50 {
+            raised.extend(plate_of(app, &world, (n, "L01"), USUAL).await.1);
+            raised.extend(plate_of(app, &world, (n, "L02"), fewer).await.1);
+        }
+        let told: Vec<_> = raised.iter().map(|one| (one.laboratory_code.as_str(), one.measure)).collect();
+        assert_eq!(told, [("L02", Measure::Positivity)], "{raised:?}");
+        assert_eq!(alarms(app, &world.reviewer).await, Vec::<Value>::new());
+        assert_eq!(alarms(app, &world.officer).await.len(), 1);
+    }
+
+    async fn a_control_that_breaks_westgards_rules_needs_two_people(app) {
+        let world = world(app).await;
+        let on = json!({ "on": true, "reason": "validated on 1 June" });
+        app.put(&world.reviewer, "/v1/switches/auto_release", &on).await.expect(200);
+        for n in 0..30 {
+            plate_of(app, &world, (n, "L01"), Past { control: 31.0, ..USUAL }).await;
+        }
+        let run = run(app, &world, 2, &[]).await;
+        let flags = run["verdict"]["flags"].as_array().unwrap();
+        assert_eq!(flags.len(), 2, "{run}");
+        assert_eq!(flags[0]["code"], "control_rejected");
+        assert!(flags[0]["message"].as_str().unwrap().contains("1_3s"), "{run}");
+        assert_eq!(run["verdict"]["usable"], true);
+        let path = format!("/v1/runs/{}/review", run["id"].as_str().unwrap());
+        let accept = json!({ "decision": "accept" });
+        let reviewed = app.post(&world.reviewer, &path, &accept).await.expect(200).json();
+        assert_eq!(reviewed["released_by_rule"], json!([]), "{reviewed}");
+        let release = format!("/v1/runs/{}/release", run["id"].as_str().unwrap());
+        let released = app.post(&world.second_reviewer, &release, &json!({})).await.expect(200);
+        assert_eq!(released.json()["released"]["reported"].as_array().unwrap().len(), 2);
+    }
+
+    async fn a_control_as_usual_is_released_by_rule(app) {
+        let world = world(app).await;
+        let on = json!({ "on": true, "reason": "validated on 1 June" });
+        app.put(&world.reviewer, "/v1/switches/auto_release", &on).await.expect(200);
+        for n in 0..30 {
+            plate_of(app, &world, (n, "L01"), USUAL).await;
+        }
+        let run = run(app, &world, 2, &[]).await;
+        assert_eq!(run["verdict"]["flags"], json!([]));
+        let path = format!("/v1/runs/{}/review", run["id"].as_str().unwrap());
+        let accept = json!({ "decision": "accept" });
+        let reviewed = app.post(&world.reviewer, &path, &accept).await.expect(200).json();
+        assert_eq!(reviewed["released_by_rule"], json!([tube(0), tube(1)]));
+    }
+
+    async fn a_missed_seeded_tube_alarms_at_once_and_no_laboratory_sees_it(app) {
+        let world = world(app).await;
+        app.get(&world.officer, "/metrics").await.expect(200);
+        let (path, virus) = (format!("/v1/seeded/{}", tube(0)), json!({ "expected": "detected" }));
+        app.put(&world.officer, &path, &virus).await.expect(201);
+        app.put(&world.reviewer, &path, &virus).await.expect(403);
+        app.get(&world.reviewer, "/v1/seeded").await.expect(403);
+        let answer = run(app, &world, 2, &[]).await;
+        assert!(!answer.to_string().contains("seeded"), "{answer}");
+        assert_eq!(alarms(app, &world.reviewer).await, Vec::<Value>::new());
+        assert_eq!(alarms(app, &world.technician).await, Vec::<Value>::new());
+        let figures = app.get(&world.officer, "/metrics").await.expect(200).text();
+        assert!(figures.contains("swabline_quality_alarms"), "{figures}");
+        let open = alarms(app, &world.officer).await;
+        assert_eq!((&open[0]["measure"], &open[0]["tube"]), (&json!("seeded"), &json!(tube(0))));
+        let acknowledge =
+            format!("/v1/quality/alarms/{}/acknowledge", open[0]["id"].as_str().unwrap());
+        let retested = json!({ "reason": "retested" });
+        app.post(&world.reviewer, &acknowledge, &retested).await.expect(404);
+        let list = app.get(&world.officer, "/v1/seeded").await.expect(200).json();
+        assert_eq!(list["seeded"][0]["outcome"], "not_detected", "{list}");
+        let day = json!({ "laboratory": "L01", "day": "2020-06-21", "answered": 1, "found": 0 });
+        assert_eq!(list["recall"], json!([day]));
+        app.post(&world.officer, &acknowledge, &retested).await.expect(200);
+
+        lab::release(app, &world, answer["id"].as_str().unwrap()).await;
+        let changes = poll_until(app, &world.service, &mut String::new(), 3).await;
+        let told: Vec<_> = changes.iter().map(|change| change["tube"].clone()).collect();
+        assert_eq!(told, [tube(1), tube(1), tube(1)], "sealed, received and released");
+        let ledger = app.get(&world.officer, "/v1/ledger").await.expect(200).json();
+        assert_eq!(ledger["unexplained"], 0, "{ledger}");
+        assert_eq!((&ledger["whole"]["tubes"]["released"], &ledger["whole"]["people"]["released"]),
+            (&json!(2), &json!(1)));
+    }
+
+    async fn a_seeded_tube_that_is_found_raises_nothing(app) {
+        let world = world(app).await;
+        let seeded = format!("/v1/seeded/{}", tube(0));
+        app.put(&world.officer, &seeded, &json!({ "expected": "detected" })).await.expect(201);
+        let none = format!("/v1/seeded/{}", tube(1));
+        app.put(&world.officer, &none, &json!({ "expected": "not_detected" })).await.expect(201);
+        run(app, &world, 2, &[(0, POSITIVE)]).await;
+        assert_eq!(alarms(app, &world.officer).await, Vec::<Value>::new());
+        let list = app.get(&world.officer, "/v1/seeded").await.expect(200).json();
+        assert_eq!(list["recall"][0]["found"], 1, "{list}");
+    }
+
+    async fn nobodys_tube_is_made_a_seeded_one_afterwards(app) {
+        let world = world(app).await;
+        seal_tube(app, &world, 0, &people(0, 1)).await.expect(201);
+        let (sealed, open) = (format!("/v1/seeded/{}", tube(0)), format!("/v1/seeded/{}", tube(1)));
+        let virus = json!({ "expected": "detected" });
+        assert_eq!(app.put(&world.officer, &sealed, &virus).await.expect(409).code(),
+            "seeded.sealed");
+        app.put(&world.officer, &open, &virus).await.expect(201);
+        app.put(&world.officer, &open, &virus).await.expect(200);
+        let other = json!({ "expected": "not_detected" });
+        assert_eq!(app.put(&world.officer, &open, &other).await.expect(409).code(),
+            "seeded.other");
+        app.put(&world.officer, "/v1/seeded/NOCODE", &virus).await.expect(422);
+    }
+}
