@@ -3,6 +3,7 @@
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as};
 
+use super::curve_store::curves_add;
 use super::{Reading, RunFile};
 use crate::barcode::{Patterns, TubeCode};
 use crate::clock::Time;
@@ -140,7 +141,7 @@ pub async fn run_live(tx: &mut Tx, plate: &str) -> Result<Option<RunOfPlate>> {
     Ok(on!(tx, c => query_as(RUN_LIVE).bind(plate).fetch_optional(c).await)?)
 }
 
-/// Writes a run and its readings; false when another run of the plate was quicker.
+/// Writes a run, its readings and its curves; false when another run of the plate was quicker.
 pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<bool> {
     let file = run.file;
     let text = |fact: &Option<String>| fact.clone().unwrap_or_default();
@@ -160,6 +161,7 @@ pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<b
     let written = on!(tx, c => query(READINGS_ADD).bind(run.id).bind(&list)
         .execute(c).await.map(|done| done.rows_affected()))?;
     ensure_rows("READINGS_ADD", rows.len() as u64, written)?;
+    curves_add(tx, run.id, &file.curves, size).await?;
     Ok(true)
 }
 
