@@ -41,21 +41,25 @@ pub struct Point {
 }
 
 impl Curve {
-    /// Adds the curve to `bytes` as it is stored: one little-endian `f32` for each cycle from the
-    /// first to the last, NaN for a cycle without a value. Gives the first cycle.
+    /// The first cycle and the signal in each cycle from there on, NaN where there is none.
     ///
-    /// Instruments compute in `f32`, so a number from a workbook comes back to the last bit; one
-    /// from a text, with its three decimals, to seven digits.
-    pub fn pack(&self, bytes: &mut Vec<u8>) -> u16 {
+    /// Instruments compute in `f32`, so a number from a workbook stays what it was to the last
+    /// bit; one from a text, with its three decimals, to seven digits.
+    pub fn signals(&self) -> (u16, Vec<f32>) {
         let first = self.points.first().map_or(1, |point| point.cycle);
-        let mut next = first;
+        let mut signals = Vec::with_capacity(self.points.len());
         for point in &self.points {
-            for _missing in next..point.cycle {
-                bytes.extend(f32::NAN.to_le_bytes());
-            }
-            bytes.extend(single(point.signal).to_le_bytes());
-            next = point.cycle + 1;
+            signals.resize(usize::from(point.cycle.saturating_sub(first)), f32::NAN);
+            signals.push(single(point.signal));
         }
+        (first, signals)
+    }
+
+    /// Adds the [signals](Self::signals) to `bytes` as they are stored, each a little-endian
+    /// `f32`. Gives the first cycle.
+    pub fn pack(&self, bytes: &mut Vec<u8>) -> u16 {
+        let (first, signals) = self.signals();
+        bytes.extend(signals.into_iter().flat_map(f32::to_le_bytes));
         first
     }
 

@@ -63,17 +63,14 @@ pub async fn curves_add(tx: &mut Tx, run: &str, curves: &[Curve], size: PlateSiz
     Ok(ensure_rows("CURVES_ADD", rows.len() as u64, written)?)
 }
 
-/// The curves of a run, of one well or of all, row by row of the plate.
+/// The curves of a run in the wells with these indexes, the last one included, row by row of the
+/// plate.
 pub async fn curves_find(
     tx: &mut Tx,
     run: &str,
     size: PlateSize,
-    well: Option<WellPosition>,
+    (first, last): (u16, u16),
 ) -> Result<Vec<Curve>> {
-    let (first, last) = match well {
-        Some(well) => (well.index(size), well.index(size)),
-        None => (0, size.wells() - 1),
-    };
     let rows: Vec<CurveRow> = on!(tx, c => query_as(CURVES_FIND).bind(run)
         .bind(i64::from(first)).bind(i64::from(last)).fetch_all(c).await)?;
     let read = |row: CurveRow| {

@@ -17,6 +17,7 @@ mod detect;
 mod inspect;
 mod metadata;
 mod ooxml;
+pub mod picture;
 mod refusal;
 mod results;
 pub mod store;

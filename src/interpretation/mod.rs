@@ -12,10 +12,12 @@ mod calls;
 mod controls;
 mod cutoff;
 mod disposition;
+mod drawing;
 mod gather;
 mod kit;
 mod names;
 mod neighbours;
+pub mod picture_api;
 mod rules;
 pub mod store;
 

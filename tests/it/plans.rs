@@ -16,7 +16,7 @@ use crate::each_engine;
 use crate::statements::lists;
 
 /// Tables that grow with every tube, plate, box, request or person.
-const LARGE: [&str; 26] = [
+const LARGE: [&str; 27] = [
     "allotment",
     "amendment",
     "arrival",
@@ -25,6 +25,7 @@ const LARGE: [&str; 26] = [
     "box",
     "box_tube",
     "call",
+    "curve",
     "feed",
     "guess",
     "handover",
@@ -91,6 +92,7 @@ async fn analyze(app: &TestApp, tx: &mut Tx) {
             "result",
             "status",
             "reading",
+            "curve",
             "call",
             "well",
             "feed",

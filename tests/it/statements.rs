@@ -33,6 +33,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("receiving/store.rs", swabline::receiving::store::STATEMENTS),
         ("plate/store.rs", swabline::plate::store::STATEMENTS),
         ("instrument/store.rs", swabline::instrument::store::STATEMENTS),
+        ("instrument/curve_store.rs", swabline::instrument::curve_store::STATEMENTS),
         ("interpretation/store.rs", swabline::interpretation::store::STATEMENTS),
         ("review", swabline::review::STATEMENTS),
         ("query", swabline::query::store::STATEMENTS),
