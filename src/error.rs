@@ -64,6 +64,9 @@ pub enum Error {
         /// The code or id that was asked for.
         id: String,
     },
+    /// What was asked for is not there, and the reason says what to do instead.
+    #[error("{}", .0.message)]
+    Absent(Reason),
     /// Too many wrong guesses, or too much at once.
     #[error("too many requests; try again in {retry_after_s} s")]
     TooMany {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use swabline::barcode::TubeCode;
 use swabline::instrument::Ct;
 use swabline::interpretation::{Kit, TubeFacts};
 use swabline::plate::{Content, Control, Layout, PlacedTube, PlateSize, Template, lay_out};
@@ -29,7 +30,8 @@ pub fn plate(kit: &Kit, size: PlateSize) -> Layout {
         PlateSize::P384 => Template::parse(LARGE).expect("the template has no faults"),
     };
     let tubes: Vec<_> = (0..template.tube_slots().len())
-        .map(|n| PlacedTube { code: format!("T{n:06}"), depth: 10 })
+        .map(|n| TubeCode::numbered(n as u64).expect("the number is small"))
+        .map(|code| PlacedTube { code: code.to_string(), depth: 10 })
         .collect();
     lay_out(&template, &kit.plan(), &tubes).expect("the plate has no faults")
 }

@@ -88,6 +88,9 @@ pub const RULES: &[Rule] = &[
     only("GET", "/v1/lots", &[Technician, Reviewer, Administrator, Auditor]),
     only("PUT", "/v1/lots/{kit}/{lot}", &[Technician]),
     only("POST", "/v1/lots/{kit}/{lot}/issues", &[Technician]),
+    only("GET", "/v1/runs/{id}/curves", &[Technician, Reviewer, Auditor]),
+    only("GET", "/v1/runs/{id}/curves.svg", &[Technician, Reviewer, Auditor]),
+    only("GET", "/v1/runs/{id}/plate.svg", &[Technician, Reviewer, Auditor]),
     // review
     only("GET", "/v1/reviews", &[Technician, Reviewer]),
     only("POST", "/v1/runs/{id}/review", &[Technician, Reviewer]),

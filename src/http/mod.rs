@@ -101,6 +101,9 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(interpretation::lot::api::lots_get))
         .routes(routes!(interpretation::lot::api::lot_put))
         .routes(routes!(interpretation::lot::api::issue_post))
+        .routes(routes!(interpretation::picture_api::run_curves_get))
+        .routes(routes!(interpretation::picture_api::run_curves_svg_get))
+        .routes(routes!(interpretation::picture_api::run_plate_svg_get))
         // review
         .routes(routes!(review::api::reviews_get))
         .routes(routes!(review::api::review_post))

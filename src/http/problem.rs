@@ -88,6 +88,9 @@ impl From<Error> for Problem {
                 "There is no such thing",
                 detail,
             ),
+            Error::Absent(reason) => {
+                Self::listing(StatusCode::NOT_FOUND, "There is no such thing", vec![reason])
+            }
             Error::TooMany { retry_after_s } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many", "Too many requests", detail)
                     .retry_after(retry_after_s)

@@ -1,6 +1,7 @@
 //! Applied Biosystems exports: 7500, `QuantStudio` 3/5/6/7/12K Flex and `ViiA` 7
 //! (`formats.md` section 1).
 
+use super::amplification::Amplification;
 use super::detect::section_name;
 use super::metadata::Metadata;
 use super::results::{DecimalMark, Source};
@@ -12,10 +13,12 @@ use super::{Format, Refusal, RunFile};
 pub(super) fn text(text: &Text, detected_by: Vec<String>) -> Result<RunFile, Refusal> {
     let mut starred = Vec::new();
     let mut rows = Vec::new();
+    let (mut curves, mut in_curves) = (Amplification::default(), false);
     let mut section = None;
     for (number, line) in (1..).zip(text.content.lines()) {
         if let Some(name) = section_name(line) {
             section = Some(name);
+            in_curves = Amplification::is_named(name);
         } else if section.is_none() {
             starred.extend(line.strip_prefix('*'));
         } else if section == Some("Results") {
@@ -23,7 +26,12 @@ pub(super) fn text(text: &Text, detected_by: Vec<String>) -> Result<RunFile, Ref
                 return Err(Refusal::TooManyRows);
             }
             rows.push(tabbed(line, number)?);
+        } else if in_curves {
+            curves.line(line);
         }
+    }
+    if text.open_end() && in_curves {
+        curves.cut_last();
     }
     if rows.is_empty() {
         return Err(Refusal::NoResults { missing: "there is no [Results] section with rows" });
@@ -31,15 +39,19 @@ pub(super) fn text(text: &Text, detected_by: Vec<String>) -> Result<RunFile, Ref
     let open_end = text.open_end() && section == Some("Results");
     let (_, table) = Table::split(rows, open_end)
         .ok_or(Refusal::NoResults { missing: "the [Results] section has no header with a well" })?;
-    Source {
+    let metadata = Metadata::from_lines(starred.into_iter(), '=');
+    let stated = metadata.plate_size();
+    let mut run = Source {
         format: Format::AppliedBiosystemsText,
         detected_by,
-        metadata: Metadata::from_lines(starred.into_iter(), '='),
+        metadata,
         table,
         mark: DecimalMark::Point,
         warnings: text.warning.clone().into_iter().collect(),
     }
-    .read()
+    .read()?;
+    curves.add_to(&mut run, stated);
+    Ok(run)
 }
 
 #[cfg(test)]

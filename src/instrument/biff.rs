@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use super::compound::{u16_at, u32_at};
-use super::workbook::{Grid, Sheet, is_wanted};
+use super::workbook::{Put, Sheet, Value};
 
 const BOF: u16 = 0x0809;
 const EOF: u16 = 0x000A;
@@ -35,10 +35,8 @@ pub(super) fn sheets(stream: &[u8]) -> Result<Vec<Sheet>, Refusal> {
             _ => {}
         }
     }
-    let read = |(at, name): (usize, String)| {
-        let rows = if is_wanted(&name) { cells(stream, at, &strings)?.into_rows() } else { vec![] };
-        Ok(Sheet { name, rows })
-    };
+    let read =
+        |(at, name): (usize, String)| Sheet::read(name, |put| cells(stream, at, &strings, put));
     bound.into_iter().map(read).collect()
 }
 
@@ -170,8 +168,7 @@ fn bound_sheet(data: &[u8]) -> Option<(usize, String)> {
 }
 
 /// The cells of the sheet whose records begin at `at`.
-fn cells(stream: &[u8], at: usize, strings: &[String]) -> Result<Grid, Refusal> {
-    let mut grid = Grid::default();
+fn cells(stream: &[u8], at: usize, strings: &[String], put: Put<'_>) -> Result<(), Refusal> {
     let mut records = Records { stream, at };
     // Charts inside a sheet are nested between their own BOF and EOF.
     let mut depth = 0_usize;
@@ -180,14 +177,14 @@ fn cells(stream: &[u8], at: usize, strings: &[String]) -> Result<Grid, Refusal> 
         let record = records.next().ok_or_else(broken)?;
         match record.kind {
             BOF => depth += 1,
-            EOF if depth <= 1 => return Ok(grid),
+            EOF if depth <= 1 => return Ok(()),
             EOF => depth -= 1,
             _ if depth > 1 => {}
             kind => {
                 for (row, column, text) in
                     cell(kind, record.data, strings, &mut formula_at).ok_or_else(broken)?
                 {
-                    grid.put(row.into(), column.into(), text)?;
+                    put(row.into(), column.into(), text)?;
                 }
             }
         }
@@ -195,28 +192,29 @@ fn cells(stream: &[u8], at: usize, strings: &[String]) -> Result<Grid, Refusal> 
 }
 
 /// The cells one record holds: none for records that are not cells.
-fn cell(
+fn cell<'a>(
     kind: u16,
     data: &[u8],
-    strings: &[String],
+    strings: &'a [String],
     formula_at: &mut (u16, u16),
-) -> Option<Vec<(u16, u16, String)>> {
+) -> Option<Vec<(u16, u16, Value<'a>)>> {
     let position = || Some((u16_at(data, 0)?, u16_at(data, 2)?));
-    let here = |text: String| position().map(|(row, column)| vec![(row, column, text)]);
+    let put = |value: Value<'a>| position().map(|(row, column)| vec![(row, column, value)]);
+    let here = |text: String| put(Value::from(text));
     match kind {
         // Number.
-        0x0203 => here(f64_at(data, 6)?.to_string()),
+        0x0203 => put(Value::Number(f64_at(data, 6)?)),
         // RK, a number in four bytes.
-        0x027E => here(rk(u32_at(data, 6)?).to_string()),
+        0x027E => put(Value::Number(rk(u32_at(data, 6)?))),
         // MulRk, several of them in neighbouring columns.
         0x00BD => {
             let (row, first) = position()?;
             let numbers = data.get(4..data.len().checked_sub(2)?)?.chunks_exact(6);
-            let one = |(column, pair)| Some((row, column, rk(u32_at(pair, 2)?).to_string()));
+            let one = |(column, pair)| Some((row, column, Value::Number(rk(u32_at(pair, 2)?))));
             (first..=u16::MAX).zip(numbers).map(one).collect()
         }
         // LabelSst, a shared string.
-        0x00FD => here(strings.get(usize::try_from(u32_at(data, 6)?).ok()?)?.clone()),
+        0x00FD => put(Value::from(strings.get(usize::try_from(u32_at(data, 6)?).ok()?)?.as_str())),
         // Label and RString carry their text themselves.
         0x0204 | 0x00D6 => here(Parts { left: vec![data.get(6..)?] }.string_of_width()?),
         // BoolErr.
@@ -231,13 +229,13 @@ fn cell(
                 [0 | 3, .., 0xFF, 0xFF] => Some(Vec::new()),
                 [1, _, value, .., 0xFF, 0xFF] => here((*value != 0).to_string()),
                 [_, .., 0xFF, 0xFF] => here("#ERROR".to_owned()),
-                _ => here(f64_at(data, 6)?.to_string()),
+                _ => put(Value::Number(f64_at(data, 6)?)),
             }
         }
         // String, the text a formula gave.
         0x0207 => {
             let text = Parts { left: vec![data] }.string_of_width()?;
-            Some(vec![(formula_at.0, formula_at.1, text)])
+            Some(vec![(formula_at.0, formula_at.1, Value::from(text))])
         }
         _ => Some(Vec::new()),
     }
@@ -307,10 +305,10 @@ mod tests {
     fn the_result_of_a_formula_is_read() {
         let mut at = (0, 0);
         let number = [&[3, 0, 7, 0, 0, 0][..], &31.5_f64.to_le_bytes()].concat();
-        assert_eq!(cell(6, &number, &[], &mut at).unwrap(), [(3, 7, "31.5".to_owned())]);
+        assert_eq!(cell(6, &number, &[], &mut at).unwrap(), [(3, 7, Value::Number(31.5))]);
         let text = [3, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF];
         assert_eq!(cell(6, &text, &[], &mut at).unwrap(), []);
         let string = cell(0x0207, b"\x02\0\0NA", &[], &mut at).unwrap();
-        assert_eq!(string, [(3, 8, "NA".to_owned())]);
+        assert_eq!(string, [(3, 8, Value::from("NA"))]);
     }
 }

@@ -3,6 +3,7 @@
 //! [`read`] is the one door. Behind it `detect` opens a file, `text`, `compound`, `biff` and
 //! `ooxml` get rows out of it, `table` finds the header, and one file for each maker knows the rest.
 
+mod amplification;
 pub mod api;
 mod applied_biosystems;
 mod biff;
@@ -10,11 +11,13 @@ mod biorad_cfx;
 mod compound;
 mod ct;
 mod curve;
+pub mod curve_store;
 mod design_analysis;
 mod detect;
 mod inspect;
 mod metadata;
 mod ooxml;
+pub mod picture;
 mod refusal;
 mod results;
 pub mod store;
@@ -27,7 +30,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use ct::{Ct, NotACt};
-pub use curve::{Curve, Point};
+pub use curve::{Curve, MAX_CURVES, MAX_CYCLE, Point};
 pub use inspect::{Inspection, TargetCount};
 pub use refusal::Refusal;
 pub use table::{MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, MAX_UNPACKED_BYTES};
@@ -122,9 +125,10 @@ impl fmt::Display for Format {
 /// Reads a run file of any known format.
 ///
 /// All or nothing: a cell that cannot be read refuses the file, so no reading is lost in silence.
-/// Bounded in bytes, unpacked bytes, rows, columns and cells; never panics on any input.
+/// Only curves may be left out, with a warning: no call depends on one. Bounded in bytes, unpacked
+/// bytes, rows, columns, cells, curves and cycles; never panics on any input.
 pub fn read(bytes: &[u8]) -> Result<RunFile, Refusal> {
-    match detect::open(bytes)? {
+    let mut run = match detect::open(bytes)? {
         detect::Opened::AppliedBiosystems(text, reasons) => {
             applied_biosystems::text(&text, reasons)
         }
@@ -133,7 +137,9 @@ pub fn read(bytes: &[u8]) -> Result<RunFile, Refusal> {
             biorad_cfx::csv(&text, delimiter, reasons)
         }
         detect::Opened::Workbook(sheets, reason) => read_workbook(sheets, reason),
-    }
+    }?;
+    curve::settle(&mut run);
+    Ok(run)
 }
 
 /// Reads the results sheet of a workbook and joins the calls of its `Target Call` sheet to them.
@@ -145,6 +151,7 @@ fn read_workbook(mut sheets: Vec<workbook::Sheet>, reason: String) -> Result<Run
     let (above, table) = table::Table::split(results.rows, false)
         .ok_or(Refusal::NoResults { missing: "the results sheet has no header with a well" })?;
     let metadata = metadata::Metadata::from_rows(&above);
+    let stated = metadata.plate_size();
     let (format, why) = detect::workbook_format(&results.name, &metadata, &table)
         .ok_or(Refusal::NotOurs { looked_like: "a results sheet without instrument lines" })?;
     let mut run = results::Source {
@@ -161,6 +168,9 @@ fn read_workbook(mut sheets: Vec<workbook::Sheet>, reason: String) -> Result<Run
             missing: "the sheet `Target Call` has no header with a well",
         })?;
         design_analysis::add_calls(&mut run, &table, &metadata::Metadata::from_rows(&above))?;
+    }
+    if let Some(curves) = sheets.into_iter().find_map(|sheet| sheet.curves) {
+        curves.add_to(&mut run, stated);
     }
     Ok(run)
 }

@@ -8,7 +8,7 @@ use zip::ZipArchive;
 
 use super::Refusal;
 use super::table::MAX_UNPACKED_BYTES;
-use super::workbook::{Grid, Sheet, is_wanted};
+use super::workbook::{Put, Sheet, Value};
 
 /// First bytes of a zip: with a member, without one, or once split in volumes (Bio-Rad's RDML).
 const SIGNATURES: [[u8; 4]; 3] = [*b"PK\x03\x04", *b"PK\x05\x06", *b"PK\x07\x08"];
@@ -86,35 +86,31 @@ fn states_a_true_count(content: &[u8]) -> bool {
 fn read(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
     let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|_damaged| broken())?;
     let names = workbook.sheet_names();
-    let read = |name: String| {
-        let rows = if is_wanted(&name) { cells(&mut workbook, &name)?.into_rows() } else { vec![] };
-        Ok(Sheet { name, rows })
-    };
+    let read = |name: String| Sheet::read(name.clone(), |put| cells(&mut workbook, &name, put));
     names.into_iter().map(read).collect()
 }
 
 /// The cells one by one: calamine's own range would be as large as the farthest cell says.
-fn cells(workbook: &mut Xlsx<Cursor<&[u8]>>, name: &str) -> Result<Grid, Refusal> {
+fn cells(workbook: &mut Xlsx<Cursor<&[u8]>>, name: &str, put: Put<'_>) -> Result<(), Refusal> {
     let mut reader = workbook.worksheet_cells_reader(name).map_err(|_damaged| broken())?;
-    let mut grid = Grid::default();
     while let Some(cell) = reader.next_cell().map_err(|_damaged| broken())? {
         let (row, column) = cell.get_position();
-        let text = match cell.get_value() {
+        let value = match cell.get_value() {
             DataRef::Empty => continue,
-            DataRef::Int(number) => number.to_string(),
-            DataRef::Float(number) => number.to_string(),
-            DataRef::DateTime(day) => day.as_f64().to_string(),
-            DataRef::Bool(flag) => flag.to_string(),
-            DataRef::SharedString(text) => (*text).to_owned(),
+            DataRef::Int(number) => Value::from(number.to_string()),
+            DataRef::Float(number) => Value::Number(*number),
+            DataRef::DateTime(day) => Value::Number(day.as_f64()),
+            DataRef::Bool(flag) => Value::from(flag.to_string()),
+            DataRef::SharedString(text) => Value::from(*text),
             DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
-                text.clone()
+                Value::from(text.as_str())
             }
-            DataRef::Error(error) => error.to_string(),
+            DataRef::Error(error) => Value::from(error.to_string()),
         };
         let index = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        grid.put(index(row), index(column), text)?;
+        put(index(row), index(column), value)?;
     }
-    Ok(grid)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,15 +1,17 @@
 //! Run files byte for byte, runs, and what was read from them.
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as};
 
-use super::{Reading, RunFile};
+use super::curve_store::curves_add;
+use super::{Ct, Reading, RunFile};
 use crate::barcode::{Patterns, TubeCode};
 use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::plate::PlateSize;
+use crate::plate::{PlateSize, WellPosition};
 use crate::seal::Place;
-use crate::storage::{Tx, ensure_rows, json};
+use crate::storage::{StoreError, Tx, ensure_rows, json};
 
 /// SHA-256, name, sealed content, time.
 pub const FILE_KEEP: &str = "insert into run_file (sha256, name, content, kept_us)
@@ -38,6 +40,10 @@ pub const READINGS_ADD: &str = "insert into reading (run_id, well, target, dye, 
         e.value ->> 'amp_status', e.value ->> 'instrument_call',
         cast(e.value ->> 'omitted' as bigint)
     from json_each($2) e";
+/// `$1` run.
+pub const READINGS_FIND: &str = "select well, target, dye, task, ct, raw_ct, amp_status,
+        instrument_call, omitted
+    from reading where run_id = $1 order by well, target, dye";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("FILE_KEEP", FILE_KEEP),
@@ -46,6 +52,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("RUN_LIVE", RUN_LIVE),
     ("RUN_ADD", RUN_ADD),
     ("READINGS_ADD", READINGS_ADD),
+    ("READINGS_FIND", READINGS_FIND),
 ];
 
 /// Which run, of which plate.
@@ -89,6 +96,19 @@ pub struct NewRun<'a> {
     pub imported_by: &'a str,
     /// When.
     pub at: Time,
+}
+
+#[derive(FromRow)]
+struct ReadingRow {
+    well: i64,
+    target: String,
+    dye: String,
+    task: String,
+    ct: Option<String>,
+    raw_ct: String,
+    amp_status: Option<String>,
+    instrument_call: Option<String>,
+    omitted: i64,
 }
 
 #[derive(Serialize)]
@@ -140,7 +160,7 @@ pub async fn run_live(tx: &mut Tx, plate: &str) -> Result<Option<RunOfPlate>> {
     Ok(on!(tx, c => query_as(RUN_LIVE).bind(plate).fetch_optional(c).await)?)
 }
 
-/// Writes a run and its readings; false when another run of the plate was quicker.
+/// Writes a run, its readings and its curves; false when another run of the plate was quicker.
 pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<bool> {
     let file = run.file;
     let text = |fact: &Option<String>| fact.clone().unwrap_or_default();
@@ -160,6 +180,7 @@ pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<b
     let written = on!(tx, c => query(READINGS_ADD).bind(run.id).bind(&list)
         .execute(c).await.map(|done| done.rows_affected()))?;
     ensure_rows("READINGS_ADD", rows.len() as u64, written)?;
+    curves_add(tx, run.id, &file.curves, size).await?;
     Ok(true)
 }
 
@@ -178,4 +199,37 @@ fn new_reading(reading: &Reading, size: PlateSize) -> NewReading<'_> {
         instrument_call: reading.instrument_call.as_deref(),
         omitted: u8::from(reading.omitted),
     }
+}
+
+/// The readings of a run, row by row of its plate; without the names operators typed, of which
+/// only the file has all.
+pub async fn readings_find(tx: &mut Tx, run: &str, size: PlateSize) -> Result<Vec<Reading>> {
+    let rows: Vec<ReadingRow> = on!(tx, c => query_as(READINGS_FIND).bind(run).fetch_all(c).await)?;
+    let readings: Option<Vec<_>> = rows.into_iter().map(|row| reading(row, size)).collect();
+    let inconsistent = || StoreError::Inconsistent {
+        table: "reading",
+        id: run.to_owned(),
+        reason: "a well or a Ct of it is none".to_owned(),
+    };
+    Ok(readings.ok_or_else(inconsistent)?)
+}
+
+fn reading(row: ReadingRow, size: PlateSize) -> Option<Reading> {
+    let ct = |text: String| Ct::try_from(text.parse::<Decimal>().ok()?).ok();
+    let ct = match row.ct {
+        Some(text) => Some(ct(text)?),
+        None => None,
+    };
+    Some(Reading {
+        well: WellPosition::from_index(u16::try_from(row.well).ok()?, size)?,
+        sample: String::new(),
+        target: row.target,
+        dye: row.dye,
+        task: row.task,
+        ct,
+        raw_ct: row.raw_ct,
+        amp_status: row.amp_status,
+        instrument_call: row.instrument_call,
+        omitted: row.omitted != 0,
+    })
 }

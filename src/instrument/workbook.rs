@@ -1,7 +1,10 @@
 //! Sheets of a workbook, whichever way it is stored; only the sheets that matter are read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::amplification::Amplification;
 use super::table::{MAX_CELL_BYTES, MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, Row, heading};
 use super::{Refusal, biff, compound, ooxml};
 
@@ -12,15 +15,97 @@ pub(super) struct Sheet {
     pub name: String,
     /// Its rows, blank ones between filled ones included once.
     pub rows: Vec<Row>,
+    /// Its curves, where it is the sheet that has them.
+    pub curves: Option<Amplification>,
+}
+
+/// What a cell holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value<'a> {
+    /// Text, as it is also used for numbers in a text file.
+    Text(Cow<'a, str>),
+    /// A number of a workbook.
+    Number(f64),
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl Value<'_> {
+    /// The cell as text.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Number(number) => Cow::Owned(number.to_string()),
+        }
+    }
+
+    /// The cell as text of its own.
+    pub fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text.into_owned(),
+            Self::Number(number) => number.to_string(),
+        }
+    }
+
+    /// The same without a borrow.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Self::Number(number) => Value::Number(number),
+        }
+    }
+
+    /// Whether the cell says nothing.
+    pub fn is_blank(&self) -> bool {
+        matches!(self, Self::Text(text) if text.trim().is_empty())
+    }
+}
+
+/// Takes a cell at its zero-based row and column.
+pub(super) type Put<'a> = &'a mut dyn FnMut(usize, usize, Value<'_>) -> Result<(), Refusal>;
+
+impl Sheet {
+    /// The sheet of that name; `cells` gives its cells, and is asked only for a sheet that matters.
+    pub fn read(
+        name: String,
+        cells: impl FnOnce(Put<'_>) -> Result<(), Refusal>,
+    ) -> Result<Self, Refusal> {
+        let mut sheet = Self { name, rows: Vec::new(), curves: None };
+        if WANTED.contains(&heading(&sheet.name).as_str()) {
+            let mut grid = Grid::default();
+            cells(&mut |row, column, value| grid.put(row, column, value.into_text()))?;
+            sheet.rows = grid.into_rows();
+        } else if Amplification::is_named(&sheet.name) {
+            let mut curves = Amplification::default();
+            // Calls need no curve: whatever is wrong with this sheet takes no result with it.
+            let read = catch_unwind(AssertUnwindSafe(|| {
+                cells(&mut |row, column, value| {
+                    curves.cell(row, column, value);
+                    Ok(())
+                })
+            }));
+            match read {
+                Ok(Ok(())) => curves.end(),
+                Ok(Err(_)) | Err(_) => curves.break_off(),
+            }
+            sheet.curves = Some(curves);
+        }
+        Ok(sheet)
+    }
 }
 
 /// The sheets we read: results of Applied Biosystems and Design & Analysis, of Diomni, and calls.
 const WANTED: [&str; 3] = ["results", "primary_result", "target call"];
-
-/// Whether a sheet of that name is read at all.
-pub(super) fn is_wanted(name: &str) -> bool {
-    WANTED.contains(&heading(name).as_str())
-}
 
 /// The sheets of an `.xls`.
 pub(super) fn from_compound(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {

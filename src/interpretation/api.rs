@@ -115,6 +115,7 @@ pub async fn run_post(
     let code = codes::plate_code(&mut tx, &code).await?;
     file.warnings.extend(foreign_barcode(&file, &code));
     let plate = plates::frozen(&mut tx, &actor, &code).await?;
+    file.leave_out_curves_off(plate.made.layout.size());
     if let Some(run) = same_run(&mut tx, &plate, &sha256).await? {
         return Ok((StatusCode::OK, Json(answer(&app, &mut tx, &run).await?)));
     }

@@ -27,6 +27,11 @@ impl CutOff {
         if self.inclusive { ct.cycles() <= self.cycles } else { ct.cycles() < self.cycles }
     }
 
+    /// The number of cycles, whether or not it counts itself.
+    pub const fn cycles(self) -> Decimal {
+        self.cycles
+    }
+
     /// Whether this cut-off admits a Ct that `other` does not.
     pub fn is_wider_than(self, other: Self) -> bool {
         (self.cycles, self.inclusive) > (other.cycles, other.inclusive)

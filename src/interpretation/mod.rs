@@ -12,6 +12,7 @@ mod calls;
 mod controls;
 mod cutoff;
 mod disposition;
+mod drawing;
 mod gather;
 pub mod kit;
 pub mod lot;
@@ -20,6 +21,7 @@ mod limits;
 mod names;
 mod neighbours;
 mod points;
+pub mod picture_api;
 mod rules;
 pub mod store;
 

@@ -75,7 +75,7 @@ impl Day<'_> {
         let city: &mut City = &mut self.city;
         let run = cycler::run(loaded, city, members)
             .map_err(|error| Failure::Stuck(error.to_string()))?;
-        let (name, file) = maker.write(&run);
+        let (name, file) = maker.write(&run, loaded.ends.us().unsigned_abs());
         let route = format!("/v1/plates/{}/runs?name={name}", plate.code);
         let answer: RunAnswer = self.staff.technician.upload(&route, file).await?;
         self.bar.inc(1);

@@ -1,7 +1,8 @@
 //! The instrument of the simulated laboratory: a frozen plate and the truth give a run.
 
 use super::city::City;
-use super::files::{SimulatedRun, SimulatedWell, cfx_csv, quantstudio_text};
+use super::curves::curves;
+use super::files::{SimulatedRun, SimulatedWell, cfx_csv, quantstudio_text_with};
 use super::laboratory::{control_ct, internal_ct, viral_ct};
 use crate::clock::{Span, Time};
 use crate::instrument::Ct;
@@ -35,11 +36,13 @@ const INTERNAL: &str = "IC";
 const ZONE: Span = Span::hours(8);
 
 impl Maker {
-    /// The file this maker's program writes, and the name an operator gives it.
-    pub fn write(self, run: &SimulatedRun) -> (String, String) {
+    /// The file this maker's program writes, and the name an operator gives it. The export of
+    /// Bio-Rad's has no curves; those of the other are drawn from the seed.
+    pub fn write(self, run: &SimulatedRun, seed: u64) -> (String, String) {
         match self {
             Self::AppliedBiosystems => {
-                (format!("{}.txt", run.plate_barcode), quantstudio_text(run))
+                let text = quantstudio_text_with(run, &curves(run, seed));
+                (format!("{}.txt", run.plate_barcode), text)
             }
             Self::BioRad => (format!("{}%20Cq%20Results.csv", run.plate_barcode), cfx_csv(run)),
         }

@@ -5,8 +5,11 @@
 
 use std::fmt::Write;
 
-use crate::instrument::Ct;
+use crate::instrument::{Ct, Curve};
 use crate::plate::{PlateSize, WellPosition};
+
+/// Fluorescence of an empty well against the passive dye, on which every curve stands.
+pub(super) const BASELINE: f64 = 1.2;
 
 /// One run as an instrument would export it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +45,24 @@ pub struct SimulatedWell {
     pub ct: Option<Ct>,
 }
 
-/// The text export of a `QuantStudio`: metadata, `[Sample Setup]`, `[Results]`.
+impl SimulatedRun {
+    /// The block as Applied Biosystems calls it.
+    pub(super) const fn block(&self) -> &'static str {
+        match self.plate_size {
+            PlateSize::P96 => "96-Well Block (0.2mL)",
+            PlateSize::P384 => "384-Well Block",
+        }
+    }
+}
+
+/// The text export of a `QuantStudio` without curves: metadata, `[Sample Setup]`, `[Results]`.
 pub fn quantstudio_text(run: &SimulatedRun) -> String {
-    let block = match run.plate_size {
-        PlateSize::P96 => "96-Well Block (0.2mL)",
-        PlateSize::P384 => "384-Well Block",
-    };
+    quantstudio_text_with(run, &[])
+}
+
+/// The text export of a `QuantStudio` with the curves in `[Amplification Data]`.
+pub fn quantstudio_text_with(run: &SimulatedRun, curves: &[Curve]) -> String {
+    let block = run.block();
     let mut text = String::new();
     for (key, value) in [
         ("Block Type", block),
@@ -80,9 +95,49 @@ pub fn quantstudio_text(run: &SimulatedRun) -> String {
             ),
         );
     }
-    line(&mut text, format_args!("\n[Results]"));
+    if !curves.is_empty() {
+        amplification(&mut text, run.plate_size, curves);
+    }
+    results(&mut text, run);
+    line(&mut text, format_args!("\nAnalysis Type = Singleplex"));
+    text
+}
+
+/// The curves, cycle by cycle of one well after the other, thousands marked by commas.
+fn amplification(text: &mut String, plate_size: PlateSize, curves: &[Curve]) {
+    line(text, format_args!("\n[Amplification Data]\nWell\tCycle\tTarget Name\tRn\tDelta Rn"));
+    for curve in curves {
+        let number = curve.well.index(plate_size) + 1;
+        for point in &curve.points {
+            let (cycle, target) = (point.cycle, &curve.target);
+            let (rn, delta) = (grouped(point.signal + BASELINE), grouped(point.signal));
+            line(text, format_args!("{number}\t{cycle}\t{target}\t{rn}\t{delta}"));
+        }
+    }
+}
+
+/// Three decimals, and a comma before every three digits of the whole part.
+fn grouped(number: f64) -> String {
+    let plain = format!("{number:.3}");
+    let (sign, digits) = plain.strip_prefix('-').map_or(("", plain.as_str()), |rest| ("-", rest));
+    let Some((whole, fraction)) = digits.split_once('.').filter(|(whole, _)| whole.len() > 3)
+    else {
+        return plain;
+    };
+    let mut grouped = String::new();
+    for (place, digit) in (0..whole.len()).rev().zip(whole.chars()) {
+        grouped.push(digit);
+        if place > 0 && place % 3 == 0 {
+            grouped.push(',');
+        }
+    }
+    format!("{sign}{grouped}.{fraction}")
+}
+
+fn results(text: &mut String, run: &SimulatedRun) {
+    line(text, format_args!("\n[Results]"));
     line(
-        &mut text,
+        text,
         format_args!(
             "Well\tWell Position\tOmit\tSample Name\tTarget Name\tTask\tReporter\tQuencher\tCT\t\
              Ct Mean\tCt SD\tAutomatic Ct Threshold\tCt Threshold\tAmp Status\tComments"
@@ -96,15 +151,13 @@ pub fn quantstudio_text(run: &SimulatedRun) -> String {
             None => ("Undetermined".to_owned(), "No Amp"),
         };
         line(
-            &mut text,
+            text,
             format_args!(
                 "{number}\t{well}\tfalse\t{sample}\t{target}\t{task}\t{dye}\tNFQ-MGB\t{cycles}\t\
                  \t\ttrue\t0.200\t{status}\t"
             ),
         );
     }
-    line(&mut text, format_args!("\nAnalysis Type = Singleplex"));
-    text
 }
 
 /// The `Quantification Cq Results` CSV of Bio-Rad CFX Maestro: the plate once for each dye.
@@ -154,6 +207,8 @@ mod tests {
 
     use super::*;
     use crate::instrument::{Format, Reading, RunFile, read};
+    use crate::simulation::curves::curves;
+    use crate::simulation::workbook::quantstudio_workbook;
 
     fn any_ct() -> impl Strategy<Value = Option<Ct>> {
         let cycles = (1_i64..=100_000, 0_u32..=3)
@@ -187,6 +242,13 @@ mod tests {
                 wells: unique.into_values().collect(),
             }
         }
+    }
+
+    /// The run with each target of a well in one dye only: the blocks of curves name no dye.
+    fn one_dye_each(run: SimulatedRun) -> SimulatedRun {
+        let wells: BTreeMap<_, _> =
+            run.wells.into_iter().map(|w| ((w.well, w.target.clone()), w)).collect();
+        SimulatedRun { wells: wells.into_values().collect(), ..run }
     }
 
     fn sorted(wells: &[SimulatedWell]) -> Vec<SimulatedWell> {
@@ -236,6 +298,31 @@ mod tests {
             run.wells[0].ct = Some(ct);
             for text in [quantstudio_text(&run), cfx_csv(&run)] {
                 prop_assert_eq!(&read(text.as_bytes()).unwrap().readings[0].raw_ct, &ct.to_string());
+            }
+        }
+    }
+
+    proptest! {
+        // Each case writes and reads thousands of rows twice.
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn curves_written_as_text_or_workbook_are_read_back(
+            run in any_run(), seed in any::<u64>(), scale in prop::sample::select(vec![1.0, 1e5]),
+        ) {
+            let run = one_dye_each(run);
+            let mut curves = curves(&run, seed);
+            for point in curves.iter_mut().flat_map(|curve| &mut curve.points) {
+                point.signal = (point.signal * scale * 1_000.0).round() / 1_000.0;
+            }
+            let text = read(quantstudio_text_with(&run, &curves).as_bytes()).unwrap();
+            prop_assert_eq!(text.format, Format::AppliedBiosystemsText);
+            let workbook = read(&quantstudio_workbook(&run, &curves)).unwrap();
+            prop_assert_eq!(workbook.format, Format::AppliedBiosystemsWorkbook);
+            for read in [text, workbook] {
+                prop_assert_eq!(wells_of(&read), sorted(&run.wells));
+                prop_assert_eq!(&read.curves, &curves);
+                prop_assert!(read.warnings.is_empty(), "{:?}", read.warnings);
             }
         }
     }

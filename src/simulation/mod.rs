@@ -8,6 +8,7 @@
 mod bench;
 pub mod city;
 pub mod client;
+pub mod curves;
 mod cycler;
 pub mod files;
 pub mod laboratory;
@@ -22,6 +23,7 @@ mod road;
 mod site;
 mod staff;
 mod table;
+pub mod workbook;
 
 use crate::app::StartError;
 use crate::error::Error;

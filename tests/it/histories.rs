@@ -73,6 +73,11 @@ const DUMPS: &[(&str, &str)] = &[
             from reading order by run_id, well, target",
     ),
     (
+        "curve",
+        "select run_id || ' ' || well || ' ' || target || ' ' || dye || ' ' || first_cycle || ' '
+            || length(points) from curve order by run_id, well, target, dye",
+    ),
+    (
         "call",
         "select run_id || ' ' || tube_code || ' ' || outcome || ' ' || rule || ' ' || disposition
             || ' ' || clean || ' ' || detail || ' ' || state from call order by run_id, tube_code",

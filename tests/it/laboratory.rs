@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use swabline::instrument::Ct;
 use swabline::plate::PlateSize;
-use swabline::simulation::files::{SimulatedRun, SimulatedWell, quantstudio_text};
+use swabline::simulation::curves::curves;
+use swabline::simulation::files::{
+    SimulatedRun, SimulatedWell, quantstudio_text, quantstudio_text_with,
+};
 
 use crate::app::{Answer, TestApp};
 use crate::world::{self, World};
@@ -58,6 +61,12 @@ pub const SILENT: Signals = [None, None, None];
 /// behave unless `controls_fail`.
 pub fn run_file(plate: &Value, tubes: &BTreeMap<String, Signals>, controls_fail: bool) -> Vec<u8> {
     quantstudio_text(&cycled(plate, tubes, controls_fail)).into_bytes()
+}
+
+/// The same file with an amplification curve for each reading.
+pub fn run_file_with_curves(plate: &Value, tubes: &BTreeMap<String, Signals>) -> Vec<u8> {
+    let run = cycled(plate, tubes, false);
+    quantstudio_text_with(&run, &curves(&run, 7)).into_bytes()
 }
 
 /// The run of such a plate, before it is written in the manner of a maker.

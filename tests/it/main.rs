@@ -5,6 +5,7 @@ mod audit;
 mod barcode;
 mod collection;
 mod crash;
+mod curves;
 mod demo;
 mod faults;
 mod feeds;

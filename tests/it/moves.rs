@@ -258,7 +258,7 @@ async fn morning(app: &TestApp) {
     seal_tube(app, &world, 2, &people(20, 1)).await.expect(201);
     lab::deliver(app, &world, 0, &[tube(0), tube(1), tube(2)]).await;
     let plate = lab::load(app, &world, 0, &[tube(0), tube(1)]).await;
-    let file = lab::run_file(&plate, &BTreeMap::from([(tube(0), POSITIVE)]), false);
+    let file = lab::run_file_with_curves(&plate, &BTreeMap::from([(tube(0), POSITIVE)]));
     let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
     lab::release(app, &world, run["id"].as_str().unwrap()).await;
     let path = format!("/v1/results/{}.1/amend", tube(1));
@@ -322,8 +322,10 @@ each_engine! {
             "run", "reading", "call", "signature", "result", "audit", "audit_chain", "feed",
             "allotment", "box_tube", "well", "code_counter", "kit_version", "shadow", "shadow_run",
             "lot", "lot_issue"];
+            "run", "reading", "curve", "call", "signature", "result", "audit", "audit_chain", "feed",
+            "allotment", "box_tube", "well", "code_counter"];
         let fixed = [("member", "taken_us"), ("arrival", "arrived_us"), ("arrival_tube", "finding"),
-            ("run_file", "name"), ("reading", "raw_ct"), ("signature", "signer"),
+            ("run_file", "name"), ("reading", "raw_ct"), ("curve", "points"), ("signature", "signer"),
             ("result", "outcome"), ("audit", "detail"), ("feed", "at_us"), ("allotment", "count"),
             ("box_tube", "box_code"), ("well", "depth"), ("shadow", "calls"),
             ("shadow_run", "difference"), ("lot_issue", "reactions")];

@@ -17,7 +17,6 @@ use crate::statements::lists;
 
 /// Tables that grow with every tube, plate, box, request or person.
 const LARGE: &[&str] = &[
-const LARGE: [&str; 28] = [
     "allotment",
     "amendment",
     "arrival",
@@ -26,6 +25,7 @@ const LARGE: [&str; 28] = [
     "box",
     "box_tube",
     "call",
+    "curve",
     "feed",
     "guess",
     "handover",
@@ -95,6 +95,7 @@ async fn analyze(app: &TestApp, tx: &mut Tx) {
             "result",
             "status",
             "reading",
+            "curve",
             "call",
             "well",
             "feed",

@@ -146,6 +146,27 @@ fn as_the_file_says(run: &Value, from: u64) {
     }
 }
 
+/// The curves of the 52 wells and two targets that were read, and the plate.
+async fn pictures_are_drawn(app: &TestApp, world: &World, id: &str) {
+    assert_eq!(number(app, "select count(*) from curve").await, 52 * 2);
+    let draw = async |what: &str| {
+        app.get(&world.reviewer, &format!("/v1/runs/{id}/{what}")).await.expect(200).text()
+    };
+    let all = draw("curves.svg").await;
+    for shown in ["RNaseP (TEXAS RED)", "52 curves, 44 with Ct", "52 curves, 28 with Ct"] {
+        assert!(all.contains(shown), "{shown}");
+    }
+    let first = draw("curves.svg?well=A1").await;
+    assert!(first.contains("Ct 31.58") && first.contains("Ct 25.72"), "{first}");
+    let map = draw("plate.svg").await;
+    assert!(map.contains("31.58") && map.contains("Wells detected: 26 (A1, A2,"), "{map}");
+    std::fs::create_dir_all("/tmp/pics").unwrap();
+    std::fs::write("/tmp/pics/codx.svg", all).unwrap();
+    std::fs::write("/tmp/pics/codxlog.svg", draw("curves.svg?log=true").await).unwrap();
+    std::fs::write("/tmp/pics/codxwell.svg", first).unwrap();
+    std::fs::write("/tmp/pics/codxplate.svg", map).unwrap();
+}
+
 /// What a resident is shown with the pick-up code of a single tube.
 async fn shown(app: &TestApp, n: u64, sealed: &Value) -> (String, Value) {
     let ask = json!({ "document": { "type": "resident_id", "number": person(n).number },
@@ -186,6 +207,7 @@ each_engine! {
         let with_ct = "select count(*) from reading where ct is not null";
         assert_eq!(number(app, "select count(*) from reading").await, 104);
         assert_eq!(number(app, with_ct).await, 44 + 28);
+        pictures_are_drawn(app, &world, id).await;
         assert_eq!(shown(app, 0, &sealed[0]).await, ("received".to_owned(), Value::Null));
 
         let (review, release) = (format!("/v1/runs/{id}/review"), format!("/v1/runs/{id}/release"));

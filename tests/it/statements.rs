@@ -36,6 +36,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("quality/store.rs", swabline::quality::store::STATEMENTS),
         ("quality/alarm.rs", swabline::quality::alarm::STATEMENTS),
         ("quality/seeded.rs", swabline::quality::seeded::STATEMENTS),
+        ("instrument/curve_store.rs", swabline::instrument::curve_store::STATEMENTS),
         ("interpretation/store.rs", swabline::interpretation::store::STATEMENTS),
         ("interpretation/kit/store.rs", swabline::interpretation::kit::store::STATEMENTS),
         (

@@ -74,7 +74,7 @@ async fn things(app: &TestApp) -> Things {
     app.post(&world.officer, &lost, &json!({ "reason": "not_found" })).await.expect(200);
     let recalls = app.get(&world.officer, "/v1/recalls").await.expect(200).json();
     let plate = laboratory::load(app, &world, 0, &[tube(0)]).await;
-    let file = laboratory::run_file(&plate, &BTreeMap::new(), false);
+    let file = laboratory::run_file_with_curves(&plate, &BTreeMap::new());
     let run = laboratory::upload(app, &world, &plate, file.clone()).await.expect(201).json();
     let run = id(run);
     laboratory::release(app, &world, &run).await;

@@ -65,7 +65,7 @@ impl Write for Log {
 }
 
 /// Every text a table of the story holds, as bytes.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 11] = [
     (
         "person",
         "select cast(json_build_array(key, identity_tag, encode(identity, 'hex'), \
@@ -79,6 +79,7 @@ const TABLES: [(&str, &str); 10] = [
     ("feed", "select cast(to_json(t) as text) from feed t"),
     ("allotment", "select cast(to_json(t) as text) from allotment t"),
     ("reading", "select cast(to_json(t) as text) from reading t"),
+    ("curve", "select cast(to_json(t) as text) from curve t"),
     ("run_file", "select encode(content, 'hex') || encode(content, 'escape') from run_file"),
 ];
 
@@ -107,7 +108,7 @@ each_engine! {
         seal_tube(app, &world, 0, &people(0, 10)).await.expect(201);
         laboratory::deliver(app, &world, 0, &[tube(0)]).await;
         let plate = laboratory::load(app, &world, 0, &[tube(0)]).await;
-        let file = laboratory::run_file(&plate, &BTreeMap::new(), false);
+        let file = laboratory::run_file_with_curves(&plate, &BTreeMap::new());
         let somebody = person(77);
         let typed = format!("\t{}\t", somebody.name);
         let file = String::from_utf8(file).unwrap().replace("\tPC\t", &typed).into_bytes();

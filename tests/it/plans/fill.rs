@@ -97,6 +97,9 @@ const ROWS: &[&str] = &[
         select 'R' || (1000000 + n / 188), n / 2 % 94, 'N' || (n % 2), 'FAM', 'unknown', 'o',
             '30.1', '30.1', 0
         from row_number where n < 2 * {tubes}",
+    "insert into curve (run_id, well, target, dye, first_cycle, points)
+        select 'R' || (1000000 + n / 188), n / 2 % 94, 'N' || (n % 2), 'FAM', 1, unhex('0000003f')
+        from row_number where n < 2 * {tubes}",
     "insert into call (run_id, tube_code, outcome, rule, disposition, members, attempt, clean,
             detail, state)
         select run, tube, 'not_detected', 'r', 'report', 4, 0, 1, '{}', 'draft'
