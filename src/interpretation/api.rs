@@ -23,6 +23,7 @@ use crate::http::problem::Problem;
 use crate::instrument::store::{self as runs, NewRun};
 use crate::instrument::{self, RunFile};
 use crate::plate::api as plates;
+use crate::plate::robot::store as robot;
 use crate::plate::store::StoredPlate;
 use crate::storage::Tx;
 
@@ -110,6 +111,7 @@ pub async fn run_post(
     if let Some(run) = same_run(&mut tx, &plate, &sha256).await? {
         return Ok((StatusCode::OK, Json(answer(&mut tx, &run).await?)));
     }
+    robot::refuse_open(&mut tx, plate.code.as_str()).await?;
     let interpretation = call(&app, &mut tx, &plate, &file).await?;
     let at = app.clock.now();
     let id = app.clock.id().to_string();

@@ -85,6 +85,7 @@ async fn one_of_everything(app: &TestApp) {
     let recall = format!("/v1/recalls/{}", recalls["recalls"][0]["id"].as_str().unwrap());
     let informed = json!({ "contact": "informed", "note": "called" });
     app.put(&world.officer, &recall, &informed).await.expect(200);
+    crate::robots::one_of_everything(app, &world).await;
     let plate = laboratory::load(app, &world, 0, &[tube(0), tube(1)]).await;
     let file = laboratory::run_file(&plate, &BTreeMap::new(), false);
     let run = laboratory::upload(app, &world, &plate, file).await.expect(201).json();
@@ -106,7 +107,8 @@ each_engine! {
         let actions: Vec<String> =
             on!(tx, c => sqlx::query_scalar(sql).fetch_all(c).await).unwrap();
         let expected = ["allotment.make", "arrival.record", "box.give", "box.seal", "box.take",
-            "laboratory.put", "pattern.register", "plate.freeze", "plate.put", "recall.contact",
+            "laboratory.put", "pattern.register", "plate.accept_transfers", "plate.discard",
+            "plate.freeze", "plate.put", "plate.transfers", "rack.scan", "recall.contact",
             "recall.read", "review.amend", "review.release", "review.review", "review.switch",
             "round.put", "run.import", "session.put", "site.put", "status.batch", "tube.seal",
             "tube.seal_batch", "tube.write_off"];

@@ -29,6 +29,7 @@ mod real_plate;
 mod recall;
 mod receiving;
 mod review;
+mod robots;
 mod serve;
 mod shape;
 mod shipment;

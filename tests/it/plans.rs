@@ -16,7 +16,7 @@ use crate::each_engine;
 use crate::statements::lists;
 
 /// Tables that grow with every tube, plate, box, request or person.
-const LARGE: [&str; 26] = [
+const LARGE: [&str; 30] = [
     "allotment",
     "amendment",
     "arrival",
@@ -43,6 +43,10 @@ const LARGE: [&str; 26] = [
     "account",
     "tube",
     "well",
+    "rack",
+    "rack_tube",
+    "transfer_log",
+    "transfer_acceptance",
 ];
 
 /// A statement that may read a large table, by file and name, on which engines, and why.

@@ -37,6 +37,7 @@ struct Things {
     arrival: String,
     run: String,
     file: Vec<u8>,
+    log: String,
 }
 
 /// One tube all the way to its result, and one that was lost.
@@ -56,6 +57,7 @@ async fn things(app: &TestApp) -> Things {
     let lost = format!("/v1/tubes/{}/write-off", tube(1));
     app.post(&world.officer, &lost, &json!({ "reason": "not_found" })).await.expect(200);
     let recalls = app.get(&world.officer, "/v1/recalls").await.expect(200).json();
+    let log = crate::robots::one_of_everything(app, &world).await;
     let plate = laboratory::load(app, &world, 0, &[tube(0)]).await;
     let file = laboratory::run_file(&plate, &BTreeMap::new(), false);
     let run = laboratory::upload(app, &world, &plate, file.clone()).await.expect(201).json();
@@ -67,6 +69,7 @@ async fn things(app: &TestApp) -> Things {
         arrival: id(arrived.json()),
         run,
         file,
+        log: id(log),
     }
 }
 
@@ -88,6 +91,10 @@ impl Things {
             "recalls" if rule.method == "GET" => "/v1/recalls?site=S01".to_owned(),
             "recalls" => named(&self.recall),
             "arrivals" => named(&self.arrival),
+            "racks" => format!("{}?laboratory=L01", named("FX1")),
+            "plates" if rule.path.contains("{id}") => {
+                rule.path.replace("{code}", &plate(9)).replace("{id}", &self.log)
+            }
             "plates" => named(&plate(0)),
             "runs" => named(&self.run),
             "results" => named(&format!("{}.1", tube(0))),
@@ -116,6 +123,13 @@ impl Things {
             ("POST", "/v1/plates/{code}/runs") => {
                 return Some(app.upload(client, &path, self.file.clone()).await);
             }
+            ("POST", "/v1/plates/{code}/transfers") => {
+                return Some(app.upload(client, &path, b"no log".to_vec()).await);
+            }
+            ("POST", "/v1/plates/{code}/transfers/{id}/accept") => {
+                json!({ "explanations": ["log_mistaken"] })
+            }
+            ("POST", "/v1/plates/{code}/discard") => json!({ "reason": "spilled" }),
             ("POST", "/v1/runs/{id}/review") => json!({ "decision": "accept" }),
             ("POST", "/v1/results/{id}/amend") => {
                 json!({ "outcome": "withdrawn", "reason": "mixed_up" })
