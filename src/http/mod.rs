@@ -87,7 +87,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(plate::rack::api::rack_put, plate::rack::api::rack_get))
         .routes(routes!(plate::robot::api::transfers_post, plate::robot::api::transfers_get))
         .routes(routes!(plate::robot::api::transfer_file_get))
-        .routes(routes!(plate::robot::api::transfer_accept_post))
+        .routes(routes!(plate::robot::accept::transfer_accept_post))
         .routes(routes!(plate::discard::discard_post))
         // instrument
         .routes(routes!(interpretation::api::run_post).layer(DefaultBodyLimit::max(FILE_MAX)))

@@ -124,7 +124,8 @@ impl Things {
                 return Some(app.upload(client, &path, self.file.clone()).await);
             }
             ("POST", "/v1/plates/{code}/transfers") => {
-                return Some(app.upload(client, &path, b"no log".to_vec()).await);
+                let log = format!("A;PC;;;1;;5;;;\nD;{};;;1;;5;;;\n", plate(0));
+                return Some(app.upload(client, &path, log.into_bytes()).await);
             }
             ("POST", "/v1/plates/{code}/transfers/{id}/accept") => {
                 json!({ "explanations": ["log_mistaken"] })

@@ -20,11 +20,9 @@ pub(super) const TRANSFERS: [&str; 5] =
 /// Cells in a row of the pipetting log, and of the unified transfer log.
 pub(super) const CELLS: [usize; 2] = [9, 14];
 
-/// One row of a log that tells aspirates from dispenses.
-struct Step<'a> {
+/// Where a row dispenses, and how much.
+struct Dispense {
     line: usize,
-    step: &'a str,
-    tip: String,
     place: Place,
     volume: Volume,
 }
@@ -50,7 +48,7 @@ fn is_aspirate(cell: &str) -> bool {
 }
 
 /// Writes a dispense down, unless it moves nothing.
-fn dispense(log: &mut Log, step: Step<'_>, origin: Origin) {
+fn dispense(log: &mut Log, step: Dispense, origin: Origin) {
     if !step.volume.is_nothing() {
         let (line, volume) = (step.line, step.volume);
         let (destination, is_reagent) = (step.place, false);
@@ -77,12 +75,10 @@ pub(super) fn pipetting_with_probes(
         let place = place(*line, [labware[0], labware[1], labware[2], ""])?;
         let tip = format!("{}\n{}", cell("Pod"), cell("Probe"));
         let volume = volume(*line, cell("Amount"))?;
-        let step = Step { line: *line, step, tip, place, volume };
-        if is_aspirate(step.step) {
-            tips.aspirate(&step.tip, step.place);
+        if is_aspirate(step) {
+            tips.aspirate(&tip, place);
         } else {
-            let origin = tips.dispense(&step.tip);
-            dispense(&mut log, step, origin);
+            dispense(&mut log, Dispense { line: *line, place, volume }, tips.dispense(&tip));
         }
     }
     Ok(log)
@@ -108,9 +104,7 @@ pub(super) fn pipetting(table: &Table, detected_by: Vec<String>) -> Result<Log, 
         if is_aspirate(step) {
             queue.aspirate(place, volume);
         } else {
-            let origin = queue.dispense(volume);
-            let step = Step { line, step, tip: String::new(), place, volume };
-            dispense(&mut log, step, origin);
+            dispense(&mut log, Dispense { line, place, volume }, queue.dispense(volume));
         }
     }
     Ok(log)
@@ -133,9 +127,8 @@ pub(super) fn unified_transfers(
         };
         let origin = Origin::One(place(line, [from, from_code, from_well, tube])?);
         let place = place(line, [to, to_code, to_well, ""])?;
-        let step =
-            Step { line, step: "", tip: String::new(), place, volume: volume(line, amount)? };
-        dispense(&mut log, step, origin);
+        let volume = volume(line, amount)?;
+        dispense(&mut log, Dispense { line, place, volume }, origin);
     }
     Ok(log)
 }
@@ -149,9 +142,8 @@ pub(super) fn transfers(table: &Table, detected_by: Vec<String>) -> Result<Log, 
         let [from, from_well, amount, to, to_well] = TRANSFERS.map(|name| table.cell(row, name));
         let origin = Origin::One(place(line, [from, "", from_well, ""])?);
         let place = place(line, [to, "", to_well, ""])?;
-        let step =
-            Step { line, step: "", tip: String::new(), place, volume: volume(line, amount)? };
-        dispense(&mut log, step, origin);
+        let volume = volume(line, amount)?;
+        dispense(&mut log, Dispense { line, place, volume }, origin);
     }
     Ok(log)
 }

@@ -4,6 +4,7 @@
 //! worklists, Hamilton lists. [`compare`] sets the transfers against the layout and names every
 //! difference. A plate with a difference that nobody explained gets no run.
 
+pub mod accept;
 pub mod api;
 mod biomek;
 mod explain;

@@ -64,8 +64,8 @@ fn source(transfer: &Transfer) -> Option<&Place> {
 }
 
 /// Whether a labware is this plate: by its code, or by what the robot is said to call it.
-fn is_plate(place: &Place, plate: &PlateCode, labware: &str) -> bool {
-    let names = [&place.barcode, &place.label];
+fn is_plate(destination: &Place, plate: &PlateCode, labware: &str) -> bool {
+    let names = [&destination.barcode, &destination.label];
     names.iter().any(|name| {
         (!labware.is_empty() && name.as_str() == labware)
             || PlateCode::parse(name).is_ok_and(|code| code == *plate)

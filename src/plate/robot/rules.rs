@@ -164,7 +164,8 @@ pub fn compare(
     let is_control = |well| matches!(layout.content(well), Content::Control { .. });
     let by_hand = !by_well.keys().any(|well| is_control(*well));
     for (well, content) in layout.wells() {
-        if !by_well.contains_key(well) && !(by_hand && is_control(*well)) {
+        let expected = !by_hand || !is_control(*well);
+        if expected && !by_well.contains_key(well) {
             found.insert(Difference::NotFilled { well: *well, planned: named(content) });
         }
     }

@@ -196,14 +196,15 @@ pub fn open(logs: &[StoredLog]) -> Vec<&Difference> {
 pub async fn refuse_open(tx: &mut Tx, plate: &str) -> Result<()> {
     on!(tx, c => query(PLATE_LOCK).bind(plate).execute(c).await.map(drop))?;
     let logs = logs(tx, plate).await?;
-    let reason = |difference: &&Difference| {
-        let Reason { code, about, message } = Reason::tagged("transfer", *difference);
-        let message = format!(
-            "{message}; discard plate {plate} and put its tubes on a new one, or have a second \
-             person accept the log with an explanation"
-        );
-        Reason { code, about, message }
-    };
-    let reasons: Vec<_> = open(&logs).iter().map(reason).collect();
-    if reasons.is_empty() { Ok(()) } else { Err(Error::Conflict(reasons)) }
+    let open = open(&logs);
+    if open.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the robot did something else than planned with plate {plate}; discard it and put its tubes \
+         on a new plate, or have a second person accept the newest log with an explanation"
+    );
+    let mut reasons = vec![Reason::new("transfer.differs", plate, message)];
+    reasons.extend(open.into_iter().map(|difference| Reason::tagged("transfer", difference)));
+    Err(Error::Conflict(reasons))
 }

@@ -1,4 +1,4 @@
-//! Tecan `.gwl`, as Freedom EVOware and `FluentControl` take it.
+//! Tecan `.gwl`, as Freedom `EVOware` and `FluentControl` take it.
 
 use std::fmt::Write as _;
 

@@ -148,8 +148,11 @@ fn carried_out(list: &str, racks: &BTreeMap<String, RackHistory>, shape: (u8, u8
         .collect()
 }
 
+/// A well, and the rack and place of its tube if it has one.
+type Seated = (u16, Option<(u8, u16)>);
+
 /// A plate of either size with tubes anywhere, some of them anywhere in racks of any size.
-fn plates() -> impl Strategy<Value = (PlateSize, Vec<(u16, Option<(u8, u16)>)>)> {
+fn plates() -> impl Strategy<Value = (PlateSize, Vec<Seated>)> {
     prop_oneof![Just(PlateSize::P96), Just(PlateSize::P384)].prop_flat_map(|size| {
         let seat = proptest::option::of((0..3_u8, 0..96_u16));
         let wells = proptest::collection::btree_map(0..size.wells(), seat, 1..40);
