@@ -70,6 +70,13 @@ pub const RULES: &[Rule] = &[
     only("GET", "/v1/plates/{code}", &[Technician, Reviewer, Auditor]),
     only("POST", "/v1/plates/{code}/freeze", &[Technician]),
     only("GET", "/v1/plates/{code}/worklist", &[Technician]),
+    only("PUT", "/v1/racks/{code}", &[Receiver, Technician]),
+    only("GET", "/v1/racks/{code}", &[Receiver, Technician, Auditor]),
+    only("POST", "/v1/plates/{code}/transfers", &[Technician]),
+    only("GET", "/v1/plates/{code}/transfers", &[Technician, Reviewer, Auditor]),
+    only("GET", "/v1/plates/{code}/transfers/{id}/file", &[Technician, Reviewer, Auditor]),
+    only("POST", "/v1/plates/{code}/transfers/{id}/accept", &[Technician, Reviewer]),
+    only("POST", "/v1/plates/{code}/discard", &[Technician]),
     // instrument
     only("POST", "/v1/plates/{code}/runs", &[Technician]),
     only("GET", "/v1/runs/{id}", &[Technician, Reviewer, Auditor]),

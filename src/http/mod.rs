@@ -87,7 +87,12 @@ fn api() -> OpenApiRouter<App> {
         // plate
         .routes(routes!(plate::api::plate_put, plate::api::plate_get))
         .routes(routes!(plate::api::freeze_post))
-        .routes(routes!(plate::api::worklist_get))
+        .routes(routes!(plate::worklist::api::worklist_get))
+        .routes(routes!(plate::rack::api::rack_put, plate::rack::api::rack_get))
+        .routes(routes!(plate::robot::api::transfers_post, plate::robot::api::transfers_get))
+        .routes(routes!(plate::robot::api::transfer_file_get))
+        .routes(routes!(plate::robot::accept::transfer_accept_post))
+        .routes(routes!(plate::discard::discard_post))
         // instrument
         .routes(routes!(interpretation::api::run_post).layer(DefaultBodyLimit::max(FILE_MAX)))
         .routes(routes!(interpretation::api::run_get))

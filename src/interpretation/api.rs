@@ -27,6 +27,7 @@ use crate::http::problem::Problem;
 use crate::instrument::store::{self as runs, NewRun};
 use crate::instrument::{self, RunFile};
 use crate::plate::api as plates;
+use crate::plate::robot::store as robot;
 use crate::plate::store::StoredPlate;
 use crate::quality::{self, Facts, Judged, Subjects};
 use crate::storage::Tx;
@@ -120,6 +121,8 @@ pub async fn run_post(
         return Ok((StatusCode::OK, Json(answer(&app, &mut tx, &run).await?)));
     }
     let mut interpretation = call(&app, &mut tx, &plate, &file).await?;
+    robot::refuse_open(&mut tx, plate.code.as_str()).await?;
+    let interpretation = call(&app, &mut tx, &plate, &file).await?;
     let at = app.clock.now();
     let id = app.clock.id().to_string();
     let new = Incoming { id: &id, sha256: &sha256, name, sealed: &sealed, at };

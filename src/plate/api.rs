@@ -1,16 +1,15 @@
-//! Routes of the plate: make it, look at it, freeze it, print its worklist.
+//! Routes of the plate: make it, look at it, freeze it.
 
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
 use super::store::{self, Made, StoredPlate};
-use super::{Content, Control, Layout, PlacedTube, PlateSize, Template, WellPosition, tubes};
+use super::{Content, Control, Layout, PlacedTube, PlateSize, Template, WellPosition, rack, tubes};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
@@ -42,6 +41,9 @@ pub struct PlateRequest {
     /// Tubes in order of their slots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tubes: Vec<String>,
+    /// A scanned rack, whose tubes fill the slots down its columns, instead of listed tubes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rack: Option<String>,
     /// Every well, instead of a template.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wells: Vec<WellRequest>,
@@ -181,6 +183,9 @@ async fn make(
 ) -> Result<(Made, Vec<Reason>)> {
     let kit = (request.kit.as_str(), request.kit_version.as_str());
     let (plan, mut against) = app.plan(tx, kit, at).await?;
+async fn make(app: &App, tx: &mut Tx, request: PlateRequest) -> Result<(Made, Vec<Reason>)> {
+    let request = rack::api::filled_from_rack(tx, request).await?;
+    let plan = app.plan(&request.kit, &request.kit_version)?;
     let named = request.wells.iter().filter_map(|well| well.tube.clone());
     let wanted: Vec<String> = request.tubes.iter().cloned().chain(named).collect();
     let rows = tubes_find(tx, &wanted).await?;
@@ -338,21 +343,6 @@ async fn take_tubes(tx: &mut Tx, plate: &StoredPlate, at: Time) -> Result<()> {
     }
     let rows: Vec<TubeRow> = tubes_find(tx, &tubes).await?;
     Err(Error::Conflict(tubes::against_freezing(&rows)))
-}
-
-/// The frozen or drafted plate as a list for a robot or a person.
-#[utoipa::path(get, path = "/v1/plates/{code}/worklist", tag = "plate",
-    security(("bearer" = [])), params(("code" = String, Path, description = "plate")),
-    responses((status = 200, body = String, content_type = "text/csv"),
-        (status = 404, body = Problem)))]
-pub async fn worklist_get(
-    State(app): State<App>,
-    actor: Actor,
-    Path(code): Path<String>,
-) -> Result<Response> {
-    let plate = seen(&app, &actor, &code).await?;
-    let csv = super::worklist_csv(&plate.made.layout);
-    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv).into_response())
 }
 
 /// The plate with that code as a later slice needs it: frozen, in the actor's laboratory, and

@@ -7,15 +7,19 @@
 //! mirrored or shifted must show it in its controls (R12, [`geometry`]).
 
 pub mod api;
+pub mod discard;
 pub mod geometry;
 mod layout;
 mod plan;
+pub mod rack;
+pub mod robot;
 mod rules;
 pub mod store;
 mod template;
+mod text;
 mod tubes;
 mod well;
-mod worklist;
+pub mod worklist;
 
 use std::fmt;
 

@@ -22,6 +22,7 @@ use crate::http::page::{Cursor, Limit};
 use crate::http::problem::Problem;
 use crate::interpretation::CLEAN_NEGATIVE_RULE;
 use crate::interpretation::lot::store::refuse_held;
+use crate::plate::robot::store as robot;
 use crate::storage::Tx;
 
 /// Most runs on one page of the queue.
@@ -158,6 +159,7 @@ async fn accept(app: &App, tx: &mut Tx, actor: &Actor, draft: Draft) -> Result<R
     let reviewed = draft.accept(signature.clone())?;
     let run = reviewed.content().run.clone();
     store::run_move(tx, &run, "draft", "reviewed").await?;
+    robot::refuse_open(tx, &reviewed.content().plate).await?;
     store::sign(tx, &run, &signature, None).await?;
     let on = switch::switch_find(tx, switch::AUTO_RELEASE).await?.on;
     let released_by_rule = rules::released_by_rule(reviewed.content(), on);
@@ -228,6 +230,7 @@ pub async fn release_post(
         .await
         .map_err(|error| if state == "draft" { not_reviewed(&run) } else { error })?;
     refuse_held(&mut tx, &run, app.config.lot_keeping).await?;
+    robot::refuse_open(&mut tx, &content.plate).await?;
     let review = store::signature_find(&mut tx, &run, Meaning::Review).await?;
     let reviewed = Reviewed::restore(content, review.ok_or_else(|| not_reviewed(&run))?)?;
     let hash = content_hash(reviewed.content());

@@ -57,6 +57,7 @@ impl Day<'_> {
             lot: Some(LOT.to_owned()),
             template: Some(TEMPLATE.to_owned()),
             tubes,
+            rack: None,
             wells: Vec::new(),
             size: None,
         };

@@ -88,6 +88,7 @@ async fn one_of_everything(app: &TestApp) {
     let recall = format!("/v1/recalls/{}", recalls["recalls"][0]["id"].as_str().unwrap());
     let informed = json!({ "contact": "informed", "note": "called" });
     app.put(&world.officer, &recall, &informed).await.expect(200);
+    crate::robots::one_of_everything(app, &world).await;
     let plate = laboratory::load(app, &world, 0, &[tube(0), tube(1)]).await;
     let file = laboratory::run_file(&plate, &BTreeMap::new(), false);
     let run = laboratory::upload(app, &world, &plate, file).await.expect(201).json();
@@ -140,6 +141,8 @@ each_engine! {
             "lot.issue", "lot.register", "pattern.register", "plate.freeze", "plate.put", "recall.contact",
             "laboratory.put", "pattern.register", "plate.freeze", "plate.put", "quality.acknowledge",
             "quality.alarm", "quality.seed", "recall.contact",
+            "laboratory.put", "pattern.register", "plate.accept_transfers", "plate.discard",
+            "plate.freeze", "plate.put", "plate.transfers", "rack.scan", "recall.contact",
             "recall.read", "review.amend", "review.release", "review.review", "review.switch",
             "round.put", "run.import", "session.put", "site.put", "status.batch", "tube.seal",
             "tube.seal_batch", "tube.write_off"];

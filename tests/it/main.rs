@@ -35,6 +35,7 @@ mod real_plate;
 mod recall;
 mod receiving;
 mod review;
+mod robots;
 mod serve;
 mod shape;
 mod shipment;

@@ -257,6 +257,7 @@ async fn morning(app: &TestApp) {
     seal_tube(app, &world, 1, &people(10, 1)).await.expect(201);
     seal_tube(app, &world, 2, &people(20, 1)).await.expect(201);
     lab::deliver(app, &world, 0, &[tube(0), tube(1), tube(2)]).await;
+    crate::robots::one_of_everything(app, &world).await;
     let plate = lab::load(app, &world, 0, &[tube(0), tube(1)]).await;
     let file = lab::run_file_with_curves(&plate, &BTreeMap::from([(tube(0), POSITIVE)]));
     let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
@@ -324,6 +325,8 @@ each_engine! {
             "lot", "lot_issue"];
             "run", "reading", "curve", "call", "signature", "result", "audit", "audit_chain", "feed",
             "allotment", "box_tube", "well", "code_counter"];
+            "allotment", "box_tube", "well", "code_counter", "rack", "rack_tube", "transfer_log",
+            "transfer_acceptance"];
         let fixed = [("member", "taken_us"), ("arrival", "arrived_us"), ("arrival_tube", "finding"),
             ("run_file", "name"), ("reading", "raw_ct"), ("curve", "points"), ("signature", "signer"),
             ("result", "outcome"), ("audit", "detail"), ("feed", "at_us"), ("allotment", "count"),
@@ -333,6 +336,9 @@ each_engine! {
             "quality_alarm", "quality_seeded"];
             ("box_tube", "box_code"), ("well", "depth"), ("quality_run", "tubes"),
             ("quality_point", "ct"), ("quality_alarm", "plates"), ("quality_seeded", "expected")];
+            ("box_tube", "box_code"), ("well", "depth"), ("rack", "size"),
+            ("rack_tube", "tube_code"), ("transfer_log", "differences"),
+            ("transfer_acceptance", "accepted_by")];
         for table in kept {
             let mut tx = app.app.db.read("test.count").await.unwrap();
             let sql = AssertSqlSafe(format!("select count(*) from {table}"));

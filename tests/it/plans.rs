@@ -17,6 +17,7 @@ use crate::statements::lists;
 
 /// Tables that grow with every tube, plate, box, request or person.
 const LARGE: &[&str] = &[
+const LARGE: [&str; 30] = [
     "allotment",
     "amendment",
     "arrival",
@@ -46,6 +47,10 @@ const LARGE: &[&str] = &[
     "account",
     "tube",
     "well",
+    "rack",
+    "rack_tube",
+    "transfer_log",
+    "transfer_acceptance",
 ];
 
 /// A statement that may read a large table, by file and name, on which engines, and why.

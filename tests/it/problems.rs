@@ -1,5 +1,7 @@
 //! What errors and layouts look like, word for word; a change shows up as a changed snapshot.
 
+use std::collections::BTreeMap;
+
 use axum::http::Method;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use swabline::auth::Role;
 use swabline::plate::{PlacedTube, lay_out, templates, worklist_csv};
 
 use crate::app::{Engine, TestApp};
+use crate::laboratory;
 use crate::world::{box_, people, seal_tube, tube, tube_body, world};
 
 #[tokio::test]
@@ -50,6 +53,33 @@ async fn every_kind_of_problem_says_what_which_and_what_to_do_next() {
     for (name, answer) in answers {
         assert_json_snapshot!(name, answer);
     }
+}
+
+#[tokio::test]
+async fn a_plate_that_a_robot_filled_otherwise_says_what_is_wrong_and_what_to_do() {
+    let app = &TestApp::start(Engine::Sqlite).await.unwrap();
+    let world = world(app).await;
+    for n in 0..3 {
+        seal_tube(app, &world, n, &people(n, 1)).await.expect(201);
+    }
+    let codes: Vec<_> = (0..3).map(tube).collect();
+    laboratory::deliver(app, &world, 0, &codes).await;
+    let scan = format!("A1,{}\nA1,{}\nB1,\nI1,X\nFX2,C1,{}\n", codes[0], codes[1], codes[2]);
+    let refused = crate::robots::scan(app, &world.technician, "FX1", &scan).await.expect(422);
+    assert_json_snapshot!("rack_scan", refused.json());
+    let plate = laboratory::load(app, &world, 0, &codes[..2]).await;
+    let code = plate["code"].as_str().unwrap();
+    let log = format!(
+        "A;{third};;;1;;5;;;\nD;{code};;;1;;5;;;\nW;\nA;NTC;;;1;;5;;;\nD;{code};;;3;;4;;;\nW;\n\
+         D;{code};;;5;;5;;;\nA;{third};;;1;;5;;;\nD;{code};;;96;;5;;;\nD;{code};;;97;;5;;;\n\
+         C;ERROR clot\n",
+        third = codes[2]
+    );
+    let path = format!("/v1/plates/{code}/transfers");
+    app.upload(&world.technician, &path, log.into_bytes()).await.expect(201);
+    let file = laboratory::run_file(&plate, &BTreeMap::new(), false);
+    let blocked = laboratory::upload(app, &world, &plate, file).await.expect(409);
+    assert_json_snapshot!("robot_differs", blocked.json());
 }
 
 #[test]

@@ -54,6 +54,7 @@ struct Things {
     run: String,
     alarm: String,
     file: Vec<u8>,
+    log: String,
 }
 
 /// One tube all the way to its result, and one that was lost.
@@ -73,6 +74,7 @@ async fn things(app: &TestApp) -> Things {
     let lost = format!("/v1/tubes/{}/write-off", tube(1));
     app.post(&world.officer, &lost, &json!({ "reason": "not_found" })).await.expect(200);
     let recalls = app.get(&world.officer, "/v1/recalls").await.expect(200).json();
+    let log = crate::robots::one_of_everything(app, &world).await;
     let plate = laboratory::load(app, &world, 0, &[tube(0)]).await;
     let file = laboratory::run_file_with_curves(&plate, &BTreeMap::new());
     let run = laboratory::upload(app, &world, &plate, file.clone()).await.expect(201).json();
@@ -86,6 +88,7 @@ async fn things(app: &TestApp) -> Things {
         run,
         alarm,
         file,
+        log: id(log),
     }
 }
 
@@ -118,6 +121,10 @@ impl Things {
             "recalls" if rule.method == "GET" => "/v1/recalls?site=S01".to_owned(),
             "recalls" => named(&self.recall),
             "arrivals" => named(&self.arrival),
+            "racks" => format!("{}?laboratory=L01", named("FX1")),
+            "plates" if rule.path.contains("{id}") => {
+                rule.path.replace("{code}", &plate(9)).replace("{id}", &self.log)
+            }
             "plates" => named(&plate(0)),
             "runs" => named(&self.run),
             "lots" => {
@@ -159,6 +166,12 @@ impl Things {
             ("POST", "/v1/lots/{kit}/{lot}/issues") => {
                 json!({ "laboratory": "L01", "reactions": 1 })
             }
+            ("POST", "/v1/plates/{code}/transfers") => {
+                let log = format!("A;PC;;;1;;5;;;\nD;{};;;1;;5;;;\n", plate(0));
+                return Some(app.upload(client, &path, log.into_bytes()).await);
+            ("POST", "/v1/plates/{code}/transfers/{id}/accept") => {
+                json!({ "explanations": ["log_mistaken"] })
+            ("POST", "/v1/plates/{code}/discard") => json!({ "reason": "spilled" }),
             ("POST", "/v1/runs/{id}/review") => json!({ "decision": "accept" }),
             ("POST", "/v1/quality/alarms/{id}/acknowledge") => json!({ "reason": "retested" }),
             ("POST", "/v1/results/{id}/amend") => {

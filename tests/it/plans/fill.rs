@@ -85,6 +85,19 @@ const ROWS: &[&str] = &[
     "insert into well (plate_code, well, reaction, tube_code, depth)
         select plate, n % 94, 'mix', tube, 4 from row_number where n < {tubes}",
     "update plate set state = 'frozen', frozen_us = made_us",
+    "insert into rack (laboratory_code, code, version, size, scanned_by, scanned_us)
+        select 'L01', 'X' || (n / 192), n / 96 % 2 + 1, 96, 'A4', at_us
+        from row_number where n < {tubes} and n % 96 = 0",
+    "insert into rack_tube (laboratory_code, rack_code, version, position, tube_code)
+        select 'L01', 'X' || (n / 192), n / 96 % 2 + 1, n % 96, tube
+        from row_number where n < {tubes}",
+    "insert into transfer_log (id, plate_code, number, sha256, name, format, content, volume_nl,
+            tolerance, labware, reagents, fills, errors, differences, read_by, read_us)
+        select 'Y' || n, plate, n % 94 + 1, 'F' || n, 'log', 'tecan', unhex('00'), 5000, 10, '',
+            '[]', '[]', '[]', '[]', 'A4', at_us
+        from row_number where n < {tubes} and n % 94 < 2",
+    "insert into transfer_acceptance (log_id, explanations, accepted_by, accepted_us)
+        select id, '[\"log_mistaken\"]', 'A5', read_us from transfer_log where number = 2",
     "insert into run_file (sha256, name, content, kept_us)
         select 'F' || run, 'run.txt', unhex('00'), at_us
         from row_number where n < {tubes} and n % 94 = 0",

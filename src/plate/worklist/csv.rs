@@ -1,6 +1,6 @@
-//! The list a pipetting robot or a person works from.
+//! Comma-separated lists: the plain one for a person, and the rows of the others.
 
-use super::{Content, Layout};
+use crate::plate::{Content, Layout};
 
 /// One row a filled well: `well,tube,reaction,role`, CSV after RFC 4180, row by row of the plate.
 ///
@@ -10,7 +10,7 @@ use super::{Content, Layout};
 ///
 /// Never: writing to memory does not fail.
 pub fn worklist_csv(layout: &Layout) -> String {
-    let mut rows = csv::Writer::from_writer(Vec::new());
+    let mut rows = ::csv::Writer::from_writer(Vec::new());
     let mut write = |cells: [&str; 4]| {
         rows.write_record(cells.map(neutral)).expect("writing to memory does not fail");
     };
@@ -29,9 +29,29 @@ pub fn worklist_csv(layout: &Layout) -> String {
     String::from_utf8(bytes).expect("cells are UTF-8, so the rows are")
 }
 
+/// A header and rows as a robot or an instrument takes them: RFC 4180 with its line ends, cells
+/// neutralised.
+pub(super) fn rows<const N: usize>(
+    header: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+    quotes: ::csv::QuoteStyle,
+) -> String {
+    let mut list = ::csv::WriterBuilder::new()
+        .quote_style(quotes)
+        .terminator(::csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    list.write_record(header).expect("writing to memory does not fail");
+    for row in rows {
+        let cells = row.each_ref().map(|cell| neutral(cell));
+        list.write_record(cells).expect("writing to memory does not fail");
+    }
+    let bytes = list.into_inner().expect("writing to memory does not fail");
+    String::from_utf8(bytes).expect("cells are UTF-8, so the rows are")
+}
+
 /// The cell as it may stand in a file that a spreadsheet opens: a leading `=`, `+`, `-`, `@`, tab
 /// or line end, which would start a formula, is put behind an apostrophe.
-fn neutral(cell: &str) -> String {
+pub(super) fn neutral(cell: &str) -> String {
     if cell.trim_start_matches(' ').starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         format!("'{cell}")
     } else {

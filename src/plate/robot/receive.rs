@@ -1,0 +1,103 @@
+//! What a log put into one plate: its dispenses picked out, and their sources looked up.
+
+use std::collections::BTreeSet;
+
+use super::store::Settings;
+use super::{Fill, Known, Log, Origin, Place, Transfer};
+use crate::barcode::{PlateCode, store as codes};
+use crate::error::{Error, Result};
+use crate::plate::rack::store as racks;
+use crate::plate::store::StoredPlate;
+use crate::storage::Tx;
+
+/// Every dispense of the log, the `number`th of the plate, into that plate; reagents left out.
+pub(super) async fn fills(
+    tx: &mut Tx,
+    plate: &StoredPlate,
+    (log, number): (&Log, u32),
+    settings: &Settings,
+) -> Result<Vec<Fill>> {
+    let into: Vec<_> = log
+        .transfers
+        .iter()
+        .filter(|transfer| is_plate(&transfer.destination, &plate.code, &settings.labware))
+        .collect();
+    if into.is_empty() && !log.transfers.is_empty() {
+        return Err(not_of_this_plate(log, &plate.code));
+    }
+    let tubes: Vec<_> = into
+        .iter()
+        .filter(|transfer| !transfer.is_mixing() && !is_reagent(transfer, settings))
+        .collect();
+    if tubes.is_empty() && log.errors.is_empty() {
+        let message =
+            "the log brings nothing but reagents to this plate; send the log of its tubes";
+        return Err(Error::invalid("transfer.reagents_only", "log", message));
+    }
+    let names: BTreeSet<&str> = tubes
+        .iter()
+        .filter_map(|transfer| source(transfer))
+        .flat_map(|place| [place.barcode.as_str(), place.label.as_str()])
+        .collect();
+    let at = plate.frozen.ok_or_else(|| {
+        Error::Internal(format!("plate {} is frozen and nobody knows since when", plate.code))
+    })?;
+    let racks = racks::since(tx, &plate.made.laboratory, names, at).await?;
+    let patterns = codes::patterns(tx).await?;
+    let known = Known { patterns: &patterns, racks: &racks };
+    let size = plate.made.layout.size();
+    let fill = |transfer: &&&Transfer| Fill {
+        log: number,
+        line: transfer.line,
+        well: transfer.destination.spot.on((size.rows(), size.columns())),
+        material: known.material(&transfer.origin),
+        volume: transfer.volume,
+    };
+    Ok(tubes.iter().map(fill).collect())
+}
+
+fn source(transfer: &Transfer) -> Option<&Place> {
+    match &transfer.origin {
+        Origin::One(place) => Some(place),
+        Origin::Several | Origin::Untold => None,
+    }
+}
+
+/// Whether a labware is this plate: by its code, or by what the robot is said to call it.
+fn is_plate(destination: &Place, plate: &PlateCode, labware: &str) -> bool {
+    let names = [&destination.barcode, &destination.label];
+    names.iter().any(|name| {
+        (!labware.is_empty() && name.as_str() == labware)
+            || PlateCode::parse(name).is_ok_and(|code| code == *plate)
+    })
+}
+
+fn is_reagent(transfer: &Transfer, settings: &Settings) -> bool {
+    let named = |place: &Place| {
+        settings.reagents.iter().any(|label| *label == place.label || *label == place.barcode)
+    };
+    transfer.is_reagent || source(transfer).is_some_and(named)
+}
+
+/// The log is of other plates, named where they are ours; what else a robot calls its labware is
+/// not repeated (R35).
+fn not_of_this_plate(log: &Log, plate: &PlateCode) -> Error {
+    let others: BTreeSet<_> = log
+        .transfers
+        .iter()
+        .flat_map(|transfer| [&transfer.destination.barcode, &transfer.destination.label])
+        .filter_map(|name| PlateCode::parse(name).ok())
+        .map(|code| code.to_string())
+        .take(5)
+        .collect();
+    let others: Vec<_> = others.into_iter().collect();
+    let message = if others.is_empty() {
+        format!(
+            "the log names no plate {plate}; send this plate's log, or say with `labware` what \
+             the robot calls the plate"
+        )
+    } else {
+        format!("the log is of plate {}, not of {plate}; send this plate's log", others.join(", "))
+    };
+    Error::invalid("transfer.other_plate", plate.as_str(), message)
+}

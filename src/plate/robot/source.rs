@@ -1,0 +1,149 @@
+//! Which tube or control a dispense brought: what the robot scanned, or who stood in the rack.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Origin, Place};
+use crate::barcode::{Patterns, TubeCode};
+use crate::plate::Control;
+use crate::plate::rack::Rack;
+use crate::plate::worklist::control_named;
+
+/// What went into a well.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "code", rename_all = "snake_case")]
+pub enum Material {
+    /// Liquid of one tube, by its code.
+    Tube(String),
+    /// A control.
+    Control(Control),
+    /// Liquid of several places in one tip.
+    Mixture,
+    /// From a rack position that held another tube after the plate was frozen.
+    Moved,
+    /// Nobody knows what.
+    Unknown,
+}
+
+/// The scans of one rack that count for a plate, oldest first: the last before it was frozen, and
+/// every later one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RackHistory(pub Vec<Rack>);
+
+/// What is known of the sources a log may name.
+#[derive(Debug)]
+pub struct Known<'a> {
+    /// Whose tube codes are welcome.
+    pub patterns: &'a Patterns,
+    /// Scanned racks, by code.
+    pub racks: &'a BTreeMap<String, RackHistory>,
+}
+
+impl Known<'_> {
+    /// What a dispense brought.
+    pub fn material(&self, origin: &Origin) -> Material {
+        match origin {
+            Origin::One(place) => self.at(place),
+            Origin::Several => Material::Mixture,
+            Origin::Untold => Material::Unknown,
+        }
+    }
+
+    /// The tube's own barcode goes before the rack's position, and a rack before a labware that is
+    /// a tube itself.
+    fn at(&self, place: &Place) -> Material {
+        if !place.tube.is_empty() {
+            return self.named(&place.tube);
+        }
+        let names = [place.barcode.as_str(), place.label.as_str()];
+        if let Some(rack) = names.iter().find_map(|name| self.racks.get(*name)) {
+            return rack.at(place);
+        }
+        let own = names.into_iter().map(|name| self.named(name));
+        let found = own.into_iter().find(|material| *material != Material::Unknown);
+        found.filter(|_| place.spot.is_first()).unwrap_or(Material::Unknown)
+    }
+
+    /// The tube or control of that name. A text that is neither is not repeated: it may be an
+    /// identity card that lay under the scanner (R35).
+    fn named(&self, text: &str) -> Material {
+        if let Some(control) = control_named(text) {
+            return Material::Control(control);
+        }
+        TubeCode::parse(text, self.patterns)
+            .map_or(Material::Unknown, |code| Material::Tube(code.to_string()))
+    }
+}
+
+impl RackHistory {
+    fn at(&self, place: &Place) -> Material {
+        let scans = self.0.iter().map(|rack| {
+            let well = place.spot.on(rack.size().shape())?;
+            rack.tubes().get(&well)
+        });
+        let mut seen: Vec<_> = scans.collect();
+        seen.dedup();
+        match seen[..] {
+            [Some(tube)] => Material::Tube(tube.clone()),
+            [None] | [] => Material::Unknown,
+            _ => Material::Moved,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plate::rack::RackSize;
+    use crate::plate::robot::Spot;
+
+    fn place(label: &str, spot: u16, tube: &str) -> Origin {
+        let (label, barcode, tube) = (label.to_owned(), String::new(), tube.to_owned());
+        Origin::One(Place { label, barcode, spot: Spot::ColumnMajor(spot), tube })
+    }
+
+    fn rack(tubes: &[(&str, &str)]) -> Rack {
+        let tubes = tubes.iter().map(|(well, tube)| (well.parse().unwrap(), (*tube).to_owned()));
+        Rack::of(RackSize::R96, tubes.collect()).unwrap()
+    }
+
+    #[test]
+    fn a_scanned_barcode_goes_before_the_position_and_a_rack_before_a_label() {
+        let code = TubeCode::numbered(1).unwrap().to_string();
+        let other = TubeCode::numbered(2).unwrap().to_string();
+        let scans = RackHistory(vec![rack(&[("A1", &code), ("B1", &other)])]);
+        let racks = BTreeMap::from([("FX1".to_owned(), scans)]);
+        let patterns = Patterns::default();
+        let known = Known { patterns: &patterns, racks: &racks };
+        let tube = |code: &str| Material::Tube(code.to_owned());
+        for (origin, expected) in [
+            (place("FX1", 2, &code), tube(&code)),
+            (place("FX1", 2, ""), tube(&other)),
+            (place("FX1", 3, ""), Material::Unknown),
+            (place("FX1", 97, ""), Material::Unknown),
+            (place(&code, 1, ""), tube(&code)),
+            (place(&code, 2, ""), Material::Unknown),
+            (place("NTC", 1, ""), Material::Control(Control::Negative)),
+            (place("X", 1, "ntc"), Material::Control(Control::Negative)),
+            (place("trough", 1, ""), Material::Unknown),
+            (Origin::Several, Material::Mixture),
+            (Origin::Untold, Material::Unknown),
+        ] {
+            assert_eq!(known.material(&origin), expected, "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn a_position_that_held_another_tube_since_is_not_trusted() {
+        let scans = RackHistory(vec![
+            rack(&[("A1", "T1"), ("B1", "T2")]),
+            rack(&[("A1", "T1"), ("B1", "T3")]),
+        ]);
+        let racks = BTreeMap::from([("FX1".to_owned(), scans)]);
+        let patterns = Patterns::default();
+        let known = Known { patterns: &patterns, racks: &racks };
+        assert_eq!(known.material(&place("FX1", 1, "")), Material::Tube("T1".to_owned()));
+        assert_eq!(known.material(&place("FX1", 2, "")), Material::Moved);
+    }
+}

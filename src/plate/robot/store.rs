@@ -1,0 +1,210 @@
+//! Robots' logs of a plate, and what a second person said of them.
+
+use sqlx::{FromRow, query, query_as};
+
+use super::{Difference, Explanation, Fill, Planned, Volume};
+use crate::barcode::PlateCode;
+use crate::clock::Time;
+use crate::error::{Error, Reason, Result};
+use crate::plate::store::PLATE_LOCK;
+use crate::seal::Place;
+use crate::storage::{StoreError, Tx, json};
+
+/// `$1` plate: its logs, oldest first.
+pub const LOGS: &str = "select l.id, l.number, l.sha256, l.name, l.format, l.volume_nl,
+        l.tolerance, l.labware, l.reagents, l.fills, l.errors, l.differences, l.read_by,
+        l.read_us, a.explanations, a.accepted_by, a.accepted_us
+    from transfer_log l left join transfer_acceptance a on a.log_id = l.id
+    where l.plate_code = $1 order by l.number";
+/// Id, plate, number, SHA-256, name, format, sealed content, volume, tolerance, labware, reagents,
+/// fills, errors, differences, who, when.
+pub const LOG_ADD: &str = "insert into transfer_log (id, plate_code, number, sha256, name, format,
+        content, volume_nl, tolerance, labware, reagents, fills, errors, differences, read_by,
+        read_us)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+/// `$1` log, `$2` plate.
+pub const LOG_CONTENT: &str =
+    "select sha256, content from transfer_log where id = $1 and plate_code = $2";
+/// Log, explanations, who, when.
+pub const ACCEPT: &str = "insert into transfer_acceptance
+        (log_id, explanations, accepted_by, accepted_us)
+    values ($1, $2, $3, $4)";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] =
+    &[("LOGS", LOGS), ("LOG_ADD", LOG_ADD), ("LOG_CONTENT", LOG_CONTENT), ("ACCEPT", ACCEPT)];
+
+/// What was said with a log: how it is to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Volume and tolerance.
+    pub planned: Planned,
+    /// What the robot calls the plate; empty when it knows the plate's code.
+    pub labware: String,
+    /// Labware that holds reagents.
+    pub reagents: Vec<String>,
+}
+
+/// A log of a plate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLog {
+    /// Its id.
+    pub id: String,
+    /// Which log of the plate, from 1.
+    pub number: u32,
+    /// SHA-256 of every byte.
+    pub sha256: String,
+    /// The name it came under.
+    pub name: String,
+    /// Whose it is.
+    pub format: String,
+    /// How it was read.
+    pub settings: Settings,
+    /// What it put into the plate.
+    pub fills: Vec<Fill>,
+    /// Its lines of error.
+    pub errors: Vec<usize>,
+    /// Where all logs up to this one differ from the plan.
+    pub differences: Vec<Difference>,
+    /// Who brought it in.
+    pub read_by: String,
+    /// When.
+    pub read: Time,
+    /// What a second person said of the differences.
+    pub accepted: Option<Accepted>,
+}
+
+/// A second person's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Why the differences do no harm.
+    pub explanations: Vec<Explanation>,
+    /// Who says so.
+    pub by: String,
+    /// When.
+    pub at: Time,
+}
+
+#[derive(FromRow)]
+struct LogRow {
+    id: String,
+    number: i64,
+    sha256: String,
+    name: String,
+    format: String,
+    volume_nl: i64,
+    tolerance: i64,
+    labware: String,
+    reagents: String,
+    fills: String,
+    errors: String,
+    differences: String,
+    read_by: String,
+    #[sqlx(rename = "read_us")]
+    read: Time,
+    explanations: Option<String>,
+    accepted_by: Option<String>,
+    #[sqlx(rename = "accepted_us")]
+    accepted: Option<Time>,
+}
+
+/// Where a log's content is sealed: operators type what they like into a method (R29).
+pub const fn log_place(sha256: &str) -> Place<'_> {
+    Place { table: "transfer_log", column: "content", row: sha256 }
+}
+
+/// Every log of a plate, oldest first.
+pub async fn logs(tx: &mut Tx, plate: &str) -> Result<Vec<StoredLog>> {
+    let rows: Vec<LogRow> = on!(tx, c => query_as(LOGS).bind(plate).fetch_all(c).await)?;
+    rows.into_iter()
+        .map(|row| {
+            let id = row.id.clone();
+            log(row).ok_or_else(|| {
+                let reason = "its columns make no log".to_owned();
+                Error::Store(StoreError::Inconsistent { table: "transfer_log", id, reason })
+            })
+        })
+        .collect()
+}
+
+fn log(row: LogRow) -> Option<StoredLog> {
+    let volume = Volume::from_nl(u32::try_from(row.volume_nl).ok()?)?;
+    let planned = Planned { volume, tolerance: u8::try_from(row.tolerance).ok()? };
+    let reagents = serde_json::from_str(&row.reagents).ok()?;
+    let accepted = match (row.explanations, row.accepted_by, row.accepted) {
+        (Some(text), Some(by), Some(at)) => {
+            Some(Accepted { explanations: serde_json::from_str(&text).ok()?, by, at })
+        }
+        _ => None,
+    };
+    Some(StoredLog {
+        id: row.id,
+        number: u32::try_from(row.number).ok()?,
+        sha256: row.sha256,
+        name: row.name,
+        format: row.format,
+        settings: Settings { planned, labware: row.labware, reagents },
+        fills: serde_json::from_str(&row.fills).ok()?,
+        errors: serde_json::from_str(&row.errors).ok()?,
+        differences: serde_json::from_str(&row.differences).ok()?,
+        read_by: row.read_by,
+        read: row.read,
+        accepted,
+    })
+}
+
+/// Writes a log down with its sealed content.
+pub async fn log_add(tx: &mut Tx, plate: &PlateCode, log: &StoredLog, sealed: &[u8]) -> Result<()> {
+    let Settings { planned, labware, reagents } = &log.settings;
+    let (fills, errors) = (json(&log.fills), json(&log.errors));
+    let (differences, reagents) = (json(&log.differences), json(reagents));
+    on!(tx, c => query(LOG_ADD).bind(&log.id).bind(plate).bind(i64::from(log.number))
+        .bind(&log.sha256).bind(&log.name).bind(&log.format).bind(sealed)
+        .bind(i64::from(planned.volume.nl())).bind(i64::from(planned.tolerance)).bind(labware)
+        .bind(&reagents).bind(&fills).bind(&errors).bind(&differences).bind(&log.read_by)
+        .bind(log.read).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// SHA-256 and sealed content of a log of that plate.
+pub async fn log_content(tx: &mut Tx, plate: &PlateCode, id: &str) -> Result<(String, Vec<u8>)> {
+    let found: Option<(String, Vec<u8>)> =
+        on!(tx, c => query_as(LOG_CONTENT).bind(id).bind(plate).fetch_optional(c).await)?;
+    found.ok_or_else(|| Error::not_found("log", id))
+}
+
+/// Writes a second person's word down.
+pub async fn accept(tx: &mut Tx, log: &str, accepted: &Accepted) -> Result<()> {
+    let explanations = json(&accepted.explanations);
+    on!(tx, c => query(ACCEPT).bind(log).bind(&explanations).bind(&accepted.by)
+        .bind(accepted.at).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Differences between the plan and what the robots say that nobody explained: those of the
+/// newest log, which speaks for all, but for those a second person accepted with an earlier one.
+pub fn open(logs: &[StoredLog]) -> Vec<&Difference> {
+    let Some(newest) = logs.last() else { return Vec::new() };
+    let accepted = |difference: &Difference| {
+        logs.iter().any(|log| log.accepted.is_some() && log.differences.contains(difference))
+    };
+    newest.differences.iter().filter(|difference| !accepted(difference)).collect()
+}
+
+/// Refuses when the robots' logs of a plate differ from its plan and nobody explained it; no log
+/// comes in until the transaction ends.
+pub async fn refuse_open(tx: &mut Tx, plate: &str) -> Result<()> {
+    on!(tx, c => query(PLATE_LOCK).bind(plate).execute(c).await.map(drop))?;
+    let logs = logs(tx, plate).await?;
+    let open = open(&logs);
+    if open.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the robot did something else than planned with plate {plate}; discard it and put its tubes \
+         on a new plate, or have a second person accept the newest log with an explanation"
+    );
+    let mut reasons = vec![Reason::new("transfer.differs", plate, message)];
+    reasons.extend(open.into_iter().map(|difference| Reason::tagged("transfer", difference)));
+    Err(Error::Conflict(reasons))
+}

@@ -1,0 +1,112 @@
+//! The list of a plate, in whatever form it is asked for.
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{
+    Assay, Format, Work, cfx, lightcycler480, quantstudio, steps, worklist_biomek, worklist_csv,
+    worklist_hamilton, worklist_tecan,
+};
+use crate::app::App;
+use crate::auth::Actor;
+use crate::barcode::store as codes;
+use crate::error::{Error, Result};
+use crate::http::extract::{Path, Query};
+use crate::http::problem::Problem;
+use crate::plate::rack::store as racks;
+use crate::plate::robot::{VOLUME_DEFAULT, Volume};
+use crate::plate::store::{self, StoredPlate};
+use crate::storage::Tx;
+
+/// How the list is to be written.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// `csv` (when not given), `tecan`, `hamilton`, `biomek`, `quantstudio`, `cfx` or
+    /// `lightcycler480`.
+    #[serde(default)]
+    #[param(inline)]
+    format: Format,
+    /// Microlitres that a robot puts into each well; 5 when not given.
+    #[serde(default = "five")]
+    volume: String,
+    /// Whether the robot pipettes controls as well; `true` when not given.
+    #[serde(default = "yes")]
+    controls: bool,
+}
+
+fn five() -> String {
+    VOLUME_DEFAULT.to_owned()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// The frozen or drafted plate as a list for a person, a robot or a cycler's software.
+#[utoipa::path(get, path = "/v1/plates/{code}/worklist", tag = "plate",
+    security(("bearer" = [])),
+    params(("code" = String, Path, description = "plate"), Wanted),
+    responses((status = 200, body = String, content_type = "text/csv"),
+        (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn worklist_get(
+    State(app): State<App>,
+    actor: Actor,
+    Path(code): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response> {
+    let volume = Volume::parse(&wanted.volume).filter(|volume| !volume.is_nothing());
+    let volume = volume.ok_or_else(|| {
+        let message = "a volume is a number of microlitres above 0, such as 5 or 2.5";
+        Error::invalid("worklist.volume", "volume", message)
+    })?;
+    let mut tx = app.db.read("plate.worklist").await?;
+    let code = codes::plate_code(&mut tx, &code).await?;
+    let plate = store::plate_get(&mut tx, &code).await?;
+    actor.in_laboratory(&plate.made.laboratory)?;
+    let list = write(&app, &mut tx, &plate, (&wanted, volume)).await?;
+    let (kind, end) = wanted.format.kind();
+    // The check character of a code may be `*`, which is no part of a file's name everywhere.
+    let file = format!("attachment; filename=\"{}.{end}\"", code.as_str().replace('*', "_"));
+    let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, file)];
+    Ok((headers, list).into_response())
+}
+
+async fn write(
+    app: &App,
+    tx: &mut Tx,
+    plate: &StoredPlate,
+    (wanted, volume): (&Wanted, Volume),
+) -> Result<String> {
+    let layout = &plate.made.layout;
+    let robot = match wanted.format {
+        Format::Csv => return Ok(worklist_csv(layout)),
+        Format::QuantStudio => {
+            return Ok(quantstudio(plate.code.as_str(), layout, &assays(app, plate)?));
+        }
+        Format::Cfx => return Ok(cfx(layout, &assays(app, plate)?)),
+        Format::LightCycler480 => return Ok(lightcycler480(layout)),
+        Format::Tecan => worklist_tecan,
+        Format::Hamilton => worklist_hamilton,
+        Format::Biomek => worklist_biomek,
+    };
+    let seats = racks::seats(tx, &plate.made.laboratory, layout.tubes().into_keys()).await?;
+    let steps = steps(layout, &seats, wanted.controls);
+    let shape = (layout.size().rows(), layout.size().columns());
+    Ok(robot(Work { plate: plate.code.as_str(), shape, volume, steps: &steps }))
+}
+
+/// Every target of the plate's kit.
+fn assays(app: &App, plate: &StoredPlate) -> Result<Vec<Assay>> {
+    let (code, version) = &plate.made.kit;
+    let kit = app.kit(code, version)?;
+    let assays = kit.targets().map(|(reaction, target)| Assay {
+        reaction: reaction.code.clone(),
+        target: target.code.clone(),
+        dye: target.channel().to_owned(),
+    });
+    Ok(assays.collect())
+}
