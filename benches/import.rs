@@ -67,6 +67,7 @@ impl Laboratory {
         let made = Made {
             laboratory: "L01".to_owned(),
             kit: ("orf1ab-n-ic".to_owned(), "1".to_owned()),
+            lot: None,
             template: "explicit".to_owned(),
             layout: self.layout.clone(),
         };

@@ -5,9 +5,8 @@
 //! ([`receiving`]), may be mixed with others ([`pooling`]), stand on a plate ([`plate`]), are amplified ([`instrument`]), called
 //! ([`interpretation`]), reviewed and released ([`review`]), and asked for ([`query`],
 //! [`feeds`]). The [`ledger`] proves that nothing was lost on the way. A refused tube and a pool
-//! that gives no individual result open a [`recall`]. [`integrity`] looks for invented results. A slice calls only slices before it.
 //! that gives no individual result open a [`recall`]. What every run leaves on the charts of
-//! [`quality`] is watched. A slice calls only slices before it.
+//! [`quality`] is watched, and [`integrity`] looks for invented results. A slice calls only slices before it.
 
 pub mod app;
 pub mod cli;

@@ -17,12 +17,9 @@ pub(super) struct Integrity {
 impl Integrity {
     #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
-        let now = app.clock.now();
-        let scope = self.asked.scope(now)?;
-        let validated =
-            |kit: &str, version: &str| app.kit(kit, version).ok().map(|kit| kit.validated_depth);
+        let scope = self.asked.scope(app.clock.now())?;
         let mut tx = app.db.read("integrity").await?;
-        let report = integrity(&mut tx, &scope, now, validated).await?;
+        let report = integrity(app, &mut tx, &scope).await?;
         drop(tx);
         app.db.close().await;
         if self.json {

@@ -22,9 +22,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::{
     audit, barcode, collection, feeds, instrument, integrity, interpretation, ledger, plate,
-    pooling, query, recall, receiving, review, transport,
-    audit, barcode, collection, feeds, instrument, interpretation, ledger, plate, quality, query,
-    recall, receiving, review, transport,
+    pooling, quality, query, recall, receiving, review, transport,
 };
 use problem::Problem;
 

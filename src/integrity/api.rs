@@ -77,9 +77,7 @@ pub async fn integrity_get(
     asked.laboratory.as_deref().map_or(Ok(()), |laboratory| actor.in_laboratory(laboratory))?;
     let scope = asked.scope(app.clock.now())?;
     let mut tx = app.db.read("integrity").await?;
-    let validated =
-        |kit: &str, version: &str| app.kit(kit, version).ok().map(|kit| kit.validated_depth);
-    Ok(Json(integrity(&mut tx, &scope, app.clock.now(), validated).await?))
+    Ok(Json(integrity(&app, &mut tx, &scope).await?))
 }
 
 /// Which tube was found positive.

@@ -1,5 +1,7 @@
 //! Gathering what the checks judge.
 
+use std::collections::{BTreeMap, HashMap};
+
 use serde::de::DeserializeOwned;
 use sqlx::{FromRow, query_as};
 
@@ -8,8 +10,9 @@ use super::{
     Deepest, EarlierNegative, FollowUp, Moments, OpenRound, Report, ReportedRun, RunEvidence, Scan,
     Sign, counted, depth, follow_up, order, round_open, wells,
 };
+use crate::app::App;
 use crate::clock::Time;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interpretation::Call;
 use crate::storage::{StoreError, Tx, codes};
 
@@ -194,18 +197,13 @@ struct EarlierRow {
     detail: String,
 }
 
-/// Every check over a period. `validated` gives the most people in a well of a kit and version.
-pub async fn integrity(
-    tx: &mut Tx,
-    scope: &Scope,
-    now: Time,
-    validated: impl Fn(&str, &str) -> Option<u16>,
-) -> Result<Report> {
-    let mut signs = depths(tx, scope, validated).await?;
+/// Every check over a period.
+pub async fn integrity(app: &App, tx: &mut Tx, scope: &Scope) -> Result<Report> {
+    let mut signs = depths(app, tx, scope).await?;
     signs.extend(reported(tx, scope).await?);
     signs.extend(follow_ups(tx, scope).await?);
     if scope.laboratory.is_none() {
-        signs.extend(rounds(tx, now).await?);
+        signs.extend(rounds(tx, app.clock.now()).await?);
     }
     let (results, out_of_order) = orders(tx, scope).await?;
     signs.extend(out_of_order);
@@ -218,26 +216,31 @@ pub async fn integrity(
     Ok(Report { from, until, laboratory, runs, results, checks, signs })
 }
 
-async fn depths(
-    tx: &mut Tx,
-    scope: &Scope,
-    validated: impl Fn(&str, &str) -> Option<u16>,
-) -> Result<Vec<Sign>> {
+async fn depths(app: &App, tx: &mut Tx, scope: &Scope) -> Result<Vec<Sign>> {
     let rows: Vec<DepthRow> = on!(tx, c => query_as(DEPTHS).bind(&scope.laboratory)
         .bind(scope.from).bind(scope.until).fetch_all(c).await)?;
-    Ok(rows
-        .into_iter()
-        .flat_map(|row| {
-            depth(&Deepest {
-                validated: validated(&row.kit_code, &row.kit_version),
-                plate: row.code,
-                laboratory: row.laboratory_code,
-                kit: format!("{} {}", row.kit_code, row.kit_version),
-                depth: row.depth,
-                altered: row.altered,
-            })
-        })
-        .collect())
+    let mut validated: BTreeMap<(String, String), Option<u16>> = BTreeMap::new();
+    let mut signs = Vec::new();
+    for row in rows {
+        let kit = (row.kit_code, row.kit_version);
+        if !validated.contains_key(&kit) {
+            let depth = match app.kit(tx, &kit.0, &kit.1).await {
+                Ok(kit) => Some(kit.validated_depth),
+                Err(Error::NotFound { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            validated.insert(kit.clone(), depth);
+        }
+        signs.extend(depth(&Deepest {
+            validated: validated.get(&kit).copied().flatten(),
+            plate: row.code,
+            laboratory: row.laboratory_code,
+            kit: format!("{} {}", kit.0, kit.1),
+            depth: row.depth,
+            altered: row.altered,
+        }));
+    }
+    Ok(signs)
 }
 
 async fn reported(tx: &mut Tx, scope: &Scope) -> Result<Vec<Sign>> {
@@ -342,13 +345,10 @@ fn evidence(row: RunRow, calls: Vec<Call>) -> RunEvidence {
     }
 }
 
-async fn calls_of(
-    tx: &mut Tx,
-    runs: &[RunRow],
-) -> Result<std::collections::HashMap<String, Vec<Call>>> {
+async fn calls_of(tx: &mut Tx, runs: &[RunRow]) -> Result<HashMap<String, Vec<Call>>> {
     let list = codes(runs.iter().map(|run| &run.id));
     let rows: Vec<(String, String)> = on!(tx, c => query_as(CALLS).bind(&list).fetch_all(c).await)?;
-    let mut calls = std::collections::HashMap::new();
+    let mut calls = HashMap::new();
     for (run, detail) in rows {
         let call = read(&run, &detail)?;
         calls.entry(run).or_insert_with(Vec::new).push(call);

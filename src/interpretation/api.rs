@@ -120,19 +120,17 @@ pub async fn run_post(
     if let Some(run) = same_run(&mut tx, &plate, &sha256).await? {
         return Ok((StatusCode::OK, Json(answer(&app, &mut tx, &run).await?)));
     }
-    let mut interpretation = call(&app, &mut tx, &plate, &file).await?;
     robot::refuse_open(&mut tx, plate.code.as_str()).await?;
-    let interpretation = call(&app, &mut tx, &plate, &file).await?;
+    let mut interpretation = call(&app, &mut tx, &plate, &file).await?;
     let at = app.clock.now();
     let id = app.clock.id().to_string();
     let new = Incoming { id: &id, sha256: &sha256, name, sealed: &sealed, at };
-    let kit = app.kit(&plate.made.kit.0, &plate.made.kit.1)?;
+    let kit = app.kit(&mut tx, &plate.made.kit.0, &plate.made.kit.1).await?;
     let (facts, judged) =
-        chart(&mut tx, &actor, (kit, &plate, &file, &mut interpretation), &new).await?;
+        chart(&mut tx, &actor, (&kit, &plate, &file, &mut interpretation), &new).await?;
     keep(&mut tx, &actor, (&plate, &file, &interpretation), &new).await?;
-    let mut answer = answer(&app, &mut tx, &id).await?;
     quality::keep(&mut tx, &app.clock, &actor, (&facts, &judged)).await?;
-    let mut answer = answer(&mut tx, &id).await?;
+    let mut answer = answer(&app, &mut tx, &id).await?;
     answer.detected_by = file.detected_by;
     if upload.dry_run {
         let dry = RunAnswer { id: None, imported_at: None, ..answer };
@@ -247,7 +245,7 @@ async fn chart(
     let subjects = Subjects {
         laboratory: plate.made.laboratory.clone(),
         instrument: instrument.unwrap_or_else(|| "unknown".to_owned()),
-        lot: None,
+        lot: plate.made.lot.clone(),
         operator: actor.account.clone(),
     };
     let gathered = gather(kit, &plate.made.layout, &file.readings).unwrap_or_default();

@@ -13,8 +13,6 @@ use super::calls::{self, Call, TargetCall, TargetState};
 use super::gather::{Gathered, TargetReading};
 use super::kit::{ControlLimit, Kit};
 use super::{Outcome, neighbours};
-use super::kit::Kit;
-use super::{ControlLimit, Outcome, neighbours};
 use crate::plate::{
     Content, Control, Expectation, Layout, Observed, TargetRole, WellPosition, suspected_transform,
 };
@@ -70,8 +68,6 @@ pub enum VerdictCode {
     WeakBesideStrong,
     /// Flag: two positives side by side on a plate with hardly any other (R19).
     AdjacentPositives,
-    /// A control's Ct lies outside the kit's own limits for it.
-    ControlOutOfLimits,
     /// Flag: a control breaks Westgard's rules on its chart (R18).
     ControlRejected,
 }
@@ -137,36 +133,12 @@ fn control_faults(kit: &Kit, control: Control, well: &Gathered) -> Vec<VerdictRe
                 Expectation::Amplify | Expectation::Silent | Expectation::Any => return None,
             };
             Some(fault(control, target, silent))
-            match rule.expects(target.role) {
-                Expectation::Amplify if target.state != TargetState::Amplified => {
-                    Some(fault(control, target, true))
-                }
-                Expectation::Amplify => outside(control, target, limit?),
-                Expectation::Silent if shows_signal(target, read, limit) => {
-                    Some(fault(control, target, false))
-                }
-                Expectation::Silent | Expectation::Any => None,
-            }
         })
         .collect()
 }
 
-/// A control that amplified where the kit's own limits do not want it.
-fn outside(control: Control, target: &TargetCall, limit: &ControlLimit) -> Option<VerdictReason> {
-    let ct = target.ct.filter(|ct| !limit.admits(*ct))?;
-    let (well, name) = (target.well, &target.target);
-    let message = format!(
-        "{control} control in {well}: {name} has Ct {ct}, its limits are {limit}; the whole run is \
-         void; check the control's lot and run it again"
-    );
-    Some(VerdictReason { code: VerdictCode::ControlOutOfLimits, well: Some(well), message })
-}
-
-/// Whether a target that must be silent is not; limits of the kit's own say which Ct is a signal.
-fn shows_signal(target: &TargetCall, read: &TargetReading, limit: Option<&ControlLimit>) -> bool {
-    if let (Some(limit), Some(ct)) = (limit, target.ct) {
-        return limit.admits(ct);
-    }
+/// Whether a target that must be silent is not.
+fn shows_signal(target: &TargetCall, read: &TargetReading) -> bool {
     match target.role {
         TargetRole::InternalControl => target.state == TargetState::Amplified,
         TargetRole::Pathogen => {

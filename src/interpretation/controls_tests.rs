@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::instrument::Reading;
 use crate::interpretation::workbench::{
@@ -256,70 +254,4 @@ fn a_verdict_comes_back_from_json_as_it_was() {
     let json = serde_json::to_value(&verdict).unwrap();
     assert_eq!(json["reasons"][0]["code"], "positive_control_silent");
     assert_eq!(serde_json::from_value::<Verdict>(json).unwrap(), verdict);
-}
-
-/// A kit with limits for its controls, as its leaflet or the lot of its controls would state them.
-fn limited(limits: &str) -> Kit {
-    let mut definition = crate::interpretation::Definition::from(orf());
-    let limits: BTreeMap<String, Vec<ControlLimit>> = toml::from_str(limits).unwrap();
-    definition.control_limits = limits.into_values().flatten().collect();
-    Kit::approve(definition).unwrap()
-}
-
-#[test]
-fn a_positive_control_outside_its_lots_range_voids_the_run() {
-    let kit = limited(
-        "limits = [{ control = \"positive\", target = \"N\", earliest = \"24\", latest = \"<= 30\" }]",
-    );
-    let with = |cycles| {
-        codes(&judged(&kit, "one-well-94-columns", |read| set(read, "C11", "N", Some(cycles))))
-    };
-    let outside = [(VerdictCode::ControlOutOfLimits, Some("C11".to_owned()))];
-    assert_eq!(with("23.99"), outside);
-    assert_eq!(with("30.01"), outside);
-    assert_eq!(with("24"), []);
-    assert_eq!(with("30.00"), []);
-    // The other target has no range of its own.
-    let other = judged(&kit, "one-well-94-columns", |read| set(read, "C11", "ORF1ab", Some("35")));
-    assert_eq!(codes(&other), []);
-}
-
-/// Broad Institute: an internal control in the NTC fails the plate only before Ct 40; viral targets
-/// at any Ct do.
-#[test]
-fn an_internal_control_in_the_negative_control_counts_up_to_the_kits_limit() {
-    let limits = "limits = [{ control = \"negative\", target = \"IC\", latest = \"< 36\" }]";
-    let kit = limited(limits);
-    let layout = plate(&kit, "one-well-94-columns", 20, 1);
-    let is_negative =
-        |content: &Content| matches!(content, Content::Control { control: Control::Negative, .. });
-    let (at, _) = layout.wells().iter().find(|(_, content)| is_negative(content)).unwrap();
-    let at = at.to_string();
-    let with = |target, cycles| {
-        judged(&kit, "one-well-94-columns", |read| set(read, &at, target, Some(cycles))).usable
-    };
-    assert!(!with("IC", "35.99"));
-    assert!(with("IC", "36"));
-    assert!(!with("N", "39.5"));
-}
-
-#[test]
-fn limits_of_nothing_are_refused_with_the_kit() {
-    use crate::interpretation::{Definition, KitFault};
-    let faults = |target: &str, control: Control, earliest: Option<&str>| {
-        let limit = ControlLimit {
-            control,
-            target: target.to_owned(),
-            earliest: earliest.map(ct),
-            latest: "<= 30".parse().unwrap(),
-        };
-        let definition = Definition { control_limits: vec![limit], ..orf().into() };
-        Kit::approve(definition).err().unwrap_or_default()
-    };
-    let of_nothing = |target: &str, control| {
-        vec![KitFault::LimitOfNothing { control, target: target.to_owned() }]
-    };
-    assert_eq!(faults("N", Control::Positive, Some("20")), []);
-    assert_eq!(faults("S", Control::Positive, None), of_nothing("S", Control::Positive));
-    assert_eq!(faults("N", Control::Positive, Some("31")), of_nothing("N", Control::Positive));
 }

@@ -16,12 +16,10 @@ mod drawing;
 mod gather;
 pub mod kit;
 pub mod lot;
-mod kit;
-mod limits;
 mod names;
 mod neighbours;
-mod points;
 pub mod picture_api;
+mod points;
 mod rules;
 pub mod store;
 
@@ -39,7 +37,6 @@ pub use kit::{
     CallPolicy, ControlLimit, Definition, DoubtfulCurve, GreyAgain, Kit, KitReaction, Programme,
     Purpose, RetestPolicy, Retests, RuleNames, Target, kits, programmes,
 };
-pub use limits::ControlLimit;
 pub use names::names;
 pub use rules::KitFault;
 

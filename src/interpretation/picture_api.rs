@@ -207,7 +207,7 @@ impl Seen {
             StoreError::Inconsistent { table: "run", id, reason }
         })?;
         let plate = plate_get(&mut tx, &code).await?;
-        let kit = app.kit(&row.kit_code, &row.kit_version)?.clone();
+        let kit = app.kit(&mut tx, &row.kit_code, &row.kit_version).await?;
         let readings = readings_find(&mut tx, run, plate.made.layout.size()).await?;
         Ok((tx, Self { row, verdict, calls, plate, kit, readings }))
     }

@@ -64,14 +64,6 @@ pub enum KitFault {
     /// A control kind with two rules.
     #[error("the {0} control has two rules")]
     ControlTwice(Control),
-    /// Limits that nothing can keep, or of what the kit does not have.
-    #[error("the limits of {target} in the {control} control fit nothing of this kit")]
-    LimitOfNothing {
-        /// Which control.
-        control: Control,
-        /// Code of the target.
-        target: String,
-    },
     /// No must-amplify or no silent control.
     #[error("the kit must require a {0} control for every pathogen target")]
     ControlRuleMissing(Control),
@@ -270,13 +262,6 @@ fn control_faults(kit: &Definition) -> Vec<KitFault> {
     for (index, rule) in kit.controls.iter().enumerate() {
         if kit.controls[..index].iter().any(|earlier| earlier.control == rule.control) {
             faults.push(KitFault::ControlTwice(rule.control));
-        }
-    }
-    for limit in &kit.control_limits {
-        let is_known = kit.targets().any(|(_, target)| target.code == limit.target);
-        if !is_known || kit.control_rule(limit.control).is_none() || !limit.admits_anything() {
-            let (control, target) = (limit.control, limit.target.clone());
-            faults.push(KitFault::LimitOfNothing { control, target });
         }
     }
     let needed =

@@ -181,11 +181,9 @@ async fn make(
     request: PlateRequest,
     at: Time,
 ) -> Result<(Made, Vec<Reason>)> {
+    let request = rack::api::filled_from_rack(tx, request).await?;
     let kit = (request.kit.as_str(), request.kit_version.as_str());
     let (plan, mut against) = app.plan(tx, kit, at).await?;
-async fn make(app: &App, tx: &mut Tx, request: PlateRequest) -> Result<(Made, Vec<Reason>)> {
-    let request = rack::api::filled_from_rack(tx, request).await?;
-    let plan = app.plan(&request.kit, &request.kit_version)?;
     let named = request.wells.iter().filter_map(|well| well.tube.clone());
     let wanted: Vec<String> = request.tubes.iter().cloned().chain(named).collect();
     let rows = tubes_find(tx, &wanted).await?;

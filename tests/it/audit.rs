@@ -136,16 +136,15 @@ each_engine! {
         let sql = "select distinct action from audit order by action";
         let actions: Vec<String> =
             on!(tx, c => sqlx::query_scalar(sql).fetch_all(c).await).unwrap();
-        let expected = ["allotment.make", "arrival.record", "box.give", "box.seal", "box.take",
+        let expected = [
+            "allotment.make", "arrival.record", "box.give", "box.seal", "box.take",
             "kit.approve", "kit.propose", "kit.shadow", "kit.withdraw", "laboratory.put",
-            "lot.issue", "lot.register", "pattern.register", "plate.freeze", "plate.put", "recall.contact",
-            "laboratory.put", "pattern.register", "plate.freeze", "plate.put", "quality.acknowledge",
-            "quality.alarm", "quality.seed", "recall.contact",
-            "laboratory.put", "pattern.register", "plate.accept_transfers", "plate.discard",
-            "plate.freeze", "plate.put", "plate.transfers", "rack.scan", "recall.contact",
-            "recall.read", "review.amend", "review.release", "review.review", "review.switch",
-            "round.put", "run.import", "session.put", "site.put", "status.batch", "tube.seal",
-            "tube.seal_batch", "tube.write_off"];
+            "lot.issue", "lot.register", "pattern.register", "plate.accept_transfers",
+            "plate.discard", "plate.freeze", "plate.put", "plate.transfers",
+            "quality.acknowledge", "quality.alarm", "quality.seed", "rack.scan",
+            "recall.contact", "recall.read", "review.amend", "review.release", "review.review",
+            "review.switch", "round.put", "run.import", "session.put", "site.put",
+            "status.batch", "tube.seal", "tube.seal_batch", "tube.write_off"];
         assert_eq!(actions, expected);
         assert_eq!(verify(app).await.broken, None);
     }

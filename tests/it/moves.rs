@@ -319,24 +319,21 @@ each_engine! {
 
     async fn what_is_written_is_never_taken_away_and_records_never_change(app) {
         morning(app).await;
-        let kept = ["tube", "member", "recall", "handover", "arrival", "arrival_tube", "run_file",
-            "run", "reading", "call", "signature", "result", "audit", "audit_chain", "feed",
-            "allotment", "box_tube", "well", "code_counter", "kit_version", "shadow", "shadow_run",
-            "lot", "lot_issue"];
-            "run", "reading", "curve", "call", "signature", "result", "audit", "audit_chain", "feed",
-            "allotment", "box_tube", "well", "code_counter"];
-            "allotment", "box_tube", "well", "code_counter", "rack", "rack_tube", "transfer_log",
-            "transfer_acceptance"];
-        let fixed = [("member", "taken_us"), ("arrival", "arrived_us"), ("arrival_tube", "finding"),
-            ("run_file", "name"), ("reading", "raw_ct"), ("curve", "points"), ("signature", "signer"),
-            ("result", "outcome"), ("audit", "detail"), ("feed", "at_us"), ("allotment", "count"),
-            ("box_tube", "box_code"), ("well", "depth"), ("shadow", "calls"),
-            ("shadow_run", "difference"), ("lot_issue", "reactions")];
-            "allotment", "box_tube", "well", "code_counter", "quality_run", "quality_point",
-            "quality_alarm", "quality_seeded"];
-            ("box_tube", "box_code"), ("well", "depth"), ("quality_run", "tubes"),
-            ("quality_point", "ct"), ("quality_alarm", "plates"), ("quality_seeded", "expected")];
-            ("box_tube", "box_code"), ("well", "depth"), ("rack", "size"),
+        let kept = [
+            "tube", "member", "recall", "handover", "arrival", "arrival_tube", "run_file", "run",
+            "reading", "call", "signature", "result", "audit", "audit_chain", "feed",
+            "allotment", "box_tube", "well", "code_counter", "kit_version", "shadow",
+            "shadow_run", "lot", "lot_issue", "curve", "rack", "rack_tube", "transfer_log",
+            "transfer_acceptance", "quality_alarm", "quality_point", "quality_run",
+            "quality_seeded"];
+        let fixed = [
+            ("member", "taken_us"), ("arrival", "arrived_us"), ("arrival_tube", "finding"),
+            ("run_file", "name"), ("reading", "raw_ct"), ("curve", "points"),
+            ("signature", "signer"), ("result", "outcome"), ("audit", "detail"),
+            ("feed", "at_us"), ("allotment", "count"), ("box_tube", "box_code"),
+            ("well", "depth"), ("shadow", "calls"), ("shadow_run", "difference"),
+            ("lot_issue", "reactions"), ("quality_run", "tubes"), ("quality_point", "ct"),
+            ("quality_alarm", "plates"), ("quality_seeded", "expected"), ("rack", "size"),
             ("rack_tube", "tube_code"), ("transfer_log", "differences"),
             ("transfer_acceptance", "accepted_by")];
         for table in kept {

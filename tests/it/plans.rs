@@ -17,7 +17,6 @@ use crate::statements::lists;
 
 /// Tables that grow with every tube, plate, box, request or person.
 const LARGE: &[&str] = &[
-const LARGE: [&str; 30] = [
     "allotment",
     "amendment",
     "arrival",

@@ -17,7 +17,6 @@ use crate::world::{box_, people, plate, seal_tube, session, tube, tube_body, wor
 
 /// Routes that name nothing of one place, each with the reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
-const EXCEPTIONS: [(&str, &str, &str); 15] = [
     ("PUT", "/v1/code-patterns/{prefix}", "a maker's codes are the city's"),
     ("PUT", "/v1/laboratories/{code}", "places are the city's, and never overwritten"),
     ("PUT", "/v1/sites/{code}", "places are the city's, and never overwritten"),
@@ -133,6 +132,7 @@ impl Things {
             }
             "quality" if rule.path.contains("charts") => {
                 format!("{}?laboratory=L01&measure=positivity", rule.path)
+            }
             "quality" if rule.method == "GET" => format!("{}?laboratory=L01", rule.path),
             "quality" => named(&self.alarm),
             "results" => named(&format!("{}.1", tube(0))),
@@ -169,8 +169,10 @@ impl Things {
             ("POST", "/v1/plates/{code}/transfers") => {
                 let log = format!("A;PC;;;1;;5;;;\nD;{};;;1;;5;;;\n", plate(0));
                 return Some(app.upload(client, &path, log.into_bytes()).await);
+            }
             ("POST", "/v1/plates/{code}/transfers/{id}/accept") => {
                 json!({ "explanations": ["log_mistaken"] })
+            }
             ("POST", "/v1/plates/{code}/discard") => json!({ "reason": "spilled" }),
             ("POST", "/v1/runs/{id}/review") => json!({ "decision": "accept" }),
             ("POST", "/v1/quality/alarms/{id}/acknowledge") => json!({ "reason": "retested" }),

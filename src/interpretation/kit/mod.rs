@@ -18,9 +18,6 @@ use serde::{Deserialize, Serialize};
 
 pub use programme::{Programme, programmes};
 pub use shipped::kits;
-use super::rules::{self, KitFault};
-use super::{ControlLimit, CutOff, Outcome};
-use crate::plate::{Channel, ControlRule, Plan, Reaction, TargetRole};
 
 use super::rules::{KitFault, kit_faults};
 use super::{CutOff, Outcome};
@@ -60,7 +57,6 @@ pub struct Definition {
     /// Code of the [`Programme`] whose policies for doubtful tubes stand in place of the kit's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub programme: Option<String>,
-    /// Limits of a control's Ct that differ from its target's cut-offs.
     /// How signals become a call.
     pub calls: CallPolicy,
     /// How often a tube is tested again.
@@ -226,16 +222,6 @@ impl Definition {
     /// The reaction with that code.
     pub fn reaction(&self, code: &str) -> Option<&KitReaction> {
         self.reactions.iter().find(|reaction| reaction.code == code)
-    }
-
-    /// The limits of a target in a control, if they are not its cut-offs.
-    pub fn control_limit(
-        &self,
-        control: crate::plate::Control,
-        target: &str,
-    ) -> Option<&ControlLimit> {
-        let is_it = |limit: &&ControlLimit| limit.control == control && limit.target == target;
-        self.control_limits.iter().find(is_it)
     }
 
     /// The rule for a control kind.

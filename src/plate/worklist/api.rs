@@ -85,9 +85,9 @@ async fn write(
     let robot = match wanted.format {
         Format::Csv => return Ok(worklist_csv(layout)),
         Format::QuantStudio => {
-            return Ok(quantstudio(plate.code.as_str(), layout, &assays(app, plate)?));
+            return Ok(quantstudio(plate.code.as_str(), layout, &assays(app, tx, plate).await?));
         }
-        Format::Cfx => return Ok(cfx(layout, &assays(app, plate)?)),
+        Format::Cfx => return Ok(cfx(layout, &assays(app, tx, plate).await?)),
         Format::LightCycler480 => return Ok(lightcycler480(layout)),
         Format::Tecan => worklist_tecan,
         Format::Hamilton => worklist_hamilton,
@@ -100,9 +100,9 @@ async fn write(
 }
 
 /// Every target of the plate's kit.
-fn assays(app: &App, plate: &StoredPlate) -> Result<Vec<Assay>> {
+async fn assays(app: &App, tx: &mut Tx, plate: &StoredPlate) -> Result<Vec<Assay>> {
     let (code, version) = &plate.made.kit;
-    let kit = app.kit(code, version)?;
+    let kit = app.kit(tx, code, version).await?;
     let assays = kit.targets().map(|(reaction, target)| Assay {
         reaction: reaction.code.clone(),
         target: target.code.clone(),
