@@ -237,7 +237,7 @@ async fn chart(
     let instrument = named(&file.serial).or_else(|| named(&file.instrument));
     let subjects = Subjects {
         laboratory: plate.made.laboratory.clone(),
-        instrument: instrument.unwrap_or_else(|| "unknown".to_owned()),
+        instrument: instrument.unwrap_or_else(|| file.format.as_str().to_owned()),
         lot: None,
         operator: actor.account.clone(),
     };
