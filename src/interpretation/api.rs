@@ -246,6 +246,8 @@ async fn chart(
         laboratory: plate.made.laboratory.clone(),
         instrument: instrument.unwrap_or_else(|| "unknown".to_owned()),
         lot: plate.made.lot.clone(),
+        instrument: instrument.unwrap_or_else(|| file.format.as_str().to_owned()),
+        lot: None,
         operator: actor.account.clone(),
     };
     let gathered = gather(kit, &plate.made.layout, &file.readings).unwrap_or_default();

@@ -16,7 +16,7 @@
 //!
 //! Each is watched for the laboratory, the instrument, the kit lot and the operator, and
 //! the alarm names the one that stands out ([`rules`]). Westgard's rules reject about one
-//! sound run in fifty by design; they therefore hold a run for two people and raise nothing. What
+//! sound run in thirty by design; they therefore hold a run for two people and raise nothing. What
 //! raises is made for fewer than one false alarm a month (measured in `simulation::quality`).
 //!
 //! The slice stands before `interpretation`, for points are written with their run.
@@ -184,7 +184,7 @@ impl Direction {
 pub struct Subjects {
     /// Code of the laboratory.
     pub laboratory: String,
-    /// Serial number of the instrument, or its type where the file names no number.
+    /// Serial number of the instrument, or its type, or the format of a file that names neither.
     pub instrument: String,
     /// The kit lot, where the plate has one.
     pub lot: Option<String>,
