@@ -33,9 +33,11 @@ pub(super) fn read(table: &Table, detected_by: Vec<String>) -> Result<Log, LogRe
             Ok(Place { label, barcode, spot, tube: tube.to_owned() })
         };
         let spot = |name| Spot::parse(cell(name), Spot::ColumnMajor);
+        let tube = cell("Tube Barcode");
         // A carrier's position says nothing once the tube itself was scanned.
-        let from = spot("Tube Rack Position").unwrap_or(Spot::ColumnMajor(1));
-        let source = place(cell("Tube Rack Carrier"), Some(from), cell("Tube Barcode"))?;
+        let unread = (!tube.is_empty()).then_some(Spot::ColumnMajor(1));
+        let from = spot("Tube Rack Position").or(unread);
+        let source = place(cell("Tube Rack Carrier"), from, tube)?;
         let destination = place(cell("Deep Well Plate"), spot("Deep Well Position"), "")?;
         let origin = Origin::One(source);
         log.transfers.push(Transfer { line, origin, destination, volume, is_reagent: false });

@@ -185,6 +185,7 @@ fn what_is_no_log_is_refused_and_never_repeated() {
         "A;R\nD;P;;;1;;5;;;\n",
         "R;T;;;1;8;P;;;1;5000;20;W;1;5;0\n",
         "Deep Well Plate,Deep Well Position,Transfer Vol,Tube Barcode\nP,A1,lots,T\n",
+        "Deep Well Plate,Deep Well Position,Transfer Vol,Tube Barcode\nP,A1,5,\n",
         "SourcePosition,SourceWell,Volume,DestinationPosition,DestinationWell\nS,A1,5,P,Q99\n",
     ] {
         let refusal = read(text.as_bytes()).unwrap_err();

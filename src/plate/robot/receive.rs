@@ -1,14 +1,18 @@
 //! What a log put into one plate: its dispenses picked out, and their sources looked up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::Settings;
 use super::{Fill, Known, Log, Origin, Place, Transfer};
 use crate::barcode::{PlateCode, store as codes};
 use crate::error::{Error, Result};
+use crate::plate::Layout;
 use crate::plate::rack::store as racks;
-use crate::plate::store::StoredPlate;
+use crate::plate::store::{StoredPlate, plate_find};
 use crate::storage::Tx;
+
+/// Most plates one plate may be stamped from; a plate of 384 wells takes four.
+const PLATES_MAX: usize = 16;
 
 /// Every dispense of the log, the `number`th of the plate, into that plate; reagents left out.
 pub(super) async fn fills(
@@ -42,9 +46,10 @@ pub(super) async fn fills(
     let at = plate.frozen.ok_or_else(|| {
         Error::Internal(format!("plate {} is frozen and nobody knows since when", plate.code))
     })?;
+    let plates = stamped(tx, plate, &names).await?;
     let racks = racks::since(tx, &plate.made.laboratory, names, at).await?;
     let patterns = codes::patterns(tx).await?;
-    let known = Known { patterns: &patterns, racks: &racks };
+    let known = Known { patterns: &patterns, racks: &racks, plates: &plates };
     let size = plate.made.layout.size();
     let fill = |transfer: &&&Transfer| Fill {
         log: number,
@@ -54,6 +59,22 @@ pub(super) async fn fills(
         volume: transfer.volume,
     };
     Ok(tubes.iter().map(fill).collect())
+}
+
+/// The other plates of this laboratory among the sources, by what the log calls them.
+async fn stamped(
+    tx: &mut Tx,
+    plate: &StoredPlate,
+    names: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Layout>> {
+    let codes = names.iter().filter_map(|name| Some((*name, PlateCode::parse(name).ok()?)));
+    let mut plates = BTreeMap::new();
+    for (name, code) in codes.filter(|(_, code)| *code != plate.code).take(PLATES_MAX) {
+        let found = plate_find(tx, &code).await?;
+        let here = found.filter(|other| other.made.laboratory == plate.made.laboratory);
+        plates.extend(here.map(|other| (name.to_owned(), other.made.layout)));
+    }
+    Ok(plates)
 }
 
 fn source(transfer: &Transfer) -> Option<&Place> {

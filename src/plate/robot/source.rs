@@ -1,14 +1,15 @@
-//! Which tube or control a dispense brought: what the robot scanned, or who stood in the rack.
+//! Which tube or control a dispense brought: what the robot scanned, who stood in the rack, or
+//! what the plate held that was stamped.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Origin, Place};
+use super::{Origin, Place, Spot};
 use crate::barcode::{Patterns, TubeCode};
-use crate::plate::Control;
 use crate::plate::rack::Rack;
 use crate::plate::worklist::control_named;
+use crate::plate::{Content, Control, Layout};
 
 /// What went into a well.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +39,8 @@ pub struct Known<'a> {
     pub patterns: &'a Patterns,
     /// Scanned racks, by code.
     pub racks: &'a BTreeMap<String, RackHistory>,
+    /// Other plates of the laboratory that material may be stamped from, by code.
+    pub plates: &'a BTreeMap<String, Layout>,
 }
 
 impl Known<'_> {
@@ -60,6 +63,9 @@ impl Known<'_> {
         if let Some(rack) = names.iter().find_map(|name| self.racks.get(*name)) {
             return rack.at(place);
         }
+        if let Some(plate) = names.iter().find_map(|name| self.plates.get(*name)) {
+            return of_plate(plate, place.spot);
+        }
         let own = names.into_iter().map(|name| self.named(name));
         let found = own.into_iter().find(|material| *material != Material::Unknown);
         found.filter(|_| place.spot.is_first()).unwrap_or(Material::Unknown)
@@ -73,6 +79,16 @@ impl Known<'_> {
         }
         TubeCode::parse(text, self.patterns)
             .map_or(Material::Unknown, |code| Material::Tube(code.to_string()))
+    }
+}
+
+/// What a plate holds at a place.
+fn of_plate(plate: &Layout, spot: Spot) -> Material {
+    let size = plate.size();
+    match spot.on((size.rows(), size.columns())).map(|well| plate.content(well)) {
+        Some(Content::Tube { tube, .. }) => Material::Tube(tube.clone()),
+        Some(Content::Control { control, .. }) => Material::Control(*control),
+        Some(Content::Nothing) | None => Material::Unknown,
     }
 }
 
@@ -95,8 +111,8 @@ impl RackHistory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plate::PlateSize;
     use crate::plate::rack::RackSize;
-    use crate::plate::robot::Spot;
 
     fn place(label: &str, spot: u16, tube: &str) -> Origin {
         let (label, barcode, tube) = (label.to_owned(), String::new(), tube.to_owned());
@@ -115,7 +131,14 @@ mod tests {
         let scans = RackHistory(vec![rack(&[("A1", &code), ("B1", &other)])]);
         let racks = BTreeMap::from([("FX1".to_owned(), scans)]);
         let patterns = Patterns::default();
-        let known = Known { patterns: &patterns, racks: &racks };
+        let well = |at: &str, control| {
+            let content = Content::Control { control, reaction: "mix".to_owned() };
+            (at.parse().unwrap(), content)
+        };
+        let stamped = vec![well("A2", Control::Positive)];
+        let stamped = Layout::explicit(PlateSize::P96, stamped).unwrap();
+        let plates = BTreeMap::from([("P1".to_owned(), stamped)]);
+        let known = Known { patterns: &patterns, racks: &racks, plates: &plates };
         let tube = |code: &str| Material::Tube(code.to_owned());
         for (origin, expected) in [
             (place("FX1", 2, &code), tube(&code)),
@@ -127,6 +150,8 @@ mod tests {
             (place("NTC", 1, ""), Material::Control(Control::Negative)),
             (place("X", 1, "ntc"), Material::Control(Control::Negative)),
             (place("trough", 1, ""), Material::Unknown),
+            (place("P1", 9, ""), Material::Control(Control::Positive)),
+            (place("P1", 1, ""), Material::Unknown),
             (Origin::Several, Material::Mixture),
             (Origin::Untold, Material::Unknown),
         ] {
@@ -142,7 +167,7 @@ mod tests {
         ]);
         let racks = BTreeMap::from([("FX1".to_owned(), scans)]);
         let patterns = Patterns::default();
-        let known = Known { patterns: &patterns, racks: &racks };
+        let known = Known { patterns: &patterns, racks: &racks, plates: &BTreeMap::new() };
         assert_eq!(known.material(&place("FX1", 1, "")), Material::Tube("T1".to_owned()));
         assert_eq!(known.material(&place("FX1", 2, "")), Material::Moved);
     }

@@ -135,7 +135,7 @@ type Done = BTreeSet<(WellPosition, Material, Volume)>;
 fn carried_out(list: &str, racks: &BTreeMap<String, RackHistory>, shape: (u8, u8)) -> Done {
     let log = robot::read(list.as_bytes()).unwrap_or_else(|refusal| panic!("{refusal}: {list}"));
     let patterns = Patterns::default();
-    let known = Known { patterns: &patterns, racks };
+    let known = Known { patterns: &patterns, racks, plates: &BTreeMap::new() };
     assert!(log.errors.is_empty());
     log.transfers
         .iter()
