@@ -72,6 +72,7 @@ pub const RULES: &[Rule] = &[
     only("POST", "/v1/plates/{code}/runs", &[Technician]),
     only("GET", "/v1/runs/{id}", &[Technician, Reviewer, Auditor]),
     only("GET", "/v1/runs/{id}/file", &[Technician, Reviewer, Auditor]),
+    only("GET", "/v1/runs/{id}/rdml", &[Technician, Reviewer, Auditor]),
     // review
     only("GET", "/v1/reviews", &[Technician, Reviewer]),
     only("POST", "/v1/runs/{id}/review", &[Technician, Reviewer]),

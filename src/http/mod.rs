@@ -88,6 +88,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(interpretation::api::run_post).layer(DefaultBodyLimit::max(FILE_MAX)))
         .routes(routes!(interpretation::api::run_get))
         .routes(routes!(instrument::api::run_file_get))
+        .routes(routes!(instrument::api::run_rdml_get))
         // review
         .routes(routes!(review::api::reviews_get))
         .routes(routes!(review::api::review_post))

@@ -26,7 +26,11 @@ impl Block {
     /// The block of the smallest plate that has the place `index`, counted from 0: what is left to
     /// assume when a file says nothing.
     pub fn that_has(index: u16) -> Self {
-        if index < PlateSize::P96.wells() { Self::of(PlateSize::P96) } else { Self::of(PlateSize::P384) }
+        if index < PlateSize::P96.wells() {
+            Self::of(PlateSize::P96)
+        } else {
+            Self::of(PlateSize::P384)
+        }
     }
 
     /// The well at a zero-based place.

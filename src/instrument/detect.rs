@@ -175,7 +175,7 @@ fn open_zip(bytes: &[u8]) -> Result<Opened<'_>, Refusal> {
             let reasons = reasons("XML whose root is `rdml`");
             Ok(Opened::Rdml(Cow::Owned(archive.unpack(index)?), reasons))
         }
-        None => Err(Refusal::NotOurs { looked_like: "a zip without a workbook" }),
+        None => Err(Refusal::NotOurs { looked_like: "a zip without a run in it" }),
     }
 }
 
@@ -272,6 +272,59 @@ mod tests {
             assert_eq!(cfx_delimiter(&["preamble", line]), Some(delimiter));
         }
         assert_eq!(cfx_delimiter(&[",Well,Fluor,Target"]), None);
+    }
+
+    fn zipped(members: &[(&str, &str)]) -> Vec<u8> {
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (name, content) in members {
+            zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            std::io::Write::write_all(&mut zip, content.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    /// Name of what was opened, and the first reason.
+    fn opened(bytes: &[u8]) -> (&'static str, String) {
+        let (name, reasons) = match open(bytes).unwrap_or_else(|refusal| panic!("{refusal}")) {
+            Opened::Rdml(_, reasons) => ("rdml", reasons),
+            Opened::SdsEds(_, reasons) => ("sds", reasons),
+            Opened::SdsResult(_, reasons) => ("result", reasons),
+            Opened::DesignAnalysisEds(_, reasons) => ("json", reasons),
+            _ => ("another", vec![String::new()]),
+        };
+        (name, reasons[0].clone())
+    }
+
+    #[test]
+    fn zips_are_told_apart_by_their_members() {
+        let root = "<?xml version='1.0'?><rdml version='1.1'/>";
+        let other = "<!-- rdml --><modules/>";
+        for (members, name, why) in [
+            (&[("rdml_data.xml", root)][..], "rdml", "root is `rdml`"),
+            (&[("a.xml", other), ("Bio-Rad.xml", root)], "rdml", "root is `rdml`"),
+            (&[("APLDBIO\\SDS\\x", "")], "sds", "`apldbio/sds/`"),
+            (&[("xl/workbook.xml", ""), ("apldbio/sds/x", "")], "sds", "`apldbio/sds/`"),
+            (&[("setup/plate_setup.json", "{}")], "json", "plate_setup.json"),
+        ] {
+            let (found, reason) = opened(&zipped(members));
+            assert_eq!(found, name);
+            assert!(reason.contains(why), "{reason}");
+        }
+        let foreign = zipped(&[("rdml_data.xml", other), ("notes.txt", "rdml")]);
+        assert_eq!(refused(&foreign), "a zip without a run in it");
+        assert_eq!(refused(&zipped(&[])), "a zip without a run in it");
+    }
+
+    #[test]
+    fn rdml_and_results_are_known_without_their_zip() {
+        assert_eq!(opened(b"<r:rdml xmlns:r='x' version='1.3'>").0, "rdml");
+        assert_eq!(
+            opened(b"Session Name\t\r\nWell\tSample Name\tDetector\tTask\tCt\r\n").0,
+            "result"
+        );
+        assert_eq!(refused(b"<notrdml version='1.3'>"), "XML");
+        let other = b"Session Name\t\nWell\tDetector\n";
+        assert_eq!(refused(other), "a text without instrument lines and without a results header");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) fn zipped(
 ) -> Result<RunFile, Refusal> {
     let mut member = |name: &str| archive.content(&format!("{FOLDER}{name}"));
     let analysed = member("analysis_result.txt")?.ok_or(Refusal::NoResults {
-        missing: "the .eds holds no analysis; analyse the run, save it, or",
+        missing: "the .eds holds no analysis, for the run was saved before it was analysed",
     })?;
     let setup = member("plate_setup.xml")?.map(|xml| Setup::read(&xml)).transpose()?;
     let experiment = member("experiment.xml")?.map(|xml| Experiment::read(&xml)).transpose()?;

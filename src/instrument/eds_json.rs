@@ -107,7 +107,7 @@ pub(super) fn zipped(
     detected_by: Vec<String>,
 ) -> Result<RunFile, Refusal> {
     let analysed = archive.content(RESULT)?.ok_or(Refusal::NoResults {
-        missing: "the .eds holds no analysis; analyse the run, save it, or",
+        missing: "the .eds holds no analysis, for the run was saved before it was analysed",
     })?;
     let summary: Summary = optional(archive, SUMMARY)?;
     let run: RunSummary = optional(archive, RUN)?;
@@ -120,7 +120,9 @@ pub(super) fn zipped(
         found.take(well)?;
     }
     if found.readings.is_empty() {
-        return Err(Refusal::NoResults { missing: "no well of the .eds has an amplification result" });
+        return Err(Refusal::NoResults {
+            missing: "no well of the .eds has an amplification result",
+        });
     }
     let said = |fact: Option<String>| fact.filter(|fact| !fact.trim().is_empty());
     Ok(RunFile {
@@ -161,7 +163,8 @@ fn parsed<'a, T: Deserialize<'a>>(json: &'a str, name: &str) -> Result<T, Refusa
 /// The text with `null` for the bare `NaN` and `Infinity` these files write, which are no JSON
 /// (RFC 8259 section 6).
 fn valid(bytes: &[u8]) -> Result<String, Refusal> {
-    let text = std::str::from_utf8(bytes).map_err(|_other| Refusal::cut("the JSON is not UTF-8"))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|_other| Refusal::cut("the JSON is not UTF-8"))?;
     let mut plain = String::with_capacity(text.len());
     let (mut in_string, mut escaped) = (false, false);
     let mut rest = text.trim_start_matches('\u{feff}');

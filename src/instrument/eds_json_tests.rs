@@ -25,7 +25,8 @@ fn analysed(amplification: &str) -> String {
 
 fn with(amplification: &str) -> Result<RunFile, Refusal> {
     let summary = r#"{"name": "x", "instrumentType": "SDS_7500", "blockType": "BLOCK_384W"}"#;
-    let run = r#"{"instrumentSerialNumber": "275000", "endTime": 1589849429873, "operator": "Jane"}"#;
+    let run =
+        r#"{"instrumentSerialNumber": "275000", "endTime": 1589849429873, "operator": "Jane"}"#;
     read_zip(&[
         ("summary.json", summary),
         ("setup/plate_setup.json", SETUP_JSON),
@@ -59,7 +60,9 @@ fn setup_and_result_are_put_together() {
 
 #[test]
 fn a_cq_that_is_no_number_is_no_cq_and_an_impossible_one_is_refused() {
-    for (written, raw) in [("NaN", ""), ("null", ""), ("-1.0", "-1.0"), ("\"Undetermined\"", "Undetermined")] {
+    for (written, raw) in
+        [("NaN", ""), ("null", ""), ("-1.0", "-1.0"), ("\"Undetermined\"", "Undetermined")]
+    {
         let run = with(&format!(r#"{{"cq": {written}, "ampStatus": "NO_AMP"}}"#)).unwrap();
         assert_eq!((run.readings[0].ct, run.readings[0].raw_ct.as_str()), (None, raw));
     }
@@ -73,10 +76,8 @@ fn a_cq_that_is_no_number_is_no_cq_and_an_impossible_one_is_refused() {
 fn a_target_without_an_amplification_result_is_said_and_is_no_negative() {
     let refusal = with("null").unwrap_err();
     assert!(matches!(refusal, Refusal::NoResults { .. }), "{refusal}");
-    let two = analysed(r#"{"cq": 30.5}"#).replace(
-        r#"{"targetName": "N""#,
-        r#"{"targetName": "melt"}, {"targetName": "N""#,
-    );
+    let two = analysed(r#"{"cq": 30.5}"#)
+        .replace(r#"{"targetName": "N""#, r#"{"targetName": "melt"}, {"targetName": "N""#);
     let run = read_zip(&[("primary/analysis_result.json", &two)]).unwrap();
     assert_eq!(run.readings.len(), 1);
     assert!(run.warnings[0].contains("no amplification result in B2"), "{:?}", run.warnings);

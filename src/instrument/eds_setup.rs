@@ -32,7 +32,8 @@ pub(super) struct Planned {
 impl Setup {
     /// Reads `plate_setup.xml`.
     pub fn read(xml: &[u8]) -> Result<Self, Refusal> {
-        const DETECTOR: &str = "Plate/FeatureMap/FeatureValue/FeatureItem/DetectorTaskList/DetectorTask";
+        const DETECTOR: &str =
+            "Plate/FeatureMap/FeatureValue/FeatureItem/DetectorTaskList/DetectorTask";
         let mut setup = Self::default();
         let (mut rows, mut columns) = (None, None);
         let (mut index, mut name, mut planned) = (None, String::new(), Planned::default());

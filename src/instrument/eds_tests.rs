@@ -40,7 +40,8 @@ const SETUP: &str = "<Plate><BarCode>PLATE-7</BarCode><Rows>16</Rows><Columns>24
 
 #[test]
 fn the_cycle_count_is_no_ct_by_the_curves() {
-    let rows = row(13, "water", "N", "45.0") + &curve(45) + &row(14, "T1", "N", "44.99") + &curve(45);
+    let rows =
+        row(13, "water", "N", "45.0") + &curve(45) + &row(14, "T1", "N", "44.99") + &curve(45);
     let run = analysed(&rows).unwrap();
     assert_eq!(run.readings[0].ct, None);
     assert_eq!(run.readings[0].raw_ct, "45.0");
@@ -65,11 +66,8 @@ fn without_curves_a_whole_number_is_refused_and_the_protocol_can_tell() {
              <TCStep><CollectionFlag>1</CollectionFlag></TCStep></TCStage>"
         )
     };
-    let protocol = format!(
-        "<TCProtocol>{}{}</TCProtocol>",
-        stage("PRE_CYCLING", 60),
-        stage("CYCLING", 40)
-    );
+    let protocol =
+        format!("<TCProtocol>{}{}</TCProtocol>", stage("PRE_CYCLING", 60), stage("CYCLING", 40));
     let run = read_zip(&[
         ("apldbio/sds/analysis_result.txt", &result),
         ("apldbio/sds/tcprotocol.xml", &protocol),
@@ -99,7 +97,10 @@ fn the_setup_gives_plate_dyes_roles_and_omitted_wells_in_any_case_and_stroke() {
     assert_eq!(run.serial.as_deref(), Some("27500"));
     assert_eq!(run.run_ended.as_deref(), Some("2020-05-19T00:50:29.873Z"));
     let one = &run.readings[0];
-    assert_eq!((one.well.to_string(), one.dye.as_str(), one.task.as_str()), ("B1".into(), "VIC", "NTC"));
+    assert_eq!(
+        (one.well.to_string(), one.dye.as_str(), one.task.as_str()),
+        ("B1".into(), "VIC", "NTC")
+    );
     assert!(one.omitted);
     assert_eq!(run.warnings, ["a target but no result in B1"], "IC was planned there");
     assert!(!format!("{run:?}").contains("Jane"), "the operator's name is passed over");

@@ -26,12 +26,12 @@ pub(super) fn read(xml: &[u8], mut detected_by: Vec<String>) -> Result<RunFile, 
             missing: "the RDML holds no amplification, only an empty plate or melting curves",
         });
     };
+    if runs.len() > 1 {
+        one_plate(&runs, &names)?;
+    }
     let mut found = Found::default();
     for run in &runs {
         found.take(run, &names)?;
-    }
-    if runs.len() > 1 {
-        one_plate(&runs, &found)?;
     }
     let Found { mut readings, curves, block, .. } = found;
     let cycles = Cycles::of(&curves, document.repeats);
@@ -41,7 +41,8 @@ pub(super) fn read(xml: &[u8], mut detected_by: Vec<String>) -> Result<RunFile, 
     }
     let plate_size = block.and_then(Block::size);
     if block.is_some() && plate_size.is_none() {
-        warnings.push("the block is no plate of 96 or 384; its size was taken from the wells".into());
+        warnings
+            .push("the block is no plate of 96 or 384; its size was taken from the wells".into());
     }
     let wells = readings.iter().map(|reading| reading.well);
     let said = |text: &str| Some(text).filter(|text| !text.is_empty()).map(str::to_owned);
@@ -155,7 +156,8 @@ fn well(react: &React, block: Option<Block>) -> Result<WellPosition, Refusal> {
         let outside = block.is_some_and(|block| !block.contains(well));
         return if outside { Err(refuse("is not on the plate of the run")) } else { Ok(well) };
     }
-    let block = block.ok_or_else(|| refuse("has no well, for the run states no rows and columns"))?;
+    let block =
+        block.ok_or_else(|| refuse("has no well, for the run states no rows and columns"))?;
     let number: u16 = react.id.parse().map_err(|_long| refuse("is not on the plate of the run"))?;
     number
         .checked_sub(1)
@@ -184,29 +186,35 @@ fn in_order(well: WellPosition, points: &[Point]) -> Result<Vec<Point>, Refusal>
     let mut points = points.to_vec();
     points.sort_by_key(|point| point.cycle);
     if let Some(pair) = points.windows(2).find(|pair| pair[0].cycle == pair[1].cycle) {
-        return Err(Refusal::bad_place(well, &pair[0].cycle.to_string(), "comes twice in one curve"));
+        return Err(Refusal::bad_place(
+            well,
+            &pair[0].cycle.to_string(),
+            "comes twice in one curve",
+        ));
     }
     Ok(points)
 }
 
-/// Bio-Rad writes a run for each dye, so several runs may be one plate: then a well holds one
+/// Bio-Rad writes a run for each dye, so several runs may be one plate: then a place holds one
 /// sample in all of them, and no dye of it is read twice.
-fn one_plate(runs: &[&Run], found: &Found) -> Result<(), Refusal> {
-    let refuse = |why: String| Refusal::SeveralPlates { runs: runs.len(), why };
+fn one_plate(runs: &[&Run], names: &Names<'_>) -> Result<(), Refusal> {
+    let refuse = |why: String| Err(Refusal::SeveralPlates { runs: runs.len(), why });
     if runs.iter().any(|run| (run.rows, run.columns) != (runs[0].rows, runs[0].columns)) {
-        return Err(refuse("their blocks differ".to_owned()));
+        return refuse("their blocks differ".to_owned());
     }
-    let mut samples: HashMap<&str, &str> = HashMap::new();
+    let (mut samples, mut dyes) = (HashMap::new(), HashSet::new());
     for react in runs.iter().flat_map(|run| &run.reacts) {
-        if *samples.entry(&react.id).or_insert(&react.sample) != react.sample {
-            return Err(refuse(format!("place {} holds two samples", shortened(&react.id))));
+        let place = shortened(&react.id);
+        if *samples.entry(&react.id).or_insert(&react.sample) != &react.sample {
+            return refuse(format!("place {place} holds two samples"));
+        }
+        for data in &react.data {
+            if !dyes.insert((&react.id, names.target(&data.target).1)) {
+                return refuse(format!("place {place} is read twice in one dye"));
+            }
         }
     }
-    let mut dyes = HashSet::new();
-    match found.readings.iter().find(|reading| !dyes.insert((reading.well, &reading.dye))) {
-        Some(twice) => Err(refuse(format!("well {} is read twice in one dye", twice.well))),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn shortened(text: &str) -> String {

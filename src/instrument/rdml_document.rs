@@ -151,9 +151,11 @@ impl Builder {
         let id = || self.id.clone();
         let document = &mut self.document;
         match path {
-            "rdml" if document.version.is_empty() => return Err(Refusal::NotOurs {
-                looked_like: "XML called rdml that states no version",
-            }),
+            "rdml" if document.version.is_empty() => {
+                return Err(Refusal::NotOurs {
+                    looked_like: "XML called rdml that states no version",
+                });
+            }
             "rdml/id/publisher" => text.clone_into(&mut document.publisher),
             "rdml/sample/description" => self.sample.description = Some(text.to_owned()),
             "rdml/sample/type" => self.sample.types.push((self.type_for.take(), text.to_owned())),
@@ -281,7 +283,8 @@ mod tests {
                 "<rdml version='1.3'><experiment><run><react id='7'><data><tar id='a'/>{adp}\
                  </data></react></run></experiment></rdml>"
             );
-            Document::read(xml.as_bytes()).map(|document| document.runs[0].reacts[0].data[0].points.len())
+            Document::read(xml.as_bytes())
+                .map(|document| document.runs[0].reacts[0].data[0].points.len())
         };
         assert_eq!(curve("<adp><cyc>1</cyc><tmp>60</tmp><fluor>-1.5E-2</fluor></adp>"), Ok(1));
         assert_eq!(curve("<adp><cyc>1</cyc><fluor>NaN</fluor></adp>"), Ok(0));
@@ -299,7 +302,8 @@ mod tests {
     #[test]
     fn more_reactions_than_any_plate_are_refused() {
         let reacts = "<react id='1'/>".repeat(MAX_ROWS + 1);
-        let xml = format!("<rdml version='1.3'><experiment><run>{reacts}</run></experiment></rdml>");
+        let xml =
+            format!("<rdml version='1.3'><experiment><run>{reacts}</run></experiment></rdml>");
         assert_eq!(Document::read(xml.as_bytes()).err(), Some(Refusal::TooManyRows));
     }
 }

@@ -169,7 +169,8 @@ fn serial_numbers_stand_in_the_name_of_the_instrument() {
 
 #[test]
 fn a_run_for_each_dye_is_one_plate() {
-    let head = "<target id='N'><dyeId id='FAM'/></target><target id='IC'><dyeId id='HEX'/></target>";
+    let head =
+        "<target id='N'><dyeId id='FAM'/></target><target id='IC'><dyeId id='HEX'/></target>";
     let both = run(&react("1", &datum("N", "<cq>30</cq>")))
         + &run(&react("1", &datum("IC", "<cq>28</cq>")));
     assert_eq!(read_xml(&file(head, &both)).unwrap().readings.len(), 2);
@@ -181,20 +182,19 @@ fn runs_of_several_plates_are_refused_with_the_reason() {
     let other_dye = run(&react("1", &datum("M", "<cq>28</cq>")));
     let head = "<target id='N'><dyeId id='FAM'/></target><target id='M'><dyeId id='FAM'/></target>\
                 <target id='IC'><dyeId id='HEX'/></target>";
-    let other_sample = run(&format!(
-        "<react id='1'><sample id='t'/>{}</react>",
-        datum("IC", "<cq>28</cq>")
-    ));
+    let other_sample =
+        run(&format!("<react id='1'><sample id='t'/>{}</react>", datum("IC", "<cq>28</cq>")));
     let large = one.replace("<rows>8</rows>", "<rows>16</rows>").replace("'1'", "'2'");
     for (second, why) in [
-        (&other_dye, "well A1 is read twice in one dye"),
+        (&other_dye, "place 1 is read twice in one dye"),
         (&other_sample, "place 1 holds two samples"),
         (&large, "their blocks differ"),
     ] {
         let refusal = read_xml(&file(head, &format!("{one}{second}"))).unwrap_err();
         assert!(refusal.to_string().contains(why), "{refusal}");
     }
-    let again = read_xml(&file(head, &format!("{one}{one}"))).unwrap_err();
+    let twice = datum("N", "<cq>30</cq>") + &datum("N", "<cq>31</cq>");
+    let again = read_xml(&file(head, &run(&react("1", &twice)))).unwrap_err();
     assert!(again.to_string().contains("A1: `N` is read a second time"), "{again}");
     let idle = run(&react("1", ""));
     assert!(read_xml(&file(head, &format!("{one}{idle}"))).is_ok(), "an empty run beside it");
@@ -206,7 +206,8 @@ fn a_cycle_that_comes_twice_is_refused_and_disorder_is_not() {
         cycles.map(|cycle| format!("<adp><cyc>{cycle}</cyc><fluor>1</fluor></adp>")).concat()
     };
     let read = |cycles| read_xml(&file("", &run(&react("1", &datum("N", &adp(cycles))))));
-    let cycles: Vec<u16> = read([3, 1, 2]).unwrap().curves[0].points.iter().map(|p| p.cycle).collect();
+    let cycles: Vec<u16> =
+        read([3, 1, 2]).unwrap().curves[0].points.iter().map(|p| p.cycle).collect();
     assert_eq!(cycles, [1, 2, 3]);
     assert!(read([1, 2, 1]).unwrap_err().to_string().contains("comes twice in one curve"));
 }

@@ -44,7 +44,9 @@ pub struct Export<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotWritable {
     /// RDML has one sample for each place.
-    #[error("well {0} has two sample names and RDML has one for each well; correct the sample setup")]
+    #[error(
+        "well {0} has two sample names and RDML has one for each well; correct the sample setup"
+    )]
     TwoNames(WellPosition),
     /// RDML has one data element for each target of a place.
     #[error("well {0} has a second reading of one target and dye; export one analysis only")]
@@ -122,9 +124,12 @@ fn xml(run: Export<'_>) -> Result<String, NotWritable> {
          <rdml xmlns=\"http://www.rdml.org\" version=\"1.3\">\n",
     );
     let version = env!("CARGO_PKG_VERSION");
-    put(&mut xml, format_args!(
-        "<id><publisher>{PUBLISHER}</publisher><serialNumber>{version}</serialNumber></id>\n"
-    ));
+    put(
+        &mut xml,
+        format_args!(
+            "<id><publisher>{PUBLISHER}</publisher><serialNumber>{version}</serialNumber></id>\n"
+        ),
+    );
     for (dye, id) in &plan.dyes {
         put(&mut xml, format_args!("<dye id=\"{}\">{}</dye>\n", safe(id), described(id, dye)));
     }
@@ -133,10 +138,13 @@ fn xml(run: Export<'_>) -> Result<String, NotWritable> {
     }
     for ((name, dye), id) in &plan.targets {
         let (dye, description) = (safe(&plan.dyes[dye]), described(id, name));
-        put(&mut xml, format_args!(
-            "<target id=\"{}\">{description}<type>toi</type><dyeId id=\"{dye}\"/></target>\n",
-            safe(id)
-        ));
+        put(
+            &mut xml,
+            format_args!(
+                "<target id=\"{}\">{description}<type>toi</type><dyeId id=\"{dye}\"/></target>\n",
+                safe(id)
+            ),
+        );
     }
     plan.write_run(&mut xml, run);
     xml.push_str("</rdml>\n");
@@ -151,7 +159,9 @@ impl<'a> Plan<'a> {
         for reading in readings {
             let (name, dye) = (reading.target.as_str(), reading.dye.as_str());
             dyes.entry(dye).or_insert_with(|| dye_ids.give(or(dye, "no dye")));
-            targets.entry((name, dye)).or_insert_with(|| target_ids.give(or(name, or(dye, "no target"))));
+            targets
+                .entry((name, dye))
+                .or_insert_with(|| target_ids.give(or(name, or(dye, "no target"))));
             let well = by_well.entry(reading.well).or_default();
             if well.iter().any(|other| other.target == name && other.dye == dye) {
                 return Err(NotWritable::Twice(reading.well));
@@ -176,9 +186,12 @@ impl<'a> Plan<'a> {
         readings: &[&'a Reading],
         (ids, named): (&mut Ids, &mut HashMap<&'a str, Vec<usize>>),
     ) -> usize {
-        let id_of = |reading: &'a Reading| &self.targets[&(reading.target.as_str(), reading.dye.as_str())];
-        let tasks: Vec<(String, &str)> =
-            readings.iter().map(|reading| (id_of(reading).clone(), reading.task.as_str())).collect();
+        let id_of =
+            |reading: &'a Reading| &self.targets[&(reading.target.as_str(), reading.dye.as_str())];
+        let tasks: Vec<(String, &str)> = readings
+            .iter()
+            .map(|reading| (id_of(reading).clone(), reading.task.as_str()))
+            .collect();
         let known = named.entry(name).or_default();
         let agrees = |at: &&usize| {
             let has = &self.samples[**at].tasks;
@@ -210,10 +223,13 @@ impl<'a> Plan<'a> {
             put(xml, format_args!("<instrument>{}</instrument>\n", safe(run.instrument)));
         }
         let (rows, columns) = (size.rows(), size.columns());
-        put(xml, format_args!(
-            "<pcrFormat><rows>{rows}</rows><columns>{columns}</columns><rowLabel>ABC</rowLabel>\
+        put(
+            xml,
+            format_args!(
+                "<pcrFormat><rows>{rows}</rows><columns>{columns}</columns><rowLabel>ABC</rowLabel>\
              <columnLabel>123</columnLabel></pcrFormat>\n"
-        ));
+            ),
+        );
         for (well, (sample, readings)) in &self.wells {
             let sample = safe(&self.samples[*sample].id);
             let number = well.index(size) + 1;
@@ -268,11 +284,14 @@ impl SampleOut<'_> {
         let first = self.tasks.values().next().copied().unwrap_or_default();
         let uniform = self.tasks.values().all(|task| *task == first);
         let annotate = |xml: &mut String, property: &str, task: &str| {
-            put(xml, format_args!(
-                "<annotation><property>{}</property><value>{}</value></annotation>",
-                safe(property),
-                safe(task)
-            ));
+            put(
+                xml,
+                format_args!(
+                    "<annotation><property>{}</property><value>{}</value></annotation>",
+                    safe(property),
+                    safe(task)
+                ),
+            );
         };
         if !uniform {
             for (target, task) in &self.tasks {

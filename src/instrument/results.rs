@@ -71,9 +71,8 @@ impl Source {
                 missing: "no well of the results table has a target",
             });
         }
-        let plate_size = stated.unwrap_or_else(|| {
-            needed_size(readings.iter().map(|reading| reading.well))
-        });
+        let plate_size =
+            stated.unwrap_or_else(|| needed_size(readings.iter().map(|reading| reading.well)));
         warnings.extend(columns.odd_wells(&table, plate_size));
         warnings.extend(columns.idle_samples(&table));
         Ok(RunFile {

@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn prefixes_are_left_away_and_references_resolved() {
-        let read = closed("<?xml version='1.0'?><r:a xmlns:r='x'>\n<r:b>1 &lt;&#50;</r:b><c/></r:a>");
+        let read =
+            closed("<?xml version='1.0'?><r:a xmlns:r='x'>\n<r:b>1 &lt;&#50;</r:b><c/></r:a>");
         let pair = |path: &str, text: &str| (path.to_owned(), text.to_owned());
         assert_eq!(read.unwrap(), [pair("a/b", "1 <2"), pair("a/c", ""), pair("a", "")]);
     }

@@ -20,6 +20,7 @@ mod road;
 mod site;
 mod staff;
 mod table;
+pub mod zipped;
 
 use crate::app::StartError;
 use crate::error::Error;

@@ -25,6 +25,7 @@ mod plate;
 mod problems;
 mod program;
 mod query;
+mod rdml;
 mod real_plate;
 mod recall;
 mod receiving;
