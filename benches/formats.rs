@@ -10,6 +10,7 @@ use swabline::instrument::read;
 use swabline::interpretation::interpret;
 use swabline::plate::PlateSize;
 use swabline::simulation::files::{cfx_csv, quantstudio_text};
+use swabline::simulation::zipped;
 
 const REALDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/realdata");
 /// Real workbooks, one of each kind.
@@ -24,6 +25,9 @@ fn parse(c: &mut Criterion) {
     let mut files = vec![
         ("quantstudio_text", quantstudio_text(&plate).into_bytes()),
         ("cfx_csv", cfx_csv(&plate).into_bytes()),
+        ("rdml", zipped::rdml(&plate)),
+        ("eds_old", zipped::eds(&plate)),
+        ("eds_new", zipped::eds_json(&plate)),
     ];
     if Path::new(REALDATA).is_dir() {
         for (name, path) in WORKBOOKS {

@@ -98,6 +98,7 @@ pub const RULES: &[Rule] = &[
     only("GET", "/v1/runs/{id}/curves", &[Technician, Reviewer, Auditor]),
     only("GET", "/v1/runs/{id}/curves.svg", &[Technician, Reviewer, Auditor]),
     only("GET", "/v1/runs/{id}/plate.svg", &[Technician, Reviewer, Auditor]),
+    only("GET", "/v1/runs/{id}/rdml", &[Technician, Reviewer, Auditor]),
     // review
     only("GET", "/v1/reviews", &[Technician, Reviewer]),
     only("POST", "/v1/runs/{id}/review", &[Technician, Reviewer]),

@@ -1,10 +1,11 @@
 //! `swabline inspect FILE`: what is in a run file, before it is uploaded.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 
 use super::Refused;
+use crate::instrument::rdml_write::{Export, write};
 use crate::instrument::{self, Inspection, MAX_FILE_BYTES};
 
 #[derive(Debug, clap::Args)]
@@ -14,6 +15,9 @@ pub(super) struct Inspect {
     /// For programs.
     #[arg(long)]
     json: bool,
+    /// Write what was read as RDML 1.3 into this new file, names as typed included.
+    #[arg(long, value_name = "OUT")]
+    rdml: Option<PathBuf>,
 }
 
 impl Inspect {
@@ -27,6 +31,13 @@ impl Inspect {
             .and_then(|file| file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes))
             .map_err(|error| refuse(&error))?;
         let run = instrument::read(&bytes).map_err(|refusal| refuse(&refusal))?;
+        if let Some(out) = &self.rdml {
+            let rdml = write(Export::from(&run)).map_err(|reason| refuse(&reason))?;
+            // Nothing that is there is written over.
+            fs::File::create_new(out)
+                .and_then(|mut file| file.write_all(&rdml))
+                .map_err(|error| Refused(format!("{}: {error}", out.display())))?;
+        }
         let inspection = Inspection::of(&run);
         if self.json {
             return super::print_json(&inspection);

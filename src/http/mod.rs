@@ -107,6 +107,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(interpretation::picture_api::run_curves_get))
         .routes(routes!(interpretation::picture_api::run_curves_svg_get))
         .routes(routes!(interpretation::picture_api::run_plate_svg_get))
+        .routes(routes!(instrument::api::run_rdml_get))
         // review
         .routes(routes!(review::api::reviews_get))
         .routes(routes!(review::api::review_post))

@@ -1,23 +1,26 @@
 //! Which format is this, by content, with reasons; never by the file's name.
 
-use std::io::Read;
+use std::borrow::Cow;
 
+use super::archive::Archive;
 use super::metadata::Metadata;
 use super::table::{MAX_FILE_BYTES, Table, heading};
 use super::text::{Text, is_binary};
 use super::workbook::{self, Sheet};
-use super::{Format, Refusal, compound, ooxml};
+use super::{Format, Refusal, compound, eds, eds_json, ooxml, rdml, xml};
 
 /// Lines looked at to tell what a text is.
 const FIRST_LINES: usize = 60;
+
+/// Bytes looked at for the root of XML.
+const FIRST_BYTES: usize = 4_096;
 
 /// Sections by which a text without metadata lines is still known; other files have brackets too.
 const SECTIONS: [&str; 5] =
     ["Sample Setup", "Raw Data", "Amplification Data", "Multicomponent Data", "Results"];
 
 /// A file opened as far as needed to know what it is.
-#[derive(Debug)]
-pub(super) enum Opened {
+pub(super) enum Opened<'a> {
     /// Applied Biosystems text, and why.
     AppliedBiosystems(Text, Vec<String>),
     /// Design & Analysis CSV, and why.
@@ -26,10 +29,18 @@ pub(super) enum Opened {
     BioRadCfx(Text, u8, Vec<String>),
     /// A workbook and how it is packed.
     Workbook(Vec<Sheet>, String),
+    /// The XML of an RDML file, and why.
+    Rdml(Cow<'a, [u8]>, Vec<String>),
+    /// An old `.eds`, and why.
+    SdsEds(Archive<'a>, Vec<String>),
+    /// The inner result file of an old `.eds`, and why.
+    SdsResult(Text, Vec<String>),
+    /// A new `.eds`, and why.
+    DesignAnalysisEds(Archive<'a>, Vec<String>),
 }
 
 /// Opens a file by its first bytes and lines.
-pub(super) fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
+pub(super) fn open(bytes: &[u8]) -> Result<Opened<'_>, Refusal> {
     if bytes.is_empty() {
         return Err(Refusal::Empty);
     }
@@ -37,9 +48,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
         return Err(Refusal::TooLarge { bytes: bytes.len() });
     }
     if ooxml::is_zip(bytes) {
-        check_zip(bytes)?;
-        let reason = "the content is a zip with a workbook in it (.xlsx)";
-        return Ok(Opened::Workbook(workbook::from_zip(bytes)?, reason.to_owned()));
+        return open_zip(bytes);
     }
     if bytes.starts_with(&compound::SIGNATURE) {
         let reason = "the content is a compound file with a workbook stream (.xls)";
@@ -48,6 +57,10 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
     if compound::SIGNATURE.starts_with(bytes) || b"PK".starts_with(bytes) {
         return Err(Refusal::cut("only the first bytes are there"));
     }
+    if xml::root(&bytes[..bytes.len().min(FIRST_BYTES)]).is_some_and(|root| root == "rdml") {
+        let reasons = vec!["the content is XML whose root is `rdml`".to_owned()];
+        return Ok(Opened::Rdml(Cow::Borrowed(bytes), reasons));
+    }
     let text = Text::decode(bytes);
     open_text(text).map_err(|refusal| match refusal {
         Refusal::NotOurs { .. } if is_binary(bytes) => foreign_binary(bytes),
@@ -55,7 +68,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
     })
 }
 
-fn open_text(text: Text) -> Result<Opened, Refusal> {
+fn open_text<'a>(text: Text) -> Result<Opened<'a>, Refusal> {
     let first: Vec<&str> = text.content.lines().take(FIRST_LINES).collect();
     let starred = first.iter().any(|line| line.starts_with("* ") && line.contains('='));
     let section = first.iter().filter_map(|line| section_name(line)).any(|n| SECTIONS.contains(&n));
@@ -78,6 +91,10 @@ fn open_text(text: Text) -> Result<Opened, Refusal> {
         )];
         return Ok(Opened::BioRadCfx(text, delimiter, reasons));
     }
+    if first.iter().any(|line| is_sds_header(line)) {
+        let reasons = vec!["a header with Well, Detector and Ct, as inside an old .eds".to_owned()];
+        return Ok(Opened::SdsResult(text, reasons));
+    }
     Err(Refusal::NotOurs { looked_like: foreign_text(&first) })
 }
 
@@ -85,6 +102,13 @@ fn open_text(text: Text) -> Result<Opened, Refusal> {
 pub(super) fn section_name(line: &str) -> Option<&str> {
     let name = line.trim().strip_prefix('[')?.strip_suffix(']')?;
     (name.len() < 40 && !name.contains(['[', ']', '\t', '"'])).then_some(name)
+}
+
+/// The header of an old `.eds`' results: the only one that calls a target its detector.
+fn is_sds_header(line: &str) -> bool {
+    let cells: Vec<String> = line.split('\t').map(heading).collect();
+    let has = |name: &str| cells.iter().any(|cell| cell == name);
+    cells[0] == "well" && has("detector") && (has("ct") || has("call"))
 }
 
 fn cfx_delimiter(first: &[&str]) -> Option<u8> {
@@ -108,8 +132,6 @@ fn foreign_text(first: &[&str]) -> &'static str {
         "a LightCycler 480 export"
     } else if line_with("RNA ID") && line_with("Result") {
         "a Lighthouse result list"
-    } else if line_with("Session Name") {
-        "the inner result file of an .eds"
     } else if top.starts_with('<') {
         "XML"
     } else if top.starts_with('{') || top.starts_with("[{") {
@@ -134,32 +156,40 @@ fn foreign_binary(bytes: &[u8]) -> Refusal {
     Refusal::NotOurs { looked_like }
 }
 
-/// Lets a zip pass that holds a workbook and names the other kinds.
-fn check_zip(bytes: &[u8]) -> Result<(), Refusal> {
-    let mut archive = ooxml::open(bytes)?;
-    let name = |raw: &[u8]| String::from_utf8_lossy(raw).to_lowercase().replace('\\', "/");
-    let names: Vec<String> = archive.file_names_raw().map(name).collect();
-    let has = |start: &str| names.iter().any(|name| name.starts_with(start));
-    // An .eds may hold a report as a workbook of its own.
-    let looked_like = if has("apldbio/sds/") || has("setup/plate_setup.json") {
-        "an .eds experiment, which is not read yet"
-    } else if has("xl/") {
-        return Ok(());
-    } else if (0..archive.len().min(8)).any(|index| is_rdml(&mut archive, index)) {
-        "RDML, which is not read yet"
-    } else {
-        "a zip without a workbook"
-    };
-    Err(Refusal::NotOurs { looked_like })
+/// Opens a zip by what it holds. An `.eds` may hold a report as a workbook of its own.
+fn open_zip(bytes: &[u8]) -> Result<Opened<'_>, Refusal> {
+    let mut archive = Archive::open(bytes)?;
+    let reasons = |what: &str| vec![format!("the content is a zip with {what} in it")];
+    if archive.has(eds_json::RESULT) || archive.has(eds_json::SETUP) {
+        return Ok(Opened::DesignAnalysisEds(archive, reasons(&format!("`{}`", eds_json::SETUP))));
+    }
+    if archive.has(eds::FOLDER) {
+        return Ok(Opened::SdsEds(archive, reasons(&format!("`{}`", eds::FOLDER))));
+    }
+    if archive.has("xl/") {
+        let reason = "the content is a zip with a workbook in it (.xlsx)".to_owned();
+        return Ok(Opened::Workbook(workbook::from_zip(bytes)?, reason));
+    }
+    match rdml_member(&mut archive) {
+        Some(index) => {
+            let reasons = reasons("XML whose root is `rdml`");
+            Ok(Opened::Rdml(Cow::Owned(archive.unpack(index)?), reasons))
+        }
+        None => Err(Refusal::NotOurs { looked_like: "a zip without a run in it" }),
+    }
 }
 
-/// Bio-Rad names the member differently, so its root element decides.
-fn is_rdml(archive: &mut zip::ZipArchive<std::io::Cursor<&[u8]>>, index: usize) -> bool {
-    let mut start = Vec::new();
-    let read = archive
-        .by_index(index)
-        .is_ok_and(|member| member.take(1024).read_to_end(&mut start).is_ok());
-    read && start.windows(5).any(|window| window == b"<rdml")
+/// The member with the run: by the standard's name, else by its root, for Bio-Rad has a name of
+/// its own and `LightCycler` 96 five members more.
+fn rdml_member(archive: &mut Archive<'_>) -> Option<usize> {
+    const LOOKED_AT: usize = 16;
+    let is_rdml = |archive: &mut Archive<'_>, index: usize| {
+        let start = archive.beginning(index);
+        start.and_then(|start| xml::root(&start)).is_some_and(|root| root == "rdml")
+    };
+    let mut order: Vec<usize> = (0..archive.len().min(LOOKED_AT)).collect();
+    order.sort_by_key(|index| !archive.is_named(*index, rdml::MEMBER));
+    order.into_iter().find(|index| is_rdml(archive, *index))
 }
 
 /// Whose workbook it is, by the headings of its results sheet, else by the lines above.
@@ -203,7 +233,8 @@ mod tests {
     fn refused(bytes: &[u8]) -> &'static str {
         match open(bytes) {
             Err(Refusal::NotOurs { looked_like }) => looked_like,
-            other => panic!("{other:?}"),
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("it was opened"),
         }
     }
 
@@ -226,9 +257,9 @@ mod tests {
 
     #[test]
     fn nothing_and_too_much_are_refused_before_they_are_looked_at() {
-        assert_eq!(open(b"").unwrap_err(), Refusal::Empty);
+        assert_eq!(open(b"").err(), Some(Refusal::Empty));
         let huge = vec![b'*'; MAX_FILE_BYTES + 1];
-        assert_eq!(open(&huge).unwrap_err(), Refusal::TooLarge { bytes: MAX_FILE_BYTES + 1 });
+        assert_eq!(open(&huge).err(), Some(Refusal::TooLarge { bytes: MAX_FILE_BYTES + 1 }));
         assert!(matches!(open(b"PK"), Err(Refusal::CutShort { .. })));
     }
 
@@ -241,6 +272,59 @@ mod tests {
             assert_eq!(cfx_delimiter(&["preamble", line]), Some(delimiter));
         }
         assert_eq!(cfx_delimiter(&[",Well,Fluor,Target"]), None);
+    }
+
+    fn zipped(members: &[(&str, &str)]) -> Vec<u8> {
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (name, content) in members {
+            zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            std::io::Write::write_all(&mut zip, content.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    /// Name of what was opened, and the first reason.
+    fn opened(bytes: &[u8]) -> (&'static str, String) {
+        let (name, reasons) = match open(bytes).unwrap_or_else(|refusal| panic!("{refusal}")) {
+            Opened::Rdml(_, reasons) => ("rdml", reasons),
+            Opened::SdsEds(_, reasons) => ("sds", reasons),
+            Opened::SdsResult(_, reasons) => ("result", reasons),
+            Opened::DesignAnalysisEds(_, reasons) => ("json", reasons),
+            _ => ("another", vec![String::new()]),
+        };
+        (name, reasons[0].clone())
+    }
+
+    #[test]
+    fn zips_are_told_apart_by_their_members() {
+        let root = "<?xml version='1.0'?><rdml version='1.1'/>";
+        let other = "<!-- rdml --><modules/>";
+        for (members, name, why) in [
+            (&[("rdml_data.xml", root)][..], "rdml", "root is `rdml`"),
+            (&[("a.xml", other), ("Bio-Rad.xml", root)], "rdml", "root is `rdml`"),
+            (&[("APLDBIO\\SDS\\x", "")], "sds", "`apldbio/sds/`"),
+            (&[("xl/workbook.xml", ""), ("apldbio/sds/x", "")], "sds", "`apldbio/sds/`"),
+            (&[("setup/plate_setup.json", "{}")], "json", "plate_setup.json"),
+        ] {
+            let (found, reason) = opened(&zipped(members));
+            assert_eq!(found, name);
+            assert!(reason.contains(why), "{reason}");
+        }
+        let foreign = zipped(&[("rdml_data.xml", other), ("notes.txt", "rdml")]);
+        assert_eq!(refused(&foreign), "a zip without a run in it");
+        assert_eq!(refused(&zipped(&[])), "a zip without a run in it");
+    }
+
+    #[test]
+    fn rdml_and_results_are_known_without_their_zip() {
+        assert_eq!(opened(b"<r:rdml xmlns:r='x' version='1.3'>").0, "rdml");
+        assert_eq!(
+            opened(b"Session Name\t\r\nWell\tSample Name\tDetector\tTask\tCt\r\n").0,
+            "result"
+        );
+        assert_eq!(refused(b"<notrdml version='1.3'>"), "XML");
+        let other = b"Session Name\t\nWell\tDetector\n";
+        assert_eq!(refused(other), "a text without instrument lines and without a results header");
     }
 
     #[test]

@@ -6,24 +6,35 @@
 mod amplification;
 pub mod api;
 mod applied_biosystems;
+mod archive;
 mod biff;
 mod biorad_cfx;
+mod block;
 mod compound;
 mod ct;
 mod curve;
 pub mod curve_store;
 mod design_analysis;
 mod detect;
+mod eds;
+mod eds_json;
+mod eds_result;
+mod eds_setup;
 mod inspect;
 mod metadata;
 mod ooxml;
 pub mod picture;
+mod rdml;
+mod rdml_document;
+pub mod rdml_write;
 mod refusal;
 mod results;
 pub mod store;
 mod table;
 mod text;
+mod undetermined;
 mod workbook;
+mod xml;
 
 use std::fmt;
 
@@ -101,6 +112,14 @@ pub enum Format {
     DesignAnalysisWorkbook,
     /// Bio-Rad CFX quantification CSV.
     BioRadCfx,
+    /// RDML 1.0 to 1.4, as `LightCycler` 96 and others write it.
+    Rdml,
+    /// Old Applied Biosystems `.eds`.
+    SdsEds,
+    /// The `analysis_result.txt` out of an old `.eds`.
+    SdsResultText,
+    /// New `.eds` of Design & Analysis 2.
+    DesignAnalysisEds,
 }
 
 impl Format {
@@ -112,6 +131,10 @@ impl Format {
             Self::DesignAnalysisCsv => "design_analysis_csv",
             Self::DesignAnalysisWorkbook => "design_analysis_workbook",
             Self::BioRadCfx => "bio_rad_cfx",
+            Self::Rdml => "rdml",
+            Self::SdsEds => "sds_eds",
+            Self::SdsResultText => "sds_result_text",
+            Self::DesignAnalysisEds => "design_analysis_eds",
         }
     }
 }
@@ -140,6 +163,13 @@ pub fn read(bytes: &[u8]) -> Result<RunFile, Refusal> {
     }?;
     curve::settle(&mut run);
     Ok(run)
+        detect::Opened::Rdml(xml, reasons) => rdml::read(&xml, reasons),
+        detect::Opened::SdsEds(mut archive, reasons) => eds::zipped(&mut archive, reasons),
+        detect::Opened::SdsResult(text, reasons) => eds::text(&text, reasons),
+        detect::Opened::DesignAnalysisEds(mut archive, reasons) => {
+            eds_json::zipped(&mut archive, reasons)
+        }
+    }
 }
 
 /// Reads the results sheet of a workbook and joins the calls of its `Target Call` sheet to them.

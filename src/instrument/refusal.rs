@@ -1,5 +1,7 @@
 //! Why a file was not read: one line each, saying what, which and what to do next.
 
+use std::fmt;
+
 use super::table::{MAX_FILE_BYTES, MAX_ROWS, MAX_UNPACKED_BYTES};
 use crate::plate::WellPosition;
 
@@ -24,16 +26,16 @@ pub enum Refusal {
         /// Length of the file.
         bytes: usize,
     },
-    /// A zip that grows beyond any workbook an instrument writes.
+    /// A zip that grows beyond any run file an instrument writes.
     #[error(
-        "the workbook unpacks to more than {MAX_UNPACKED_BYTES} bytes; export the results table \
-         alone"
+        "the file unpacks to more than {MAX_UNPACKED_BYTES} bytes; export the results table alone"
     )]
     UnpacksTooLarge,
     /// Another kind of file.
     #[error(
         "not a run file this version reads: it looks like {looked_like}; export the results as \
-         Applied Biosystems text or workbook, Design & Analysis CSV or workbook, or Bio-Rad CFX CSV"
+         Applied Biosystems text or workbook, Design & Analysis CSV or workbook, Bio-Rad CFX CSV, \
+         RDML, or save the .eds"
     )]
     NotOurs {
         /// What it seems to be instead.
@@ -100,6 +102,41 @@ pub enum Refusal {
         /// Size of the plate the file states.
         wells: u16,
     },
+    /// XML that brings its own grammar, and with it entities that grow.
+    #[error("the XML declares a document type, which no run file needs; export the run again")]
+    DocumentType,
+    /// Runs of several plates in one file: which of them is meant cannot be told.
+    #[error(
+        "the file holds {runs} runs that are not one plate ({why}); export each run to a file of \
+         its own"
+    )]
+    SeveralPlates {
+        /// Runs with data.
+        runs: usize,
+        /// Why they do not go together.
+        why: String,
+    },
+    /// Places that are no wells of a plate, as in a rotor.
+    #[error(
+        "the run is laid out in {rows} rows and {columns} columns, which is no plate of 96 or 384 \
+         wells; export the results as a table with wells"
+    )]
+    NotAPlate {
+        /// Rows the file states.
+        rows: i64,
+        /// Columns the file states.
+        columns: i64,
+    },
+    /// A fact of one place of the run that nobody can read.
+    #[error("{place}: `{token}` {what}; correct the export")]
+    BadPlace {
+        /// Well or place as the file names it, at most 40 characters of it.
+        place: String,
+        /// The fact, at most 40 characters of it.
+        token: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
 }
 
 impl Refusal {
@@ -110,14 +147,22 @@ impl Refusal {
         token: &str,
         expected: &'static str,
     ) -> Self {
-        let token = token.trim().chars().filter(|c| !c.is_control()).take(TOKEN_CHARS).collect();
-        Self::BadCell { row, column, token, expected }
+        Self::BadCell { row, column, token: short(token), expected }
+    }
+
+    /// A bad fact of a place, place and fact shortened and stripped of control characters.
+    pub(super) fn bad_place(place: impl fmt::Display, token: &str, what: &'static str) -> Self {
+        Self::BadPlace { place: short(&place.to_string()), token: short(token), what }
     }
 
     /// Damaged or cut short at `place`.
     pub(super) fn cut(place: impl Into<String>) -> Self {
         Self::CutShort { place: place.into() }
     }
+}
+
+fn short(token: &str) -> String {
+    token.trim().chars().filter(|c| !c.is_control()).take(TOKEN_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -140,6 +185,10 @@ mod tests {
             Refusal::bad_cell(3, "Ct", "thirty", "a number"),
             Refusal::DuplicateReading { row: 3, well },
             Refusal::OutsidePlate { row: 3, well, wells: 96 },
+            Refusal::DocumentType,
+            Refusal::SeveralPlates { runs: 2, why: "A1 holds two samples".into() },
+            Refusal::NotAPlate { rows: 72, columns: 1 },
+            Refusal::bad_place("A1", "40.0", "is no Ct"),
         ];
         for refusal in refusals {
             let line = refusal.to_string();

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use rust_decimal::Decimal;
 
+use super::block::needed_size;
 use super::metadata::Metadata;
 use super::table::{Row, Table};
 use super::{Ct, Format, Reading, Refusal, RunFile};
@@ -70,7 +71,8 @@ impl Source {
                 missing: "no well of the results table has a target",
             });
         }
-        let plate_size = stated.unwrap_or_else(|| needed_size(&readings));
+        let plate_size =
+            stated.unwrap_or_else(|| needed_size(readings.iter().map(|reading| reading.well)));
         warnings.extend(columns.odd_wells(&table, plate_size));
         warnings.extend(columns.idle_samples(&table));
         Ok(RunFile {
@@ -86,12 +88,6 @@ impl Source {
             warnings,
         })
     }
-}
-
-/// The smaller plate that has all the wells, for files that state none.
-fn needed_size(readings: &[Reading]) -> PlateSize {
-    let small = readings.iter().all(|reading| PlateSize::P96.contains(reading.well));
-    if small { PlateSize::P96 } else { PlateSize::P384 }
 }
 
 impl Columns {
@@ -242,12 +238,16 @@ pub(super) fn well(row: &Row, column: usize) -> Result<WellPosition, Refusal> {
 /// The Ct in that column, or none when the instrument says there is none.
 pub(super) fn ct(row: &Row, column: usize, mark: DecimalMark) -> Result<Option<Ct>, Refusal> {
     let token = row.cell(column);
-    let refuse = |expected| Refusal::bad_cell(row.number, "Ct", token, expected);
+    ct_of(token, mark).map_err(|expected| Refusal::bad_cell(row.number, "Ct", token, expected))
+}
+
+/// The Ct a token says, none when it says there is none, or what it should have been.
+pub(super) fn ct_of(token: &str, mark: DecimalMark) -> Result<Option<Ct>, &'static str> {
     if NO_CT.contains(&token.to_lowercase().as_str()) {
         return Ok(None);
     }
-    let cycles = decimal(token, mark).ok_or_else(|| refuse("a Ct or a known word for no Ct"))?;
-    Ct::try_from(cycles).map(Some).map_err(|_out_of_range| refuse("between 0 and 100 cycles"))
+    let cycles = decimal(token, mark).ok_or("a Ct or a known word for no Ct")?;
+    Ct::try_from(cycles).map(Some).map_err(|_out_of_range| "between 0 and 100 cycles")
 }
 
 fn decimal(token: &str, mark: DecimalMark) -> Option<Decimal> {

@@ -43,6 +43,11 @@ pub const READINGS_ADD: &str = "insert into reading (run_id, well, target, dye, 
 /// `$1` run.
 pub const READINGS_FIND: &str = "select well, target, dye, task, ct, raw_ct, amp_status,
         instrument_call, omitted
+pub const RUN_EXPORTED: &str = "select p.laboratory_code, p.size, r.instrument
+    from run r join plate p on p.code = r.plate_code where r.id = $1";
+/// `$1` run.
+pub const READINGS_OF_RUN: &str = "select well, target, dye, task, operator_name, ct, raw_ct,
+        amp_status, instrument_call, omitted
     from reading where run_id = $1 order by well, target, dye";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
@@ -53,6 +58,8 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("RUN_ADD", RUN_ADD),
     ("READINGS_ADD", READINGS_ADD),
     ("READINGS_FIND", READINGS_FIND),
+    ("RUN_EXPORTED", RUN_EXPORTED),
+    ("READINGS_OF_RUN", READINGS_OF_RUN),
 ];
 
 /// Which run, of which plate.
@@ -73,6 +80,40 @@ pub struct KeptFile {
     pub content: Vec<u8>,
     /// The laboratory its plate stands in.
     pub laboratory_code: String,
+}
+
+/// What was read in a run, as it is kept in clear.
+#[derive(Debug)]
+pub struct Exported {
+    /// The laboratory its plate stands in.
+    pub laboratory_code: String,
+    /// Size of its plate.
+    pub plate_size: PlateSize,
+    /// The instrument as the file wrote it.
+    pub instrument: String,
+    /// Its readings; a name an operator typed is there only where it is a code of ours.
+    pub readings: Vec<Reading>,
+}
+
+#[derive(FromRow)]
+struct ExportedRun {
+    laboratory_code: String,
+    size: i64,
+    instrument: String,
+}
+
+#[derive(FromRow)]
+struct StoredReading {
+    well: i64,
+    target: String,
+    dye: String,
+    task: String,
+    operator_name: String,
+    ct: Option<String>,
+    raw_ct: String,
+    amp_status: Option<String>,
+    instrument_call: Option<String>,
+    omitted: i64,
 }
 
 /// A run to be written down.
@@ -231,5 +272,43 @@ fn reading(row: ReadingRow, size: PlateSize) -> Option<Reading> {
         amp_status: row.amp_status,
         instrument_call: row.instrument_call,
         omitted: row.omitted != 0,
+/// What was read in a run, to be given to other programs.
+pub async fn exported(tx: &mut Tx, run: &str) -> Result<Exported> {
+    let found: Option<ExportedRun> =
+        on!(tx, c => query_as(RUN_EXPORTED).bind(run).fetch_optional(c).await)?;
+    let ExportedRun { laboratory_code, size, instrument } =
+        found.ok_or_else(|| Error::not_found("run", run))?;
+    let broken =
+        |table, reason: String| StoreError::Inconsistent { table, id: run.to_owned(), reason };
+    let plate_size = u16::try_from(size).ok().and_then(PlateSize::from_wells);
+    let plate_size =
+        plate_size.ok_or_else(|| broken("plate", format!("{size} wells are no plate")))?;
+    let stored: Vec<StoredReading> =
+        on!(tx, c => query_as(READINGS_OF_RUN).bind(run).fetch_all(c).await)?;
+    let readings = stored.into_iter().map(|stored| reading(stored, plate_size));
+    let readings =
+        readings.collect::<std::result::Result<_, _>>().map_err(|odd| broken("reading", odd))?;
+    Ok(Exported { laboratory_code, plate_size, instrument, readings })
+}
+
+/// A reading out of its row, or what makes no sense in it.
+fn reading(stored: StoredReading, size: PlateSize) -> std::result::Result<Reading, String> {
+    let well = u16::try_from(stored.well).ok();
+    let well = well.and_then(|index| WellPosition::from_index(index, size));
+    let ct = stored.ct.as_deref().map(|ct| {
+        let cycles = ct.parse::<Decimal>().ok();
+        cycles.and_then(|cycles| Ct::try_from(cycles).ok()).ok_or(format!("`{ct}` is no Ct"))
+    });
+    Ok(Reading {
+        well: well.ok_or_else(|| format!("well {} is not on the plate", stored.well))?,
+        sample: stored.operator_name,
+        target: stored.target,
+        dye: stored.dye,
+        task: stored.task,
+        ct: ct.transpose()?,
+        raw_ct: stored.raw_ct,
+        amp_status: stored.amp_status,
+        instrument_call: stored.instrument_call,
+        omitted: stored.omitted != 0,
     })
 }

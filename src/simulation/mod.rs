@@ -24,6 +24,7 @@ mod site;
 mod staff;
 mod table;
 pub mod workbook;
+pub mod zipped;
 
 use crate::app::StartError;
 use crate::error::Error;

@@ -31,6 +31,7 @@ mod problems;
 mod program;
 mod quality;
 mod query;
+mod rdml;
 mod real_plate;
 mod recall;
 mod receiving;

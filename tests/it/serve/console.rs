@@ -175,6 +175,8 @@ fn every_run_file_written_by_hand_is_counted_or_refused() {
         ("biorad_cfx/quantification.csv", 4, 2),
         ("biorad_cfx/european.csv", 2, 2),
         ("design_analysis/results.csv", 3, 2),
+        ("rdml/bare.xml", 4, 2),
+        ("sds/analysis_result.txt", 8, 4),
     ] {
         let said = inspect(&format!("{FIXTURES}/{file}"), true).expect(0);
         let counts: Value = serde_json::from_str(&said.out).unwrap();
@@ -200,6 +202,33 @@ fn every_run_file_written_by_hand_is_counted_or_refused() {
             assert_eq!(said.out, "", "a refusal gives no counts");
         }
     }
+}
+
+#[test]
+fn what_is_inspected_is_written_as_rdml_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run.rdml").to_str().unwrap().to_owned();
+    let file = format!("{FIXTURES}/sds/analysis_result.txt");
+    let written = || {
+        let mut inspect = command();
+        inspect.args(["inspect", &file, "--json", "--rdml", &out]);
+        finish(inspect)
+    };
+    let first = written().expect(0);
+    assert_eq!(first.out, inspect(&file, true).expect(0).out, "the counts are said as well");
+    let whole = std::fs::read(&out).unwrap();
+    let read = swabline::instrument::read(&whole).unwrap();
+    let named = read.readings.iter().filter(|reading| reading.sample == "5 < 6 & \"so\"").count();
+    assert_eq!((read.readings.len(), read.curves.len(), named), (8, 8, 2));
+    let second = written().expect(2);
+    assert!(second.one_line().contains("exists"), "{}", second.err);
+    assert_eq!(std::fs::read(&out).unwrap(), whole, "nothing is written over");
+    let refused = format!("{FIXTURES}/applied_biosystems/genotyping.txt");
+    let nothing = folder.path().join("none.rdml");
+    let mut inspect = command();
+    inspect.args(["inspect", &refused, "--rdml", nothing.to_str().unwrap()]);
+    finish(inspect).expect(2).one_line();
+    assert!(!nothing.exists());
 }
 
 #[test]
