@@ -160,16 +160,15 @@ pub fn read(bytes: &[u8]) -> Result<RunFile, Refusal> {
             biorad_cfx::csv(&text, delimiter, reasons)
         }
         detect::Opened::Workbook(sheets, reason) => read_workbook(sheets, reason),
-    }?;
-    curve::settle(&mut run);
-    Ok(run)
         detect::Opened::Rdml(xml, reasons) => rdml::read(&xml, reasons),
         detect::Opened::SdsEds(mut archive, reasons) => eds::zipped(&mut archive, reasons),
         detect::Opened::SdsResult(text, reasons) => eds::text(&text, reasons),
         detect::Opened::DesignAnalysisEds(mut archive, reasons) => {
             eds_json::zipped(&mut archive, reasons)
         }
-    }
+    }?;
+    curve::settle(&mut run);
+    Ok(run)
 }
 
 /// Reads the results sheet of a workbook and joins the calls of its `Target Call` sheet to them.

@@ -41,12 +41,10 @@ pub const READINGS_ADD: &str = "insert into reading (run_id, well, target, dye, 
         cast(e.value ->> 'omitted' as bigint)
     from json_each($2) e";
 /// `$1` run.
-pub const READINGS_FIND: &str = "select well, target, dye, task, ct, raw_ct, amp_status,
-        instrument_call, omitted
 pub const RUN_EXPORTED: &str = "select p.laboratory_code, p.size, r.instrument
     from run r join plate p on p.code = r.plate_code where r.id = $1";
 /// `$1` run.
-pub const READINGS_OF_RUN: &str = "select well, target, dye, task, operator_name, ct, raw_ct,
+pub const READINGS_FIND: &str = "select well, target, dye, task, operator_name, ct, raw_ct,
         amp_status, instrument_call, omitted
     from reading where run_id = $1 order by well, target, dye";
 /// Every statement of this file.
@@ -59,7 +57,6 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("READINGS_ADD", READINGS_ADD),
     ("READINGS_FIND", READINGS_FIND),
     ("RUN_EXPORTED", RUN_EXPORTED),
-    ("READINGS_OF_RUN", READINGS_OF_RUN),
 ];
 
 /// Which run, of which plate.
@@ -137,19 +134,6 @@ pub struct NewRun<'a> {
     pub imported_by: &'a str,
     /// When.
     pub at: Time,
-}
-
-#[derive(FromRow)]
-struct ReadingRow {
-    well: i64,
-    target: String,
-    dye: String,
-    task: String,
-    ct: Option<String>,
-    raw_ct: String,
-    amp_status: Option<String>,
-    instrument_call: Option<String>,
-    omitted: i64,
 }
 
 #[derive(Serialize)]
@@ -242,53 +226,31 @@ fn new_reading(reading: &Reading, size: PlateSize) -> NewReading<'_> {
     }
 }
 
-/// The readings of a run, row by row of its plate; without the names operators typed, of which
-/// only the file has all.
-pub async fn readings_find(tx: &mut Tx, run: &str, size: PlateSize) -> Result<Vec<Reading>> {
-    let rows: Vec<ReadingRow> = on!(tx, c => query_as(READINGS_FIND).bind(run).fetch_all(c).await)?;
-    let readings: Option<Vec<_>> = rows.into_iter().map(|row| reading(row, size)).collect();
-    let inconsistent = || StoreError::Inconsistent {
-        table: "reading",
-        id: run.to_owned(),
-        reason: "a well or a Ct of it is none".to_owned(),
-    };
-    Ok(readings.ok_or_else(inconsistent)?)
-}
-
-fn reading(row: ReadingRow, size: PlateSize) -> Option<Reading> {
-    let ct = |text: String| Ct::try_from(text.parse::<Decimal>().ok()?).ok();
-    let ct = match row.ct {
-        Some(text) => Some(ct(text)?),
-        None => None,
-    };
-    Some(Reading {
-        well: WellPosition::from_index(u16::try_from(row.well).ok()?, size)?,
-        sample: String::new(),
-        target: row.target,
-        dye: row.dye,
-        task: row.task,
-        ct,
-        raw_ct: row.raw_ct,
-        amp_status: row.amp_status,
-        instrument_call: row.instrument_call,
-        omitted: row.omitted != 0,
 /// What was read in a run, to be given to other programs.
 pub async fn exported(tx: &mut Tx, run: &str) -> Result<Exported> {
     let found: Option<ExportedRun> =
         on!(tx, c => query_as(RUN_EXPORTED).bind(run).fetch_optional(c).await)?;
     let ExportedRun { laboratory_code, size, instrument } =
         found.ok_or_else(|| Error::not_found("run", run))?;
-    let broken =
-        |table, reason: String| StoreError::Inconsistent { table, id: run.to_owned(), reason };
     let plate_size = u16::try_from(size).ok().and_then(PlateSize::from_wells);
-    let plate_size =
-        plate_size.ok_or_else(|| broken("plate", format!("{size} wells are no plate")))?;
-    let stored: Vec<StoredReading> =
-        on!(tx, c => query_as(READINGS_OF_RUN).bind(run).fetch_all(c).await)?;
-    let readings = stored.into_iter().map(|stored| reading(stored, plate_size));
-    let readings =
-        readings.collect::<std::result::Result<_, _>>().map_err(|odd| broken("reading", odd))?;
+    let plate_size = plate_size.ok_or_else(|| StoreError::Inconsistent {
+        table: "plate",
+        id: run.to_owned(),
+        reason: format!("{size} wells are no plate"),
+    })?;
+    let readings = readings_find(tx, run, plate_size).await?;
     Ok(Exported { laboratory_code, plate_size, instrument, readings })
+}
+
+/// The readings of a run, row by row of its plate; a name an operator typed is there only where it
+/// is a code of ours, the file has all.
+pub async fn readings_find(tx: &mut Tx, run: &str, size: PlateSize) -> Result<Vec<Reading>> {
+    let stored: Vec<StoredReading> =
+        on!(tx, c => query_as(READINGS_FIND).bind(run).fetch_all(c).await)?;
+    let readings: std::result::Result<Vec<_>, String> =
+        stored.into_iter().map(|stored| reading(stored, size)).collect();
+    let (table, id) = ("reading", run.to_owned());
+    Ok(readings.map_err(|reason| StoreError::Inconsistent { table, id, reason })?)
 }
 
 /// A reading out of its row, or what makes no sense in it.

@@ -244,10 +244,8 @@ async fn chart(
     let instrument = named(&file.serial).or_else(|| named(&file.instrument));
     let subjects = Subjects {
         laboratory: plate.made.laboratory.clone(),
-        instrument: instrument.unwrap_or_else(|| "unknown".to_owned()),
-        lot: plate.made.lot.clone(),
         instrument: instrument.unwrap_or_else(|| file.format.as_str().to_owned()),
-        lot: None,
+        lot: plate.made.lot.clone(),
         operator: actor.account.clone(),
     };
     let gathered = gather(kit, &plate.made.layout, &file.readings).unwrap_or_default();
