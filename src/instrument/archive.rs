@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use zip::ZipArchive;
 
 use super::Refusal;
-use super::table::MAX_UNPACKED_BYTES;
+use super::table::{MAX_FILE_BYTES, MAX_UNPACKED_BYTES};
 
 /// Most members of the zip; an `.eds` of 50 cycles has 250 pictures and 30 more.
 const MAX_MEMBERS: usize = 10_000;
@@ -16,6 +16,8 @@ pub(super) struct Archive<'a> {
     /// Names in lower case with strokes, for instruments write `APLDBIO\SDS` as well.
     names: Vec<String>,
     left: u64,
+    /// Longest single member; text is decoded and parsed, so it counts several times over.
+    longest: u64,
 }
 
 impl<'a> Archive<'a> {
@@ -27,7 +29,7 @@ impl<'a> Archive<'a> {
         }
         let plain = |raw: &[u8]| String::from_utf8_lossy(raw).to_lowercase().replace('\\', "/");
         let names = zip.file_names_raw().map(plain).collect();
-        Ok(Self { zip, names, left: MAX_UNPACKED_BYTES })
+        Ok(Self { zip, names, left: MAX_UNPACKED_BYTES, longest: MAX_FILE_BYTES as u64 })
     }
 
     /// Whether some name starts like that.
@@ -59,13 +61,17 @@ impl<'a> Archive<'a> {
     pub fn unpack(&mut self, index: usize) -> Result<Vec<u8>, Refusal> {
         let member = self.zip.by_index(index).map_err(|_unreadable| broken())?;
         // What the directory states is neither trusted nor needed: what comes out is counted.
-        if member.size() > self.left {
+        let most = self.left.min(self.longest);
+        if member.size() > most {
             return Err(Refusal::UnpacksTooLarge);
         }
         let mut content = Vec::new();
-        member.take(self.left + 1).read_to_end(&mut content).map_err(|_damaged| broken())?;
+        member.take(most + 1).read_to_end(&mut content).map_err(|_damaged| broken())?;
         let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
-        self.left = self.left.checked_sub(length).ok_or(Refusal::UnpacksTooLarge)?;
+        if length > most {
+            return Err(Refusal::UnpacksTooLarge);
+        }
+        self.left -= length;
         Ok(content)
     }
 
@@ -121,6 +127,9 @@ mod tests {
         archive.left = 1_000;
         assert_eq!(archive.unpack(0).unwrap().len(), 600);
         assert_eq!(archive.unpack(1), Err(Refusal::UnpacksTooLarge));
+        let mut archive = Archive::open(&bytes).unwrap();
+        archive.longest = 599;
+        assert_eq!(archive.unpack(0), Err(Refusal::UnpacksTooLarge), "one member alone");
         let mut lies = bytes.clone();
         // APPNOTE 4.3.12: the uncompressed size is 24 bytes into the directory entry.
         let entry = lies.windows(4).position(|window| window == b"PK\x01\x02").unwrap();

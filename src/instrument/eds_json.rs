@@ -1,9 +1,11 @@
 //! New `.eds` of Design & Analysis 2: a zip of JSON (`formats.md` section 3).
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::archive::Archive;
@@ -43,8 +45,8 @@ struct RunSummary {
 struct Setup {
     block_type: Option<String>,
     plate_barcode: Option<String>,
-    targets: Vec<Target>,
-    wells: Vec<Well>,
+    targets: Few<Target, MAX_ROWS>,
+    wells: Few<Well, MAX_ROWS>,
 }
 
 #[derive(Default, Deserialize)]
@@ -66,7 +68,7 @@ struct Well {
 #[serde(rename_all = "camelCase")]
 struct Analysis<'a> {
     #[serde(borrow)]
-    well_results: Vec<WellResult<'a>>,
+    well_results: Few<WellResult<'a>, MAX_ROWS>,
 }
 
 #[derive(Deserialize)]
@@ -75,7 +77,7 @@ struct WellResult<'a> {
     well_index: u16,
     sample_name: Option<String>,
     #[serde(borrow, default)]
-    reaction_results: Vec<Reaction<'a>>,
+    reaction_results: Few<Reaction<'a>, 64>,
 }
 
 #[derive(Deserialize)]
@@ -95,10 +97,47 @@ struct Amplification<'a> {
     #[serde(borrow)]
     cq: Option<&'a RawValue>,
     amp_status: Option<String>,
-    #[serde(default)]
-    rn: Vec<Option<f64>>,
-    #[serde(default)]
-    delta_rn: Vec<Option<f64>>,
+    rn: Option<Signals>,
+    delta_rn: Option<Signals>,
+}
+
+/// One signal for each cycle, none where there is a gap.
+type Signals = Few<Option<f64>, { MAX_CYCLES as usize }>;
+
+/// A list that ends with a refusal before it takes all memory.
+struct Few<T, const MOST: usize>(Vec<T>);
+
+impl<T, const MOST: usize> Default for Few<T, MOST> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Most::<T, MOST>(PhantomData)).map(Self)
+    }
+}
+
+struct Most<T, const MOST: usize>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Most<T, MOST> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of at most {MOST}")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut taken = Vec::new();
+        while let Some(one) = list.next_element()? {
+            if taken.len() == MOST {
+                return Err(A::Error::custom("a list without end"));
+            }
+            taken.push(one);
+        }
+        Ok(taken)
+    }
 }
 
 /// Reads a zipped experiment.
@@ -116,7 +155,7 @@ pub(super) fn zipped(
     let analysis: Analysis<'_> = parsed(&analysed, RESULT)?;
     let stated = setup.block_type.as_deref().or(summary.block_type.as_deref());
     let mut found = Found::new(&setup, stated.and_then(plate_size), &analysis);
-    for well in &analysis.well_results {
+    for well in &analysis.well_results.0 {
         found.take(well)?;
     }
     if found.readings.is_empty() {
@@ -200,14 +239,14 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     fn new(setup: &'a Setup, size: Option<PlateSize>, analysis: &Analysis<'_>) -> Self {
-        let last = analysis.well_results.iter().map(|well| well.well_index).max();
+        let last = analysis.well_results.0.iter().map(|well| well.well_index).max();
         let dye = |target: &'a Target| {
             (target.name.as_str(), target.reporter.as_deref().unwrap_or_default())
         };
         Self {
             block: size.map_or_else(|| Block::that_has(last.unwrap_or_default()), Block::of),
-            dyes: setup.targets.iter().map(dye).collect(),
-            wells: setup.wells.iter().map(|well| (well.index, well)).collect(),
+            dyes: setup.targets.0.iter().map(dye).collect(),
+            wells: setup.wells.0.iter().map(|well| (well.index, well)).collect(),
             seen: HashSet::new(),
             unanalysed: Vec::new(),
             readings: Vec::new(),
@@ -223,7 +262,7 @@ impl<'a> Found<'a> {
         let setup = self.wells.get(&index).copied();
         let sample = result.sample_name.as_deref();
         let sample = sample.or_else(|| setup?.sample_name.as_deref()).unwrap_or_default().trim();
-        for reaction in &result.reaction_results {
+        for reaction in &result.reaction_results.0 {
             let target = reaction.target_name.as_deref().unwrap_or_default().trim();
             let Some(amplified) = &reaction.amplification_result else {
                 self.unanalysed.push(well);
@@ -237,7 +276,7 @@ impl<'a> Found<'a> {
             }
             let dye = self.dyes.get(target).copied().unwrap_or_default();
             let (ct, raw_ct) = cq(well, amplified.cq)?;
-            let points = points(well, amplified)?;
+            let points = points(amplified);
             if !points.is_empty() {
                 let (target, dye) = (target.to_owned(), dye.to_owned());
                 self.curves.push(Curve { well, target, dye, points });
@@ -284,17 +323,13 @@ fn cq(well: WellPosition, written: Option<&RawValue>) -> Result<(Option<Ct>, Str
 }
 
 /// The curve, baseline taken off where the file gives that.
-fn points(well: WellPosition, amplified: &Amplification<'_>) -> Result<Vec<Point>, Refusal> {
-    let Amplification { rn, delta_rn, .. } = amplified;
-    let signals = if delta_rn.is_empty() { rn } else { delta_rn };
-    if signals.len() > usize::from(MAX_CYCLES) {
-        let count = signals.len().to_string();
-        return Err(Refusal::bad_place(well, &count, "is more cycles than any run has"));
-    }
+fn points(amplified: &Amplification<'_>) -> Vec<Point> {
+    let said = |signals: &&Signals| !signals.0.is_empty();
+    let signals = amplified.delta_rn.as_ref().filter(said).or(amplified.rn.as_ref());
     let point = |(cycle, signal): (u16, &Option<f64>)| {
         signal.filter(|signal| signal.is_finite()).map(|signal| Point { cycle, signal })
     };
-    Ok((1..).zip(signals).filter_map(point).collect())
+    (1..).zip(signals.map_or(&[][..], |signals| &signals.0)).filter_map(point).collect()
 }
 
 #[cfg(test)]

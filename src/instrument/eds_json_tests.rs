@@ -110,7 +110,12 @@ fn what_is_missing_twice_or_endless_is_refused() {
     let refusal = read(&twice).unwrap_err().to_string();
     assert!(refusal.contains("B2: `N` is read a second time"), "{refusal}");
     let long = format!(r#"{{"rn": [{}0]}}"#, "0,".repeat(200));
-    assert!(with(&long).unwrap_err().to_string().contains("more cycles than any run"));
+    assert!(with(&long).unwrap_err().to_string().contains("is no such JSON"));
+    let many = analysed.replace(
+        "[{\"wellIndex\"",
+        &format!("[{}{{\"wellIndex\"", "{\"wellIndex\": 1},".repeat(MAX_ROWS)),
+    );
+    assert!(read(&many).unwrap_err().to_string().contains("is no such JSON"));
     let deep = "[".repeat(5_000);
     assert!(read(&deep).is_err(), "nesting has an end");
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::Refusal;
 use super::block::Block;
+use super::table::MAX_ROWS;
 use super::xml::{Step, walk};
 use crate::clock::Time;
 
@@ -52,6 +53,9 @@ impl Setup {
                 DETECTOR => {
                     let key = index.map(|index| (index, std::mem::take(&mut name)));
                     setup.planned.extend(key.map(|key| (key, std::mem::take(&mut planned))));
+                    if setup.planned.len() > MAX_ROWS {
+                        return Err(Refusal::TooManyRows);
+                    }
                 }
                 _ => match path.strip_prefix(DETECTOR) {
                     Some("/Task") => text.clone_into(&mut planned.task),

@@ -9,6 +9,9 @@ use super::{Point, Refusal};
 /// Most cycles of one curve; no kit runs more than 60.
 pub(super) const MAX_CYCLES: u16 = 200;
 
+/// Most samples, roles, targets and runs together; a plate of 384 wells needs a few thousand.
+const MAX_DECLARED: usize = 200_000;
+
 /// What an RDML file says.
 #[derive(Debug, Default)]
 pub(super) struct Document {
@@ -118,6 +121,7 @@ struct Builder {
     cycle: String,
     signal: String,
     readings: usize,
+    declared: usize,
 }
 
 impl Builder {
@@ -148,6 +152,7 @@ impl Builder {
         if let Some(within) = path.strip_prefix("rdml/experiment/run") {
             return self.close_run(within, text);
         }
+        self.count(path)?;
         let id = || self.id.clone();
         let document = &mut self.document;
         match path {
@@ -193,17 +198,11 @@ impl Builder {
             "/react/data/excl" => self.data.excluded = Some(text.to_owned()),
             "/react/data/note" => text.clone_into(&mut self.data.note),
             "/react/data" => {
-                self.readings += 1;
-                if self.readings > MAX_ROWS {
-                    return Err(Refusal::TooManyRows);
-                }
+                self.row()?;
                 self.react.data.push(std::mem::take(&mut self.data));
             }
             "/react" => {
-                self.readings += 1;
-                if self.readings > MAX_ROWS {
-                    return Err(Refusal::TooManyRows);
-                }
+                self.row()?;
                 self.run.reacts.push(std::mem::take(&mut self.react));
             }
             "/instrument" => text.clone_into(&mut self.run.instrument),
@@ -211,10 +210,32 @@ impl Builder {
             "/pcrFormat/rows" => self.run.rows = text.parse().ok(),
             "/pcrFormat/columns" => self.run.columns = text.parse().ok(),
             "/runDate" => text.clone_into(&mut self.run.date),
-            "" => self.document.runs.push(std::mem::take(&mut self.run)),
+            "" => {
+                self.row()?;
+                self.document.runs.push(std::mem::take(&mut self.run));
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Counts what takes memory for each reading, reaction and run.
+    fn row(&mut self) -> Result<(), Refusal> {
+        self.readings += 1;
+        if self.readings > MAX_ROWS { Err(Refusal::TooManyRows) } else { Ok(()) }
+    }
+
+    /// Counts what takes memory for each declaration.
+    fn count(&mut self, path: &str) -> Result<(), Refusal> {
+        let kept = [
+            "rdml/sample",
+            "rdml/sample/type",
+            "rdml/sample/annotation/value",
+            "rdml/target",
+            "rdml/dye/description",
+        ];
+        self.declared += usize::from(kept.contains(&path));
+        if self.declared > MAX_DECLARED { Err(Refusal::TooManyRows) } else { Ok(()) }
     }
 
     /// Keeps the point of a curve; a signal that is not a number leaves a gap.
@@ -304,6 +325,9 @@ mod tests {
         let reacts = "<react id='1'/>".repeat(MAX_ROWS + 1);
         let xml =
             format!("<rdml version='1.3'><experiment><run>{reacts}</run></experiment></rdml>");
+        assert_eq!(Document::read(xml.as_bytes()).err(), Some(Refusal::TooManyRows));
+        let samples = "<sample id='1'/>".repeat(MAX_DECLARED + 1);
+        let xml = format!("<rdml version='1.3'>{samples}</rdml>");
         assert_eq!(Document::read(xml.as_bytes()).err(), Some(Refusal::TooManyRows));
     }
 }

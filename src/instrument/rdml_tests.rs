@@ -28,7 +28,8 @@ fn datum(target: &str, inside: &str) -> String {
 }
 
 fn curve(cycles: u16) -> String {
-    (1..=cycles).map(|cycle| format!("<adp><cyc>{cycle}</cyc><fluor>0.5</fluor></adp>")).collect()
+    let point = |cycle| format!("<adp><cyc>{cycle}</cyc><fluor>0.5</fluor></adp>");
+    (1..=cycles).map(point).collect::<Vec<_>>().concat()
 }
 
 fn read_xml(xml: &str) -> Result<RunFile, Refusal> {

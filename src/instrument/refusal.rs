@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::table::{MAX_FILE_BYTES, MAX_ROWS, MAX_UNPACKED_BYTES};
+use super::table::{MAX_FILE_BYTES, MAX_ROWS};
 use crate::plate::WellPosition;
 
 /// How much of an offending cell a message may repeat, in characters.
@@ -27,9 +27,7 @@ pub enum Refusal {
         bytes: usize,
     },
     /// A zip that grows beyond any run file an instrument writes.
-    #[error(
-        "the file unpacks to more than {MAX_UNPACKED_BYTES} bytes; export the results table alone"
-    )]
+    #[error("the file unpacks to more than any run has; export the results table alone")]
     UnpacksTooLarge,
     /// Another kind of file.
     #[error(

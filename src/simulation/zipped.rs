@@ -65,17 +65,19 @@ pub fn rdml(run: &SimulatedRun) -> Vec<u8> {
         }
         reacts.push_str("      </react>\r\n");
     }
-    let targets: String = targets
-        .iter()
-        .map(|(id, dye)| {
-            format!("  <target id=\"{id}\"><type>toi</type><dyeId id=\"{dye}\" /></target>\r\n")
-        })
-        .collect();
+    for (id, dye) in targets {
+        put(
+            &mut samples,
+            format_args!(
+                "  <target id=\"{id}\"><type>toi</type><dyeId id=\"{dye}\" /></target>\r\n"
+            ),
+        );
+    }
     let (rows, columns) = (run.plate_size.rows(), run.plate_size.columns());
     let (instrument, ended) = (escaped(&run.instrument), escaped(&run.run_ended));
     let xml = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<rdml version=\"1.1\" \
-         xmlns=\"http://www.rdml.org\">\r\n{samples}{targets}  <experiment id=\"e\">\r\n    \
+         xmlns=\"http://www.rdml.org\">\r\n{samples}  <experiment id=\"e\">\r\n    \
          <run id=\"r\">\r\n      <instrument>{instrument}</instrument>\r\n      \
          <dataCollectionSoftware><name>LightCycler&#174; 96</name><version>1</version>\
          </dataCollectionSoftware>\r\n      <pcrFormat><rows>{rows}</rows><columns>{columns}\

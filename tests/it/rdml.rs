@@ -22,7 +22,7 @@ each_engine! {
         let mut run = cycled(&loaded, &signals, false);
         // An operator typed a person's name for a control.
         for one in run.wells.iter_mut().filter(|one| one.sample == "NTC") {
-            one.sample = "Zhang San".to_owned();
+            "Zhang San".clone_into(&mut one.sample);
         }
         let file = zipped::eds(&run);
         let answer = upload(app, &world, &loaded, file.clone()).await.expect(201).json();

@@ -193,6 +193,12 @@ each_engine! {
         let dry = upload(app, &world.technician, 0, "&dry_run=true", &file).await.expect(200);
         as_the_file_says(&dry.json(), 0);
         assert_eq!((&dry.json()["id"], &dry.json()["imported_at"]), (&Value::Null, &Value::Null));
+        let experiment = real("5-18-20_CoDx_LOD.eds").unwrap();
+        let other = upload(app, &world.technician, 0, "&dry_run=true", &experiment).await;
+        let other = other.expect(200).json();
+        assert_eq!(other["format"], "sds_eds");
+        assert_eq!(outcomes(&other), expected(0), "the instrument's own file says the same");
+        assert_eq!(other["verdict"], dry.json()["verdict"]);
         assert_eq!(traces(app).await, before, "a dry run leaves nothing");
 
         let run = upload(app, &world.technician, 0, "", &file).await.expect(201).json();
@@ -253,10 +259,9 @@ each_engine! {
             let is_named = reasons(&wrong).iter().any(|(_, message)| message.starts_with(misfit));
             assert!(is_named, "{misfit}: {}", wrong.text());
         }
-        let experiment = real("5-18-20_CoDx_LOD.eds").unwrap();
         let genotypes = std::fs::read(format!("{FIXTURES}/applied_biosystems/genotyping.txt"));
         let half = file[..file.len() / 2].to_vec();
-        for other in [experiment, genotypes.unwrap(), half, b"a letter".to_vec(), Vec::new()] {
+        for other in [genotypes.unwrap(), half, b"a letter".to_vec(), Vec::new()] {
             let refused = upload(app, &world.technician, 0, "", &other).await.expect(422);
             assert_eq!(refused.code(), "run.file");
         }

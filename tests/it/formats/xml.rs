@@ -2,11 +2,11 @@
 //! same runs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Write};
 
 use swabline::instrument::rdml_write::{Export, write};
 use swabline::instrument::{Format, Inspection, Reading, Refusal, RunFile, read};
-use swabline::plate::WellPosition;
+use swabline::plate::{PlateSize, WellPosition};
 
 use super::{by_target, real, rezipped, unzipped};
 
@@ -186,7 +186,7 @@ fn what_is_no_amplification_is_said_for_each_kind_of_instrument() {
 fn instruments_and_plates_are_named_where_the_file_does() {
     let facts = |file| {
         let run = read(&real(file)?).unwrap();
-        Some((run.instrument, run.serial, run.run_ended, run.plate_size.map(|size| size.wells())))
+        Some((run.instrument, run.serial, run.run_ended, run.plate_size.map(PlateSize::wells)))
     };
     let owned = |fact: &str| Some(fact.to_owned());
     let Some(lc96) = facts("RDML-R/lc96_bACTXY.rdml") else { return };
@@ -383,15 +383,13 @@ fn zipped(name: &str, content: &[u8]) -> Vec<u8> {
 #[test]
 fn a_zip_bomb_of_rdml_or_eds_is_refused() {
     for (name, head) in [
-        ("rdml_data.xml", &b"<rdml version='1.1'>"[..]),
-        ("apldbio/sds/analysis_result.txt", b"Well\t"),
+        ("rdml_data.xml", "<rdml version='1.1'>"),
+        ("apldbio/sds/analysis_result.txt", "Well\t"),
+        ("primary/analysis_result.json", "{"),
     ] {
-        let content = std::io::repeat(b' ').take(300 << 20);
-        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-        std::io::copy(&mut head.chain(content), &mut zip).unwrap();
-        let bomb = zip.finish().unwrap().into_inner();
-        assert!(bomb.len() < 1 << 20);
+        let longer = swabline::instrument::MAX_FILE_BYTES - head.len() + 1;
+        let bomb = zipped(name, format!("{head}{}", " ".repeat(longer)).as_bytes());
+        assert!(bomb.len() < 1 << 17, "{} bytes packed", bomb.len());
         assert_eq!(read(&bomb).unwrap_err(), Refusal::UnpacksTooLarge, "{name}");
     }
 }
