@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
@@ -11,11 +10,10 @@ use super::shadow::{Difference, PastRun};
 use crate::barcode::PlateCode;
 use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::instrument::{Ct, Reading};
+use crate::instrument::store::readings_find;
 use crate::interpretation::TubeFacts;
 use crate::interpretation::store::{earlier_tests, run_find};
 use crate::plate::store::plate_get;
-use crate::plate::{PlateSize, WellPosition};
 use crate::storage::{StoreError, Tx, ensure_rows, json};
 
 /// `$1` kit, `$2` laboratory, `$3` how many: the last runs that are not void.
@@ -26,10 +24,6 @@ pub const RUNS_LAST: &str = "select r.id from run r join plate p on p.code = r.p
 /// `$1` kit: the last run that is not void and was called with it.
 pub const RUN_ANY: &str = "select id from run where kit_code = $1 and state <> 'void'
     order by imported_us desc limit 1";
-/// `$1` run.
-pub const READINGS: &str = "select well, target, dye, task, operator_name, ct, raw_ct, amp_status,
-        instrument_call, omitted
-    from reading where run_id = $1 order by well, target, dye";
 /// Id, kit, version, runs, calls, changed calls, changed verdicts, who, when.
 pub const SHADOW_ADD: &str = "insert into shadow (id, kit_code, kit_version, runs, calls,
         changed_calls, changed_verdicts, ran_by, ran_us)
@@ -53,26 +47,11 @@ pub const DIFFERENCES: &str = "select d.difference from shadow_run d join run r 
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("RUNS_LAST", RUNS_LAST),
     ("RUN_ANY", RUN_ANY),
-    ("READINGS", READINGS),
     ("SHADOW_ADD", SHADOW_ADD),
     ("SHADOW_RUNS_ADD", SHADOW_RUNS_ADD),
     ("SHADOW_LAST", SHADOW_LAST),
     ("DIFFERENCES", DIFFERENCES),
 ];
-
-#[derive(FromRow)]
-struct ReadingRow {
-    well: i64,
-    target: String,
-    dye: String,
-    task: String,
-    operator_name: String,
-    ct: Option<String>,
-    raw_ct: String,
-    amp_status: Option<String>,
-    instrument_call: Option<String>,
-    omitted: i64,
-}
 
 /// A shadow run without what it changed.
 #[derive(Debug, Clone, FromRow)]
@@ -135,9 +114,7 @@ pub async fn past_run(tx: &mut Tx, id: &str) -> Result<(PastRun, String)> {
     let plate = PlateCode::parse(&row.plate_code)
         .map_err(|error| inconsistent(format!("its plate: {error}")))?;
     let layout = plate_get(tx, &plate).await?.made.layout;
-    let rows: Vec<ReadingRow> = on!(tx, c => query_as(READINGS).bind(id).fetch_all(c).await)?;
-    let readings: Option<Vec<_>> =
-        rows.into_iter().map(|row| reading(row, layout.size())).collect();
+    let readings = readings_find(tx, id, layout.size()).await?;
     let mut tubes: BTreeMap<_, _> = calls
         .iter()
         .map(|call| {
@@ -151,32 +128,12 @@ pub async fn past_run(tx: &mut Tx, id: &str) -> Result<(PastRun, String)> {
         plate: row.plate_code,
         kit: (row.kit_code, row.kit_version),
         layout,
-        readings: readings
-            .ok_or_else(|| inconsistent("a well or a Ct makes no sense".to_owned()))?,
+        readings,
         tubes,
         calls,
         verdict,
     };
     Ok((past, row.laboratory_code))
-}
-
-fn reading(row: ReadingRow, size: PlateSize) -> Option<Reading> {
-    let ct = match row.ct {
-        Some(text) => Some(Ct::try_from(text.parse::<Decimal>().ok()?).ok()?),
-        None => None,
-    };
-    Some(Reading {
-        well: WellPosition::from_index(u16::try_from(row.well).ok()?, size)?,
-        sample: row.operator_name,
-        target: row.target,
-        dye: row.dye,
-        task: row.task,
-        ct,
-        raw_ct: row.raw_ct,
-        amp_status: row.amp_status,
-        instrument_call: row.instrument_call,
-        omitted: row.omitted == 1,
-    })
 }
 
 /// Keeps a shadow run of this version.
