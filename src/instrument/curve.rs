@@ -78,12 +78,20 @@ impl Curve {
         Some(points.filter(|point| !point.signal.is_nan()).collect())
     }
 
-    /// Where the curve stands at a fraction of a cycle, on the straight line between its points.
+    /// Where the curve stands at a fraction of a cycle. Between two points the signal grows by the
+    /// same factor all the way, as copies do; where one of them is not above zero, by the same
+    /// amount.
     pub fn at(&self, cycle: f64) -> Option<f64> {
         self.points.array_windows().find_map(|[from, to]| {
             let (start, end) = (f64::from(from.cycle), f64::from(to.cycle));
             let share = (cycle - start) / (end - start);
-            (0.0..=1.0).contains(&share).then(|| from.signal + share * (to.signal - from.signal))
+            (0.0..=1.0).contains(&share).then(|| {
+                if from.signal > 0.0 && to.signal > 0.0 {
+                    from.signal * (to.signal / from.signal).powf(share)
+                } else {
+                    from.signal + share * (to.signal - from.signal)
+                }
+            })
         })
     }
 
@@ -236,9 +244,9 @@ mod tests {
 
     #[test]
     fn a_curve_is_read_between_its_cycles() {
-        let one = curve("A1", &[(1, 0.0), (2, 1.0), (4, 2.0)]);
+        let one = curve("A1", &[(1, 0.0), (2, 1.0), (4, 4.0)]);
         assert_eq!(one.at(1.5), Some(0.5));
-        assert_eq!(one.at(3.0), Some(1.5));
+        assert_eq!(one.at(3.0), Some(2.0), "copies double, they do not add up");
         assert_eq!(one.at(4.5), None);
     }
 

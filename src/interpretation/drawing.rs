@@ -152,7 +152,7 @@ pub fn plate(run: &Run<'_>, target: Option<&str>) -> Result<PlatePicture, Reason
         None => "Earliest Ct of the pathogen's targets".to_owned(),
     };
     Ok(PlatePicture {
-        title: format!("Plate {}", run.plate),
+        title: format!("Plate {}: Ct by well", run.plate),
         about: format!("{what}. Run {}, kit {} {}.", run.id, run.kit.code, run.kit.version),
         usable: run.usable,
         size: run.layout.size(),

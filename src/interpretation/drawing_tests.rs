@@ -182,38 +182,3 @@ fn no_name_that_was_typed_is_in_a_picture() {
         }
     }
 }
-
-#[test]
-fn dump() {
-    let stage = large();
-    let w = |name: &str, svg: String| std::fs::write(format!("/tmp/pics/{name}.svg"), svg).unwrap();
-    std::fs::create_dir_all("/tmp/pics").unwrap();
-    w("curves384", stage.curves(&Filter::default()).unwrap().draw().unwrap());
-    w(
-        "curves384log",
-        stage.curves(&Filter { log: true, ..Filter::default() }).unwrap().draw().unwrap(),
-    );
-    w("plate384", plate(&stage.run(), None).unwrap().draw().unwrap());
-    let stage = small();
-    w("curves96", stage.curves(&Filter::default()).unwrap().draw().unwrap());
-    w(
-        "well",
-        stage
-            .curves(&Filter { well: "A1".parse().ok(), ..Filter::default() })
-            .unwrap()
-            .draw()
-            .unwrap(),
-    );
-    w(
-        "welllog",
-        stage
-            .curves(&Filter { well: "A1".parse().ok(), log: true, ..Filter::default() })
-            .unwrap()
-            .draw()
-            .unwrap(),
-    );
-    let mut p = plate(&stage.run(), None).unwrap();
-    w("plate96", p.draw().unwrap());
-    p.usable = false;
-    w("plate96bad", p.draw().unwrap());
-}

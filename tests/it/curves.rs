@@ -147,6 +147,28 @@ fn a_real_curve_is_read_to_the_last_digit() {
     assert_eq!(points, cells);
 }
 
+/// The column `Ct Threshold` of `CoDx_LOD`, by `xlrd`: 30000 for `RNaseP`, 70000 for `SARS-CoV-2`.
+/// Every curve stands there at the Ct of its reading.
+#[test]
+fn real_curves_cross_the_threshold_of_the_instrument_at_their_ct() {
+    let Some(bytes) = real("opentrons-covid19/5-18-20_CoDx_LOD/5-18-20_CoDx_LOD_data.xls") else {
+        return;
+    };
+    let run = read(&bytes).unwrap();
+    let mut crossings = 0;
+    for reading in &run.readings {
+        let Some(ct) = reading.ct else { continue };
+        let is_its =
+            |curve: &&Curve| (curve.well, &curve.target) == (reading.well, &reading.target);
+        let curve = run.curves.iter().find(is_its).unwrap();
+        let threshold = if reading.target == "RNaseP" { 30_000.0 } else { 70_000.0 };
+        let there = curve.at(ct.cycles().try_into().unwrap()).unwrap();
+        assert!((there / threshold - 1.0).abs() < 0.05, "{there} in {}", reading.well);
+        crossings += 1;
+    }
+    assert_eq!(crossings, 44 + 28);
+}
+
 fn small_curve(well: &str, signals: [f64; 4]) -> Curve {
     let points = (1..).zip(signals).map(|(cycle, signal)| Point { cycle, signal }).collect();
     Curve { well: well.parse().unwrap(), target: "N".into(), dye: "FAM".into(), points }

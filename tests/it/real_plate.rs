@@ -160,11 +160,6 @@ async fn pictures_are_drawn(app: &TestApp, world: &World, id: &str) {
     assert!(first.contains("Ct 31.58") && first.contains("Ct 25.72"), "{first}");
     let map = draw("plate.svg").await;
     assert!(map.contains("31.58") && map.contains("Wells detected: 26 (A1, A2,"), "{map}");
-    std::fs::create_dir_all("/tmp/pics").unwrap();
-    std::fs::write("/tmp/pics/codx.svg", all).unwrap();
-    std::fs::write("/tmp/pics/codxlog.svg", draw("curves.svg?log=true").await).unwrap();
-    std::fs::write("/tmp/pics/codxwell.svg", first).unwrap();
-    std::fs::write("/tmp/pics/codxplate.svg", map).unwrap();
 }
 
 /// What a resident is shown with the pick-up code of a single tube.

@@ -109,19 +109,19 @@ impl CurvePicture {
             let unit = if self.log { "Fluorescence (powers of ten)" } else { "Fluorescence" };
             axes.draw(area, ("Cycle", unit))?;
             let plot = axes.plot(area);
-            self.cut_offs(area, &plot)?;
+            self.cut_offs(area, &plot, &axes)?;
             for stroke in [Stroke::Tube, Stroke::Silent, Stroke::Amplifying] {
                 for target in self.common_first() {
                     let are_next = |line: &&Line| line.target == target && line.stroke() == stroke;
                     for line in self.lines.iter().filter(are_next) {
-                        self.line(&plot, line)?;
+                        self.line(&plot, line, axes.y.0)?;
                     }
                 }
             }
             if self.lines.len() <= FEW {
                 self.lines.iter().try_for_each(|line| self.mark(&plot, line))?;
             }
-            self.thresholds(&plot)?;
+            self.thresholds(&plot, axes.x)?;
             self.legend(area)
         })
     }
@@ -158,8 +158,8 @@ impl CurvePicture {
         if self.log { (signal > 0.0).then(|| signal.log10()) } else { Some(signal) }
     }
 
-    fn line(&self, plot: &Plot<'_>, line: &Line) -> Drawn {
-        let floor = self.axes().y.0;
+    /// One curve, as far as it lies above the floor.
+    fn line(&self, plot: &Plot<'_>, line: &Line, floor: f64) -> Drawn {
         let place = |point: &crate::instrument::Point| {
             let height = self.height(point.signal).filter(|height| *height >= floor)?;
             Some((f64::from(point.cycle), height))
@@ -186,8 +186,7 @@ impl CurvePicture {
     }
 
     /// Dotted lines at the height where the curves of a target cross at their Ct.
-    fn thresholds(&self, plot: &Plot<'_>) -> Drawn {
-        let end = self.axes().x;
+    fn thresholds(&self, plot: &Plot<'_>, end: (f64, f64)) -> Drawn {
         for n in 0..self.targets.len() {
             let Some(height) = self.threshold(n).and_then(|signal| self.height(signal)) else {
                 continue;
@@ -212,8 +211,8 @@ impl CurvePicture {
         agreed.then(|| signals[signals.len() / 2])
     }
 
-    fn cut_offs(&self, area: &Area<'_>, plot: &Plot<'_>) -> Drawn {
-        let (mut drawn, axes) = (Vec::new(), self.axes());
+    fn cut_offs(&self, area: &Area<'_>, plot: &Plot<'_>, axes: &Axes) -> Drawn {
+        let mut drawn = Vec::new();
         for (cycle, written) in self.targets.iter().filter_map(|target| target.cut_off.clone()) {
             if drawn.contains(&written) || cycle > axes.x.1 {
                 continue;
