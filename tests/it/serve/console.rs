@@ -127,8 +127,8 @@ fn inspect(file: &str, json: bool) -> crate::program::Said {
     finish(inspect)
 }
 
-/// What the issue lists for `inspect --json`, and no more.
-const FIELDS: [&str; 10] = [
+/// What `inspect --json` says, and no more.
+const FIELDS: [&str; 12] = [
     "format",
     "plate_wells",
     "rows",
@@ -138,6 +138,8 @@ const FIELDS: [&str; 10] = [
     "instrument",
     "serial",
     "run_ended",
+    "curves",
+    "curve_points",
     "warnings",
 ];
 
