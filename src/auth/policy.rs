@@ -68,6 +68,8 @@ pub const RULES: &[Rule] = &[
     only("GET", "/v1/plates/{code}", &[Technician, Reviewer, Auditor]),
     only("POST", "/v1/plates/{code}/freeze", &[Technician]),
     only("GET", "/v1/plates/{code}/worklist", &[Technician]),
+    only("GET", "/v1/plates/{code}/picklist", &[Technician]),
+    only("GET", "/v1/laboratories/{code}/retests", &[Technician, Reviewer]),
     // instrument
     only("POST", "/v1/plates/{code}/runs", &[Technician]),
     only("GET", "/v1/runs/{id}", &[Technician, Reviewer, Auditor]),

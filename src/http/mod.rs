@@ -84,6 +84,8 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(plate::api::plate_put, plate::api::plate_get))
         .routes(routes!(plate::api::freeze_post))
         .routes(routes!(plate::api::worklist_get))
+        .routes(routes!(plate::retest::picklist_get))
+        .routes(routes!(plate::retest::retests_get))
         // instrument
         .routes(routes!(interpretation::api::run_post).layer(DefaultBodyLimit::max(FILE_MAX)))
         .routes(routes!(interpretation::api::run_get))

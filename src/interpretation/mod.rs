@@ -18,6 +18,7 @@ mod names;
 mod neighbours;
 mod rules;
 pub mod store;
+pub mod swapped;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -162,5 +163,7 @@ fn tube_refusals(layout: &Layout, tubes: &BTreeMap<String, TubeFacts>) -> Vec<Ma
 
 #[cfg(test)]
 mod journeys;
+#[cfg(test)]
+mod swaps;
 #[cfg(test)]
 mod workbench;

@@ -31,7 +31,7 @@ pub fn worklist_csv(layout: &Layout) -> String {
 
 /// The cell as it may stand in a file that a spreadsheet opens: a leading `=`, `+`, `-`, `@`, tab
 /// or line end, which would start a formula, is put behind an apostrophe.
-fn neutral(cell: &str) -> String {
+pub(super) fn neutral(cell: &str) -> String {
     if cell.trim_start_matches(' ').starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         format!("'{cell}")
     } else {

@@ -60,6 +60,8 @@ impl Day<'_> {
             tubes,
             wells: Vec::new(),
             size: None,
+            retests: false,
+            stamp: None,
         };
         let (route, technician) = (format!("/v1/plates/{code}"), &self.staff.technician);
         technician.put::<PlateAnswer>(&route, &request).await?;

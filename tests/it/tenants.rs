@@ -88,6 +88,7 @@ impl Things {
             "recalls" if rule.method == "GET" => "/v1/recalls?site=S01".to_owned(),
             "recalls" => named(&self.recall),
             "arrivals" => named(&self.arrival),
+            "laboratories" => named("L01"),
             "plates" => named(&plate(0)),
             "runs" => named(&self.run),
             "results" => named(&format!("{}.1", tube(0))),
