@@ -30,19 +30,21 @@ use crate::storage::{StoreError, Tx};
 const LISTED_MAX: u32 = 1000;
 
 /// `$1` laboratory, `$2` how many.
-pub const RETESTS: &str = "select t.code, t.members, t.attempt, t.sealed_us,
-        t.sealed_us + coalesce(r.result_hours, 0) * 3600000000 as due_us, l.plate_code, l.well,
-        l.size, b.box_code
-    from (select h.code, w.plate_code, w.well, p.size, row_number() over
-            (partition by h.code order by p.frozen_us desc, p.code desc, w.well) as latest
-        from tube h join well w on w.tube_code = h.code
-            join plate p on p.code = w.plate_code and p.state = 'closed'
-        where h.laboratory_code = $1 and h.state = 'received') l
-        join tube t on t.code = l.code
-        left join round r on r.code = t.round_code
-        left join box_tube b on b.tube_code = t.code
-    where l.latest = 1
-    order by due_us, t.sealed_us, t.code limit $2";
+pub const RETESTS: &str =
+    "select l.code, l.members, l.attempt, l.sealed_us, l.due_us, l.plate_code,
+        (select min(w.well) from well w
+            where w.plate_code = l.plate_code and w.tube_code = l.code) as well,
+        (select p.size from plate p where p.code = l.plate_code) as size,
+        (select b.box_code from box_tube b where b.tube_code = l.code) as box_code
+    from (select t.code, t.members, t.attempt, t.sealed_us,
+            t.sealed_us + coalesce(r.result_hours, 0) * 3600000000 as due_us,
+            (select o.code from well w join plate o on o.code = w.plate_code
+                where w.tube_code = t.code and o.state = 'closed'
+                order by o.frozen_us desc, o.code desc limit 1) as plate_code
+        from tube t left join round r on r.code = t.round_code
+        where t.laboratory_code = $1 and t.state = 'received') l
+    where l.plate_code is not null
+    order by l.due_us, l.sealed_us, l.code limit $2";
 /// `$1` plate: its tubes with the plate each was on before.
 pub const PICKLIST: &str = "select h.well as here, h.tube_code as code, h.depth as members,
         t.attempt, l.plate_code, l.well, l.size, b.box_code

@@ -9,7 +9,7 @@ use super::{Content, Control, Layout, PlateSize, Source, Stamp, StampOrder, Well
 use crate::barcode::PlateCode;
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
-use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
+use crate::storage::{StoreError, Tx, ensure_rows, json};
 
 /// `$1` plate.
 pub const PLATE_FIND: &str = "select code, laboratory_code, kit_code, kit_version, template, size,
@@ -50,16 +50,16 @@ pub const STAMP_CLEAR: &str = "delete from stamp where plate_code = $1";
 pub const STAMP_ADD: &str = "insert into stamp (plate_code, quadrant, source_plate, scheme)
     select $1, cast(e.value ->> 'quadrant' as bigint), e.value ->> 'source', cast($2 as text)
     from json_each($3) e";
-/// `$1` plates.
-pub const SOURCES: &str = "select p.code, p.laboratory_code, p.kit_code, p.kit_version, p.size,
+/// `$1` plate.
+pub const SOURCE_FIND: &str = "select p.code, p.laboratory_code, p.kit_code, p.kit_version, p.size,
         p.state,
         (select r.id from run r where r.plate_code = p.code and r.state <> 'void') as run,
         (select s.plate_code from stamp s join plate o on o.code = s.plate_code
             where s.source_plate = p.code and o.state <> 'draft') as stamped_onto
-    from plate p where p.code in (select e.value ->> 'code' from json_each($1) e)";
-/// `$1` plates that were stamped onto another.
-pub const SOURCES_CLOSE: &str = "update plate set state = 'closed' where state = 'frozen'
-    and code in (select e.value ->> 'code' from json_each($1) e)";
+    from plate p where p.code = $1";
+/// `$1` plate that was stamped onto another.
+pub const SOURCE_CLOSE: &str = "update plate set state = 'closed' where code = $1
+    and state = 'frozen'";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("PLATE_FIND", PLATE_FIND),
@@ -74,8 +74,8 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("STAMPED_ONTO", STAMPED_ONTO),
     ("STAMP_CLEAR", STAMP_CLEAR),
     ("STAMP_ADD", STAMP_ADD),
-    ("SOURCES", SOURCES),
-    ("SOURCES_CLOSE", SOURCES_CLOSE),
+    ("SOURCE_FIND", SOURCE_FIND),
+    ("SOURCE_CLOSE", SOURCE_CLOSE),
 ];
 
 /// A plate as it is stored, with its layout.
@@ -272,19 +272,24 @@ async fn stamp_add(tx: &mut Tx, code: &PlateCode, stamp: &Stamp) -> Result<()> {
 /// The plates that are to be stamped, those there are, and nobody else's until the transaction ends.
 /// They are taken in order of their codes, so that nobody waits for somebody who waits.
 pub async fn sources(tx: &mut Tx, stamp: &Stamp) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
     for code in stamp.sources().collect::<BTreeSet<_>>() {
         plate_lock(tx, code).await?;
+        let found: Option<Source> =
+            on!(tx, c => query_as(SOURCE_FIND).bind(code).fetch_optional(c).await)?;
+        sources.extend(found);
     }
-    let list = codes(stamp.sources());
-    Ok(on!(tx, c => query_as(SOURCES).bind(&list).fetch_all(c).await)?)
+    Ok(sources)
 }
 
 /// Closes the plates that were stamped: what is run is the plate they were stamped onto.
 pub async fn sources_close(tx: &mut Tx, stamp: &Stamp) -> Result<()> {
-    let list = codes(stamp.sources());
-    let closed = on!(tx, c => query(SOURCES_CLOSE).bind(&list).execute(c).await
-        .map(|done| done.rows_affected()))?;
-    Ok(ensure_rows("SOURCES_CLOSE", stamp.sources().count() as u64, closed)?)
+    for code in stamp.sources() {
+        let closed = on!(tx, c => query(SOURCE_CLOSE).bind(code).execute(c).await
+            .map(|done| done.rows_affected()))?;
+        ensure_rows("SOURCE_CLOSE", 1, closed)?;
+    }
+    Ok(())
 }
 
 fn new_well(well: u16, content: &Content) -> NewWell<'_> {

@@ -15,8 +15,8 @@ use crate::review::api::{Queue, ReleaseAnswer, ReviewAnswer, ReviewRequest};
 
 /// The kit of the day, two targets and an internal control in one well.
 const KIT: (&str, &str) = ("orf1ab-n-ic", "1");
-/// The layout of the day.
-const TEMPLATE: &str = "one-well-94-columns";
+/// The layout of the day; its controls move with the plate code, so that swapped plates show.
+const TEMPLATE: &str = "one-well-94-moving-columns";
 /// Tubes its layout has a place for.
 pub(super) const PLACES: usize = 94;
 

@@ -16,7 +16,7 @@ use crate::each_engine;
 use crate::statements::lists;
 
 /// Tables that grow with every tube, plate, box, request or person.
-const LARGE: [&str; 26] = [
+const LARGE: [&str; 27] = [
     "allotment",
     "amendment",
     "arrival",
@@ -38,6 +38,7 @@ const LARGE: [&str; 26] = [
     "run",
     "run_file",
     "signature",
+    "stamp",
     "status",
     "token",
     "account",

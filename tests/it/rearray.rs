@@ -41,13 +41,13 @@ fn well_of(plate: &Value, tube: &str) -> String {
 
 /// Tubes of a plate in the order in which they were laid out, down its columns.
 fn tubes(plate: &Value) -> Vec<String> {
-    let place = |well: &str| {
+    let order = |well: &str| {
         let (row, column) = well.split_at(1);
         (column.parse::<u8>().unwrap(), row.to_owned())
     };
     let wells = plate["wells"].as_array().unwrap().iter();
     let mut tubes: Vec<_> = wells
-        .filter_map(|well| Some((place(well["well"].as_str()?), well["tube"].as_str()?.to_owned())))
+        .filter_map(|well| Some((order(well["well"].as_str()?), well["tube"].as_str()?.to_owned())))
         .collect();
     tubes.sort();
     tubes.into_iter().map(|(_, tube)| tube).collect()
