@@ -70,6 +70,7 @@ impl Laboratory {
             lot: None,
             template: "explicit".to_owned(),
             layout: self.layout.clone(),
+            stamp: None,
         };
         let now = self.app.clock.now();
         self.runtime.block_on(async {

@@ -8,16 +8,6 @@ use swabline::interpretation::{Kit, TubeFacts};
 use swabline::plate::{Content, Control, Layout, PlacedTube, PlateSize, Template, lay_out};
 use swabline::simulation::files::{SimulatedRun, SimulatedWell};
 
-/// A large plate; the embedded templates are all of 96 wells.
-const LARGE: &str = r#"
-name = "one-well-382"
-description = "382 tubes, one well each"
-size = "384"
-fill = "column_major"
-slot = { wells = 1, along = "row" }
-controls = [{ control = "positive", well = "C11" }, { control = "negative", well = "B1" }]
-"#;
-
 /// A kit of two targets and an internal control in one well.
 pub fn kit() -> Kit {
     Kit::find("orf1ab-n-ic", "1").expect("the kit is embedded")
@@ -25,12 +15,18 @@ pub fn kit() -> Kit {
 
 /// A full plate of pools of ten.
 pub fn plate(kit: &Kit, size: PlateSize) -> Layout {
-    let template = match size {
-        PlateSize::P96 => Template::find("one-well-94-columns").expect("the template is embedded"),
-        PlateSize::P384 => Template::parse(LARGE).expect("the template has no faults"),
+    numbered(kit, size, 0)
+}
+
+/// The same on the plate with this number, whose controls move with it.
+pub fn numbered(kit: &Kit, size: PlateSize, number: u64) -> Layout {
+    let name = match size {
+        PlateSize::P96 => "one-well-94-moving-columns",
+        PlateSize::P384 => "one-well-382-moving-columns",
     };
+    let template = Template::find(name).expect("the template is embedded").for_plate(number);
     let tubes: Vec<_> = (0..template.tube_slots().len())
-        .map(|n| TubeCode::numbered(n as u64).expect("the number is small"))
+        .map(|n| TubeCode::numbered(number * 1_000 + n as u64).expect("the number is small"))
         .map(|code| PlacedTube { code: code.to_string(), depth: 10 })
         .collect();
     lay_out(&template, &kit.plan(), &tubes).expect("the plate has no faults")

@@ -77,6 +77,8 @@ pub const RULES: &[Rule] = &[
     only("GET", "/v1/plates/{code}/transfers/{id}/file", &[Technician, Reviewer, Auditor]),
     only("POST", "/v1/plates/{code}/transfers/{id}/accept", &[Technician, Reviewer]),
     only("POST", "/v1/plates/{code}/discard", &[Technician]),
+    only("GET", "/v1/plates/{code}/picklist", &[Technician]),
+    only("GET", "/v1/laboratories/{code}/retests", &[Technician, Reviewer]),
     // instrument
     only("POST", "/v1/plates/{code}/runs", &[Technician]),
     only("GET", "/v1/runs/{id}", &[Technician, Reviewer, Auditor]),

@@ -14,7 +14,7 @@ use super::lot::store::holds;
 use super::store::{calls_add, run_find, tube_facts};
 use super::{
     Call, Interpretation, Kit, Verdict, VerdictCode, VerdictReason, gather, interpret, names,
-    points,
+    points, swapped,
 };
 use crate::app::App;
 use crate::audit::{self, Entry};
@@ -177,6 +177,7 @@ async fn same_run(tx: &mut Tx, plate: &StoredPlate, sha256: &str) -> Result<Opti
             &run.id,
             format!("plate {} has run {} already; void that first", plate.code, run.id),
         )),
+        None if plate.stamped_onto.is_some() => Err(stamped(plate)),
         None if plate.state == "closed" => Err(Error::conflict(
             "run.plate_closed",
             plate.code.as_str(),
@@ -184,6 +185,16 @@ async fn same_run(tx: &mut Tx, plate: &StoredPlate, sha256: &str) -> Result<Opti
         )),
         None => Ok(None),
     }
+}
+
+/// A stamped plate is run as part of the plate it was stamped onto.
+fn stamped(plate: &StoredPlate) -> Error {
+    let onto = plate.stamped_onto.as_ref().map_or_else(String::new, ToString::to_string);
+    let message = format!(
+        "plate {} was stamped onto plate {onto}; upload the file of that plate",
+        plate.code
+    );
+    Error::conflict("run.plate_stamped", onto, message)
 }
 
 async fn call(
@@ -205,9 +216,18 @@ async fn call(
     let mut wanted = names(&file.readings);
     wanted.extend(layout.tubes().into_keys().map(str::to_owned));
     let facts = tube_facts(tx, wanted).await?;
-    match interpret(&kit, layout, &file.readings, &facts) {
+    let interpreted = interpret(&kit, layout, &file.readings, &facts);
+    if !interpreted.as_ref().is_ok_and(|read| read.verdict.usable) {
+        let read = (file.readings.as_slice(), &facts);
+        let fitting = swapped::fitting(tx, &kit, plate, read, app.clock.now()).await?;
+        reasons.extend(swapped::reasons(&plate.code, &fitting));
+    }
+    match interpreted {
         Ok(interpretation) if reasons.is_empty() => Ok(interpretation),
-        Ok(_) => Err(Error::Invalid(reasons)),
+        Ok(Interpretation { verdict, .. }) => {
+            reasons.extend(swapped::of_verdict(&plate.code, &verdict));
+            Err(Error::Invalid(reasons))
+        }
         Err(refusals) => {
             reasons.extend(refusals.iter().map(|refusal| Reason::tagged("run", refusal)));
             Err(Error::Invalid(reasons))

@@ -22,6 +22,7 @@ pub mod picture_api;
 mod points;
 mod rules;
 pub mod store;
+pub mod swapped;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -203,6 +204,8 @@ fn tube_refusals(layout: &Layout, tubes: &BTreeMap<String, TubeFacts>) -> Vec<Ma
 
 #[cfg(test)]
 mod journeys;
+#[cfg(test)]
+mod swaps;
 #[cfg(test)]
 mod tables;
 #[cfg(test)]

@@ -1,15 +1,14 @@
 //! Routes of the plate: make it, look at it, freeze it.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::make::{against_lot, make};
 use super::store::{self, Made, StoredPlate};
-use super::{Content, Control, Layout, PlacedTube, PlateSize, Template, WellPosition, rack, tubes};
+use super::{Content, Control, StampOrder, tubes};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
@@ -50,6 +49,24 @@ pub struct PlateRequest {
     /// 96 or 384, for stated wells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u16>,
+    /// With a template: tubes of the laboratory that wait to be tested again come first, most
+    /// urgent first, and the named ones after them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retests: bool,
+    /// Plates of 96 that are stamped onto this plate of 384, instead of all the above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<StampParts>,
+}
+
+/// Which plates a plate of 384 is stamped from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StampParts {
+    /// `z`: quadrants row by row, first wells A1, A2, B1, B2. `n`: column by column, A1, B1, A2,
+    /// B2.
+    pub order: StampOrder,
+    /// The plate of each quadrant in that order, up to four; null where a quadrant stays empty.
+    pub quadrants: Vec<Option<String>>,
 }
 
 /// One stated well.
@@ -92,6 +109,12 @@ pub struct PlateAnswer {
     pub wells: Vec<WellAnswer>,
     /// When the layout was frozen.
     pub frozen_at: Option<Time>,
+    /// What it was stamped from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<StampParts>,
+    /// The plate it was stamped onto, which is run in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamped_onto: Option<String>,
 }
 
 /// One filled well.
@@ -112,7 +135,7 @@ pub struct WellAnswer {
 
 impl From<StoredPlate> for PlateAnswer {
     fn from(plate: StoredPlate) -> Self {
-        let Made { laboratory, kit, lot, template, layout } = plate.made;
+        let Made { laboratory, kit, lot, template, layout, stamp } = plate.made;
         let wells = layout.wells().iter().map(|(well, content)| {
             let (tube, depth, control) = match content {
                 Content::Tube { tube, depth, .. } => (Some(tube.clone()), *depth, None),
@@ -133,6 +156,11 @@ impl From<StoredPlate> for PlateAnswer {
             size: layout.size().wells(),
             wells: wells.collect(),
             frozen_at: plate.frozen,
+            stamp: stamp.map(|stamp| StampParts {
+                order: stamp.order,
+                quadrants: stamp.quadrants.map(|source| source.map(|s| s.to_string())).to_vec(),
+            }),
+            stamped_onto: plate.stamped_onto.map(|onto| onto.to_string()),
         }
     }
 }
@@ -153,8 +181,8 @@ pub async fn plate_put(
     let code = codes::plate_code(&mut tx, &code).await?;
     store::plate_lock(&mut tx, &code).await?;
     let at = app.clock.now();
-    let (made, against) = make(&app, &mut tx, request, at).await?;
     let before = store::plate_find(&mut tx, &code).await?;
+    let (made, against) = make(&app, &mut tx, (&code, before.as_ref()), request, at).await?;
     let status = match before {
         None => StatusCode::CREATED,
         Some(same) if same.made == made => return Ok((StatusCode::OK, Json(same.into()))),
@@ -171,106 +199,6 @@ pub async fn plate_put(
     let plate = store::plate_get(&mut tx, &code).await?;
     tx.commit().await?;
     Ok((status, Json(plate.into())))
-}
-
-/// The layout a request asks for, and every reason against taking its tubes, kit and lot now: those of a
-/// frozen plate are on it already, so that the same plate sent again is not a new one.
-async fn make(
-    app: &App,
-    tx: &mut Tx,
-    request: PlateRequest,
-    at: Time,
-) -> Result<(Made, Vec<Reason>)> {
-    let request = rack::api::filled_from_rack(tx, request).await?;
-    let kit = (request.kit.as_str(), request.kit_version.as_str());
-    let (plan, mut against) = app.plan(tx, kit, at).await?;
-    let named = request.wells.iter().filter_map(|well| well.tube.clone());
-    let wanted: Vec<String> = request.tubes.iter().cloned().chain(named).collect();
-    let rows = tubes_find(tx, &wanted).await?;
-    against.extend(tubes::against_making(&wanted, &rows, &request.laboratory, &plan));
-    let depths: BTreeMap<&str, u16> = rows
-        .iter()
-        .map(|row| (row.code.as_str(), u16::try_from(row.members).unwrap_or(u16::MAX)))
-        .collect();
-    if !wanted.iter().all(|code| depths.contains_key(code.as_str())) {
-        return Err(Error::Invalid(against));
-    }
-    let (template, layout) = match &request.template {
-        Some(name) => {
-            let template = Template::find(name).ok_or_else(|| {
-                Error::invalid(
-                    "plate.template",
-                    "template",
-                    format!("there is no template `{name}`"),
-                )
-            })?;
-            let placed: Vec<_> = request
-                .tubes
-                .iter()
-                .map(|code| PlacedTube { code: code.clone(), depth: depths[code.as_str()] })
-                .collect();
-            (name.clone(), super::lay_out(&template, &plan, &placed).map_err(|all| refused(&all))?)
-        }
-        None => ("explicit".to_owned(), explicit(&request, &depths)?),
-    };
-    let refusals = super::refusals(&layout, &plan);
-    if !refusals.is_empty() {
-        return Err(refused(&refusals));
-    }
-    let (laboratory, lot) = (request.laboratory, request.lot);
-    let kit = (request.kit, request.kit_version);
-    let made = Made { laboratory, kit, lot, template, layout };
-    against.extend(against_lot(app, tx, &made, at).await?);
-    Ok((made, against))
-}
-
-/// Every reason against filling the wells of a plate from the lot it names, if it names one.
-async fn against_lot(app: &App, tx: &mut Tx, made: &Made, at: Time) -> Result<Vec<Reason>> {
-    let Some(lot) = &made.lot else { return Ok(Vec::new()) };
-    let lot = (made.laboratory.as_str(), made.kit.0.as_str(), lot.as_str());
-    app.against_lot(tx, lot, made.layout.wells().len(), at).await
-}
-
-fn refused(refusals: &[super::LayoutRefusal]) -> Error {
-    Error::Invalid(refusals.iter().map(|refusal| Reason::tagged("plate", refusal)).collect())
-}
-
-fn explicit(request: &PlateRequest, depths: &BTreeMap<&str, u16>) -> Result<Layout> {
-    let mut reasons = Vec::new();
-    let size = request.size.and_then(PlateSize::from_wells);
-    if size.is_none() {
-        let message = "state 96 or 384 with stated wells, or name a template";
-        reasons.push(Reason::new("plate.size", "size", message));
-    }
-    let mut wells = Vec::new();
-    for (i, stated) in request.wells.iter().enumerate() {
-        let about = format!("wells[{i}]");
-        let well: Option<WellPosition> = match stated.well.parse() {
-            Ok(well) => Some(well),
-            Err(error) => {
-                let error: super::NotAWell = error;
-                reasons.push(Reason::new("plate.well", &about, error.to_string()));
-                None
-            }
-        };
-        let reaction = stated.reaction.clone();
-        let content = match (&stated.tube, stated.control) {
-            (Some(tube), None) => {
-                let depth = depths[tube.as_str()];
-                Some(Content::Tube { tube: tube.clone(), depth, reaction })
-            }
-            (None, Some(control)) => Some(Content::Control { control, reaction }),
-            _ => {
-                let message = "a well holds one tube or one control; state exactly one";
-                reasons.push(Reason::new("plate.content", &about, message));
-                None
-            }
-        };
-        wells.extend(well.zip(content));
-    }
-    refuse_if_any(reasons)?;
-    let size = size.ok_or_else(|| Error::Internal("a refused size got through".to_owned()))?;
-    Layout::explicit(size, wells).map_err(|all| refused(&all))
 }
 
 /// A plate with its wells.
@@ -331,8 +259,18 @@ async fn against_now(app: &App, tx: &mut Tx, made: &Made, at: Time) -> Result<Ve
     Ok(against)
 }
 
-/// Every tube must still be received here; another plate may have been quicker.
+/// Every tube must still be received here; another plate may have been quicker. The tubes of a
+/// stamped plate stand on its sources, which must still be free.
 async fn take_tubes(tx: &mut Tx, plate: &StoredPlate, at: Time) -> Result<()> {
+    if let Some(stamp) = &plate.made.stamp {
+        let Made { laboratory, kit: (kit, version), .. } = &plate.made;
+        let found = store::sources(tx, stamp).await?;
+        let against = super::against_sources(stamp, &found, laboratory, (kit, version));
+        if !against.is_empty() {
+            return Err(Error::Conflict(against));
+        }
+        return store::sources_close(tx, stamp).await;
+    }
     let tubes: Vec<&str> = plate.made.layout.tubes().into_keys().collect();
     let step = TubesMove { from: TubeState::Received, to: TubeState::Plated, at, laboratory: None };
     let moved = tubes_move(tx, &tubes, step).await?;

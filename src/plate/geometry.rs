@@ -22,88 +22,13 @@
 //! positive control (at 5 % prevalence, one plate in twenty). On a part-filled plate that needs a
 //! negative control among the first tubes, which the embedded templates have: were it to
 //! change places with an empty well, it would see nothing amiss.
+//!
+//! A plate of 384 that is stamped from four of 96 can suffer faults of its own: two of the four are
+//! exchanged, or one is turned ([`Transform::STAMPING`]).
 
 use std::collections::BTreeSet;
-use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Content, Expectation, Layout, Plan, PlateSize, TargetRole, WellPosition};
-
-/// A handling fault that moves every well at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Transform {
-    /// Turned by 180 degrees.
-    Rotated,
-    /// Left and right exchanged.
-    MirroredLeftRight,
-    /// Top and bottom exchanged.
-    MirroredTopBottom,
-    /// Every well is read one row further down.
-    ShiftedDown,
-    /// Every well is read one row further up.
-    ShiftedUp,
-    /// Every well is read one column further right.
-    ShiftedRight,
-    /// Every well is read one column further left.
-    ShiftedLeft,
-}
-
-impl Transform {
-    /// Every fault that layouts are judged by (R12).
-    pub const ALL: [Self; 7] = [
-        Self::Rotated,
-        Self::MirroredLeftRight,
-        Self::MirroredTopBottom,
-        Self::ShiftedDown,
-        Self::ShiftedUp,
-        Self::ShiftedRight,
-        Self::ShiftedLeft,
-    ];
-
-    /// Where that is read which was put into `well`; none when it leaves the plate.
-    pub fn read_at(self, well: WellPosition, size: PlateSize) -> Option<WellPosition> {
-        let (row, column) = (well.row(), well.column());
-        let (last_row, last_column) = (size.rows() - 1, size.columns() - 1);
-        let (row, column) = match self {
-            Self::Rotated => (last_row.checked_sub(row)?, last_column.checked_sub(column)?),
-            Self::MirroredLeftRight => (row, last_column.checked_sub(column)?),
-            Self::MirroredTopBottom => (last_row.checked_sub(row)?, column),
-            Self::ShiftedDown => (row + 1, column),
-            Self::ShiftedUp => (row.checked_sub(1)?, column),
-            Self::ShiftedRight => (row, column + 1),
-            Self::ShiftedLeft => (row, column.checked_sub(1)?),
-        };
-        WellPosition::new(row, column).filter(|moved| size.contains(*moved))
-    }
-
-    /// Into which well that was put which is read at `well`; none when nothing was.
-    pub fn put_at(self, well: WellPosition, size: PlateSize) -> Option<WellPosition> {
-        let undone = match self {
-            Self::ShiftedDown => Self::ShiftedUp,
-            Self::ShiftedUp => Self::ShiftedDown,
-            Self::ShiftedRight => Self::ShiftedLeft,
-            Self::ShiftedLeft => Self::ShiftedRight,
-            own_inverse => own_inverse,
-        };
-        undone.read_at(well, size)
-    }
-}
-
-impl fmt::Display for Transform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Rotated => "turned by 180 degrees",
-            Self::MirroredLeftRight => "mirrored left to right",
-            Self::MirroredTopBottom => "mirrored top to bottom",
-            Self::ShiftedDown => "shifted one row down",
-            Self::ShiftedUp => "shifted one row up",
-            Self::ShiftedRight => "shifted one column right",
-            Self::ShiftedLeft => "shifted one column left",
-        })
-    }
-}
+use super::{Content, Expectation, Layout, Plan, PlateSize, TargetRole, Transform, WellPosition};
 
 /// What a content shows in one dye.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -141,6 +66,21 @@ fn signal(content: &Content, dye: &str, plan: &Plan) -> Signal {
 
 /// The faults that would leave every control as expected; a layout with one is refused.
 pub fn unnoticed(layout: &Layout, plan: &Plan) -> Vec<Transform> {
+    unnoticed_among(&Transform::ALL, layout, plan)
+}
+
+/// The faults of stamping that would leave every control as expected; a plate that is stamped is
+/// refused with one. Quadrants without content cannot be at fault.
+pub fn unnoticed_in_stamping(layout: &Layout, plan: &Plan) -> Vec<Transform> {
+    let mut unnoticed = unnoticed_among(&Transform::STAMPING, layout, plan);
+    unnoticed.retain(|transform| {
+        let moves = |well: &WellPosition| transform.read_at(*well, layout.size()) != Some(*well);
+        layout.wells().keys().any(moves)
+    });
+    unnoticed
+}
+
+fn unnoticed_among(faults: &[Transform], layout: &Layout, plan: &Plan) -> Vec<Transform> {
     let dyes = plan.dyes();
     let satisfied = |expected: &Content, found: &Content| {
         dyes.iter().all(|dye| match (signal(expected, dye, plan), signal(found, dye, plan)) {
@@ -149,17 +89,12 @@ pub fn unnoticed(layout: &Layout, plan: &Plan) -> Vec<Transform> {
             (Signal::Usually | Signal::Seldom | Signal::Unknown, _) => true,
         })
     };
-    Transform::ALL
-        .into_iter()
-        .filter(|transform| {
-            let mut controls = layout
-                .wells()
-                .iter()
-                .filter(|(_, content)| matches!(content, Content::Control { .. }));
-            controls
-                .all(|(well, expected)| satisfied(expected, moved(layout, Some(*transform), *well)))
-        })
-        .collect()
+    let is_control = |content: &Content| matches!(content, Content::Control { .. });
+    let hides = |transform: Transform| {
+        let mut controls = layout.wells().iter().filter(|(_, content)| is_control(content));
+        controls.all(|(well, expected)| satisfied(expected, moved(layout, Some(transform), *well)))
+    };
+    faults.iter().copied().filter(|transform| hides(*transform)).collect()
 }
 
 /// What a run showed: the wells that were read, and each well and dye that amplified.
@@ -177,47 +112,73 @@ pub struct Observed {
 /// and empty wells alike. A fault is suspected when it leaves fewer contradictions than the plate as laid
 /// out, and none in the controls that it keeps on the plate. So a plate that fits as it stands is
 /// never suspected, and a contaminated control beside a positive tube is not mistaken for a turn.
+/// Faults of stamping are suspected where the controls could tell: on a plate of 384 laid out
+/// directly they cannot, for most of its quadrants hold none.
 pub fn suspected_transform(layout: &Layout, plan: &Plan, observed: &Observed) -> Option<Transform> {
-    let as_laid_out = misfit(layout, plan, observed, None).contradictions;
-    Transform::ALL
-        .into_iter()
-        .map(|transform| (transform, misfit(layout, plan, observed, Some(transform))))
-        .filter(|(_, fit)| fit.in_controls == 0 && fit.contradictions < as_laid_out)
-        .min_by_key(|(_, fit)| fit.contradictions)
-        .map(|(transform, _)| transform)
-}
-
-/// How badly a run fits a layout under one fault.
-struct Misfit {
-    /// Channels that showed what they should not, or not what they should.
-    contradictions: usize,
-    /// Those of them that lie where a control is expected.
-    in_controls: usize,
-}
-
-fn misfit(
-    layout: &Layout,
-    plan: &Plan,
-    observed: &Observed,
-    transform: Option<Transform>,
-) -> Misfit {
-    let mut fit = Misfit { contradictions: 0, in_controls: 0 };
-    let size = layout.size();
-    for well in observed.read.iter().copied().filter(|well| size.contains(*well)) {
-        let content = moved(layout, transform, well);
-        for dye in plan.dyes() {
-            let seen = observed.amplified.contains(&(well, dye.to_owned()));
-            let contradicts = match signal(content, dye, plan) {
-                Signal::Surely | Signal::Usually => !seen,
-                Signal::Never => seen,
-                Signal::Seldom | Signal::Unknown => false,
-            };
-            let in_control = contradicts && matches!(content, Content::Control { .. });
-            fit.contradictions += usize::from(contradicts);
-            fit.in_controls += usize::from(in_control);
-        }
+    let shown = Shown::of(plan, observed);
+    let as_laid_out = shown.contradictions(layout, None, usize::MAX)?;
+    if as_laid_out == 0 {
+        return None;
     }
-    fit
+    let mut faults = Transform::ALL.to_vec();
+    if layout.size() == PlateSize::P384 {
+        let hidden = unnoticed_among(&Transform::STAMPING, layout, plan);
+        faults.extend(Transform::STAMPING.iter().filter(|fault| !hidden.contains(fault)));
+    }
+    faults
+        .into_iter()
+        .filter_map(|fault| {
+            let left = shown.contradictions(layout, Some(fault), as_laid_out)?;
+            Some((fault, left))
+        })
+        .min_by_key(|(_, left)| *left)
+        .map(|(fault, _)| fault)
+}
+
+/// What a run showed, ready to be compared with a layout many times.
+struct Shown<'a> {
+    plan: &'a Plan,
+    dyes: BTreeSet<&'a str>,
+    read: &'a BTreeSet<WellPosition>,
+    amplified: BTreeSet<(WellPosition, &'a str)>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(plan: &'a Plan, observed: &'a Observed) -> Self {
+        let amplified = observed.amplified.iter().map(|(well, dye)| (*well, dye.as_str()));
+        let (dyes, amplified) = (plan.dyes(), amplified.collect());
+        Self { plan, dyes, read: &observed.read, amplified }
+    }
+
+    /// Channels that showed what they should not, or not what they should, if that is fewer than
+    /// `fewer`; under a fault none of them may lie where a control is expected.
+    fn contradictions(
+        &self,
+        layout: &Layout,
+        fault: Option<Transform>,
+        fewer: usize,
+    ) -> Option<usize> {
+        let mut contradictions = 0;
+        let size = layout.size();
+        for well in self.read.iter().copied().filter(|well| size.contains(*well)) {
+            let content = moved(layout, fault, well);
+            let contradicting = self.dyes.iter().filter(|dye| {
+                let seen = self.amplified.contains(&(well, **dye));
+                match signal(content, dye, self.plan) {
+                    Signal::Surely | Signal::Usually => !seen,
+                    Signal::Never => seen,
+                    Signal::Seldom | Signal::Unknown => false,
+                }
+            });
+            let here = contradicting.count();
+            contradictions += here;
+            let in_control = here > 0 && matches!(content, Content::Control { .. });
+            if contradictions >= fewer || (in_control && fault.is_some()) {
+                return None;
+            }
+        }
+        Some(contradictions)
+    }
 }
 
 /// What is read at `well` if the plate suffered `transform`.

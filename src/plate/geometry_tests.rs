@@ -110,11 +110,20 @@ fn every_transform_is_undone_by_its_inverse() {
                     assert_eq!(transform.put_at(read, size), Some(well));
                 }
             }
+            for transform in Transform::STAMPING.iter().filter(|_| size == PlateSize::P384) {
+                let read = transform.read_at(well, size).unwrap();
+                assert_eq!(transform.put_at(read, size), Some(well), "{transform}");
+            }
         }
     }
     assert_eq!(Transform::Rotated.read_at(well("A1"), PlateSize::P96), Some(well("H12")));
     assert_eq!(Transform::ShiftedDown.read_at(well("H1"), PlateSize::P96), None);
     assert_eq!(Transform::ShiftedRight.read_at(well("A12"), PlateSize::P96), None);
+    let read = |transform: Transform, at| transform.read_at(well(at), PlateSize::P384);
+    assert_eq!(read(Transform::ExchangedA1B2, "C5"), Some(well("D6")));
+    assert_eq!(read(Transform::ExchangedA1B2, "C6"), Some(well("C6")));
+    assert_eq!(read(Transform::TurnedA2, "A2"), Some(well("O24")));
+    assert_eq!(read(Transform::TurnedB2, "P24"), Some(well("B2")));
 }
 
 #[test]
@@ -179,11 +188,15 @@ fn an_internal_control_in_the_next_well_can_stand_in_for_a_positive_control() {
 fn the_embedded_templates_show_every_fault_full_and_with_one_tube() {
     for template in templates() {
         let plan = if template.wells_per_slot() == 1 { one_well() } else { three_wells() };
-        for count in [1, template.tube_slots().len()] {
-            let tubes: Vec<_> =
-                (0..count).map(|code| PlacedTube { code: format!("T{code}"), depth: 1 }).collect();
-            let layout = lay_out(&template, &plan, &tubes).unwrap();
-            assert_eq!(unnoticed(&layout, &plan), [], "{}", template.name());
+        for number in 0..template.cycle() as u64 {
+            let template = template.clone().for_plate(number);
+            for count in [1, template.tube_slots().len()] {
+                let tubes: Vec<_> = (0..count)
+                    .map(|code| PlacedTube { code: format!("T{code}"), depth: 1 })
+                    .collect();
+                let layout = lay_out(&template, &plan, &tubes).unwrap();
+                assert_eq!(unnoticed(&layout, &plan), [], "{} {number}", template.name());
+            }
         }
     }
 }

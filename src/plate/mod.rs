@@ -10,13 +10,17 @@ pub mod api;
 pub mod discard;
 pub mod geometry;
 mod layout;
+mod make;
 mod plan;
 pub mod rack;
+pub mod retest;
 pub mod robot;
 mod rules;
+mod stamp;
 pub mod store;
 mod template;
 mod text;
+mod transform;
 mod tubes;
 mod well;
 pub mod worklist;
@@ -25,11 +29,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use geometry::{Observed, Transform, suspected_transform, unnoticed};
+pub use geometry::{Observed, suspected_transform, unnoticed, unnoticed_in_stamping};
 pub use layout::{Layout, PlacedTube, lay_out};
 pub use plan::{Channel, ControlRule, Expectation, Plan, Reaction, TargetRole};
 pub use rules::{LayoutRefusal, refusals};
+pub use stamp::{Source, Stamp, StampOrder, against_sources, stamped};
 pub use template::{ControlSlot, Template, TemplateFault, templates};
+pub use transform::Transform;
 pub use well::{NotAWell, PlateSize, WellPosition};
 pub use worklist::worklist_csv;
 

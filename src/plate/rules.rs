@@ -124,7 +124,8 @@ pub enum LayoutRefusal {
     /// A handling fault the controls would not show (R12).
     #[error(
         "the controls would not show a plate that was {transform}; \
-         move a positive control so that it lands on another kind of well"
+         move a positive control so that it lands on another kind of well, or use a template \
+         whose controls move"
     )]
     Unnoticed {
         /// The fault.

@@ -1,9 +1,11 @@
 //! Plates and their wells.
 
-use serde::Serialize;
-use sqlx::{FromRow, query, query_as};
+use std::collections::BTreeSet;
 
-use super::{Content, Control, Layout, PlateSize, WellPosition};
+use serde::Serialize;
+use sqlx::{FromRow, query, query_as, query_scalar};
+
+use super::{Content, Control, Layout, PlateSize, Source, Stamp, StampOrder, WellPosition};
 use crate::barcode::PlateCode;
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
@@ -35,6 +37,29 @@ pub const PLATE_LOCK: &str = "update plate set template = template where code = 
 /// `$1` plate, `$2` time.
 pub const PLATE_FREEZE: &str = "update plate set state = 'frozen', frozen_us = $2
     where code = $1 and state = 'draft'";
+/// `$1` plate.
+pub const STAMP_FIND: &str = "select quadrant, source_plate, scheme from stamp
+    where plate_code = $1 order by quadrant";
+/// `$1` plate: the frozen one it was stamped onto.
+pub const STAMPED_ONTO: &str = "select s.plate_code from stamp s
+        join plate p on p.code = s.plate_code
+    where s.source_plate = $1 and p.state <> 'draft'";
+/// `$1` plate.
+pub const STAMP_CLEAR: &str = "delete from stamp where plate_code = $1";
+/// `$1` plate, `$2` order, `$3` quadrants.
+pub const STAMP_ADD: &str = "insert into stamp (plate_code, quadrant, source_plate, scheme)
+    select $1, cast(e.value ->> 'quadrant' as bigint), e.value ->> 'source', cast($2 as text)
+    from json_each($3) e";
+/// `$1` plate.
+pub const SOURCE_FIND: &str = "select p.code, p.laboratory_code, p.kit_code, p.kit_version, p.size,
+        p.state,
+        (select r.id from run r where r.plate_code = p.code and r.state <> 'void') as run,
+        (select s.plate_code from stamp s join plate o on o.code = s.plate_code
+            where s.source_plate = p.code and o.state <> 'draft') as stamped_onto
+    from plate p where p.code = $1";
+/// `$1` plate that was stamped onto another.
+pub const SOURCE_CLOSE: &str = "update plate set state = 'closed' where code = $1
+    and state = 'frozen'";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("PLATE_FIND", PLATE_FIND),
@@ -45,6 +70,12 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("WELLS_ADD", WELLS_ADD),
     ("PLATE_LOCK", PLATE_LOCK),
     ("PLATE_FREEZE", PLATE_FREEZE),
+    ("STAMP_FIND", STAMP_FIND),
+    ("STAMPED_ONTO", STAMPED_ONTO),
+    ("STAMP_CLEAR", STAMP_CLEAR),
+    ("STAMP_ADD", STAMP_ADD),
+    ("SOURCE_FIND", SOURCE_FIND),
+    ("SOURCE_CLOSE", SOURCE_CLOSE),
 ];
 
 /// A plate as it is stored, with its layout.
@@ -58,6 +89,8 @@ pub struct StoredPlate {
     pub state: String,
     /// When its layout was frozen.
     pub frozen: Option<Time>,
+    /// The plate it was stamped onto, which alone is run.
+    pub stamped_onto: Option<PlateCode>,
 }
 
 /// What a plate is made of.
@@ -69,10 +102,12 @@ pub struct Made {
     pub kit: (String, String),
     /// Number of the kit's lot the wells are filled from, if it was named.
     pub lot: Option<String>,
-    /// Name of the template, `explicit` when the wells were stated.
+    /// Name of the template, `explicit` when the wells were stated, `stamp` when it was stamped.
     pub template: String,
     /// Every well.
     pub layout: Layout,
+    /// What it was stamped from.
+    pub stamp: Option<Stamp>,
 }
 
 #[derive(FromRow)]
@@ -87,6 +122,19 @@ struct PlateRow {
     #[sqlx(rename = "frozen_us")]
     frozen: Option<Time>,
     lot: Option<String>,
+}
+
+#[derive(FromRow)]
+struct StampRow {
+    quadrant: i64,
+    source_plate: PlateCode,
+    scheme: StampOrder,
+}
+
+#[derive(Serialize)]
+struct NewQuadrant<'a> {
+    quadrant: usize,
+    source: &'a str,
 }
 
 #[derive(FromRow)]
@@ -124,8 +172,27 @@ pub async fn plate_find(tx: &mut Tx, code: &PlateCode) -> Result<Option<StoredPl
         lot: row.lot,
         template: row.template,
         layout,
+        stamp: stamp_find(tx, code).await?,
     };
-    Ok(Some(StoredPlate { code: row.code, made, state: row.state, frozen: row.frozen }))
+    let onto = on!(tx, c => query_scalar(STAMPED_ONTO).bind(code).fetch_optional(c).await)?;
+    let (state, frozen) = (row.state, row.frozen);
+    Ok(Some(StoredPlate { code: row.code, made, state, frozen, stamped_onto: onto }))
+}
+
+async fn stamp_find(tx: &mut Tx, code: &PlateCode) -> Result<Option<Stamp>> {
+    let rows: Vec<StampRow> = on!(tx, c => query_as(STAMP_FIND).bind(code).fetch_all(c).await)?;
+    let Some(order) = rows.first().map(|row| row.scheme) else { return Ok(None) };
+    let mut quadrants = [const { None }; 4];
+    for row in rows {
+        let place = usize::try_from(row.quadrant - 1).ok().and_then(|n| quadrants.get_mut(n));
+        let place = place.ok_or_else(|| StoreError::Inconsistent {
+            table: "stamp",
+            id: code.to_string(),
+            reason: format!("there is no quadrant {}", row.quadrant),
+        })?;
+        *place = Some(row.source_plate);
+    }
+    Ok(Some(Stamp { order, quadrants }))
 }
 
 /// The plate with that code.
@@ -175,6 +242,10 @@ pub async fn plate_draft(
             return Err(frozen(code));
         }
         on!(tx, c => query(WELLS_CLEAR).bind(code).execute(c).await.map(drop))?;
+        on!(tx, c => query(STAMP_CLEAR).bind(code).execute(c).await.map(drop))?;
+    }
+    if let Some(stamp) = &made.stamp {
+        stamp_add(tx, code, stamp).await?;
     }
     let size = made.layout.size();
     let wells: Vec<_> = made
@@ -187,6 +258,42 @@ pub async fn plate_draft(
     let written = on!(tx, c => query(WELLS_ADD).bind(code).bind(&rows)
         .execute(c).await.map(|done| done.rows_affected()))?;
     Ok(ensure_rows("WELLS_ADD", wells.len() as u64, written)?)
+}
+
+async fn stamp_add(tx: &mut Tx, code: &PlateCode, stamp: &Stamp) -> Result<()> {
+    let named = (1..).zip(&stamp.quadrants);
+    let rows: Vec<_> = named
+        .filter_map(|(quadrant, source)| {
+            Some(NewQuadrant { quadrant, source: source.as_ref()?.as_str() })
+        })
+        .collect();
+    let list = json(&rows);
+    let written = on!(tx, c => query(STAMP_ADD).bind(code).bind(stamp.order).bind(&list)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(ensure_rows("STAMP_ADD", rows.len() as u64, written)?)
+}
+
+/// The plates that are to be stamped, those there are, and nobody else's until the transaction ends.
+/// They are taken in order of their codes, so that nobody waits for somebody who waits.
+pub async fn sources(tx: &mut Tx, stamp: &Stamp) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for code in stamp.sources().collect::<BTreeSet<_>>() {
+        plate_lock(tx, code).await?;
+        let found: Option<Source> =
+            on!(tx, c => query_as(SOURCE_FIND).bind(code).fetch_optional(c).await)?;
+        sources.extend(found);
+    }
+    Ok(sources)
+}
+
+/// Closes the plates that were stamped: what is run is the plate they were stamped onto.
+pub async fn sources_close(tx: &mut Tx, stamp: &Stamp) -> Result<()> {
+    for code in stamp.sources() {
+        let closed = on!(tx, c => query(SOURCE_CLOSE).bind(code).execute(c).await
+            .map(|done| done.rows_affected()))?;
+        ensure_rows("SOURCE_CLOSE", 1, closed)?;
+    }
+    Ok(())
 }
 
 fn new_well(well: u16, content: &Content) -> NewWell<'_> {

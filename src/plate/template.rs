@@ -3,6 +3,17 @@
 //! A plate is cut into slots of as many wells as the kit has reactions; a tube or a control takes
 //! one slot. Fill order is the order of the slots: column-major as robots and
 //! multichannel pipettes work, row-major as hands do.
+//!
+//! Controls stand in the same wells on every plate, or they move from plate to plate by a rule (R13)
+//! so that swapped plates and swapped files show: each control has a cycle of wells, and the
+//! number in the plate's code, modulo the cycle's length, says which of them it takes. Where plates
+//! swap places, the well of the positive control is then read from a tube. At 5 % prevalence one
+//! tube in twenty passes for a positive control, so the negative control has to tell: it moves
+//! too, and a tube in its place shows its internal control. It comes before the positive control in
+//! the order of filling, so that on a part-filled plate there is a tube in its place whenever
+//! there is one in the positive control's. The cycles are 23 long, a prime: also plates of every
+//! fourth or fifth code (four and the plate they are stamped on) differ for a batch of 23. After
+//! the moving controls of Sanger's `sequencescape`.
 
 use std::collections::BTreeSet;
 
@@ -11,23 +22,49 @@ use serde::{Deserialize, Serialize};
 use super::{Control, PlateSize, WellPosition};
 
 /// The templates that come with the program.
-const EMBEDDED: [&str; 5] = [
+const EMBEDDED: [&str; 12] = [
     include_str!("../../fixtures/templates/one-well-93-columns.toml"),
     include_str!("../../fixtures/templates/one-well-94-columns.toml"),
     include_str!("../../fixtures/templates/one-well-94-rows.toml"),
     include_str!("../../fixtures/templates/three-wells-29-rows.toml"),
     include_str!("../../fixtures/templates/three-wells-21-columns.toml"),
+    include_str!("../../fixtures/templates/one-well-94-moving-columns.toml"),
+    include_str!("../../fixtures/templates/one-well-94-moving-rows.toml"),
+    include_str!("../../fixtures/templates/three-wells-29-moving-rows.toml"),
+    include_str!("../../fixtures/templates/one-well-382-columns.toml"),
+    include_str!("../../fixtures/templates/one-well-382-rows.toml"),
+    include_str!("../../fixtures/templates/one-well-382-moving-columns.toml"),
+    include_str!("../../fixtures/templates/one-well-382-moving-rows.toml"),
 ];
 
-/// A checked template: ordered slots for tubes, fixed slots for controls.
+/// A checked template: ordered slots for tubes, and slots for controls, as they are on one plate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Template {
     name: String,
     description: String,
     size: PlateSize,
     wells_per_slot: usize,
+    /// Every slot in fill order, without those left empty.
+    slots: Vec<Vec<WellPosition>>,
+    controls: Vec<Cycle>,
     tube_slots: Vec<Vec<WellPosition>>,
     control_slots: Vec<ControlSlot>,
+}
+
+/// A control and the slots it takes from plate to plate, by their place in the fill order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Cycle {
+    control: Control,
+    slots: Vec<usize>,
+}
+
+impl Cycle {
+    /// The slot on the plate with this number.
+    fn slot(&self, number: u64) -> usize {
+        let turns = self.slots.len() as u64;
+        let turn = usize::try_from(number % turns).expect("less than a plate's wells");
+        self.slots[turn]
+    }
 }
 
 /// The wells of one control, in the order of the kit's reactions.
@@ -54,6 +91,12 @@ pub enum TemplateFault {
     /// A control that does not start a slot, or shares one.
     #[error("control well {0} is not the first well of a free slot; move the control")]
     NotASlot(WellPosition),
+    /// A control without wells, or with more or fewer than the others that move.
+    #[error("the {0} control does not move through as many wells as the others; state as many")]
+    CycleLength(Control),
+    /// A control that stands in one well on two plates of its cycle.
+    #[error("the {0} control comes back to a well within its cycle; leave out what comes twice")]
+    CycleRepeats(Control),
     /// A well to be left empty that the plate lacks.
     #[error("well {0} is to be left empty but is not on the plate")]
     EmptyOffPlate(WellPosition),
@@ -100,11 +143,29 @@ enum Along {
     Column,
 }
 
+/// Where a control stands: one well, or one after the other from plate to plate.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ControlPlace {
     control: Control,
-    well: WellPosition,
+    #[serde(alias = "wells")]
+    well: Places,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Places {
+    Fixed(WellPosition),
+    Moving(Vec<WellPosition>),
+}
+
+impl Places {
+    fn wells(&self) -> &[WellPosition] {
+        match self {
+            Self::Fixed(well) => std::slice::from_ref(well),
+            Self::Moving(wells) => wells,
+        }
+    }
 }
 
 impl Template {
@@ -115,9 +176,30 @@ impl Template {
         draft.check()
     }
 
-    /// The embedded template with that name.
+    /// The embedded template with that name, as it is on the first plate of a cycle.
     pub fn find(name: &str) -> Option<Self> {
         templates().into_iter().find(|template| template.name == name)
+    }
+
+    /// The template as it is on the plate whose code has this number (R13).
+    pub fn for_plate(mut self, number: u64) -> Self {
+        let taken: BTreeSet<usize> = self.controls.iter().map(|cycle| cycle.slot(number)).collect();
+        self.control_slots = self
+            .controls
+            .iter()
+            .map(|cycle| ControlSlot {
+                control: cycle.control,
+                wells: self.slots[cycle.slot(number)].clone(),
+            })
+            .collect();
+        let free = self.slots.iter().enumerate().filter(|(slot, _)| !taken.contains(slot));
+        self.tube_slots = free.map(|(_, wells)| wells.clone()).collect();
+        self
+    }
+
+    /// Plates after which the controls are in the same wells again; 1 when they never move.
+    pub fn cycle(&self) -> usize {
+        self.controls.iter().map(|cycle| cycle.slots.len()).max().unwrap_or(1)
     }
 
     /// Unique name.
@@ -176,33 +258,57 @@ impl Draft {
         let off_plate = self.empty.iter().filter(|well| !self.size.contains(**well));
         faults.extend(off_plate.map(|well| TemplateFault::EmptyOffPlate(*well)));
         slots.retain(|slot| slot.iter().all(|well| !self.empty.contains(well)));
-        let mut control_slots = Vec::new();
-        for place in &self.controls {
-            match slots.iter().position(|slot| slot.first() == Some(&place.well)) {
-                Some(found) => {
-                    let wells = slots.remove(found);
-                    control_slots.push(ControlSlot { control: place.control, wells });
-                }
-                None => faults.push(TemplateFault::NotASlot(place.well)),
-            }
-        }
+        let controls = self.cycles(&slots, &mut faults);
         if !self.controls.iter().any(|place| place.control == Control::Positive) {
             faults.push(TemplateFault::NoPositiveControl);
         }
-        if slots.is_empty() {
+        if slots.len() <= controls.len() {
             faults.push(TemplateFault::NoTubePlace);
         }
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Template {
+        let template = Template {
             name: self.name,
             description: self.description,
             size: self.size,
             wells_per_slot: usize::from(self.slot.wells),
-            tube_slots: slots,
-            control_slots,
-        })
+            slots,
+            controls,
+            tube_slots: Vec::new(),
+            control_slots: Vec::new(),
+        };
+        Ok(template.for_plate(0))
+    }
+
+    /// The slots of every control, plate by plate; adds what is wrong with them to `faults`.
+    fn cycles(&self, slots: &[Vec<WellPosition>], faults: &mut Vec<TemplateFault>) -> Vec<Cycle> {
+        let length = self.controls.iter().map(|place| place.well.wells().len()).max().unwrap_or(0);
+        let mut taken = vec![BTreeSet::new(); length];
+        let mut cycles = Vec::new();
+        for ControlPlace { control, well } in &self.controls {
+            let wells = well.wells();
+            if wells.is_empty() || (wells.len() > 1 && wells.len() < length) {
+                faults.push(TemplateFault::CycleLength(*control));
+                continue;
+            }
+            let first = |well| slots.iter().position(|slot| slot.first() == Some(well));
+            let found: Vec<_> = wells.iter().map(first).collect();
+            for (turn, taken) in taken.iter_mut().enumerate() {
+                let place = turn % wells.len();
+                let is_free = found[place].is_some_and(|slot| taken.insert(slot));
+                let fault = TemplateFault::NotASlot(wells[place]);
+                if !is_free && !faults.contains(&fault) {
+                    faults.push(fault);
+                }
+            }
+            let cycle = Cycle { control: *control, slots: found.into_iter().flatten().collect() };
+            if cycle.slots.iter().collect::<BTreeSet<_>>().len() < cycle.slots.len() {
+                faults.push(TemplateFault::CycleRepeats(*control));
+            }
+            cycles.push(cycle);
+        }
+        cycles
     }
 
     /// Every slot of the plate in fill order; none when a slot is larger than the plate.
@@ -282,6 +388,70 @@ mod tests {
         let columns = Template::find("three-wells-21-columns").unwrap();
         assert_eq!(columns.tube_slots().len(), 21);
         assert_eq!(columns.tube_slots()[0], ["A2", "B2", "C2"].map(well));
+    }
+
+    #[test]
+    fn a_moving_control_takes_the_wells_of_its_cycle_one_plate_after_the_other() {
+        let text = SMALL.replace("well = \"C10\"", "wells = [\"C10\", \"D9\", \"E8\"]");
+        let template = Template::parse(&text).unwrap();
+        assert_eq!(template.cycle(), 3);
+        for (number, at) in [(0, "C10"), (1, "D9"), (2, "E8"), (3, "C10"), (3_000_001, "D9")] {
+            let here = template.clone().for_plate(number);
+            assert_eq!(here.control_slots()[0].wells, [well(at)]);
+            assert_eq!(here.tube_slots().len(), 95);
+            assert!(!here.tube_slots().contains(&vec![well(at)]));
+        }
+        let fixed = Template::find("one-well-94-columns").unwrap();
+        assert_eq!((fixed.cycle(), fixed.clone().for_plate(7)), (1, fixed));
+    }
+
+    /// What the proof of R13 rests upon (`geometry`): no control stands twice in one place, and the
+    /// negative one is filled before the positive one.
+    #[test]
+    fn controls_of_the_moving_templates_differ_on_every_two_plates_of_a_batch() {
+        let moving: Vec<_> = templates().into_iter().filter(|t| t.cycle() > 1).collect();
+        assert_eq!(moving.len(), 5);
+        for template in moving {
+            let cycle = template.cycle() as u64;
+            assert_eq!(cycle, 23);
+            let place = |number: u64, control| {
+                let template = template.clone().for_plate(number);
+                let slot = template.control_slots().iter().find(|s| s.control == control).unwrap();
+                template.slots.iter().position(|wells| *wells == slot.wells).unwrap()
+            };
+            for control in [Control::Positive, Control::Negative] {
+                let places: BTreeSet<_> = (0..cycle).map(|n| place(n, control)).collect();
+                assert_eq!(places.len() as u64, cycle, "{} {control}", template.name());
+            }
+            for number in 0..cycle {
+                let (negative, positive) =
+                    (place(number, Control::Negative), place(number, Control::Positive));
+                assert!(negative < positive, "{} on plate {number}", template.name());
+            }
+        }
+    }
+
+    #[test]
+    fn every_fault_of_a_cycle_is_named() {
+        let parse = |controls: &str| {
+            let text = SMALL.split("controls").next().unwrap().to_owned();
+            Template::parse(&format!("{text}controls = [{controls}]")).unwrap_err()
+        };
+        let positive = r#"{ control = "positive", wells = ["C10", "D9", "D9"] }"#;
+        let negative = r#"{ control = "negative", wells = ["A1", "D9"] }"#;
+        let extraction = r#"{ control = "extraction", well = "D9" }"#;
+        assert_eq!(
+            parse(&[positive, negative, extraction].join(", ")),
+            [
+                TemplateFault::CycleRepeats(Control::Positive),
+                TemplateFault::CycleLength(Control::Negative),
+                TemplateFault::NotASlot(well("D9")),
+            ]
+        );
+        assert_eq!(
+            parse(r#"{ control = "positive", wells = [] }"#),
+            [TemplateFault::CycleLength(Control::Positive)]
+        );
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::plate::api::{PlateAnswer, PlateRequest};
 use crate::review::Decision;
 use crate::review::api::{Queue, ReleaseAnswer, ReviewAnswer, ReviewRequest};
 
-/// The layout of the day.
-const TEMPLATE: &str = "one-well-94-columns";
+/// The layout of the day; its controls move with the plate code, so that swapped plates show.
+const TEMPLATE: &str = "one-well-94-moving-columns";
 /// Tubes its layout has a place for.
 pub(super) const PLACES: usize = 94;
 
@@ -60,6 +60,8 @@ impl Day<'_> {
             rack: None,
             wells: Vec::new(),
             size: None,
+            retests: false,
+            stamp: None,
         };
         let (route, technician) = (format!("/v1/plates/{code}"), &self.staff.technician);
         technician.put::<PlateAnswer>(&route, &request).await?;

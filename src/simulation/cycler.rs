@@ -165,6 +165,8 @@ mod tests {
                 well("C11", None, Some(Control::Positive)),
             ],
             frozen_at: None,
+            stamp: None,
+            stamped_onto: None,
         }
     }
 

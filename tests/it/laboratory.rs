@@ -38,12 +38,39 @@ pub async fn deliver(app: &TestApp, world: &World, n: u64, tubes: &[String]) {
 
 /// Lays tubes out on the `n`th plate and freezes it; gives the plate as answered.
 pub async fn load(app: &TestApp, world: &World, n: u64, tubes: &[String]) -> Value {
-    let path = format!("/v1/plates/{}", world::plate(n));
     let request = json!({ "laboratory": "L01", "kit": KIT.0, "kit_version": KIT.1,
         "template": "one-well-94-columns", "tubes": tubes });
-    app.put(&world.technician, &path, &request).await.expect(201);
+    freeze(app, world, n, &request).await
+}
+
+/// Lays tubes out on the `n`th plate, whose controls move with its code, and freezes it.
+pub async fn load_moving(app: &TestApp, world: &World, n: u64, tubes: &[String]) -> Value {
+    let request = json!({ "laboratory": "L01", "kit": KIT.0, "kit_version": KIT.1,
+        "template": "one-well-94-moving-columns", "tubes": tubes });
+    freeze(app, world, n, &request).await
+}
+
+/// Makes the `n`th plate of this request and freezes it; gives the plate as answered.
+pub async fn freeze(app: &TestApp, world: &World, n: u64, request: &Value) -> Value {
+    let path = format!("/v1/plates/{}", world::plate(n));
+    app.put(&world.technician, &path, request).await.expect(201);
     let freeze = format!("{path}/freeze");
     app.post(&world.technician, &freeze, &json!({})).await.expect(200).json()
+}
+
+/// Seals single tubes and has them received in the `n`th box; gives their codes.
+pub async fn receive(
+    app: &TestApp,
+    world: &World,
+    n: u64,
+    numbers: std::ops::Range<u64>,
+) -> Vec<String> {
+    for number in numbers.clone() {
+        world::seal_tube(app, world, number, &world::people(number, 1)).await.expect(201);
+    }
+    let tubes: Vec<_> = numbers.map(world::tube).collect();
+    deliver(app, world, n, &tubes).await;
+    tubes
 }
 
 /// What a cycler reads in one well: `ORF1ab`, N and the internal control.
@@ -96,8 +123,9 @@ pub fn cycled(
             });
         }
     }
+    let plate_size = if plate["size"] == 384 { PlateSize::P384 } else { PlateSize::P96 };
     SimulatedRun {
-        plate_size: PlateSize::P96,
+        plate_size,
         plate_barcode: plate["code"].as_str().unwrap().to_owned(),
         instrument: "QuantStudio(TM) 7 Flex System".to_owned(),
         serial: "278870001".to_owned(),

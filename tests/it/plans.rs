@@ -41,6 +41,7 @@ const LARGE: &[&str] = &[
     "run",
     "run_file",
     "signature",
+    "stamp",
     "status",
     "token",
     "account",

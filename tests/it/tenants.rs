@@ -124,6 +124,7 @@ impl Things {
             "plates" if rule.path.contains("{id}") => {
                 rule.path.replace("{code}", &plate(9)).replace("{id}", &self.log)
             }
+            "laboratories" => named("L01"),
             "plates" => named(&plate(0)),
             "runs" => named(&self.run),
             "lots" => {

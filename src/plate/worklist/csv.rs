@@ -51,7 +51,7 @@ pub(super) fn rows<const N: usize>(
 
 /// The cell as it may stand in a file that a spreadsheet opens: a leading `=`, `+`, `-`, `@`, tab
 /// or line end, which would start a formula, is put behind an apostrophe.
-pub(super) fn neutral(cell: &str) -> String {
+pub(in crate::plate) fn neutral(cell: &str) -> String {
     if cell.trim_start_matches(' ').starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         format!("'{cell}")
     } else {

@@ -8,7 +8,7 @@
 
 pub mod api;
 mod biomek;
-mod csv;
+pub(super) mod csv;
 mod hamilton;
 mod sample_sheet;
 mod tecan;

@@ -1,0 +1,232 @@
+//! From what was asked for to what a plate is made of.
+
+use std::collections::BTreeMap;
+
+use super::api::{PlateRequest, StampParts};
+use super::store::{self, Made, StoredPlate};
+use super::{
+    Content, Layout, LayoutRefusal, NotAWell, PlacedTube, Plan, PlateSize, Stamp, Template,
+    WellPosition, rack, retest, tubes,
+};
+use crate::app::App;
+use crate::barcode::{PlateCode, store as codes};
+use crate::clock::Time;
+use crate::collection::tubes_find;
+use crate::error::{Error, Reason, Result, refuse_if_any};
+use crate::storage::Tx;
+
+/// What a request asks for, and every reason against taking its tubes or sources now: those of a
+/// frozen plate are on it already, so that the same plate sent again is not a new one.
+pub async fn make(
+    app: &App,
+    tx: &mut Tx,
+    (code, before): (&PlateCode, Option<&StoredPlate>),
+    request: PlateRequest,
+    at: Time,
+) -> Result<(Made, Vec<Reason>)> {
+    let kit = (request.kit.as_str(), request.kit_version.as_str());
+    let (plan, mut against) = app.plan(tx, kit, at).await?;
+    let (made, more) = match &request.stamp {
+        Some(parts) => stamp(tx, &request, parts, &plan).await?,
+        None => fill(tx, (code, before), request, &plan).await?,
+    };
+    against.extend(more);
+    against.extend(against_lot(app, tx, &made, at).await?);
+    Ok((made, against))
+}
+
+/// Every reason against filling the wells of a plate from the lot it names, if it names one.
+pub async fn against_lot(app: &App, tx: &mut Tx, made: &Made, at: Time) -> Result<Vec<Reason>> {
+    let Some(lot) = &made.lot else { return Ok(Vec::new()) };
+    let lot = (made.laboratory.as_str(), made.kit.0.as_str(), lot.as_str());
+    app.against_lot(tx, lot, made.layout.wells().len(), at).await
+}
+
+/// A plate of tubes: in a template's slots, or well by well.
+async fn fill(
+    tx: &mut Tx,
+    (code, before): (&PlateCode, Option<&StoredPlate>),
+    request: PlateRequest,
+    plan: &Plan,
+) -> Result<(Made, Vec<Reason>)> {
+    let request = rack::api::filled_from_rack(tx, request).await?;
+    let template = named_template(&request, code)?;
+    let mut listed = request.tubes.clone();
+    if request.retests {
+        let template = template.as_ref().ok_or_else(|| {
+            let message = "retests take the places of a template; name one";
+            Error::invalid("plate.retests", "retests", message)
+        })?;
+        let first = retests(tx, &request, (before, template), plan).await?;
+        listed.retain(|tube| !first.contains(tube));
+        listed.splice(..0, first);
+    }
+    let named = request.wells.iter().filter_map(|well| well.tube.clone());
+    let wanted: Vec<String> = listed.iter().cloned().chain(named).collect();
+    let rows = tubes_find(tx, &wanted).await?;
+    let against = tubes::against_making(&wanted, &rows, &request.laboratory, plan);
+    let depths: BTreeMap<&str, u16> = rows
+        .iter()
+        .map(|row| (row.code.as_str(), u16::try_from(row.members).unwrap_or(u16::MAX)))
+        .collect();
+    if !wanted.iter().all(|code| depths.contains_key(code.as_str())) {
+        return Err(Error::Invalid(against));
+    }
+    let (name, layout) = match &template {
+        Some(template) => {
+            let placed: Vec<_> = listed
+                .iter()
+                .map(|code| PlacedTube { code: code.clone(), depth: depths[code.as_str()] })
+                .collect();
+            let layout = super::lay_out(template, plan, &placed).map_err(|all| refused(&all))?;
+            (template.name().to_owned(), layout)
+        }
+        None => ("explicit".to_owned(), explicit(&request, &depths)?),
+    };
+    let refusals = super::refusals(&layout, plan);
+    if !refusals.is_empty() {
+        return Err(refused(&refusals));
+    }
+    let (laboratory, lot) = (request.laboratory, request.lot);
+    let kit = (request.kit, request.kit_version);
+    let made = Made { laboratory, kit, lot, template: name, layout, stamp: None };
+    Ok((made, against))
+}
+
+/// The template of that name as it is on this plate (R13).
+fn named_template(request: &PlateRequest, code: &PlateCode) -> Result<Option<Template>> {
+    let Some(name) = &request.template else { return Ok(None) };
+    let template = Template::find(name).ok_or_else(|| {
+        Error::invalid("plate.template", "template", format!("there is no template `{name}`"))
+    })?;
+    Ok(Some(template.for_plate(code.number().unwrap_or_default())))
+}
+
+/// The tubes to be tested again that go onto this plate first: those that wait, or, when it is
+/// frozen, those it took in its time.
+async fn retests(
+    tx: &mut Tx,
+    request: &PlateRequest,
+    (before, template): (Option<&StoredPlate>, &Template),
+    plan: &Plan,
+) -> Result<Vec<String>> {
+    match before.filter(|plate| plate.state != "draft") {
+        None => retest::suitable(tx, &request.laboratory, plan, template.tube_slots().len()).await,
+        Some(frozen) => {
+            let slots = template.tube_slots().iter().filter_map(|slot| slot.first());
+            let taken = slots.filter_map(|well| frozen.made.layout.content(*well).tube());
+            Ok(taken
+                .filter(|tube| !request.tubes.iter().any(|t| t == tube))
+                .map(str::to_owned)
+                .collect())
+        }
+    }
+}
+
+/// A plate of 384 from the frozen plates of its quadrants.
+async fn stamp(
+    tx: &mut Tx,
+    request: &PlateRequest,
+    parts: &StampParts,
+    plan: &Plan,
+) -> Result<(Made, Vec<Reason>)> {
+    let stamp = stamp_of(tx, request, parts).await?;
+    let found = store::sources(tx, &stamp).await?;
+    let (kit, version) = (&request.kit, &request.kit_version);
+    let against = super::against_sources(&stamp, &found, &request.laboratory, (kit, version));
+    let mut layouts = [const { None }; 4];
+    for (layout, source) in layouts.iter_mut().zip(&stamp.quadrants) {
+        let Some(source) = source else { continue };
+        // Nothing is said of what stands on a plate of another laboratory.
+        let is_here = |plate: &StoredPlate| plate.made.laboratory == request.laboratory;
+        let Some(plate) = store::plate_find(tx, source).await?.filter(is_here) else {
+            return Err(Error::Invalid(against));
+        };
+        *layout = Some(plate.made.layout);
+    }
+    let sources = layouts.each_ref().map(Option::as_ref);
+    let layout = super::stamped(stamp.order, &sources, plan)
+        .map_err(|all| Error::Invalid(against.iter().cloned().chain(reasons(&all)).collect()))?;
+    let made = Made {
+        laboratory: request.laboratory.clone(),
+        kit: (kit.clone(), version.clone()),
+        lot: request.lot.clone(),
+        template: "stamp".to_owned(),
+        layout,
+        stamp: Some(stamp),
+    };
+    Ok((made, against))
+}
+
+/// The plates named for the quadrants; a stamp stands alone in its request.
+async fn stamp_of(tx: &mut Tx, request: &PlateRequest, parts: &StampParts) -> Result<Stamp> {
+    let mut reasons = Vec::new();
+    let alone = request.template.is_none()
+        && request.tubes.is_empty()
+        && request.wells.is_empty()
+        && request.rack.is_none()
+        && request.size.is_none_or(|size| size == PlateSize::P384.wells())
+        && !request.retests;
+    if !alone {
+        let message = "a stamped plate holds what its sources hold; leave out everything else";
+        reasons.push(Reason::new("plate.stamp_alone", "stamp", message));
+    }
+    let mut quadrants = [const { None }; 4];
+    if parts.quadrants.len() > quadrants.len() || parts.quadrants.iter().all(Option::is_none) {
+        let message = "name the plates of one to four quadrants, null where one stays empty";
+        reasons.push(Reason::new("plate.quadrants", "stamp.quadrants", message));
+    }
+    refuse_if_any(reasons)?;
+    for (quadrant, named) in quadrants.iter_mut().zip(&parts.quadrants) {
+        if let Some(named) = named {
+            *quadrant = Some(codes::plate_code(tx, named).await?);
+        }
+    }
+    Ok(Stamp { order: parts.order, quadrants })
+}
+
+fn refused(refusals: &[LayoutRefusal]) -> Error {
+    Error::Invalid(reasons(refusals))
+}
+
+fn reasons(refusals: &[LayoutRefusal]) -> Vec<Reason> {
+    refusals.iter().map(|refusal| Reason::tagged("plate", refusal)).collect()
+}
+
+fn explicit(request: &PlateRequest, depths: &BTreeMap<&str, u16>) -> Result<Layout> {
+    let mut reasons = Vec::new();
+    let size = request.size.and_then(PlateSize::from_wells);
+    if size.is_none() {
+        let message = "state 96 or 384 with stated wells, or name a template";
+        reasons.push(Reason::new("plate.size", "size", message));
+    }
+    let mut wells = Vec::new();
+    for (i, stated) in request.wells.iter().enumerate() {
+        let about = format!("wells[{i}]");
+        let well: Option<WellPosition> = match stated.well.parse() {
+            Ok(well) => Some(well),
+            Err(error) => {
+                let error: NotAWell = error;
+                reasons.push(Reason::new("plate.well", &about, error.to_string()));
+                None
+            }
+        };
+        let reaction = stated.reaction.clone();
+        let content = match (&stated.tube, stated.control) {
+            (Some(tube), None) => {
+                let depth = depths[tube.as_str()];
+                Some(Content::Tube { tube: tube.clone(), depth, reaction })
+            }
+            (None, Some(control)) => Some(Content::Control { control, reaction }),
+            _ => {
+                let message = "a well holds one tube or one control; state exactly one";
+                reasons.push(Reason::new("plate.content", &about, message));
+                None
+            }
+        };
+        wells.extend(well.zip(content));
+    }
+    refuse_if_any(reasons)?;
+    let size = size.ok_or_else(|| Error::Internal("a refused size got through".to_owned()))?;
+    Layout::explicit(size, wells).map_err(|all| refused(&all))
+}

@@ -1,0 +1,147 @@
+//! Tubes to be tested again, gathered from many plates onto the next.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use swabline::clock::Span;
+
+use crate::app::TestApp;
+use crate::each_engine;
+use crate::laboratory::{self as lab, KIT, SINGLE_TARGET};
+use crate::world::{World, box_, plate, tube, world};
+
+fn request(tubes: &[String]) -> Value {
+    json!({ "laboratory": "L01", "kit": KIT.0, "kit_version": KIT.1,
+        "template": "one-well-94-moving-columns", "tubes": tubes, "retests": true })
+}
+
+/// Three plates of ten single tubes each, half an hour apart; tubes 3, 11, 12, 25 and 29 show one
+/// target alone and are sent back.
+async fn three_plates(app: &TestApp, world: &World) -> Vec<Value> {
+    let mut plates = Vec::new();
+    for n in 0..3 {
+        let tubes = lab::receive(app, world, n, n * 10..n * 10 + 10).await;
+        let loaded = lab::load_moving(app, world, n, &tubes).await;
+        let again = [3, 11, 12, 25, 29].map(|n| (tube(n), SINGLE_TARGET));
+        let file = lab::run_file(&loaded, &BTreeMap::from(again), false);
+        let run = lab::upload(app, world, &loaded, file).await.expect(201).json();
+        lab::release(app, world, run["id"].as_str().unwrap()).await;
+        plates.push(loaded);
+        app.pass(Span::minutes(30));
+    }
+    plates
+}
+
+/// The well of a tube on a plate as it was answered.
+fn well_of(plate: &Value, tube: &str) -> String {
+    let wells = plate["wells"].as_array().unwrap();
+    let well = wells.iter().find(|well| well["tube"] == tube).unwrap();
+    well["well"].as_str().unwrap().to_owned()
+}
+
+/// Tubes of a plate in the order in which they were laid out, down its columns.
+fn tubes(plate: &Value) -> Vec<String> {
+    let order = |well: &str| {
+        let (row, column) = well.split_at(1);
+        (column.parse::<u8>().unwrap(), row.to_owned())
+    };
+    let wells = plate["wells"].as_array().unwrap().iter();
+    let mut tubes: Vec<_> = wells
+        .filter_map(|well| Some((order(well["well"].as_str()?), well["tube"].as_str()?.to_owned())))
+        .collect();
+    tubes.sort();
+    tubes.into_iter().map(|(_, tube)| tube).collect()
+}
+
+each_engine! {
+    async fn five_retests_of_three_plates_come_first_on_the_next(app) {
+        let world = world(app).await;
+        let plates = three_plates(app, &world).await;
+        let waiting = app.get(&world.technician, "/v1/laboratories/L01/retests").await;
+        let waiting = waiting.expect(200).json();
+        let listed: Vec<_> = waiting["retests"].as_array().unwrap().iter()
+            .map(|retest| retest["tube"].as_str().unwrap().to_owned()).collect();
+        let first = [3, 11, 12, 25, 29].map(tube);
+        assert_eq!(listed, first, "whose result is due first comes first");
+        let one = &waiting["retests"][1];
+        assert_eq!(one["last_plate"], plate(1));
+        assert_eq!(one["last_well"], well_of(&plates[1], &tube(11)));
+        assert_eq!((&one["box"], &one["attempt"]), (&json!(box_(1)), &json!(1)));
+
+        let new = lab::receive(app, &world, 3, 30..34).await;
+        let path = format!("/v1/plates/{}", plate(3));
+        let drafted = app.put(&world.technician, &path, &request(&new)).await.expect(201).json();
+        let expected: Vec<_> = first.iter().chain(&new).cloned().collect();
+        assert_eq!(tubes(&drafted), expected);
+        let again = app.put(&world.technician, &path, &request(&new)).await.expect(200).json();
+        assert_eq!(again, drafted);
+        let freeze = format!("{path}/freeze");
+        let frozen = app.post(&world.technician, &freeze, &json!({})).await.expect(200).json();
+        let again = app.put(&world.technician, &path, &request(&new)).await.expect(200).json();
+        assert_eq!(again, frozen, "asked again, the plate is what it was");
+        let waiting = app.get(&world.technician, "/v1/laboratories/L01/retests").await;
+        assert_eq!(waiting.expect(200).json()["retests"], json!([]));
+
+        let list = app.get(&world.technician, &format!("{path}/picklist")).await.expect(200);
+        assert_eq!(list.headers["content-type"], "text/csv; charset=utf-8");
+        let text = list.text();
+        let rows: Vec<_> = text.lines().collect();
+        assert_eq!(rows[0], "well,tube,people,attempt,last_plate,last_well,box");
+        assert_eq!(rows.len(), 10);
+        let lies = format!("{},{},1,1,{},{},{}", well_of(&frozen, &tube(25)), tube(25), plate(2),
+            well_of(&plates[2], &tube(25)), box_(2));
+        assert!(rows.contains(&lies.as_str()), "{text}");
+        let fresh = format!("{},{},1,0,,,{}", well_of(&frozen, &tube(30)), tube(30), box_(3));
+        assert!(rows.contains(&fresh.as_str()), "{text}");
+    }
+
+    async fn tubes_of_a_void_run_wait_too_and_their_test_does_not_count(app) {
+        let world = world(app).await;
+        let codes = lab::receive(app, &world, 0, 0..3).await;
+        let loaded = lab::load_moving(app, &world, 0, &codes).await;
+        let file = lab::run_file(&loaded, &BTreeMap::new(), true);
+        let run = lab::upload(app, &world, &loaded, file).await.expect(201).json();
+        let review = format!("/v1/runs/{}/review", run["id"].as_str().unwrap());
+        app.post(&world.reviewer, &review, &json!({ "decision": "void" })).await.expect(200);
+        let waiting = app.get(&world.technician, "/v1/laboratories/L01/retests?limit=2").await;
+        let waiting = waiting.expect(200).json();
+        assert_eq!(waiting["retests"].as_array().unwrap().len(), 2);
+        assert_eq!(waiting["retests"][0]["attempt"], 0);
+        let next = lab::freeze(app, &world, 1, &request(&[])).await;
+        assert_eq!(tubes(&next), codes);
+    }
+
+    async fn a_tube_this_kit_may_not_test_waits_for_another_plate(app) {
+        let world = world(app).await;
+        crate::world::seal_tube(app, &world, 0, &crate::world::people(0, 4)).await.expect(201);
+        lab::receive(app, &world, 1, 1..2).await;
+        lab::deliver(app, &world, 0, &[tube(0)]).await;
+        let loaded = lab::load_moving(app, &world, 0, &[tube(0), tube(1)]).await;
+        let file = lab::run_file(&loaded, &BTreeMap::new(), true);
+        let run = lab::upload(app, &world, &loaded, file).await.expect(201).json();
+        let review = format!("/v1/runs/{}/review", run["id"].as_str().unwrap());
+        app.post(&world.reviewer, &review, &json!({ "decision": "void" })).await.expect(200);
+        let single = json!({ "laboratory": "L01", "kit": "codx-logix-smart", "kit_version": "1",
+            "template": "one-well-94-moving-rows", "retests": true });
+        let path = format!("/v1/plates/{}", plate(1));
+        let made = app.put(&world.technician, &path, &single).await.expect(201).json();
+        assert_eq!(tubes(&made), [tube(1)], "a kit for single tubes leaves the pool");
+    }
+
+    async fn more_tubes_than_places_and_a_plate_without_a_template_are_refused(app) {
+        let world = world(app).await;
+        three_plates(app, &world).await;
+        let new = lab::receive(app, &world, 3, 30..120).await;
+        let path = format!("/v1/plates/{}", plate(3));
+        let refused = app.put(&world.technician, &path, &request(&new)).await.expect(422);
+        assert_eq!(refused.code(), "plate.too_many_tubes");
+        let mut stated = request(&[]);
+        stated.as_object_mut().unwrap().remove("template");
+        let refused = app.put(&world.technician, &path, &stated).await.expect(422);
+        assert_eq!(refused.code(), "plate.retests");
+        let nothing = app.client_at(swabline::auth::Role::Technician, None, Some("L02".into())).await;
+        app.get(&nothing, "/v1/laboratories/L01/retests").await.expect(403);
+        let own = app.get(&nothing, "/v1/laboratories/L02/retests").await.expect(200).json();
+        assert_eq!(own["retests"], json!([]));
+    }
+}
