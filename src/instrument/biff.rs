@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use super::compound::{u16_at, u32_at};
-use super::workbook::{Grid, Sheet, is_wanted};
+use super::workbook::{Grid, Sheet};
 
 const BOF: u16 = 0x0809;
 const EOF: u16 = 0x000A;
@@ -14,8 +14,11 @@ const BIFF8: u16 = 0x0600;
 /// Most shared strings; a plate of 384 wells needs a few thousand.
 const MAX_STRINGS: usize = 1 << 20;
 
-/// The sheets of a workbook stream.
-pub(super) fn sheets(stream: &[u8]) -> Result<Vec<Sheet>, Refusal> {
+/// The sheets of a workbook stream, with the rows of those that are wanted by name.
+pub(super) fn sheets(
+    stream: &[u8],
+    is_wanted: &mut dyn FnMut(&str) -> bool,
+) -> Result<Vec<Sheet>, Refusal> {
     let mut strings = Vec::new();
     let mut bound = Vec::new();
     let mut records = Records { stream, at: 0 };

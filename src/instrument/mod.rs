@@ -13,8 +13,16 @@ mod curve;
 mod design_analysis;
 mod detect;
 mod inspect;
+mod lightcycler_480;
+mod lighthouse;
+mod mapping;
+mod mapping_parse;
+mod mapping_read;
+mod mapping_rules;
+mod mappings;
 mod metadata;
 mod ooxml;
+mod parts;
 mod refusal;
 mod results;
 pub mod store;
@@ -29,6 +37,14 @@ use serde::{Deserialize, Serialize};
 pub use ct::{Ct, NotACt};
 pub use curve::{Curve, Point};
 pub use inspect::{Inspection, TargetCount};
+pub use lighthouse::ResultList;
+pub use mapping::{
+    Above, Definition, Fact, FileShape, Fixed, Header, Mapping, Mark, Numbers, OneFilePer,
+    Separator, TextEncoding, Wells, Words,
+};
+pub use mapping_parse::MappingFault;
+pub use mappings::Mappings;
+pub use parts::{Channel, MAX_PARTS, Part, PartFault, read_run};
 pub use refusal::Refusal;
 pub use table::{MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, MAX_UNPACKED_BYTES};
 
@@ -98,6 +114,13 @@ pub enum Format {
     DesignAnalysisWorkbook,
     /// Bio-Rad CFX quantification CSV.
     BioRadCfx,
+    /// LightCycler 480 Cp export of one filter.
+    #[serde(rename = "lightcycler_480")]
+    LightCycler480,
+    /// UK Lighthouse result CSV with the Cq of its channels.
+    LighthouseCsv,
+    /// Read by a mapping, which the warnings name.
+    Mapping,
 }
 
 impl Format {
@@ -109,6 +132,9 @@ impl Format {
             Self::DesignAnalysisCsv => "design_analysis_csv",
             Self::DesignAnalysisWorkbook => "design_analysis_workbook",
             Self::BioRadCfx => "bio_rad_cfx",
+            Self::LightCycler480 => "lightcycler_480",
+            Self::LighthouseCsv => "lighthouse_csv",
+            Self::Mapping => "mapping",
         }
     }
 }
@@ -119,12 +145,35 @@ impl fmt::Display for Format {
     }
 }
 
-/// Reads a run file of any known format.
+/// Reads a run file of any known format, by the shipped mappings as well.
 ///
 /// All or nothing: a cell that cannot be read refuses the file, so no reading is lost in silence.
 /// Bounded in bytes, unpacked bytes, rows, columns and cells; never panics on any input.
 pub fn read(bytes: &[u8]) -> Result<RunFile, Refusal> {
-    match detect::open(bytes)? {
+    read_part(bytes, Mappings::shipped(), None).map(|part| part.run)
+}
+
+/// Reads one file, which may be one of several of a run.
+///
+/// Built-in formats come before mappings, unless the uploader has `named` a mapping.
+pub fn read_part(
+    bytes: &[u8],
+    mappings: &Mappings,
+    named: Option<&Mapping>,
+) -> Result<Part, Refusal> {
+    if let Some(mapping) = named {
+        return mapping_read::read(&detect::unmapped(bytes)?, mapping, "was named");
+    }
+    match built_in(bytes) {
+        Err(refusal @ (Refusal::NotOurs { .. } | Refusal::NoResults { .. })) => {
+            by_headings(bytes, mappings).unwrap_or(Err(refusal))
+        }
+        other => other,
+    }
+}
+
+fn built_in(bytes: &[u8]) -> Result<Part, Refusal> {
+    let run = match detect::open(bytes)? {
         detect::Opened::AppliedBiosystems(text, reasons) => {
             applied_biosystems::text(&text, reasons)
         }
@@ -132,7 +181,42 @@ pub fn read(bytes: &[u8]) -> Result<RunFile, Refusal> {
         detect::Opened::BioRadCfx(text, delimiter, reasons) => {
             biorad_cfx::csv(&text, delimiter, reasons)
         }
+        detect::Opened::LightCycler480(text, reasons) => {
+            return lightcycler_480::text(&text, reasons);
+        }
+        detect::Opened::Lighthouse(text, reasons) => {
+            let rows = text::delimited(&text.content, b',', 1)?;
+            let warnings = text.warning.clone().into_iter().collect();
+            lighthouse::rows(rows, text.open_end(), reasons, warnings)
+        }
         detect::Opened::Workbook(sheets, reason) => read_workbook(sheets, reason),
+    };
+    Ok(Part { run: run?, of: None })
+}
+
+/// Reads a file that only its headings tell: a Lighthouse list in a workbook, whatever its name
+/// says, or what exactly one mapping fits; none when nothing does.
+fn by_headings(bytes: &[u8], mappings: &Mappings) -> Option<Result<Part, Refusal>> {
+    let mut file = detect::unmapped(bytes).ok()?;
+    if let mapping_read::Unmapped::Book(sheets) = &mut file {
+        let is_list =
+            |sheet: &workbook::Sheet| sheet.rows.first().is_some_and(lighthouse::is_header);
+        if let Some(at) = sheets.iter().position(is_list) {
+            let reasons = vec!["a workbook whose first row is a Lighthouse header".to_owned()];
+            let rows = sheets.swap_remove(at).rows;
+            let run = lighthouse::rows(rows, false, reasons, Vec::new());
+            return Some(run.map(|run| Part { run, of: None }));
+        }
+    }
+    let fitting: Vec<_> =
+        mappings.iter().filter(|mapping| mapping_read::fits(&file, mapping)).collect();
+    match fitting[..] {
+        [] => None,
+        [only] => Some(mapping_read::read(&file, only, "is the only one that fits")),
+        _ => {
+            let names = fitting.iter().map(|mapping| mapping.name.clone()).collect();
+            Some(Err(Refusal::Ambiguous { names }))
+        }
     }
 }
 

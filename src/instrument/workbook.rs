@@ -18,18 +18,37 @@ pub(super) struct Sheet {
 const WANTED: [&str; 3] = ["results", "primary_result", "target call"];
 
 /// Whether a sheet of that name is read at all.
-pub(super) fn is_wanted(name: &str) -> bool {
+fn is_wanted(name: &str) -> bool {
     WANTED.contains(&heading(name).as_str())
 }
 
 /// The sheets of an `.xls`.
 pub(super) fn from_compound(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
-    biff::sheets(&compound::workbook_stream(bytes)?)
+    biff::sheets(&compound::workbook_stream(bytes)?, &mut is_wanted)
 }
 
 /// The sheets of an `.xlsx`.
 pub(super) fn from_zip(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
-    ooxml::sheets(bytes)
+    ooxml::sheets(bytes, &mut is_wanted)
+}
+
+/// Most sheets read of a workbook whose names nobody knows; each may take as much memory as a
+/// whole file.
+const MAX_SHEETS: usize = 6;
+
+/// The first sheets of a workbook, whatever their names.
+pub(super) fn first_sheets(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
+    let mut left = MAX_SHEETS;
+    let mut is_wanted = |_: &str| {
+        let wanted = left > 0;
+        left = left.saturating_sub(1);
+        wanted
+    };
+    if ooxml::is_zip(bytes) {
+        ooxml::sheets(bytes, &mut is_wanted)
+    } else {
+        biff::sheets(&compound::workbook_stream(bytes)?, &mut is_wanted)
+    }
 }
 
 /// Takes the sheet of that name out of `sheets`.
