@@ -10,6 +10,7 @@ use swabline::instrument::read;
 use swabline::interpretation::interpret;
 use swabline::plate::PlateSize;
 use swabline::simulation::files::{cfx_csv, quantstudio_text};
+use swabline::simulation::files_text::{lightcycler_480, lighthouse, ma_6000, slan_96p};
 
 const REALDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/realdata");
 /// Real workbooks, one of each kind.
@@ -24,6 +25,10 @@ fn parse(c: &mut Criterion) {
     let mut files = vec![
         ("quantstudio_text", quantstudio_text(&plate).into_bytes()),
         ("cfx_csv", cfx_csv(&plate).into_bytes()),
+        ("lightcycler_480", lightcycler_480(&plate).swap_remove(0).into_bytes()),
+        ("lighthouse_csv", lighthouse(&plate).into_bytes()),
+        ("mapping_gb18030", slan_96p(&plate)),
+        ("mapping_csv", ma_6000(&plate).into_bytes()),
     ];
     if Path::new(REALDATA).is_dir() {
         for (name, path) in WORKBOOKS {

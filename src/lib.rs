@@ -32,3 +32,4 @@ pub mod query;
 pub mod feeds;
 pub mod ledger;
 pub mod simulation;
+pub mod watch;

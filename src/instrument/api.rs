@@ -3,28 +3,48 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::store;
 use crate::app::App;
 use crate::auth::Actor;
-use crate::error::Result;
-use crate::http::extract::Path;
+use crate::error::{Error, Result};
+use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 use crate::storage::StoreError;
 
+/// Which file of a run.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    /// Its number, from 1; needed only where the run came as several files.
+    part: Option<u8>,
+}
+
 /// The run's file, byte for byte.
 #[utoipa::path(get, path = "/v1/runs/{id}/file", tag = "instrument",
-    security(("bearer" = [])), params(("id" = String, Path, description = "run")),
+    security(("bearer" = [])), params(("id" = String, Path, description = "run"), Which),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 404, body = Problem)))]
+        (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn run_file_get(
     State(app): State<App>,
     actor: Actor,
     Path(run): Path<String>,
+    Query(which): Query<Which>,
 ) -> Result<Response> {
     let mut tx = app.db.read("instrument.file").await?;
-    let kept = store::file_find(&mut tx, &run).await?;
-    actor.in_laboratory(&kept.laboratory_code)?;
+    let first = store::file_find(&mut tx, &run, 1).await?;
+    let first = first.ok_or_else(|| Error::not_found("run", &run))?;
+    actor.in_laboratory(&first.laboratory_code)?;
+    let kept = match which.part {
+        Some(1) => first,
+        Some(part) => {
+            let kept = store::file_find(&mut tx, &run, i64::from(part)).await?;
+            kept.ok_or_else(|| Error::not_found("part", format!("{part} of run {run}")))?
+        }
+        None => the_only(&store::parts(&mut tx, &run).await?, first)?,
+    };
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream"),
         (header::CONTENT_DISPOSITION, "attachment"),
@@ -36,4 +56,14 @@ pub async fn run_file_get(
         StoreError::Inconsistent { table: "run_file", id, reason }
     })?;
     Ok((headers, content).into_response())
+}
+
+/// The first file, if there is no other that could be meant.
+fn the_only(parts: &[String], first: store::KeptFile) -> Result<store::KeptFile> {
+    let count = parts.len();
+    if count < 2 {
+        return Ok(first);
+    }
+    let message = format!("the run came as {count} files; choose one with `?part=1` to `{count}`");
+    Err(Error::invalid("run.part", "part", message))
 }

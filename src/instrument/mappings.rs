@@ -36,6 +36,14 @@ impl Mappings {
         &SHIPPED
     }
 
+    /// Those in force where `folder` holds a laboratory's own; none of its own where it is empty.
+    pub fn of(folder: &Path) -> Result<Self, Vec<MappingFault>> {
+        if folder.as_os_str().is_empty() {
+            return Ok(Self::shipped().clone());
+        }
+        Self::with_folder(folder)
+    }
+
     /// Those that come with the program and every `*.toml` of a folder. A mapping of the folder
     /// takes the place of a shipped one of its name; two of the folder may not share one.
     ///

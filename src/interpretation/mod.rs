@@ -18,6 +18,7 @@ mod names;
 mod neighbours;
 mod rules;
 pub mod store;
+mod upload;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -10,6 +10,7 @@ pub mod city;
 pub mod client;
 mod cycler;
 pub mod files;
+pub mod files_text;
 pub mod laboratory;
 pub mod morning;
 pub mod people;

@@ -315,10 +315,10 @@ each_engine! {
     async fn what_is_written_is_never_taken_away_and_records_never_change(app) {
         morning(app).await;
         let kept = ["tube", "member", "recall", "handover", "arrival", "arrival_tube", "run_file",
-            "run", "reading", "call", "signature", "result", "audit", "audit_chain", "feed",
+            "run", "run_part", "reading", "call", "signature", "result", "audit", "audit_chain", "feed",
             "allotment", "box_tube", "well", "code_counter"];
         let fixed = [("member", "taken_us"), ("arrival", "arrived_us"), ("arrival_tube", "finding"),
-            ("run_file", "name"), ("reading", "raw_ct"), ("signature", "signer"),
+            ("run_file", "name"), ("run_part", "sha256"), ("reading", "raw_ct"), ("signature", "signer"),
             ("result", "outcome"), ("audit", "detail"), ("feed", "at_us"), ("allotment", "count"),
             ("box_tube", "box_code"), ("well", "depth")];
         for table in kept {

@@ -16,7 +16,7 @@ use crate::each_engine;
 use crate::statements::lists;
 
 /// Tables that grow with every tube, plate, box, request or person.
-const LARGE: [&str; 26] = [
+const LARGE: [&str; 27] = [
     "allotment",
     "amendment",
     "arrival",
@@ -37,6 +37,7 @@ const LARGE: [&str; 26] = [
     "result",
     "run",
     "run_file",
+    "run_part",
     "signature",
     "status",
     "token",
