@@ -11,7 +11,7 @@ use crate::clock::Time;
 use crate::error::Result;
 use crate::plate::PlateSize;
 use crate::seal::Place;
-use crate::storage::{Tx, codes, ensure_rows, json};
+use crate::storage::{Tx, ensure_rows, json};
 
 /// SHA-256, name, sealed content, time.
 pub const FILE_KEEP: &str = "insert into run_file (sha256, name, content, kept_us)
@@ -23,10 +23,9 @@ pub const FILE_FIND: &str = "select f.sha256, f.content, p.laboratory_code from 
     where r.id = $1 and q.part = $2";
 /// `$1` run.
 pub const PARTS: &str = "select sha256 from run_part where run_id = $1 order by part";
-/// `$1` SHA-256 of files: the runs they are of.
-pub const RUNS_BY_FILES: &str = "select distinct r.id, r.plate_code, r.sha256 from run_part q
-    join run r on r.id = q.run_id
-    where q.sha256 in (select e.value ->> 'code' from json_each($1) e) order by r.id";
+/// `$1` SHA-256 of a file.
+pub const RUN_BY_PART: &str = "select r.id, r.plate_code, r.sha256 from run_part q
+    join run r on r.id = q.run_id where q.sha256 = $1";
 /// `$1` run, `$2` its parts.
 pub const PARTS_ADD: &str = "insert into run_part (run_id, part, sha256)
     select $1, cast(e.value ->> 'part' as bigint), e.value ->> 'sha256' from json_each($2) e
@@ -54,7 +53,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("FILE_KEEP", FILE_KEEP),
     ("FILE_FIND", FILE_FIND),
     ("PARTS", PARTS),
-    ("RUNS_BY_FILES", RUNS_BY_FILES),
+    ("RUN_BY_PART", RUN_BY_PART),
     ("PARTS_ADD", PARTS_ADD),
     ("RUN_LIVE", RUN_LIVE),
     ("RUN_ADD", RUN_ADD),
@@ -174,8 +173,13 @@ pub async fn parts(tx: &mut Tx, run: &str) -> Result<Vec<String>> {
 
 /// The runs these files were imported as, if they were.
 pub async fn runs_by_files(tx: &mut Tx, parts: &[String]) -> Result<Vec<RunOfPlate>> {
-    let list = codes(parts);
-    Ok(on!(tx, c => query_as(RUNS_BY_FILES).bind(&list).fetch_all(c).await)?)
+    let mut runs: Vec<RunOfPlate> = Vec::new();
+    for part in parts {
+        let run: Option<RunOfPlate> =
+            on!(tx, c => query_as(RUN_BY_PART).bind(part).fetch_optional(c).await)?;
+        runs.extend(run.filter(|run| !runs.contains(run)));
+    }
+    Ok(runs)
 }
 
 /// The run of a plate that counts, if there is one.

@@ -112,6 +112,11 @@ impl Memory {
         self.records.contains_key(key)
     }
 
+    /// Whether these files became a run.
+    pub fn took(&self, key: &str) -> bool {
+        self.records.get(key).is_some_and(|record| record.outcome == Outcome::Taken)
+    }
+
     /// Whether a file of this digest is among what something became of.
     pub fn knows_file(&self, sha256: &str) -> bool {
         self.records.keys().any(|key| key.split(['+', ' ']).any(|part| part == sha256))
@@ -168,6 +173,7 @@ mod tests {
         assert!(memory.knows("a") && memory.knows("b") && !memory.knows("d"));
         assert_eq!(memory.taken_as("a.txt").unwrap().key, "a");
         assert_eq!(memory.taken_as("b.txt"), None);
+        assert!(memory.took("a") && !memory.took("b"));
         assert!(memory.knows_file("a") && !memory.knows_file("d"));
         drop(memory);
         let again = Memory::open(&path, true).unwrap();

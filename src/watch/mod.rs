@@ -133,7 +133,7 @@ impl Watch {
     }
 
     /// Looks once and does what there is to do; tells everything that happened. Gives how many
-    /// runs are left that were not taken.
+    /// runs lie in the folder that were not taken.
     pub async fn sweep(
         &mut self,
         now: Instant,
@@ -149,11 +149,13 @@ impl Watch {
         for (name, judged) in self.judged.clone() {
             self.note(&name, &judged, tell)?;
         }
-        let mut left = 0;
+        let homeless = |judged: &&Judged| matches!(judged.verdict, Verdict::NoPlate(_));
+        let mut left = self.judged.values().filter(homeless).count();
         for set in choice::sets(&self.judged, &look.unsettled) {
             if !self.memory.knows(&set.key()) {
-                left += usize::from(!self.deliver(&set, tell).await?);
+                self.deliver(&set, tell).await?;
             }
+            left += usize::from(!self.memory.took(&set.key()));
         }
         Ok(left)
     }
@@ -197,15 +199,15 @@ impl Watch {
         Ok(self.memory.add(record)?)
     }
 
-    /// Sends one run; true when the server has it.
+    /// Sends one run, and remembers what the server made of it.
     async fn deliver(
         &mut self,
         set: &choice::Set,
         tell: &mut (dyn FnMut(Event) + Send),
-    ) -> Result<bool, WatchError> {
+    ) -> Result<(), WatchError> {
         let (key, names) = (set.key(), set.names());
         // A file that changes under our hands is looked at again in the next sweep.
-        let Some(files) = self.folder.contents(&set.files) else { return Ok(false) };
+        let Some(files) = self.folder.contents(&set.files) else { return Ok(()) };
         let answer = self.sender.send(&set.plate, files).await;
         let at = self.clock.now();
         let plate = Some(set.plate.clone());
@@ -227,13 +229,11 @@ impl Watch {
                 if self.told_waiting.insert(key.clone()) {
                     tell(record(Outcome::Waiting, None, Some(reason)).event(None));
                 }
-                return Ok(false);
+                return Ok(());
             }
         };
         self.told_waiting.remove(&key);
-        let taken = record.outcome == Outcome::Taken;
         tell(record.event(usable));
-        self.memory.add(record)?;
-        Ok(taken)
+        Ok(self.memory.add(record)?)
     }
 }
