@@ -89,7 +89,7 @@ impl Watch {
         watch.sweep(Instant::now(), &mut |event| self.tell(&event)).await?;
         tokio::time::sleep(Duration::from_secs(self.settle)).await;
         let left = watch.sweep(Instant::now(), &mut |event| self.tell(&event)).await?;
-        if left == 0 { Ok(()) } else { Err(Refused(format!("{left} runs were not taken")).into()) }
+        if left == 0 { Ok(()) } else { Err(Refused(format!("runs not taken: {left}")).into()) }
     }
 
     /// Looks again and again; a share that is away comes back.

@@ -73,7 +73,7 @@ pub(super) fn unmapped(bytes: &[u8]) -> Result<Unmapped<'_>, Refusal> {
     if ooxml::is_zip(bytes) || bytes.starts_with(&compound::SIGNATURE) {
         return workbook::first_sheets(bytes).map(Unmapped::Book);
     }
-    Ok(Unmapped::Text(bytes))
+    Ok(Unmapped::Text(bytes, Text::decode(bytes)))
 }
 
 fn open_text(text: Text) -> Result<Opened, Refusal> {

@@ -37,12 +37,12 @@ pub struct ResultList {
 impl std::fmt::Display for ResultList {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { rows, plates, results, unreadable } = self;
-        write!(f, "{rows} rows of {plates} plates")?;
+        write!(f, "rows: {rows}, plates: {plates}")?;
         for (result, count) in results {
-            write!(f, ", {count} {result}")?;
+            write!(f, ", {result}: {count}")?;
         }
         if *unreadable > 0 {
-            write!(f, ", {unreadable} without a readable RNA ID")?;
+            write!(f, ", without a readable RNA ID: {unreadable}")?;
         }
         Ok(())
     }
@@ -308,11 +308,11 @@ mod tests {
         let refusal = read(text.as_bytes()).unwrap_err();
         let said = refusal.to_string();
         for part in [
-            "4 rows of 2 plates",
-            "1 positive",
-            "2 negative",
-            "1 with another result",
-            "1 without a readable RNA ID",
+            "rows: 4, plates: 2",
+            "positive: 1",
+            "negative: 2",
+            "with another result: 1",
+            "without a readable RNA ID: 1",
             "CH1-Cq",
         ] {
             assert!(said.contains(part), "{said}");

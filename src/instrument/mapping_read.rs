@@ -22,8 +22,8 @@ use crate::plate::{PlateSize, WellPosition};
 pub(super) enum Unmapped<'a> {
     /// The first sheets of a workbook.
     Book(Vec<Sheet>),
-    /// A text, perhaps.
-    Text(&'a [u8]),
+    /// A text, perhaps, and how it reads where a mapping does not know its encoding.
+    Text(&'a [u8], Text),
 }
 
 /// Rows in which a mapping has found its header.
@@ -120,12 +120,12 @@ fn mark(mapping: &Mapping, separator: Option<u8>) -> DecimalMark {
 /// The rows in which the mapping finds its header; only the first ones to tell whether it does.
 fn find(file: &Unmapped<'_>, mapping: &Mapping, briefly: bool) -> Result<Found, Refusal> {
     let unfit = |why| Refusal::NotMapped { name: mapping.name.clone(), why };
-    let bytes = match file {
+    let (bytes, auto) = match file {
         Unmapped::Book(sheets) => {
             return in_sheets(sheets, mapping)
                 .ok_or_else(|| unfit("no sheet has a header with the headings it needs"));
         }
-        Unmapped::Text(bytes) => bytes,
+        Unmapped::Text(bytes, auto) => (*bytes, auto),
     };
     let encoding: Option<&'static Encoding> = match mapping.file.encoding {
         TextEncoding::Auto => None,
@@ -137,11 +137,12 @@ fn find(file: &Unmapped<'_>, mapping: &Mapping, briefly: bool) -> Result<Found, 
     if is_binary(bytes) && encoding != Some(UTF_16LE) {
         return Err(unfit("the file is no text"));
     }
-    let text = match encoding {
-        None => Text::decode(bytes),
-        Some(encoding) => Text::decode_as(bytes, encoding)
-            .ok_or_else(|| unfit("the text is in another encoding than it says"))?,
-    };
+    let other = encoding.map(|encoding| {
+        Text::decode_as(bytes, encoding)
+            .ok_or_else(|| unfit("the text is in another encoding than it says"))
+    });
+    let other = other.transpose()?;
+    let text = other.as_ref().unwrap_or(auto);
     let separators: &[u8] = match mapping.file.separator {
         Separator::Auto => b"\t,;",
         Separator::Tab => b"\t",
@@ -149,6 +150,13 @@ fn find(file: &Unmapped<'_>, mapping: &Mapping, briefly: bool) -> Result<Found, 
         Separator::Semicolon => b";",
     };
     let head: String = text.content.split_inclusive('\n').take(mapping.header.within).collect();
+    // Most texts are told from this without being split.
+    let folded = plain(&head);
+    let separators = if mapping.header.needs.iter().all(|word| folded.contains(&plain(word))) {
+        separators
+    } else {
+        &[]
+    };
     for separator in separators {
         let header = rows(&head, *separator).ok().and_then(|rows| header(&rows, mapping));
         let Some(header) = header else { continue };
@@ -163,7 +171,7 @@ fn find(file: &Unmapped<'_>, mapping: &Mapping, briefly: bool) -> Result<Found, 
                 "a text separated by `{named}` with the headings of {}",
                 mapping.instrument
             ),
-            warning: text.warning,
+            warning: text.warning.clone(),
         });
     }
     Err(unfit("no row has the headings it needs"))

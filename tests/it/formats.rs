@@ -428,29 +428,35 @@ fn every_lighthouse_file_is_read_or_refused_as_it_must_be() {
     let lists = [
         (
             "duplicate_barcodes/TEST/TEST_sanger_report_200503_2347",
-            "2 rows of 1 plates, 1 positive, 1 negative)",
+            "rows: 2, plates: 1, positive: 1, negative: 1)",
         ),
         (
             "duplicate_samples/TEST/TEST_sanger_report_200503_2338",
-            "2 rows of 1 plates, 2 negative)",
+            "rows: 2, plates: 1, negative: 2)",
         ),
-        ("good/ALDP/AP_sanger_report_200503_2338", "2 rows of 1 plates, 1 positive, 1 negative)"),
-        ("good/ALDP/AP_sanger_report_200511_1037", "2 rows of 1 plates, 1 positive, 1 negative)"),
-        ("good/ALDP/AP_sanger_report_200518_2132", "3 rows of 1 plates, 2 positive, 1 negative)"),
-        ("good/CAMC/CB_sanger_report_200503_2338", "2 rows of 1 plates, 1 positive, 1 negative)"),
-        ("good/MILK/MK_sanger_report_200518_2205", "2 rows of 1 plates, 1 positive, 1 negative)"),
-        ("good/MILK/MK_sanger_report_200518_2206", "2 rows of 1 plates, 1 positive, 1 negative)"),
-        ("good/TEST/TEST_sanger_report_200518_2205", "2 rows of 1 plates, 1 positive, 1 negative)"),
+        ("good/ALDP/AP_sanger_report_200503_2338", "rows: 2, plates: 1, positive: 1, negative: 1)"),
+        ("good/ALDP/AP_sanger_report_200511_1037", "rows: 2, plates: 1, positive: 1, negative: 1)"),
+        ("good/ALDP/AP_sanger_report_200518_2132", "rows: 3, plates: 1, positive: 2, negative: 1)"),
+        ("good/CAMC/CB_sanger_report_200503_2338", "rows: 2, plates: 1, positive: 1, negative: 1)"),
+        ("good/MILK/MK_sanger_report_200518_2205", "rows: 2, plates: 1, positive: 1, negative: 1)"),
+        ("good/MILK/MK_sanger_report_200518_2206", "rows: 2, plates: 1, positive: 1, negative: 1)"),
+        (
+            "good/TEST/TEST_sanger_report_200518_2205",
+            "rows: 2, plates: 1, positive: 1, negative: 1)",
+        ),
         // The last row is broken.
         (
             "good/TEST/TEST_sanger_report_200518_2206",
-            "3 rows of 1 plates, 2 positive, 1 negative, 1 without a readable RNA ID)",
+            "rows: 3, plates: 1, positive: 2, negative: 1, without a readable RNA ID: 1)",
         ),
         // A workbook, whatever its name says.
-        ("good/TEST/TEST_sanger_report_200518_2207", "2 rows of 1 plates, 1 positive, 1 negative)"),
+        (
+            "good/TEST/TEST_sanger_report_200518_2207",
+            "rows: 2, plates: 1, positive: 1, negative: 1)",
+        ),
         (
             "good/TEST/TEST_sanger_report_200518_2208_with_whitespace",
-            "2 rows of 1 plates, 1 positive, 1 negative)",
+            "rows: 2, plates: 1, positive: 1, negative: 1)",
         ),
     ];
     for (file, holds) in lists {

@@ -122,7 +122,7 @@ each_engine! {
         let before = post.contents();
         let (events, said) = post.once(&[]).await;
         let said = said.expect(2);
-        assert!(said.one_line().contains("1 runs were not taken"), "{}", said.err);
+        assert!(said.one_line().contains("runs not taken: 1"), "{}", said.err);
         let kinds: Vec<_> = events.keys().map(String::as_str).collect();
         let set = events.keys().find(|key| key.starts_with(&format!("taken {}", plate(1)))).unwrap();
         assert_eq!(kinds.len(), 4, "{kinds:?}");

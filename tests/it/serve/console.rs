@@ -216,7 +216,11 @@ fn the_files_of_one_run_are_inspected_together() {
     let said = finish(strangers).expect(2);
     assert!(said.one_line().contains("is a whole run by itself"), "{}", said.err);
     let said = inspect(&file("lighthouse/results_only.csv"), false).expect(2);
-    assert!(said.one_line().contains("2 rows of 1 plates, 1 positive, 1 negative"), "{}", said.err);
+    assert!(
+        said.one_line().contains("rows: 2, plates: 1, positive: 1, negative: 1"),
+        "{}",
+        said.err
+    );
     let said = inspect(&file("mapping/slan.gb18030.txt"), false).expect(0);
     assert!(said.out.contains("never tried on a real file"), "{}", said.out);
 }
