@@ -10,6 +10,7 @@ use swabline::instrument::read;
 use swabline::interpretation::interpret;
 use swabline::plate::PlateSize;
 use swabline::simulation::files::{cfx_csv, quantstudio_text};
+use swabline::simulation::files_text::{lightcycler_480, lighthouse, ma_6000, slan_96p};
 use swabline::simulation::zipped;
 
 const REALDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/realdata");
@@ -28,6 +29,10 @@ fn parse(c: &mut Criterion) {
         ("rdml", zipped::rdml(&plate)),
         ("eds_old", zipped::eds(&plate)),
         ("eds_new", zipped::eds_json(&plate)),
+        ("lightcycler_480", lightcycler_480(&plate).swap_remove(0).into_bytes()),
+        ("lighthouse_csv", lighthouse(&plate).into_bytes()),
+        ("mapping_gb18030", slan_96p(&plate)),
+        ("mapping_csv", ma_6000(&plate).into_bytes()),
     ];
     if Path::new(REALDATA).is_dir() {
         for (name, path) in WORKBOOKS {

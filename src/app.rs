@@ -14,6 +14,7 @@ use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::error::{Error, Reason};
 use crate::http;
+use crate::instrument::{MappingFault, Mappings};
 use crate::interpretation::kit::rules::{Standing, against_purpose, against_use};
 use crate::interpretation::kit::store::kit_find;
 use crate::interpretation::lot::LotKey;
@@ -39,6 +40,8 @@ pub struct App {
     pub keys: Arc<KeyRing>,
     /// The kits that came with the program.
     pub kits: Arc<Vec<Kit>>,
+    /// Every mapping of instrument files.
+    pub mappings: Arc<Mappings>,
     /// One permit for each request that may be worked on at once.
     pub at_once: Arc<Semaphore>,
     /// What is in force.
@@ -88,6 +91,9 @@ pub enum StartError {
     /// The keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyRingError),
+    /// The laboratory's own mappings cannot be used.
+    #[error("the mappings cannot be used: {}", list(.0))]
+    Mappings(Vec<MappingFault>),
     /// The store was sealed with other keys.
     #[error("the keys in {0} are not those of this store; restore the key file that belongs to it")]
     ForeignKeys(String),
@@ -97,6 +103,10 @@ pub enum StartError {
     /// The address cannot be listened on.
     #[error("cannot listen on {0}: {1}; choose another with --listen")]
     Listen(SocketAddr, #[source] std::io::Error),
+}
+
+fn list(faults: &[MappingFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl App {
@@ -135,7 +145,9 @@ impl App {
             return Err(StartError::ForeignKeys(config.keys_path().display().to_string()));
         }
         let at_once = Arc::new(Semaphore::new(config.requests_at_once));
-        Ok(Self { db, clock, keys, kits: Arc::new(kits()), at_once, config: Arc::new(config) })
+        let mappings = Arc::new(Mappings::of(&config.mappings).map_err(StartError::Mappings)?);
+        let kits = Arc::new(kits());
+        Ok(Self { db, clock, keys, kits, mappings, at_once, config: Arc::new(config) })
     }
 
     /// The kit with that code and version, if it may be run here. The dates between which plates

@@ -8,15 +8,17 @@ mod plan;
 mod quality;
 mod records;
 mod serve;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::app::App;
+use crate::app::{App, StartError};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::instrument::Mappings;
 
 /// The laboratory information system for city-scale nucleic-acid testing.
 #[derive(Debug, Parser)]
@@ -53,10 +55,13 @@ enum Command {
     Migrate,
     /// Print what is in force, secrets hidden.
     Check,
-    /// Say what is in a run file; exit code 2 when it is refused.
+    /// Say what is in a run file, or in the several files of one run; exit code 2 when they are
+    /// refused.
     Inspect(inspect::Inspect),
     /// Compare pooling schemes: expected tests, accuracy, predictive values, wells and hours.
     Plan(plan::Plan),
+    /// Take the run files that instruments drop into a folder, once each.
+    Watch(watch::Watch),
     /// Accounts and their tokens.
     #[command(subcommand)]
     User(people::User),
@@ -115,11 +120,17 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Check => {
-            println!("{}", place.configuration()?);
+            let config = place.configuration()?;
+            println!("{config}");
+            for mapping in mappings(&config)?.iter() {
+                let proven = if mapping.proven { "proven on" } else { "unproven," };
+                println!("mapping {}: {} {}", mapping.name, proven, mapping.proven_on);
+            }
             Ok(())
         }
-        Command::Inspect(inspect) => inspect.run(),
+        Command::Inspect(inspect) => inspect.run(&mappings(&place.configuration()?)?),
         Command::Plan(plan) => plan.run(),
+        Command::Watch(watch) => Box::pin(watch.run(place.configuration()?)).await,
         Command::User(user) if user.only_asks() => user.run(&place.look().await?).await,
         Command::User(user) if user.begins() => user.run(&place.open().await?).await,
         Command::User(user) => user.run(&place.reopen().await?).await,
@@ -158,6 +169,11 @@ impl Place {
         self.look().await?.db.close().await;
         self.open().await
     }
+}
+
+/// The mappings in force; every fault of every file when they are refused.
+fn mappings(config: &Config) -> anyhow::Result<Mappings> {
+    Mappings::of(&config.mappings).map_err(|faults| StartError::Mappings(faults).into())
 }
 
 /// Prints a value as JSON, for programs.

@@ -26,6 +26,12 @@ pub struct Config {
     pub recall_hours: i64,
     /// Days a status link stays good.
     pub link_days: i64,
+    /// Folder of the laboratory's own mappings of instrument files; none when empty.
+    pub mappings: PathBuf,
+    /// Address of the server, for commands that call it over its API.
+    pub server: String,
+    /// File with the token of those commands.
+    pub token_file: PathBuf,
     /// Whether kits with invented cut-offs may be run; never where people are told results.
     pub demonstration_kits: bool,
     /// Whether a run is held whose plate names no lot, an unknown one or an expired one.
@@ -58,6 +64,9 @@ impl Default for Config {
             requests_at_once: 4096,
             recall_hours: 24,
             link_days: 30,
+            mappings: PathBuf::new(),
+            server: String::new(),
+            token_file: PathBuf::new(),
             demonstration_kits: false,
             lot_keeping: true,
         }
@@ -145,6 +154,9 @@ impl fmt::Display for Config {
         writeln!(f, "recall_hours = {}", self.recall_hours)?;
         writeln!(f, "link_days = {}", self.link_days)?;
         writeln!(f, "lot_keeping = {}", self.lot_keeping)?;
+        writeln!(f, "mappings = \"{}\"", self.mappings.display())?;
+        writeln!(f, "server = {:?}", self.server)?;
+        writeln!(f, "token_file = \"{}\"", self.token_file.display())?;
         write!(f, "demonstration_kits = {}", self.demonstration_kits)
     }
 }

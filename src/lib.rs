@@ -36,3 +36,4 @@ pub mod feeds;
 pub mod ledger;
 pub mod integrity;
 pub mod simulation;
+pub mod watch;

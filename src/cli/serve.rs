@@ -54,7 +54,7 @@ fn log_to_stderr(format: LogFormat) {
 }
 
 /// Resolves on Ctrl-C or SIGTERM.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {

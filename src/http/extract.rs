@@ -1,9 +1,10 @@
 //! What handlers take from a request; whatever cannot be taken is answered as a problem.
 
+use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -155,6 +156,63 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
             Problem::new(status, code, "The body cannot be read", detail)
         })
     }
+}
+
+/// Most files of one request; one more is taken, so that too many are told apart.
+const FILES_MAX: usize = crate::instrument::MAX_PARTS;
+
+/// One or several files: a body as it came, or every file of a `multipart/form-data`.
+#[derive(Debug, Clone)]
+pub struct Files(pub Vec<File>);
+
+/// A file in a request.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// The name it was sent under; none for a body as it came.
+    pub name: Option<String>,
+    /// Every byte.
+    pub bytes: axum::body::Bytes,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Files {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if !kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
+            let Raw(bytes) = Raw::from_request(request, state).await?;
+            return Ok(Self(vec![File { name: None, bytes }]));
+        }
+        let mut form = Multipart::from_request(request, state)
+            .await
+            .map_err(|rejection| unreadable_form(rejection.status()))?;
+        let mut files = Vec::new();
+        let broken = |error: MultipartError| unreadable_form(error.status());
+        while let Some(field) = form.next_field().await.map_err(broken)? {
+            let name = field.file_name().map(str::to_owned);
+            if name.is_none() || files.len() > FILES_MAX {
+                return Err(unreadable_form(StatusCode::UNPROCESSABLE_ENTITY));
+            }
+            files.push(File { name, bytes: field.bytes().await.map_err(broken)? });
+        }
+        Ok(Self(files))
+    }
+}
+
+fn unreadable_form(status: StatusCode) -> Problem {
+    let (code, detail) = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "body.too_large",
+            "the files are larger than 64 MiB together; export the results alone",
+        ),
+        StatusCode::UNPROCESSABLE_ENTITY => (
+            "body.files",
+            "a form of files takes at most 8, each with a file name, and nothing else",
+        ),
+        _ => ("body.cut", "the form cannot be read or ended too early; send it again"),
+    };
+    Problem::new(status, code, "The body cannot be read", detail)
 }
 
 #[cfg(test)]

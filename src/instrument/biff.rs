@@ -14,8 +14,11 @@ const BIFF8: u16 = 0x0600;
 /// Most shared strings; a plate of 384 wells needs a few thousand.
 const MAX_STRINGS: usize = 1 << 20;
 
-/// The sheets of a workbook stream.
-pub(super) fn sheets(stream: &[u8]) -> Result<Vec<Sheet>, Refusal> {
+/// The sheets of a workbook stream, with the rows of those that are wanted by name.
+pub(super) fn sheets(
+    stream: &[u8],
+    is_wanted: &mut dyn FnMut(&str) -> bool,
+) -> Result<Vec<Sheet>, Refusal> {
     let mut strings = Vec::new();
     let mut bound = Vec::new();
     let mut records = Records { stream, at: 0 };
@@ -35,8 +38,9 @@ pub(super) fn sheets(stream: &[u8]) -> Result<Vec<Sheet>, Refusal> {
             _ => {}
         }
     }
-    let read =
-        |(at, name): (usize, String)| Sheet::read(name, |put| cells(stream, at, &strings, put));
+    let read = |(at, name): (usize, String)| {
+        Sheet::read(name, is_wanted, |put| cells(stream, at, &strings, put))
+    };
     bound.into_iter().map(read).collect()
 }
 

@@ -3,14 +3,19 @@
 use std::borrow::Cow;
 
 use super::archive::Archive;
+use super::mapping_read::Unmapped;
 use super::metadata::Metadata;
 use super::table::{MAX_FILE_BYTES, Table, heading};
-use super::text::{Text, is_binary};
+use super::text::{Text, delimited, is_binary};
 use super::workbook::{self, Sheet};
-use super::{Format, Refusal, compound, eds, eds_json, ooxml, rdml, xml};
+use super::{
+    Format, Refusal, compound, eds, eds_json, lightcycler_480, lighthouse, ooxml, rdml, xml,
+};
 
 /// Lines looked at to tell what a text is.
 const FIRST_LINES: usize = 60;
+/// Lines within which a title stands.
+const TITLE_LINES: usize = 3;
 
 /// Bytes looked at for the root of XML.
 const FIRST_BYTES: usize = 4_096;
@@ -27,6 +32,10 @@ pub(super) enum Opened<'a> {
     DesignAnalysis(Text, Vec<String>),
     /// Bio-Rad CFX separated by that byte, and why.
     BioRadCfx(Text, u8, Vec<String>),
+    /// A LightCycler 480 export of one filter, and why.
+    LightCycler480(Text, Vec<String>),
+    /// A Lighthouse result list, and why.
+    Lighthouse(Text, Vec<String>),
     /// A workbook and how it is packed.
     Workbook(Vec<Sheet>, String),
     /// The XML of an RDML file, and why.
@@ -68,6 +77,20 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened<'_>, Refusal> {
     })
 }
 
+/// The file as a mapping looks at it, within the bounds of every file.
+pub(super) fn unmapped(bytes: &[u8]) -> Result<Unmapped<'_>, Refusal> {
+    if bytes.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    if bytes.len() > MAX_FILE_BYTES {
+        return Err(Refusal::TooLarge { bytes: bytes.len() });
+    }
+    if ooxml::is_zip(bytes) || bytes.starts_with(&compound::SIGNATURE) {
+        return workbook::first_sheets(bytes).map(Unmapped::Book);
+    }
+    Ok(Unmapped::Text(bytes, Text::decode(bytes)))
+}
+
 fn open_text<'a>(text: Text) -> Result<Opened<'a>, Refusal> {
     let first: Vec<&str> = text.content.lines().take(FIRST_LINES).collect();
     let starred = first.iter().any(|line| line.starts_with("* ") && line.contains('='));
@@ -83,6 +106,16 @@ fn open_text<'a>(text: Text) -> Result<Opened<'a>, Refusal> {
     if first.first().is_some_and(|line| line.starts_with("# ") && line.contains(':')) {
         let reasons = vec!["metadata lines `# Key: value`".to_owned()];
         return Ok(Opened::DesignAnalysis(text, reasons));
+    }
+    if first.iter().take(TITLE_LINES).any(|line| lightcycler_480::is_title(line)) {
+        let reasons = vec!["a title line that names the selected filter".to_owned()];
+        return Ok(Opened::LightCycler480(text, reasons));
+    }
+    let top = first.iter().find(|line| !line.trim().is_empty());
+    let top = top.and_then(|line| delimited(line, b',', 1).ok()).and_then(|mut rows| rows.pop());
+    if top.is_some_and(|row| lighthouse::is_header(&row)) {
+        let reasons = vec!["a header with Root Sample, RNA ID and Result".to_owned()];
+        return Ok(Opened::Lighthouse(text, reasons));
     }
     if let Some(delimiter) = cfx_delimiter(&first) {
         let reasons = vec![format!(
@@ -128,11 +161,7 @@ fn cfx_delimiter(first: &[&str]) -> Option<u8> {
 fn foreign_text(first: &[&str]) -> &'static str {
     let top = first.first().map_or("", |line| line.trim_start());
     let line_with = |part: &str| first.iter().any(|line| line.contains(part));
-    if line_with("Selected Filter:") {
-        "a LightCycler 480 export"
-    } else if line_with("RNA ID") && line_with("Result") {
-        "a Lighthouse result list"
-    } else if top.starts_with('<') {
+    if top.starts_with('<') {
         "XML"
     } else if top.starts_with('{') || top.starts_with("[{") {
         "JSON"
@@ -246,13 +275,6 @@ mod tests {
         assert_eq!(refused(b"{\"a\": 1}"), "JSON");
         assert_eq!(refused(b"\x1f\x8b\x08\0\0"), "a gzip archive, which must be unpacked first");
         assert_eq!(refused(b"\x89PNG\r\n\x1a\n\0\0"), "binary data");
-        assert_eq!(
-            refused(b"Root Sample ID,RNA ID,Result,Date Tested,Lab ID\n"),
-            "a Lighthouse result list"
-        );
-        assert_eq!(refused(b"Experiment: x  Selected Filter: FAM (465-510)\n"), {
-            "a LightCycler 480 export"
-        });
     }
 
     #[test]

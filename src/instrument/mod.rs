@@ -21,8 +21,16 @@ mod eds_json;
 mod eds_result;
 mod eds_setup;
 mod inspect;
+mod lightcycler_480;
+mod lighthouse;
+mod mapping;
+mod mapping_parse;
+mod mapping_read;
+mod mapping_rules;
+mod mappings;
 mod metadata;
 mod ooxml;
+mod parts;
 pub mod picture;
 mod rdml;
 mod rdml_document;
@@ -43,6 +51,14 @@ use serde::{Deserialize, Serialize};
 pub use ct::{Ct, NotACt};
 pub use curve::{Curve, MAX_CURVES, MAX_CYCLE, Point};
 pub use inspect::{Inspection, TargetCount};
+pub use lighthouse::ResultList;
+pub use mapping::{
+    Above, Definition, Fact, FileShape, Fixed, Header, Mapping, Mark, Numbers, OneFilePer,
+    Separator, TextEncoding, Wells, Words,
+};
+pub use mapping_parse::MappingFault;
+pub use mappings::Mappings;
+pub use parts::{Channel, MAX_PARTS, Part, PartFault, read_run};
 pub use refusal::Refusal;
 pub use table::{MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, MAX_UNPACKED_BYTES};
 
@@ -120,6 +136,13 @@ pub enum Format {
     SdsResultText,
     /// New `.eds` of Design & Analysis 2.
     DesignAnalysisEds,
+    /// LightCycler 480 Cp export of one filter.
+    #[serde(rename = "lightcycler_480")]
+    LightCycler480,
+    /// UK Lighthouse result CSV with the Cq of its channels.
+    LighthouseCsv,
+    /// Read by a mapping, which the warnings name.
+    Mapping,
 }
 
 impl Format {
@@ -135,6 +158,9 @@ impl Format {
             Self::SdsEds => "sds_eds",
             Self::SdsResultText => "sds_result_text",
             Self::DesignAnalysisEds => "design_analysis_eds",
+            Self::LightCycler480 => "lightcycler_480",
+            Self::LighthouseCsv => "lighthouse_csv",
+            Self::Mapping => "mapping",
         }
     }
 }
@@ -145,19 +171,53 @@ impl fmt::Display for Format {
     }
 }
 
-/// Reads a run file of any known format.
+/// Reads a run file of any known format, by the shipped mappings as well.
 ///
 /// All or nothing: a cell that cannot be read refuses the file, so no reading is lost in silence.
 /// Only curves may be left out, with a warning: no call depends on one. Bounded in bytes, unpacked
 /// bytes, rows, columns, cells, curves and cycles; never panics on any input.
 pub fn read(bytes: &[u8]) -> Result<RunFile, Refusal> {
-    let mut run = match detect::open(bytes)? {
+    read_part(bytes, Mappings::shipped(), None).map(|part| part.run)
+}
+
+/// Reads one file, which may be one of several of a run.
+///
+/// Built-in formats come before mappings, unless the uploader has `named` a mapping.
+pub fn read_part(
+    bytes: &[u8],
+    mappings: &Mappings,
+    named: Option<&Mapping>,
+) -> Result<Part, Refusal> {
+    let mut part = if let Some(mapping) = named {
+        mapping_read::read(&detect::unmapped(bytes)?, mapping, "was named")
+    } else {
+        match built_in(bytes) {
+            Err(refusal @ (Refusal::NotOurs { .. } | Refusal::NoResults { .. })) => {
+                by_headings(bytes, mappings).unwrap_or(Err(refusal))
+            }
+            other => other,
+        }
+    }?;
+    curve::settle(&mut part.run);
+    Ok(part)
+}
+
+fn built_in(bytes: &[u8]) -> Result<Part, Refusal> {
+    let run = match detect::open(bytes)? {
         detect::Opened::AppliedBiosystems(text, reasons) => {
             applied_biosystems::text(&text, reasons)
         }
         detect::Opened::DesignAnalysis(text, reasons) => design_analysis::csv(&text, reasons),
         detect::Opened::BioRadCfx(text, delimiter, reasons) => {
             biorad_cfx::csv(&text, delimiter, reasons)
+        }
+        detect::Opened::LightCycler480(text, reasons) => {
+            return lightcycler_480::text(&text, reasons);
+        }
+        detect::Opened::Lighthouse(text, reasons) => {
+            let rows = text::delimited(&text.content, b',', 1)?;
+            let warnings = text.warning.clone().into_iter().collect();
+            lighthouse::rows(rows, text.open_end(), reasons, warnings)
         }
         detect::Opened::Workbook(sheets, reason) => read_workbook(sheets, reason),
         detect::Opened::Rdml(xml, reasons) => rdml::read(&xml, reasons),
@@ -166,9 +226,34 @@ pub fn read(bytes: &[u8]) -> Result<RunFile, Refusal> {
         detect::Opened::DesignAnalysisEds(mut archive, reasons) => {
             eds_json::zipped(&mut archive, reasons)
         }
-    }?;
-    curve::settle(&mut run);
-    Ok(run)
+    };
+    Ok(Part { run: run?, of: None })
+}
+
+/// Reads a file that only its headings tell: a Lighthouse list in a workbook, whatever its name
+/// says, or what exactly one mapping fits; none when nothing does.
+fn by_headings(bytes: &[u8], mappings: &Mappings) -> Option<Result<Part, Refusal>> {
+    let mut file = detect::unmapped(bytes).ok()?;
+    if let mapping_read::Unmapped::Book(sheets) = &mut file {
+        let is_list =
+            |sheet: &workbook::Sheet| sheet.rows.first().is_some_and(lighthouse::is_header);
+        if let Some(at) = sheets.iter().position(is_list) {
+            let reasons = vec!["a workbook whose first row is a Lighthouse header".to_owned()];
+            let rows = sheets.swap_remove(at).rows;
+            let run = lighthouse::rows(rows, false, reasons, Vec::new());
+            return Some(run.map(|run| Part { run, of: None }));
+        }
+    }
+    let fitting: Vec<_> =
+        mappings.iter().filter(|mapping| mapping_read::fits(&file, mapping)).collect();
+    match fitting[..] {
+        [] => None,
+        [only] => Some(mapping_read::read(&file, only, "is the only one that fits")),
+        _ => {
+            let names = fitting.iter().map(|mapping| mapping.name.clone()).collect();
+            Some(Err(Refusal::Ambiguous { names }))
+        }
+    }
 }
 
 /// Reads the results sheet of a workbook and joins the calls of its `Target Call` sheet to them.

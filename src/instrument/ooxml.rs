@@ -27,11 +27,14 @@ pub(super) fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, Refusal> {
     ZipArchive::new(Cursor::new(bytes)).map_err(|_no_end| broken())
 }
 
-/// The sheets of a zipped workbook.
-pub(super) fn sheets(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
+/// The sheets of a zipped workbook, with the rows of those that are wanted by name.
+pub(super) fn sheets(
+    bytes: &[u8],
+    is_wanted: &mut dyn FnMut(&str) -> bool,
+) -> Result<Vec<Sheet>, Refusal> {
     measure(&mut open(bytes)?, MAX_UNPACKED_BYTES)?;
     // A forged workbook must not take the program down, whatever the reader behind makes of it.
-    catch_unwind(AssertUnwindSafe(|| read(bytes))).unwrap_or_else(|_panic| Err(broken()))
+    catch_unwind(AssertUnwindSafe(|| read(bytes, is_wanted))).unwrap_or_else(|_panic| Err(broken()))
 }
 
 fn broken() -> Refusal {
@@ -83,10 +86,11 @@ fn states_a_true_count(content: &[u8]) -> bool {
     !content.contains(&0) && counts.map(|(at, _)| at).all(true_count)
 }
 
-fn read(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
+fn read(bytes: &[u8], is_wanted: &mut dyn FnMut(&str) -> bool) -> Result<Vec<Sheet>, Refusal> {
     let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|_damaged| broken())?;
     let names = workbook.sheet_names();
-    let read = |name: String| Sheet::read(name.clone(), |put| cells(&mut workbook, &name, put));
+    let read =
+        |name: String| Sheet::read(name.clone(), is_wanted, |put| cells(&mut workbook, &name, put));
     names.into_iter().map(read).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::lighthouse::ResultList;
 use super::table::{MAX_FILE_BYTES, MAX_ROWS};
 use crate::plate::WellPosition;
 
@@ -33,7 +34,7 @@ pub enum Refusal {
     #[error(
         "not a run file this version reads: it looks like {looked_like}; export the results as \
          Applied Biosystems text or workbook, Design & Analysis CSV or workbook, Bio-Rad CFX CSV, \
-         RDML, or save the .eds"
+         LightCycler 480 Cp values or RDML, save the .eds, or describe the file in a mapping"
     )]
     NotOurs {
         /// What it seems to be instead.
@@ -61,6 +62,38 @@ pub enum Refusal {
     NoResults {
         /// What was looked for in vain.
         missing: &'static str,
+    },
+    /// A list of results without any Ct (R22).
+    #[error(
+        "a list of results without Ct ({holds}); results are never taken in as a list: export it \
+         with the columns CH1-Cq to CH4-Cq, or send the run file of the cycler"
+    )]
+    ResultList {
+        /// What the list holds, in counts.
+        holds: ResultList,
+    },
+    /// A list of more plates than one.
+    #[error("the file holds {plates} plates; export one plate to a file")]
+    ListOfPlates {
+        /// How many.
+        plates: usize,
+    },
+    /// Several mappings know the headings of this file.
+    #[error(
+        "the mappings {} all fit this file; name the right one with `mapping`",
+        names.join(", ")
+    )]
+    Ambiguous {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// The chosen mapping does not know this file.
+    #[error("the mapping {name} does not fit: {why}; choose another mapping or correct it")]
+    NotMapped {
+        /// Its name.
+        name: String,
+        /// What was looked for in vain.
+        why: &'static str,
     },
     /// More rows than any plate has readings.
     #[error("the results table has more than {MAX_ROWS} rows; export one plate to a file")]
@@ -179,6 +212,10 @@ mod tests {
             Refusal::Genotyping,
             Refusal::NoCtColumn,
             Refusal::NoResults { missing: "there is no [Results] section" },
+            Refusal::ResultList { holds: ResultList::default() },
+            Refusal::ListOfPlates { plates: 2 },
+            Refusal::Ambiguous { names: vec!["a".into(), "b".into()] },
+            Refusal::NotMapped { name: "a".into(), why: "it has no header" },
             Refusal::TooManyRows,
             Refusal::bad_cell(3, "Ct", "thirty", "a number"),
             Refusal::DuplicateReading { row: 3, well },

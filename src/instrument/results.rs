@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::block::needed_size;
 use super::metadata::Metadata;
-use super::table::{Row, Table};
+use super::table::{Row, Table, heading};
 use super::{Ct, Format, Reading, Refusal, RunFile};
 use crate::plate::{PlateSize, WellPosition};
 
@@ -57,6 +57,11 @@ const NO_CT: [&str; 11] =
 impl Source {
     /// The run file, or the first reason why it gives no readings.
     pub fn read(self) -> Result<RunFile, Refusal> {
+        self.read_where(&[])
+    }
+
+    /// The same where these words mean "no Ct" as well.
+    pub fn read_where(self, no_ct: &[String]) -> Result<RunFile, Refusal> {
         let Self { format, detected_by, metadata, table, mark, mut warnings } = self;
         warnings.extend(metadata.warnings());
         if table.rows.is_empty() {
@@ -65,7 +70,7 @@ impl Source {
         let columns = Columns::find(&table, &metadata)?;
         table.check_end(columns.last())?;
         let stated = metadata.plate_size();
-        let readings = readings(&table, &columns, stated, mark)?;
+        let readings = readings(&table, &columns, stated, (mark, no_ct))?;
         if readings.is_empty() {
             return Err(Refusal::NoResults {
                 missing: "no well of the results table has a target",
@@ -181,7 +186,7 @@ pub(super) fn named(wells: impl Iterator<Item = WellPosition>) -> Option<String>
 
 /// The Ct column: the one the quantification method names, else the only or first one.
 pub(super) fn ct_column(table: &Table, metadata: &Metadata) -> Option<usize> {
-    let method = metadata.value(&["quantification cycle method"]).map(super::table::heading);
+    let method = metadata.value(&["quantification cycle method"]).map(heading);
     let by_method = method.filter(|name| ["ct", "crt", "cq"].contains(&name.as_str()));
     by_method
         .and_then(|name| table.column(&name))
@@ -192,7 +197,7 @@ fn readings(
     table: &Table,
     columns: &Columns,
     stated: Option<PlateSize>,
-    mark: DecimalMark,
+    (mark, no_ct): (DecimalMark, &[String]),
 ) -> Result<Vec<Reading>, Refusal> {
     let mut seen = HashSet::new();
     let mut readings = Vec::new();
@@ -204,6 +209,8 @@ fn readings(
         if columns.is_empty_well(row) {
             continue;
         }
+        let token = row.cell(columns.ct);
+        let is_none = no_ct.iter().any(|word| heading(word) == heading(token));
         let text = |column: Option<usize>| column.map_or("", |at| row.cell(at));
         let target = text(columns.target);
         let dye = text(columns.dye);
@@ -217,7 +224,7 @@ fn readings(
             target: target.to_owned(),
             dye: dye.to_owned(),
             task: text(columns.task).to_owned(),
-            ct: ct(row, columns.ct, mark)?,
+            ct: if is_none { None } else { ct(row, columns.ct, mark)? },
             raw_ct: row.raw(columns.ct).to_owned(),
             amp_status: said(columns.amp_status),
             instrument_call: said(columns.call),

@@ -1,8 +1,10 @@
 //! Run files byte for byte, runs, and what was read from them.
 
+use data_encoding::HEXLOWER;
+use ring::digest::{SHA256, digest};
 use rust_decimal::Decimal;
 use serde::Serialize;
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::curve_store::curves_add;
 use super::{Ct, Reading, RunFile};
@@ -16,15 +18,23 @@ use crate::storage::{StoreError, Tx, ensure_rows, json};
 /// SHA-256, name, sealed content, time.
 pub const FILE_KEEP: &str = "insert into run_file (sha256, name, content, kept_us)
     values ($1, $2, $3, $4) on conflict do nothing";
-/// `$1` run.
+/// `$1` run, `$2` part.
 pub const FILE_FIND: &str = "select f.sha256, f.content, p.laboratory_code from run r
-    join run_file f on f.sha256 = r.sha256 join plate p on p.code = r.plate_code
-    where r.id = $1";
-/// `$1` SHA-256.
-pub const RUN_BY_FILE: &str = "select id, plate_code from run where sha256 = $1";
+    join run_part q on q.run_id = r.id join run_file f on f.sha256 = q.sha256
+    join plate p on p.code = r.plate_code
+    where r.id = $1 and q.part = $2";
+/// `$1` run.
+pub const PARTS: &str = "select sha256 from run_part where run_id = $1 order by part";
+/// `$1` SHA-256 of a file.
+pub const RUN_BY_PART: &str = "select r.id, r.plate_code, r.sha256 from run_part q
+    join run r on r.id = q.run_id where q.sha256 = $1";
+/// `$1` run, `$2` its parts.
+pub const PARTS_ADD: &str = "insert into run_part (run_id, part, sha256)
+    select $1, cast(e.value ->> 'part' as bigint), e.value ->> 'sha256' from json_each($2) e
+    where true on conflict do nothing";
 /// `$1` plate: the run that counts.
 pub const RUN_LIVE: &str =
-    "select id, plate_code from run where plate_code = $1 and state <> 'void'";
+    "select id, plate_code, sha256 from run where plate_code = $1 and state <> 'void'";
 /// Id, plate, SHA-256, format, instrument, serial, end, kit, version, usable, verdict, warnings,
 /// who, when.
 pub const RUN_ADD: &str = "insert into run (id, plate_code, sha256, format, instrument, serial,
@@ -51,7 +61,9 @@ pub const READINGS_FIND: &str = "select well, target, dye, task, operator_name, 
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("FILE_KEEP", FILE_KEEP),
     ("FILE_FIND", FILE_FIND),
-    ("RUN_BY_FILE", RUN_BY_FILE),
+    ("PARTS", PARTS),
+    ("RUN_BY_PART", RUN_BY_PART),
+    ("PARTS_ADD", PARTS_ADD),
     ("RUN_LIVE", RUN_LIVE),
     ("RUN_ADD", RUN_ADD),
     ("READINGS_ADD", READINGS_ADD),
@@ -66,6 +78,8 @@ pub struct RunOfPlate {
     pub id: String,
     /// The plate.
     pub plate_code: String,
+    /// What identifies its content.
+    pub sha256: String,
 }
 
 /// A kept file.
@@ -120,8 +134,10 @@ pub struct NewRun<'a> {
     pub id: &'a str,
     /// Its plate.
     pub plate: &'a str,
-    /// SHA-256 of its file.
+    /// What identifies its content: [`identity`] of its parts.
     pub sha256: &'a str,
+    /// SHA-256 of each of its files.
+    pub parts: &'a [String],
     /// What was read from the file.
     pub file: &'a RunFile,
     /// Kit and version it was called with.
@@ -134,6 +150,12 @@ pub struct NewRun<'a> {
     pub imported_by: &'a str,
     /// When.
     pub at: Time,
+}
+
+#[derive(Serialize)]
+struct NewPart<'a> {
+    part: u8,
+    sha256: &'a str,
 }
 
 #[derive(Serialize)]
@@ -156,6 +178,22 @@ pub const fn file_place(sha256: &str) -> Place<'_> {
     Place { table: "run_file", column: "content", row: sha256 }
 }
 
+/// What identifies a run's content: of a single file its SHA-256; of several, in whatever order,
+/// the SHA-256 of [`manifest`].
+pub fn identity(parts: &[String]) -> String {
+    match parts {
+        [only] => only.clone(),
+        several => HEXLOWER.encode(digest(&SHA256, manifest(several).as_bytes()).as_ref()),
+    }
+}
+
+/// The list of a run's files that is kept beside them: their digests in order, one a line.
+pub fn manifest(parts: &[String]) -> String {
+    let mut sorted: Vec<&str> = parts.iter().map(String::as_str).collect();
+    sorted.sort_unstable();
+    sorted.into_iter().flat_map(|sha256| [sha256, "\n"]).collect()
+}
+
 /// Keeps a sealed file; the same content is kept once.
 pub async fn file_keep(
     tx: &mut Tx,
@@ -168,16 +206,25 @@ pub async fn file_keep(
     Ok(())
 }
 
-/// The file of a run.
-pub async fn file_find(tx: &mut Tx, run: &str) -> Result<KeptFile> {
-    let kept: Option<KeptFile> =
-        on!(tx, c => query_as(FILE_FIND).bind(run).fetch_optional(c).await)?;
-    kept.ok_or_else(|| Error::not_found("run", run))
+/// A file of a run, by its number from 1; none when the run does not have it.
+pub async fn file_find(tx: &mut Tx, run: &str, part: i64) -> Result<Option<KeptFile>> {
+    Ok(on!(tx, c => query_as(FILE_FIND).bind(run).bind(part).fetch_optional(c).await)?)
 }
 
-/// The run this content was imported as, if it was.
-pub async fn run_by_file(tx: &mut Tx, sha256: &str) -> Result<Option<RunOfPlate>> {
-    Ok(on!(tx, c => query_as(RUN_BY_FILE).bind(sha256).fetch_optional(c).await)?)
+/// SHA-256 of each file of a run, in the order they were sent.
+pub async fn parts(tx: &mut Tx, run: &str) -> Result<Vec<String>> {
+    Ok(on!(tx, c => query_scalar(PARTS).bind(run).fetch_all(c).await)?)
+}
+
+/// The runs these files were imported as, if they were.
+pub async fn runs_by_files(tx: &mut Tx, parts: &[String]) -> Result<Vec<RunOfPlate>> {
+    let mut runs: Vec<RunOfPlate> = Vec::new();
+    for part in parts {
+        let run: Option<RunOfPlate> =
+            on!(tx, c => query_as(RUN_BY_PART).bind(part).fetch_optional(c).await)?;
+        runs.extend(run.filter(|run| !runs.contains(run)));
+    }
+    Ok(runs)
 }
 
 /// The run of a plate that counts, if there is one.
@@ -185,7 +232,8 @@ pub async fn run_live(tx: &mut Tx, plate: &str) -> Result<Option<RunOfPlate>> {
     Ok(on!(tx, c => query_as(RUN_LIVE).bind(plate).fetch_optional(c).await)?)
 }
 
-/// Writes a run, its readings and its curves; false when another run of the plate was quicker.
+/// Writes a run, its parts, its readings and its curves; false when another run of the plate or of
+/// one of the files was quicker.
 pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<bool> {
     let file = run.file;
     let text = |fact: &Option<String>| fact.clone().unwrap_or_default();
@@ -198,6 +246,13 @@ pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<b
         .bind(&warnings).bind(run.imported_by).bind(run.at)
         .execute(c).await.map(|done| done.rows_affected()))?;
     if added == 0 {
+        return Ok(false);
+    }
+    let numbered = (1..).zip(run.parts).map(|(part, sha256)| NewPart { part, sha256 });
+    let list = json(&numbered.collect::<Vec<_>>());
+    let written = on!(tx, c => query(PARTS_ADD).bind(run.id).bind(&list)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    if written != run.parts.len() as u64 {
         return Ok(false);
     }
     let rows: Vec<_> = file.readings.iter().map(|reading| new_reading(reading, size)).collect();
@@ -273,4 +328,18 @@ fn reading(stored: StoredReading, size: PlateSize) -> std::result::Result<Readin
         instrument_call: stored.instrument_call,
         omitted: stored.omitted != 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_files_are_one_run_in_whatever_order_and_a_single_one_is_itself() {
+        let [a, b] = ["aa", "bb"].map(str::to_owned);
+        assert_eq!(identity(&[a.clone(), b.clone()]), identity(&[b.clone(), a.clone()]));
+        assert_eq!(manifest(&[b.clone(), a.clone()]), "aa\nbb\n");
+        assert_eq!(identity(std::slice::from_ref(&a)), a);
+        assert_ne!(identity(&[a.clone(), b.clone()]), identity(&[a, b.clone(), b]));
+    }
 }

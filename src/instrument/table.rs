@@ -64,6 +64,12 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// A table whose header was found elsewhere: its headings in our words, empty where a column
+    /// does not matter.
+    pub fn new(headings: Vec<String>, rows: Vec<Row>, open_end: bool) -> Self {
+        Self { headings, rows, open_end }
+    }
+
     /// Finds the header by content; returns what stood above it and the table.
     ///
     /// A header has a well column and at least two more.

@@ -24,7 +24,13 @@ impl Text {
         let warning = guessed.then(|| {
             format!("the text is not UTF-8 and was read as {}; check names typed", encoding.name())
         });
-        Self { content: content.replace("\r\n", "\n").replace('\r', "\n"), warning }
+        Self { content: with_plain_ends(&content), warning }
+    }
+
+    /// Decodes in the one encoding that somebody says it is; none when it is not.
+    pub fn decode_as(bytes: &[u8], encoding: &'static Encoding) -> Option<Self> {
+        let (content, _, broken) = encoding.decode(bytes);
+        (!broken).then(|| Self { content: with_plain_ends(&content), warning: None })
     }
 
     /// Whether the last line has no line end, as when a copy broke off.
@@ -33,10 +39,14 @@ impl Text {
     }
 }
 
+/// The text with `\n` for every line end.
+fn with_plain_ends(content: &str) -> String {
+    content.replace("\r\n", "\n").replace('\r', "\n")
+}
+
 /// The encoding a file seems to be in.
 ///
-/// Windows-1252 can decode anything, so it comes last: Chinese text in GB 18030 has its high bytes
-/// in pairs, while `µ` or `°` in Windows-1252 stands alone.
+/// Windows-1252 can decode anything, so it comes last.
 fn encoding_of(bytes: &[u8]) -> &'static Encoding {
     if let Some((encoding, _)) = Encoding::for_bom(bytes) {
         return encoding;
@@ -44,15 +54,38 @@ fn encoding_of(bytes: &[u8]) -> &'static Encoding {
     if UTF_8.decode_without_bom_handling_and_without_replacement(bytes).is_some() {
         return UTF_8;
     }
-    let in_pairs = bytes
-        .chunk_by(|a, b| a.is_ascii() == b.is_ascii())
-        .filter(|run| !run[0].is_ascii())
-        .all(|run| run.len().is_multiple_of(2));
-    if in_pairs && GB18030.decode_without_bom_handling_and_without_replacement(bytes).is_some() {
-        GB18030
-    } else {
-        WINDOWS_1252
+    let is_clean = GB18030.decode_without_bom_handling_and_without_replacement(bytes).is_some();
+    if is_clean && is_chinese(bytes) { GB18030 } else { WINDOWS_1252 }
+}
+
+/// Whether text that is clean GB 18030 is Chinese indeed: nearly every Western text is clean, too.
+///
+/// Chinese is mostly made of the 3,755 characters of GB 2312's first level (lead bytes B0 to D7,
+/// both bytes high). `°C` or `µL` in Windows-1252 decode to rare characters outside of it.
+fn is_chinese(bytes: &[u8]) -> bool {
+    let (mut common, mut rare) = (0_usize, 0_usize);
+    let mut rest = bytes;
+    while let Some((lead, tail)) = rest.split_first() {
+        rest = match (lead, tail.first()) {
+            (..=0x80, _) => tail,
+            // Four bytes, of which the second is a digit.
+            (_, Some(b'0'..=b'9')) => {
+                rare += 1;
+                tail.get(3..).unwrap_or_default()
+            }
+            (0xB0..=0xD7, Some(0xA1..)) => {
+                common += 1;
+                &tail[1..]
+            }
+            // Punctuation and symbols of GB 2312, such as the full-width colon.
+            (0xA1..=0xA9, Some(0xA1..)) => &tail[1..],
+            _ => {
+                rare += 1;
+                tail.get(1..).unwrap_or_default()
+            }
+        };
     }
+    common > rare
 }
 
 /// Whether the bytes cannot be text: a NUL without the byte order mark of UTF-16.
@@ -137,6 +170,20 @@ mod tests {
         let chinese = Text::decode(b"A1\t\xce\xb4\xbc\xec\xb3\xf6");
         assert_eq!(chinese.content, "A1\t未检出");
         assert!(chinese.warning.unwrap().contains("gb18030"));
+        // A rare character beside common ones: `堃` is 88 D2 in GBK, `㐂` 81 39 EF 31 in GB 18030.
+        let names = Text::decode(b"\xd1\xf9\xb1\xbe\xb1\xe0\xba\xc5\t\x88\xd2\x81\x39\xef\x31");
+        assert!(names.content.starts_with("样本编号\t堃"), "{}", names.content);
+        // `°C` and `öß` are clean GB 18030 as well, and no Chinese.
+        for (bytes, text) in [(&b"37 \xb0C"[..], "37 °C"), (b"Gr\xf6\xdfe", "Größe")] {
+            assert_eq!(Text::decode(bytes).content, text);
+        }
+    }
+
+    #[test]
+    fn a_text_in_another_encoding_than_said_is_none() {
+        assert!(Text::decode_as(b"10 \xb5L", UTF_8).is_none());
+        assert_eq!(Text::decode_as(b"10 \xb5L\r\n", WINDOWS_1252).unwrap().content, "10 µL\n");
+        assert_eq!(Text::decode_as(b"A\0\r\0", UTF_16LE).unwrap().content, "A\n");
     }
 
     #[test]

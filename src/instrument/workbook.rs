@@ -75,13 +75,15 @@ impl Value<'_> {
 pub(super) type Put<'a> = &'a mut dyn FnMut(usize, usize, Value<'_>) -> Result<(), Refusal>;
 
 impl Sheet {
-    /// The sheet of that name; `cells` gives its cells, and is asked only for a sheet that matters.
+    /// The sheet of that name; `cells` gives its cells, and is asked only for a sheet that is wanted
+    /// or has curves.
     pub fn read(
         name: String,
+        is_wanted: &mut dyn FnMut(&str) -> bool,
         cells: impl FnOnce(Put<'_>) -> Result<(), Refusal>,
     ) -> Result<Self, Refusal> {
         let mut sheet = Self { name, rows: Vec::new(), curves: None };
-        if WANTED.contains(&heading(&sheet.name).as_str()) {
+        if is_wanted(&sheet.name) {
             let mut grid = Grid::default();
             cells(&mut |row, column, value| grid.put(row, column, value.into_text()))?;
             sheet.rows = grid.into_rows();
@@ -107,14 +109,38 @@ impl Sheet {
 /// The sheets we read: results of Applied Biosystems and Design & Analysis, of Diomni, and calls.
 const WANTED: [&str; 3] = ["results", "primary_result", "target call"];
 
+/// Whether a sheet of that name is read at all.
+fn is_wanted(name: &str) -> bool {
+    WANTED.contains(&heading(name).as_str())
+}
+
 /// The sheets of an `.xls`.
 pub(super) fn from_compound(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
-    biff::sheets(&compound::workbook_stream(bytes)?)
+    biff::sheets(&compound::workbook_stream(bytes)?, &mut is_wanted)
 }
 
 /// The sheets of an `.xlsx`.
 pub(super) fn from_zip(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
-    ooxml::sheets(bytes)
+    ooxml::sheets(bytes, &mut is_wanted)
+}
+
+/// Most sheets read of a workbook whose names nobody knows; each may take as much memory as a
+/// whole file.
+const MAX_SHEETS: usize = 6;
+
+/// The first sheets of a workbook, whatever their names.
+pub(super) fn first_sheets(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
+    let mut left = MAX_SHEETS;
+    let mut is_wanted = |_: &str| {
+        let wanted = left > 0;
+        left = left.saturating_sub(1);
+        wanted
+    };
+    if ooxml::is_zip(bytes) {
+        ooxml::sheets(bytes, &mut is_wanted)
+    } else {
+        biff::sheets(&compound::workbook_stream(bytes)?, &mut is_wanted)
+    }
 }
 
 /// Takes the sheet of that name out of `sheets`.

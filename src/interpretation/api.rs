@@ -1,17 +1,14 @@
 //! The run file comes in: kept, read, matched to the layout, called, judged.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::http::StatusCode;
-use data_encoding::HEXLOWER;
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::lot::store::holds;
 use super::store::{calls_add, run_find, tube_facts};
+use super::upload::{self, SealedFile, Taken};
 use super::{
     Call, Interpretation, Kit, Verdict, VerdictCode, VerdictReason, gather, interpret, names,
     points, swapped,
@@ -22,18 +19,15 @@ use crate::auth::Actor;
 use crate::barcode::{PlateCode, store as codes};
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
-use crate::http::extract::{Json, Path, Query, Raw};
+use crate::http::extract::{Files, Json, Path, Query};
 use crate::http::problem::Problem;
+use crate::instrument::RunFile;
 use crate::instrument::store::{self as runs, NewRun};
-use crate::instrument::{self, RunFile};
 use crate::plate::api as plates;
 use crate::plate::robot::store as robot;
 use crate::plate::store::StoredPlate;
 use crate::quality::{self, Facts, Judged, Subjects};
 use crate::storage::Tx;
-
-/// Longest name a file may come under, in characters.
-const NAME_MAX: usize = 200;
 
 /// How a file comes in.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -45,6 +39,18 @@ pub struct Upload {
     /// Answer as if it had come in, and keep nothing.
     #[serde(default)]
     dry_run: bool,
+    /// The mapping to read it by, where several fit or another is wanted.
+    #[serde(default)]
+    mapping: Option<String>,
+}
+
+/// A run of several files, one for each filter or channel.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form; the extractor reads it")]
+struct RunForm {
+    /// The files, each with its name.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    file: Vec<Vec<u8>>,
 }
 
 /// A run, its verdict and its calls.
@@ -54,8 +60,11 @@ pub struct RunAnswer {
     pub id: Option<String>,
     /// Its plate.
     pub plate: String,
-    /// SHA-256 of the file.
+    /// SHA-256 of the file; of several files of a list of theirs.
     pub sha256: String,
+    /// SHA-256 of each file, in the order they were sent.
+    #[serde(default)]
+    pub parts: Vec<String>,
     /// Format of the file.
     pub format: String,
     /// What in the content gave the format away.
@@ -88,11 +97,12 @@ pub struct RunAnswer {
     pub imported_at: Option<Time>,
 }
 
-/// Takes a run file in. The same content for the same plate is the same run (R15).
+/// Takes a run in: one file as it is, or the files of all filters as a form. The same content for
+/// the same plate is the same run (R15).
 #[utoipa::path(post, path = "/v1/plates/{code}/runs", tag = "instrument",
     security(("bearer" = [])),
     params(("code" = String, Path, description = "plate"), Upload),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    request_body(content((Vec<u8> = "application/octet-stream"), (RunForm = "multipart/form-data"))),
     responses((status = 200, body = RunAnswer), (status = 201, body = RunAnswer),
         (status = 409, body = Problem), (status = 413, body = Problem),
         (status = 422, body = Problem)))]
@@ -101,30 +111,23 @@ pub async fn run_post(
     actor: Actor,
     Path(code): Path<String>,
     Query(upload): Query<Upload>,
-    Raw(bytes): Raw,
+    Files(files): Files,
 ) -> Result<(StatusCode, Json<RunAnswer>)> {
-    let name = upload.name.trim();
-    if name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
-        return Err(Error::invalid(
-            "run.name",
-            "name",
-            "a name has at most 200 visible characters",
-        ));
-    }
-    let (sealed, sha256, mut file) = parse(&app, bytes).await?;
+    let Taken { files, sha256, run: mut file } =
+        upload::take(&app, files, (&upload.name, upload.mapping.as_deref())).await?;
     let mut tx = app.db.write("run.import").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
     file.warnings.extend(foreign_barcode(&file, &code));
     let plate = plates::frozen(&mut tx, &actor, &code).await?;
     file.leave_out_curves_off(plate.made.layout.size());
-    if let Some(run) = same_run(&mut tx, &plate, &sha256).await? {
+    if let Some(run) = upload::same_run(&mut tx, &plate, (&files, &sha256)).await? {
         return Ok((StatusCode::OK, Json(answer(&app, &mut tx, &run).await?)));
     }
     robot::refuse_open(&mut tx, plate.code.as_str()).await?;
     let mut interpretation = call(&app, &mut tx, &plate, &file).await?;
     let at = app.clock.now();
     let id = app.clock.id().to_string();
-    let new = Incoming { id: &id, sha256: &sha256, name, sealed: &sealed, at };
+    let new = Incoming { id: &id, sha256: &sha256, files: &files, at };
     let kit = app.kit(&mut tx, &plate.made.kit.0, &plate.made.kit.1).await?;
     let (facts, judged) =
         chart(&mut tx, &actor, (&kit, &plate, &file, &mut interpretation), &new).await?;
@@ -138,63 +141,6 @@ pub async fn run_post(
     }
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(answer)))
-}
-
-/// Hashes, reads and seals the file away from the threads that serve.
-async fn parse(app: &App, bytes: axum::body::Bytes) -> Result<(Vec<u8>, String, RunFile)> {
-    let keys = Arc::clone(&app.keys);
-    let work = move || {
-        let sha256 = HEXLOWER.encode(digest(&SHA256, &bytes).as_ref());
-        let file = instrument::read(&bytes);
-        let sealed = keys.seal(runs::file_place(&sha256), &bytes);
-        (sealed, sha256, file)
-    };
-    let (sealed, sha256, file) = tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::Internal(format!("reading a run file failed: {error}")))?;
-    let file = file.map_err(|refusal| Error::invalid("run.file", "file", refusal.to_string()))?;
-    Ok((sealed, sha256, file))
-}
-
-/// The run this file is already, on this plate; on another plate it is a conflict (R15).
-async fn same_run(tx: &mut Tx, plate: &StoredPlate, sha256: &str) -> Result<Option<String>> {
-    if let Some(run) = runs::run_by_file(tx, sha256).await? {
-        if run.plate_code == plate.code.as_str() {
-            return Ok(Some(run.id));
-        }
-        return Err(Error::conflict(
-            "run.file_of_other_plate",
-            &run.plate_code,
-            format!(
-                "this very file is the run of plate {}; choose the file of this plate",
-                run.plate_code
-            ),
-        ));
-    }
-    match runs::run_live(tx, plate.code.as_str()).await? {
-        Some(run) => Err(Error::conflict(
-            "run.plate_has_run",
-            &run.id,
-            format!("plate {} has run {} already; void that first", plate.code, run.id),
-        )),
-        None if plate.stamped_onto.is_some() => Err(stamped(plate)),
-        None if plate.state == "closed" => Err(Error::conflict(
-            "run.plate_closed",
-            plate.code.as_str(),
-            format!("plate {} is closed; put its tubes on a new plate", plate.code),
-        )),
-        None => Ok(None),
-    }
-}
-
-/// A stamped plate is run as part of the plate it was stamped onto.
-fn stamped(plate: &StoredPlate) -> Error {
-    let onto = plate.stamped_onto.as_ref().map_or_else(String::new, ToString::to_string);
-    let message = format!(
-        "plate {} was stamped onto plate {onto}; upload the file of that plate",
-        plate.code
-    );
-    Error::conflict("run.plate_stamped", onto, message)
 }
 
 async fn call(
@@ -283,8 +229,7 @@ async fn chart(
 struct Incoming<'a> {
     id: &'a str,
     sha256: &'a str,
-    name: &'a str,
-    sealed: &'a [u8],
+    files: &'a [SealedFile],
     at: Time,
 }
 
@@ -295,13 +240,17 @@ async fn keep(
     new: &Incoming<'_>,
 ) -> Result<()> {
     let Interpretation { verdict, calls } = interpretation;
-    runs::file_keep(tx, (new.sha256, new.name), new.sealed, new.at).await?;
+    for file in new.files {
+        runs::file_keep(tx, (&file.sha256, &file.name), &file.sealed, new.at).await?;
+    }
+    let parts = upload::parts(new.files);
     let written = serde_json::to_string(verdict)
         .map_err(|error| Error::Internal(format!("a verdict cannot be written: {error}")))?;
     let run = NewRun {
         id: new.id,
         plate: plate.code.as_str(),
         sha256: new.sha256,
+        parts: &parts,
         file,
         kit: (&plate.made.kit.0, &plate.made.kit.1),
         usable: verdict.usable,
@@ -317,8 +266,8 @@ async fn keep(
         ));
     }
     calls_add(tx, new.id, calls, verdict).await?;
-    let detail = json!({ "run": new.id, "sha256": new.sha256, "usable": verdict.usable,
-        "calls": calls.len() });
+    let detail = json!({ "run": new.id, "sha256": new.sha256, "parts": parts,
+        "usable": verdict.usable, "calls": calls.len() });
     let about = plate.code.as_str();
     let entry = Entry { at: new.at, actor, action: "run.import", about, detail };
     audit::record(tx, entry).await
@@ -342,10 +291,12 @@ pub async fn run_get(
 async fn answer(app: &App, tx: &mut Tx, run: &str) -> Result<RunAnswer> {
     let (row, verdict, warnings, calls) = run_find(tx, run).await?;
     let holds = holds(tx, run, app.config.lot_keeping).await?;
+    let parts = runs::parts(tx, run).await?;
     Ok(RunAnswer {
         id: Some(row.id),
         plate: row.plate_code,
         sha256: row.sha256,
+        parts,
         format: row.format,
         detected_by: Vec::new(),
         instrument: row.instrument,

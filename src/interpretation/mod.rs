@@ -23,6 +23,7 @@ mod points;
 mod rules;
 pub mod store;
 pub mod swapped;
+mod upload;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 use super::{Meaning, RunContent, Signature, Step, StoredCall};
 use crate::clock::Time;
 use crate::error::{Error, Result};
+use crate::instrument;
 use crate::interpretation::Outcome;
-use crate::storage::{Tx, ensure_rows};
+use crate::storage::{StoreError, Tx, ensure_rows};
 
 /// `$1` run.
 pub const RUN_FIND: &str = "select r.id, r.plate_code, p.laboratory_code, r.sha256,
@@ -121,6 +122,12 @@ pub struct Waiting {
 pub async fn run_find(tx: &mut Tx, run: &str) -> Result<(RunContent, String)> {
     let row: Option<RunRow> = on!(tx, c => query_as(RUN_FIND).bind(run).fetch_optional(c).await)?;
     let row = row.ok_or_else(|| Error::not_found("run", run))?;
+    // What is signed is the run's identity, so the files it stands for must still be the ones.
+    let parts = instrument::store::parts(tx, run).await?;
+    if !parts.is_empty() && instrument::store::identity(&parts) != row.sha256 {
+        let (id, reason) = (run.to_owned(), "its files are not those of the run".to_owned());
+        return Err(StoreError::Inconsistent { table: "run_part", id, reason }.into());
+    }
     let calls: Vec<CallRow> = on!(tx, c => query_as(CALLS).bind(run).fetch_all(c).await)?;
     let calls = calls
         .into_iter()

@@ -1,7 +1,9 @@
 //! A client of the public API: a base address, somebody's token, and typed answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,6 +11,9 @@ use serde::de::DeserializeOwned;
 use crate::auth::Token;
 use crate::clock::Clock;
 use crate::http::problem::Problem;
+
+/// How long files may take to be read and judged.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A request that was not answered as it had to be; names no person.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +122,20 @@ impl Client {
     ) -> Result<T, CallError> {
         let kind = "application/octet-stream";
         let with = |request: RequestBuilder| request.header(header::CONTENT_TYPE, kind).body(file);
+        self.send((Method::POST, route), with).await
+    }
+
+    /// Posts several files, each under its name, as one form; whoever does not answer within two
+    /// minutes is away.
+    pub async fn upload_files<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        files: Vec<(String, Vec<u8>)>,
+    ) -> Result<T, CallError> {
+        let form = files.into_iter().fold(Form::new(), |form, (name, bytes)| {
+            form.part("file", Part::bytes(bytes).file_name(name))
+        });
+        let with = |request: RequestBuilder| request.timeout(PATIENCE).multipart(form);
         self.send((Method::POST, route), with).await
     }
 

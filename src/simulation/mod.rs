@@ -11,6 +11,7 @@ pub mod client;
 pub mod curves;
 mod cycler;
 pub mod files;
+pub mod files_text;
 pub mod laboratory;
 pub mod month;
 pub mod morning;

@@ -239,6 +239,36 @@ impl TestApp {
     }
 }
 
+impl TestApp {
+    /// POSTs several files, each under its name, as one form.
+    pub async fn upload_form(
+        &self,
+        client: &Client,
+        path: &str,
+        files: &[(&str, &[u8])],
+    ) -> Answer {
+        let mut body = Vec::new();
+        for (name, bytes) in files {
+            let head = format!(
+                "--limit\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n"
+            );
+            body.extend([head.as_bytes(), *bytes, b"\r\n"].concat());
+        }
+        body.extend(b"--limit--\r\n");
+        self.send_form(client, path, body).await
+    }
+
+    /// POSTs a form as it is written.
+    pub async fn send_form(&self, client: &Client, path: &str, body: Vec<u8>) -> Answer {
+        let request = Request::post(path)
+            .header("authorization", format!("Bearer {}", client.token))
+            .header("content-type", "multipart/form-data; boundary=limit")
+            .body(Body::from(body))
+            .unwrap();
+        self.send(request).await
+    }
+}
+
 /// Tells one story on every engine: `each_engine! { async fn name(app) { ... } }` makes a module
 /// `name` with the tests `sqlite` and `postgres`.
 #[macro_export]

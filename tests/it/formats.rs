@@ -7,7 +7,9 @@ use std::io::{Cursor, Read, Write};
 use std::path::Path;
 
 use proptest::prelude::*;
-use swabline::instrument::{Format, Inspection, Refusal, RunFile, read};
+use swabline::instrument::{
+    Format, Inspection, Mappings, Refusal, RunFile, read, read_part, read_run,
+};
 use swabline::plate::WellPosition;
 
 const REALDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/realdata");
@@ -47,8 +49,8 @@ const AB_BOOK: Format = Format::AppliedBiosystemsWorkbook;
 const DA_CSV: Format = Format::DesignAnalysisCsv;
 const DA_BOOK: Format = Format::DesignAnalysisWorkbook;
 
-/// Section 16 without the formats that are not read yet, the two files that are refused, and the
-/// blocks `Target Call`, for which see `calls_are_joined_to_the_readings`.
+/// Section 16 without the LightCycler files, which have a test of their own, the two files that are
+/// refused, and the blocks `Target Call`, for which see `calls_are_joined_to_the_readings`.
 const SECTION_16: [Counted; 23] = [
     counted(
         "allotropy/cfx_maestro/example01.csv",
@@ -348,9 +350,7 @@ fn files_that_are_not_ours_are_refused_by_their_kind() {
     for (file, part) in [
         ("RDML-R/BioRad.xlsx", "a workbook without a results sheet"),
         ("tidyqpcr/Stuart_dAgr_glyS_spoVG_5S_individualWells_Cq.txt.gz", "gzip"),
-        ("sanger-crawler/good/TEST/TEST_sanger_report_200518_2206.csv", "a Lighthouse result list"),
-        // A workbook, whatever its name says.
-        ("sanger-crawler/good/TEST/TEST_sanger_report_200518_2207.csv", "without a results sheet"),
+        ("sanger-crawler/malformed/TEST/TEST_sanger_report_200515_2205.csv", "a text without"),
         ("reportstream/single_message.hl7", "an HL7 message"),
         ("opentrons-covid19/instructions/deep_well_sample_map_48.csv", "a text without"),
         (
@@ -363,6 +363,135 @@ fn files_that_are_not_ours_are_refused_by_their_kind() {
         assert!(matches!(refusal, Refusal::NotOurs { .. }), "{file}: {refusal}");
         assert!(refusal.to_string().contains(part), "{file}: {refusal}");
     }
+}
+
+/// A real gzip file, unpacked.
+fn unpacked(path: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(&real(path)?[..]).read_to_end(&mut bytes).unwrap();
+    Some(bytes)
+}
+
+/// The two last rows of section 16: one filter each, whose name is the dye.
+#[test]
+fn the_counts_of_both_lightcycler_files_are_reproduced() {
+    for (file, rows, samples, with_ct, without_ct, size) in [
+        ("Edward_qPCR_Nrd1_calibration_2019-02-02_Cq", 384, 384, 279, 105, 384),
+        ("Stuart_dAgr_glyS_spoVG_5S_individualWells_Cq", 96, 36, 90, 6, 96),
+    ] {
+        let Some(bytes) = unpacked(&format!("tidyqpcr/{file}.txt.gz")) else { return };
+        let part = read_part(&bytes, Mappings::shipped(), None).unwrap();
+        let inspection = Inspection::of(&part.run);
+        assert_eq!(inspection.format, Format::LightCycler480);
+        assert_eq!((inspection.rows, inspection.wells), (rows, rows), "{file}");
+        assert_eq!((inspection.samples, inspection.plate_wells), (samples, Some(size)), "{file}");
+        let [target] = &inspection.targets[..] else { panic!("{:?}", inspection.targets) };
+        assert_eq!((target.with_ct, target.without_ct), (with_ct, without_ct), "{file}");
+        assert_eq!((target.name.as_str(), target.dye.as_str()), ("", "SYBR Green I / HRM Dye"));
+        let of = part.of.unwrap();
+        assert_eq!(of.name, "SYBR Green I / HRM Dye (483-533)");
+        assert!(!of.title.is_empty());
+        let bare: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != b'\n').collect();
+        assert_eq!(read(&bare).unwrap().readings, part.run.readings, "{file} with bare CR");
+        for length in (0..bytes.len()).step_by(7) {
+            if let Ok(cut) = read(&bytes[..length]) {
+                assert!(is_beginning(&cut, &part.run), "{file} cut at {length}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lightcycler_files_of_two_experiments_are_not_one_run() {
+    let Some(small) = unpacked("tidyqpcr/Stuart_dAgr_glyS_spoVG_5S_individualWells_Cq.txt.gz")
+    else {
+        return;
+    };
+    let text = String::from_utf8(small.clone()).unwrap();
+    let other = text.replace("SYBR Green I / HRM Dye (483-533)", "FAM (465-510)");
+    let merged = read_run(&[&small, other.as_bytes()], Mappings::shipped(), None).unwrap();
+    assert_eq!(merged.readings.len(), 192);
+    let renamed = other.replace("Stuart_WT", "Edward_WT").replace("WT OD0.5 glyS", "WT OD0.5 gly");
+    let faults = read_run(&[&small, renamed.as_bytes()], Mappings::shipped(), None).unwrap_err();
+    assert_eq!(faults.len(), 2, "{faults:?}");
+}
+
+/// What must happen with every file of the crawler: rows, plates, and what else is in them.
+#[test]
+fn every_lighthouse_file_is_read_or_refused_as_it_must_be() {
+    let lists = [
+        (
+            "duplicate_barcodes/TEST/TEST_sanger_report_200503_2347",
+            "rows: 2, plates: 1, positive: 1, negative: 1)",
+        ),
+        (
+            "duplicate_samples/TEST/TEST_sanger_report_200503_2338",
+            "rows: 2, plates: 1, negative: 2)",
+        ),
+        ("good/ALDP/AP_sanger_report_200503_2338", "rows: 2, plates: 1, positive: 1, negative: 1)"),
+        ("good/ALDP/AP_sanger_report_200511_1037", "rows: 2, plates: 1, positive: 1, negative: 1)"),
+        ("good/ALDP/AP_sanger_report_200518_2132", "rows: 3, plates: 1, positive: 2, negative: 1)"),
+        ("good/CAMC/CB_sanger_report_200503_2338", "rows: 2, plates: 1, positive: 1, negative: 1)"),
+        ("good/MILK/MK_sanger_report_200518_2205", "rows: 2, plates: 1, positive: 1, negative: 1)"),
+        ("good/MILK/MK_sanger_report_200518_2206", "rows: 2, plates: 1, positive: 1, negative: 1)"),
+        (
+            "good/TEST/TEST_sanger_report_200518_2205",
+            "rows: 2, plates: 1, positive: 1, negative: 1)",
+        ),
+        // The last row is broken.
+        (
+            "good/TEST/TEST_sanger_report_200518_2206",
+            "rows: 3, plates: 1, positive: 2, negative: 1, without a readable RNA ID: 1)",
+        ),
+        // A workbook, whatever its name says.
+        (
+            "good/TEST/TEST_sanger_report_200518_2207",
+            "rows: 2, plates: 1, positive: 1, negative: 1)",
+        ),
+        (
+            "good/TEST/TEST_sanger_report_200518_2208_with_whitespace",
+            "rows: 2, plates: 1, positive: 1, negative: 1)",
+        ),
+    ];
+    for (file, holds) in lists {
+        let Some(bytes) = real(&format!("sanger-crawler/{file}.csv")) else { return };
+        let refusal = read(&bytes).unwrap_err();
+        assert!(matches!(refusal, Refusal::ResultList { .. }), "{file}: {refusal}");
+        assert!(refusal.to_string().contains(holds), "{file}: {refusal}");
+    }
+    let randox =
+        "sanger-crawler/good/RAND/lw-randox-biocentre-box-17-00001-with-byte-order-mark.csv";
+    let Some(bytes) = real(randox) else { return };
+    let run = read(&bytes).unwrap();
+    assert_eq!(run.plate_barcode.as_deref(), Some("23JAN21-0001Q"));
+    let cts: Vec<_> = run.readings.iter().map(|r| (r.target.as_str(), r.raw_ct.as_str())).collect();
+    assert_eq!(cts, [("ORF1ab", "23.00"), ("E-Gene", "24.00")]);
+    assert!(run.readings.iter().all(|r| r.well.to_string() == "A11" && r.sample == "16"));
+    for cut in 1..bytes.len() {
+        assert!(read(&bytes[..bytes.len() - cut]).is_err(), "cut by {cut} it was read");
+    }
+    let malformed = "sanger-crawler/malformed/TEST/TEST_sanger_report_200515_2205.csv";
+    let Some(bytes) = real(malformed) else { return };
+    assert!(matches!(read(&bytes), Err(Refusal::NotOurs { .. })));
+}
+
+#[test]
+fn the_hand_written_lightcycler_and_lighthouse_files_are_read() {
+    let (fam, hex) = (fixture("lightcycler_480/fam.txt"), fixture("lightcycler_480/hex.txt"));
+    let run = read_run(&[&hex, &fam], Mappings::shipped(), None).unwrap();
+    let inspection = Inspection::of(&run);
+    assert_eq!((inspection.rows, inspection.wells), (6, 3));
+    let counts: Vec<_> =
+        inspection.targets.iter().map(|t| (t.dye.as_str(), t.with_ct, t.without_ct)).collect();
+    assert_eq!(counts, [("FAM", 2, 1), ("VIC / HEX / Yellow555", 3, 0)]);
+    assert_eq!(run.readings.iter().filter(|reading| reading.omitted).count(), 2);
+
+    let run = read(&fixture("lighthouse/channels.csv")).unwrap();
+    assert_eq!(run.format, Format::LighthouseCsv);
+    assert_eq!(run.readings[0].sample, "T0001");
+    assert_eq!(run.run_ended.as_deref(), Some("2021-01-23 14:31:02 UTC"));
+    let refusal = read(&fixture("lighthouse/results_only.csv")).unwrap_err();
+    assert!(matches!(refusal, Refusal::ResultList { .. }), "{refusal}");
 }
 
 #[test]

@@ -68,6 +68,10 @@ const DUMPS: &[(&str, &str)] = &[
             || state from run order by imported_us, id",
     ),
     (
+        "run_part",
+        "select run_id || ' ' || part || ' ' || sha256 from run_part order by run_id, part",
+    ),
+    (
         "reading",
         "select run_id || ' ' || well || ' ' || target || ' ' || coalesce(ct, '-') || ' ' || raw_ct
             from reading order by run_id, well, target",

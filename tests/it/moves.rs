@@ -323,12 +323,12 @@ each_engine! {
             "tube", "member", "recall", "handover", "arrival", "arrival_tube", "run_file", "run",
             "reading", "call", "signature", "result", "audit", "audit_chain", "feed",
             "allotment", "box_tube", "well", "code_counter", "kit_version", "shadow",
-            "shadow_run", "lot", "lot_issue", "curve", "rack", "rack_tube", "transfer_log",
+            "shadow_run", "lot", "lot_issue", "run_part", "curve", "rack", "rack_tube", "transfer_log",
             "transfer_acceptance", "quality_alarm", "quality_point", "quality_run",
             "quality_seeded"];
         let fixed = [
             ("member", "taken_us"), ("arrival", "arrived_us"), ("arrival_tube", "finding"),
-            ("run_file", "name"), ("reading", "raw_ct"), ("curve", "points"),
+            ("run_file", "name"), ("run_part", "sha256"), ("reading", "raw_ct"), ("curve", "points"),
             ("signature", "signer"), ("result", "outcome"), ("audit", "detail"),
             ("feed", "at_us"), ("allotment", "count"), ("box_tube", "box_code"),
             ("well", "depth"), ("shadow", "calls"), ("shadow_run", "difference"),

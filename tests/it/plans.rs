@@ -40,6 +40,7 @@ const LARGE: &[&str] = &[
     "result",
     "run",
     "run_file",
+    "run_part",
     "signature",
     "stamp",
     "status",

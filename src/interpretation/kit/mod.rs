@@ -261,10 +261,10 @@ impl Target {
         std::iter::once(&self.code).chain(&self.aliases).any(|known| plain(known) == name)
     }
 
-    /// Whether it is read in that dye.
+    /// Whether it is read in that dye; a LightCycler names a filter by all the dyes it fits,
+    /// `VIC / HEX / Yellow555`.
     pub fn is_read_in(&self, dye: &str) -> bool {
-        let dye = plain(dye);
-        self.dyes.iter().any(|known| plain(known) == dye)
+        dye.split('/').map(plain).any(|dye| self.dyes.iter().any(|known| plain(known) == dye))
     }
 }
 
@@ -392,5 +392,7 @@ mod tests {
         assert!(!rnasep.is_named("SARS-CoV-2"));
         assert!(!rnasep.is_named(""));
         assert!(rnasep.is_read_in("Texas Red"));
+        assert!(rnasep.is_read_in("Red 610 / Texas Red"));
+        assert!(!rnasep.is_read_in("FAM / SYBR Green I"));
     }
 }

@@ -106,6 +106,8 @@ const ROWS: &[&str] = &[
         select run, plate, 'F' || run, 'cfx', 'i', 's', 'e', 'kit', '1', 1, '{}', '[]', 'A4',
             at_us, 'draft'
         from row_number where n < {tubes} and n % 94 = 0",
+    "insert into run_part (run_id, part, sha256)
+        select run, 1, 'F' || run from row_number where n < {tubes} and n % 94 = 0",
     "insert into reading (run_id, well, target, dye, task, operator_name, ct, raw_ct, omitted)
         select 'R' || (1000000 + n / 188), n / 2 % 94, 'N' || (n % 2), 'FAM', 'unknown', 'o',
             '30.1', '30.1', 0

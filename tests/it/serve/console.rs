@@ -234,6 +234,66 @@ fn what_is_inspected_is_written_as_rdml_once() {
 }
 
 #[test]
+fn the_files_of_one_run_are_inspected_together() {
+    let file = |name: &str| format!("{FIXTURES}/{name}");
+    let both = [file("lightcycler_480/fam.txt"), file("lightcycler_480/hex.txt")];
+    let mut together = command();
+    together.arg("inspect").args(&both).arg("--json");
+    let counts: Value = serde_json::from_str(&finish(together).expect(0).out).unwrap();
+    assert_eq!((&counts["rows"], &counts["wells"]), (&json!(6), &json!(3)));
+    assert_eq!(counts["targets"].as_array().unwrap().len(), 2);
+    let mut strangers = command();
+    strangers.arg("inspect").arg(&both[0]).arg(file("biorad_cfx/european.csv"));
+    let said = finish(strangers).expect(2);
+    assert!(said.one_line().contains("is a whole run by itself"), "{}", said.err);
+    let said = inspect(&file("lighthouse/results_only.csv"), false).expect(2);
+    assert!(
+        said.one_line().contains("rows: 2, plates: 1, positive: 1, negative: 1"),
+        "{}",
+        said.err
+    );
+    let said = inspect(&file("mapping/slan.gb18030.txt"), false).expect(0);
+    assert!(said.out.contains("never tried on a real file"), "{}", said.out);
+}
+
+#[test]
+fn mappings_of_the_laboratory_are_checked_shown_and_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = std::fs::read_to_string(format!(
+        "{}/fixtures/mappings/ma-6000.toml",
+        env!("CARGO_MANIFEST_DIR")
+    ));
+    let own = own.unwrap().replace("\"ma-6000\"", "\"our-ma-6000\"").replace("false", "true");
+    let mapping = folder.path().join("our.toml");
+    std::fs::write(&mapping, &own).unwrap();
+    let with = |arguments: &[&str]| {
+        let mut command = command();
+        command.args(arguments).env("SWABLINE_MAPPINGS", folder.path());
+        finish(command)
+    };
+    let said = with(&["check"]).expect(0);
+    assert!(said.out.contains("mapping our-ma-6000: proven on"), "{}", said.out);
+    assert!(said.out.contains("mapping rotor-gene: unproven"), "{}", said.out);
+    let file = format!("{FIXTURES}/mapping/ma-6000.csv");
+    let both = with(&["inspect", &file]).expect(2);
+    assert!(both.one_line().contains("ma-6000, our-ma-6000 all fit"), "{}", both.err);
+    let named = with(&["inspect", &file, "--mapping", "our-ma-6000"]).expect(0);
+    assert!(!named.out.contains("never tried"), "{}", named.out);
+    let unknown = with(&["inspect", &file, "--mapping", "x"]).expect(2);
+    assert!(unknown.one_line().contains("there is no mapping x"), "{}", unknown.err);
+
+    std::fs::write(&mapping, own.replace("\"Ct\"", "\"Item\"").replace("sheets", "sheet")).unwrap();
+    for arguments in [&["check"][..], &SERVE] {
+        let said = with(arguments).expect(1);
+        assert!(
+            said.one_line().contains("our.toml:9: there is no key `file.sheet`"),
+            "{}",
+            said.err
+        );
+    }
+}
+
+#[test]
 fn a_real_run_file_is_inspected() {
     if !Path::new(REALDATA).is_dir() {
         eprintln!("the folder of real instrument files is absent; none was inspected");

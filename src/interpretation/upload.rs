@@ -1,0 +1,174 @@
+//! The files of a run as they come in: hashed, read, sealed, and told from those of other runs.
+
+use std::sync::Arc;
+
+use data_encoding::HEXLOWER;
+use ring::digest::{SHA256, digest};
+
+use crate::app::App;
+use crate::error::{Error, Reason, Result};
+use crate::http::extract::File;
+use crate::instrument::store as runs;
+use crate::instrument::{PartFault, RunFile, read_run};
+use crate::plate::store::StoredPlate;
+use crate::storage::Tx;
+
+/// Longest name a file may come under, in characters.
+const NAME_MAX: usize = 200;
+/// The name under which the list of a run's files is kept.
+const MANIFEST: &str = "parts";
+
+/// A run that came in, before anybody looked at its plate.
+pub(super) struct Taken {
+    /// Its files in the order they were sent and, where there are several, the list of them.
+    pub files: Vec<SealedFile>,
+    /// What identifies its content.
+    pub sha256: String,
+    /// What was read.
+    pub run: RunFile,
+}
+
+/// A file ready to be kept.
+pub(super) struct SealedFile {
+    /// SHA-256 of every byte, lower-case hex.
+    pub sha256: String,
+    /// The name it came under.
+    pub name: String,
+    /// Every byte, sealed.
+    pub sealed: Vec<u8>,
+    is_part: bool,
+}
+
+/// SHA-256 of each file that came in.
+pub(super) fn parts(files: &[SealedFile]) -> Vec<String> {
+    files.iter().filter(|file| file.is_part).map(|file| file.sha256.clone()).collect()
+}
+
+/// Hashes, reads and seals the files away from the threads that serve. `name` is that of a single
+/// file sent as it is.
+pub(super) async fn take(
+    app: &App,
+    files: Vec<File>,
+    (name, mapping): (&str, Option<&str>),
+) -> Result<Taken> {
+    let (keys, mappings) = (Arc::clone(&app.keys), Arc::clone(&app.mappings));
+    let names = names(&files, name)?;
+    let mapping = mapping.map(str::to_owned);
+    if let Some(unknown) = mapping.as_deref().filter(|name| mappings.get(name).is_none()) {
+        let known = mappings.names();
+        let unknown: String = unknown.chars().filter(|c| !c.is_control()).take(40).collect();
+        let message = format!("there is no such mapping; choose one of {known}");
+        return Err(Error::invalid("run.mapping", unknown, message));
+    }
+    let work = move || {
+        let bytes: Vec<&[u8]> = files.iter().map(|file| file.bytes.as_ref()).collect();
+        let run = read_run(&bytes, &mappings, mapping.and_then(|name| mappings.get(&name)));
+        let seal = |(bytes, name): (&[u8], String), is_part| {
+            let sha256 = HEXLOWER.encode(digest(&SHA256, bytes).as_ref());
+            let sealed = keys.seal(runs::file_place(&sha256), bytes);
+            SealedFile { sha256, name, sealed, is_part }
+        };
+        let files = bytes.into_iter().zip(names).map(|file| seal(file, true));
+        let mut files: Vec<_> = files.collect();
+        let parts = parts(&files);
+        if parts.len() > 1 {
+            let manifest = runs::manifest(&parts);
+            files.push(seal((manifest.as_bytes(), MANIFEST.to_owned()), false));
+        }
+        (files, runs::identity(&parts), run)
+    };
+    let (files, sha256, run) = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::Internal(format!("reading a run file failed: {error}")))?;
+    let run = run.map_err(|faults| Error::Invalid(faults.iter().map(reason).collect()))?;
+    Ok(Taken { files, sha256, run })
+}
+
+/// The name of each file.
+fn names(files: &[File], single: &str) -> Result<Vec<String>> {
+    let own = |file: &File| file.name.as_deref().unwrap_or(single).trim().to_owned();
+    let names: Vec<String> = files.iter().map(own).collect();
+    let is_bad =
+        |name: &&String| name.chars().count() > NAME_MAX || name.chars().any(char::is_control);
+    if names.iter().any(|name| is_bad(&name)) {
+        let message = "a name has at most 200 visible characters";
+        return Err(Error::invalid("run.name", "name", message));
+    }
+    Ok(names)
+}
+
+fn reason(fault: &PartFault) -> Reason {
+    let (code, part) = match fault {
+        PartFault::Unreadable { part, .. } => ("run.file", *part),
+        PartFault::None | PartFault::TooMany => ("run.parts", None),
+        PartFault::Twice { part, .. } => ("run.part_twice", Some(*part)),
+        PartFault::Whole { part, .. } => ("run.part_whole", Some(*part)),
+        PartFault::OtherFormat { part, .. } => ("run.part_format", Some(*part)),
+        PartFault::OtherSize { part } => ("run.part_size", Some(*part)),
+        PartFault::OtherWells { part, .. } => ("run.part_wells", Some(*part)),
+        PartFault::OtherNames { part, .. } => ("run.part_names", Some(*part)),
+        PartFault::OtherOrigin { part, .. } => ("run.part_origin", Some(*part)),
+        PartFault::SameChannel { part, .. } => ("run.part_channel", Some(*part)),
+    };
+    let about = part.map_or_else(|| "file".to_owned(), |part| format!("file[{part}]"));
+    Reason::new(code, about, fault.to_string())
+}
+
+/// The run these files are already, on this plate; on another plate, or in other company, each
+/// is a conflict (R15).
+pub(super) async fn same_run(
+    tx: &mut Tx,
+    plate: &StoredPlate,
+    (files, sha256): (&[SealedFile], &str),
+) -> Result<Option<String>> {
+    let known = runs::runs_by_files(tx, &parts(files)).await?;
+    let here =
+        |run: &&runs::RunOfPlate| run.sha256 == sha256 && run.plate_code == plate.code.as_str();
+    if let Some(run) = known.iter().find(here) {
+        return Ok(Some(run.id.clone()));
+    }
+    if !known.is_empty() {
+        return Err(Error::Conflict(known.iter().map(|run| used(run, sha256)).collect()));
+    }
+    match runs::run_live(tx, plate.code.as_str()).await? {
+        Some(run) => Err(Error::conflict(
+            "run.plate_has_run",
+            &run.id,
+            format!("plate {} has run {} already; void that first", plate.code, run.id),
+        )),
+        None if plate.stamped_onto.is_some() => Err(stamped(plate)),
+        None if plate.state == "closed" => Err(Error::conflict(
+            "run.plate_closed",
+            plate.code.as_str(),
+            format!("plate {} is closed; put its tubes on a new plate", plate.code),
+        )),
+        None => Ok(None),
+    }
+}
+
+/// A stamped plate is run as part of the plate it was stamped onto.
+fn stamped(plate: &StoredPlate) -> Error {
+    let onto = plate.stamped_onto.as_ref().map_or_else(String::new, ToString::to_string);
+    let message = format!(
+        "plate {} was stamped onto plate {onto}; upload the file of that plate",
+        plate.code
+    );
+    Error::conflict("run.plate_stamped", onto, message)
+}
+
+/// Why a file that is of this run cannot come in again.
+fn used(run: &runs::RunOfPlate, sha256: &str) -> Reason {
+    let plate = &run.plate_code;
+    if run.sha256 == sha256 {
+        return Reason::new(
+            "run.file_of_other_plate",
+            plate,
+            format!("this very file is the run of plate {plate}; choose the file of this plate"),
+        );
+    }
+    let message = format!(
+        "a file sent here is one of run {} of plate {plate}; send exactly the files of one run",
+        run.id
+    );
+    Reason::new("run.part_used", &run.id, message)
+}

@@ -1,0 +1,76 @@
+//! Sends runs to the server and tells what its answer means.
+
+use crate::interpretation::api::RunAnswer;
+use crate::simulation::client::{CallError, Client};
+
+/// Who sends: a connection with a technician's token.
+#[derive(Clone)]
+pub struct Sender(Client);
+
+/// What became of a run that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// The server has it.
+    Taken {
+        /// The run's id.
+        run: Option<String>,
+        /// Whether the plate may be used.
+        usable: bool,
+        /// Why it may not.
+        reasons: Option<String>,
+    },
+    /// The server refused it, and would again.
+    Refused(String),
+    /// The server is not there, is busy, or does not know the token: later.
+    Away(String),
+}
+
+impl std::fmt::Debug for Sender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sender(...)")
+    }
+}
+
+impl Sender {
+    /// Sends as this client.
+    pub const fn new(client: Client) -> Self {
+        Self(client)
+    }
+
+    /// Sends the files of one run of that plate.
+    pub(super) async fn send(&self, plate: &str, files: Vec<(String, Vec<u8>)>) -> Sent {
+        let route = format!("/v1/plates/{plate}/runs");
+        match self.0.upload_files::<RunAnswer>(&route, files).await {
+            Ok(answer) => {
+                let reasons: Vec<_> =
+                    answer.verdict.reasons.iter().map(|reason| reason.message.clone()).collect();
+                let reasons = (!reasons.is_empty()).then(|| reasons.join("; "));
+                Sent::Taken { run: answer.id, usable: answer.verdict.usable, reasons }
+            }
+            Err(CallError::Refused { problem, .. }) if !is_passing(problem.status) => {
+                Sent::Refused(problem.detail.clone())
+            }
+            Err(error) => Sent::Away(error.to_string()),
+        }
+    }
+}
+
+/// Whether such an answer may be another one later: a token can be renewed, a server comes back.
+fn is_passing(status: u16) -> bool {
+    matches!(status, 401 | 403 | 408 | 429) || status >= 500
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_the_run_stays_wrong_and_what_is_wrong_with_the_way_passes() {
+        for status in [401, 403, 408, 429, 500, 503] {
+            assert!(is_passing(status), "{status}");
+        }
+        for status in [400, 404, 409, 413, 422] {
+            assert!(!is_passing(status), "{status}");
+        }
+    }
+}
