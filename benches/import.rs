@@ -90,7 +90,10 @@ impl Laboratory {
     fn send(&self, request: Request<Body>) {
         let router = self.router.clone();
         let answer = self.runtime.block_on(router.oneshot(request)).expect("it is answered");
-        assert_eq!(answer.status().as_u16(), 201);
+        let (head, body) = answer.into_parts();
+        let body = self.runtime.block_on(axum::body::to_bytes(body, usize::MAX));
+        let body = body.expect("the answer ends");
+        assert_eq!(head.status.as_u16(), 201, "{}", String::from_utf8_lossy(&body));
     }
 }
 
@@ -116,10 +119,7 @@ async fn furnish(app: &App, layout: &Layout) -> (String, String) {
         "insert into session (code, round_code, site_code, team, opens_us, closes_us, created_us)
             values ('W01', 'R01', 'S01', 'T', 0, 1, 0)"
             .into(),
-        format!(
-            "insert into allotment (id, kind, first_number, count, place_code, allotted_by,
-                allotted_us) values ('N1', 'plate', 0, {PLATES}, 'L01', 'A1', 0)"
-        ),
+        format!("update code_counter set next_number = {PLATES} where kind = 'plate'"),
     ];
     for (tube, depth) in layout.tubes() {
         statements.push(format!(
@@ -156,13 +156,11 @@ async fn on_server(server: &str, sql: String) {
 
 #[expect(clippy::disallowed_methods, reason = "a measurement asks its surroundings for servers")]
 fn servers() -> Vec<Option<String>> {
-    match std::env::var("TEST_POSTGRES_URL") {
-        Ok(server) => vec![None, Some(server)],
-        Err(_) => {
-            eprintln!("PostgreSQL was not measured: TEST_POSTGRES_URL is not set");
-            vec![None]
-        }
+    if let Ok(server) = std::env::var("TEST_POSTGRES_URL") {
+        return vec![None, Some(server)];
     }
+    eprintln!("PostgreSQL was not measured: TEST_POSTGRES_URL is not set");
+    vec![None]
 }
 
 fn import(c: &mut Criterion) {

@@ -160,7 +160,6 @@ fn cfx_delimiter(first: &[&str]) -> Option<u8> {
 /// What a text is that none of our formats matches.
 fn foreign_text(first: &[&str]) -> &'static str {
     let top = first.first().map_or("", |line| line.trim_start());
-    let line_with = |part: &str| first.iter().any(|line| line.contains(part));
     if top.starts_with('<') {
         "XML"
     } else if top.starts_with('{') || top.starts_with("[{") {

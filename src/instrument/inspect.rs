@@ -22,10 +22,6 @@ pub struct Inspection {
     pub samples: usize,
     /// Counts by target and dye, in file order.
     pub targets: Vec<TargetCount>,
-    /// Amplification curves.
-    pub curves: usize,
-    /// Points on all of them.
-    pub curve_points: usize,
     /// The instrument's type.
     pub instrument: Option<String>,
     /// The instrument's serial number.
@@ -74,8 +70,6 @@ impl Inspection {
             wells: wells.len(),
             samples: samples.len(),
             targets,
-            curves: run.curves.len(),
-            curve_points: run.curves.iter().map(|curve| curve.points.len()).sum(),
             instrument: run.instrument.clone(),
             serial: run.serial.clone(),
             run_ended: run.run_ended.clone(),
@@ -99,11 +93,6 @@ impl fmt::Display for Inspection {
             let name = if name.is_empty() { "(no target)" } else { name };
             let dye = if dye.is_empty() { String::new() } else { format!(" ({dye})") };
             writeln!(f, "  {name}{dye}: {with_ct} with Ct, {without_ct} without")?;
-        }
-        let points = self.curve_points;
-        match self.curves {
-            0 => writeln!(f, "curves       none in the file")?,
-            curves => writeln!(f, "curves       {curves} with {points} points")?,
         }
         for warning in &self.warnings {
             writeln!(f, "warning      {warning}")?;

@@ -112,13 +112,10 @@ pub async fn run_curves_get(
     let (mut tx, seen) = Seen::of(&app, &actor, &run).await?;
     let size = seen.size();
     let wells = u16::try_from(Limit::or(page.limit, PAGE_USUAL).rows()).unwrap_or(u16::MAX);
-    let (first, last) = match well(page.well.as_deref(), size)? {
-        Some(well) => (well.index(size), well.index(size)),
-        None => {
-            let first = page.after.map_or(0, |Cursor(well)| well.saturating_add(1));
-            (first, first.saturating_add(wells - 1).min(size.wells() - 1))
-        }
-    };
+    let first = page.after.map_or(0, |Cursor(well)| well.saturating_add(1));
+    let last = first.saturating_add(wells - 1).min(size.wells() - 1);
+    let asked = well(page.well.as_deref(), size)?.map(|well| well.index(size));
+    let (first, last) = asked.map_or((first, last), |well| (well, well));
     let curves = curves_find(&mut tx, &run, size, (first, last)).await?;
     if curves.is_empty() {
         refuse_without(&mut tx, &run, size, page.well.is_some()).await?;

@@ -21,9 +21,9 @@ use crate::world::{World, people, seal_tube, tube, world};
 
 const REALDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/realdata");
 
-/// File, curves, points, and the sum of all ΔRn: counted with `xlrd`, `openpyxl` and Python's own
-/// text handling, not with our reader. A point is a row with a ΔRn, a curve a well and target that
-/// has one. Files without results are refused and have no line here.
+/// File, curves, points, and the sum of all `ΔRn`: counted with `xlrd`, `openpyxl` and Python's
+/// own text handling, not with our reader. A point is a row with a `ΔRn`, a curve a well and target
+/// that has one. Files without results are refused and have no line here.
 const REAL: [(&str, usize, usize, f64); 16] = [
     (
         "allotropy/design_and_analysis/appbio_quantstudio_design_and_analysis_example15_v1.5.2.xlsx",

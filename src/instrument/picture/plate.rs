@@ -143,13 +143,13 @@ impl PlatePicture {
                     cell(area, grid, grid.corner(row, column), well)?;
                 }
             }
-            self.legend(area, bottom + 44)
+            legend(area, bottom + 44)
         })
     }
 
     /// The picture in words: how many wells say what, and which of them were found positive.
     fn spoken(&self) -> String {
-        let mut words = self.about.clone();
+        let mut sentences = vec![self.about.clone()];
         let of = |mark: Mark| self.wells.iter().filter(move |(_, well)| well.mark == mark);
         for mark in [Mark::Detected, Mark::NotDetected, Mark::Inconclusive, Mark::Invalid] {
             let wells: Vec<_> = of(mark).map(|(at, _)| at.to_string()).collect();
@@ -157,13 +157,12 @@ impl PlatePicture {
                 continue;
             }
             let (said, count) = (mark.words().0, wells.len());
-            words += &format!(" Wells {said}: {count}");
-            if mark != Mark::NotDetected {
-                words += &format!(" ({})", wells.join(", "));
-            }
-            words.push('.');
+            sentences.push(match mark {
+                Mark::NotDetected => format!("Wells {said}: {count}."),
+                _ => format!("Wells {said}: {count} ({}).", wells.join(", ")),
+            });
         }
-        words
+        sentences.join(" ")
     }
 
     fn names(&self, area: &Area<'_>, grid: Grid) -> Drawn {
@@ -180,41 +179,38 @@ impl PlatePicture {
         }
         Ok(())
     }
+}
 
-    fn legend(&self, area: &Area<'_>, top: i32) -> Drawn {
-        const STRIPES: i32 = 125;
-        const STRIPE: i32 = 3;
-        let letters = Type::new(13, INK);
-        write(area, "Ct", (ORIGIN.0 - 34, top + 9), letters)?;
-        for n in 0..STRIPES {
-            let left = ORIGIN.0 + n * STRIPE;
-            let colour = colours::scale(f64::from(n) / f64::from(STRIPES - 1));
-            fill(area, (left, top), (left + STRIPE, top + 18), colour)?;
-        }
-        for (n, ct) in [15, 20, 25, 30, 35, 40].into_iter().enumerate() {
-            let along = i32::try_from(n).unwrap_or(0) * STRIPES * STRIPE / 5;
-            write(area, &ct.to_string(), (ORIGIN.0 + along, top + 32), letters.centred())?;
-        }
-        let mut left = ORIGIN.0 + STRIPES * STRIPE + 40;
-        let mut key = |well: Option<DrawnWell>, words: &str, room: i32| -> Drawn {
-            let grid = Grid { across: 26, down: 20, roomy: false };
-            box_(area, grid, (left, top), well.as_ref())?;
-            write(area, words, (left + 34, top + 10), letters)?;
-            left += room;
-            Ok(())
-        };
-        let well = |shown, mark| Some(DrawnWell { tube: String::new(), shown, mark });
-        key(well(Shown::Silent, Mark::NotDetected), "no Ct", 92)?;
-        for mark in Mark::LEGEND {
-            let words = if let Mark::Control(_) = mark { "control" } else { mark.words().0 };
-            key(
-                well(Shown::Silent, mark),
-                words,
-                54 + 8 * i32::try_from(words.len()).unwrap_or(9),
-            )?;
-        }
-        key(None, "empty", 92)
+/// The scale, and what grounds and frames say.
+fn legend(area: &Area<'_>, top: i32) -> Drawn {
+    const STRIPES: i32 = 125;
+    const STRIPE: i32 = 3;
+    let letters = Type::new(13, INK);
+    write(area, "Ct", (ORIGIN.0 - 34, top + 9), letters)?;
+    for n in 0..STRIPES {
+        let left = ORIGIN.0 + n * STRIPE;
+        let colour = colours::scale(f64::from(n) / f64::from(STRIPES - 1));
+        fill(area, (left, top), (left + STRIPE, top + 18), colour)?;
     }
+    for (n, ct) in [15, 20, 25, 30, 35, 40].into_iter().enumerate() {
+        let along = i32::try_from(n).unwrap_or(0) * STRIPES * STRIPE / 5;
+        write(area, &ct.to_string(), (ORIGIN.0 + along, top + 32), letters.centred())?;
+    }
+    let mut left = ORIGIN.0 + STRIPES * STRIPE + 40;
+    let mut key = |well: Option<DrawnWell>, words: &str, room: i32| -> Drawn {
+        let grid = Grid { across: 26, down: 20, roomy: false };
+        box_(area, grid, (left, top), well.as_ref())?;
+        write(area, words, (left + 34, top + 10), letters)?;
+        left += room;
+        Ok(())
+    };
+    let well = |shown, mark| Some(DrawnWell { tube: String::new(), shown, mark });
+    key(well(Shown::Silent, Mark::NotDetected), "no Ct", 92)?;
+    for mark in Mark::LEGEND {
+        let words = if let Mark::Control(_) = mark { "control" } else { mark.words().0 };
+        key(well(Shown::Silent, mark), words, 54 + 8 * i32::try_from(words.len()).unwrap_or(9))?;
+    }
+    key(None, "empty", 92)
 }
 
 /// One well with everything written in it.
