@@ -2,9 +2,9 @@
 //!
 //! The modules stand in the order of a tube's way: a code is printed ([`barcode`]), people are
 //! swabbed into a tube ([`collection`]), tubes travel in boxes ([`transport`]) and arrive
-//! ([`receiving`]), stand on a plate ([`plate`]), are amplified ([`instrument`]), called
-//! ([`interpretation`]), reviewed and released ([`review`]), and asked for ([`query`],
-//! [`feeds`]). The [`ledger`] proves that nothing was lost on the way. A refused tube and a pool
+//! ([`receiving`]), single ones may be mixed into pools ([`pooling`]), they stand on a plate
+//! ([`plate`]), are amplified ([`instrument`]), called ([`interpretation`]), reviewed and released
+//! ([`review`]), and asked for ([`query`], [`feeds`]). The [`ledger`] proves that nothing was lost on the way. A refused tube and a pool
 //! that gives no individual result open a [`recall`]. A slice calls only slices before it.
 
 pub mod app;
@@ -24,6 +24,7 @@ pub mod collection;
 pub mod transport;
 pub mod recall;
 pub mod receiving;
+pub mod pooling;
 pub mod plate;
 pub mod instrument;
 pub mod interpretation;

@@ -21,8 +21,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::{
-    audit, barcode, collection, feeds, instrument, interpretation, ledger, plate, query, recall,
-    receiving, review, transport,
+    audit, barcode, collection, feeds, instrument, interpretation, ledger, plate, pooling, query,
+    recall, receiving, review, transport,
 };
 use problem::Problem;
 
@@ -80,6 +80,11 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(receiving::api::arrival_post))
         .routes(routes!(receiving::api::arrival_get))
         .routes(routes!(receiving::write_off::write_off_post))
+        // pooling
+        .routes(routes!(pooling::api::pool_put, pooling::api::pool_get))
+        .routes(routes!(pooling::api::dissolve_post))
+        .routes(routes!(pooling::monitoring_api::pooling_get))
+        .routes(routes!(pooling::monitoring_api::assessment_post))
         // plate
         .routes(routes!(plate::api::plate_put, plate::api::plate_get))
         .routes(routes!(plate::api::freeze_post))

@@ -22,6 +22,9 @@ use crate::plate::{TargetRole, WellPosition};
 pub struct Call {
     /// Code of the tube.
     pub tube: String,
+    /// Code of the laboratory pool through which it was read, if it was not alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
     /// What they mean.
     pub outcome: Outcome,
     /// Stable name of the rule that decided.
@@ -81,6 +84,16 @@ impl TargetState {
     }
 }
 
+impl Call {
+    /// What stood in the wells, for people: `tube T0000000001T`, or the pool.
+    pub(super) fn read(&self) -> String {
+        match &self.pool {
+            Some(pool) => format!("pool {pool}"),
+            None => format!("tube {}", self.tube),
+        }
+    }
+}
+
 /// Which line of the decision table a tube fell on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finding {
@@ -125,6 +138,7 @@ pub fn call(kit: &Kit, tube: &str, readings: &[TargetReading], facts: &TubeFacts
     let (outcome, rule) = decide(kit, finding, facts);
     Call {
         tube: tube.to_owned(),
+        pool: None,
         outcome,
         reason: sentence(&targets, outcome, &rule),
         rule,

@@ -45,7 +45,11 @@ fn the_cdc_table_holds_for_all_signals_singles_pools_and_attempts() {
         ((false, false, false), Invalid, "cdc.nothing", [Retest, Recall, Recall]),
     ];
     for ((n1, n2, rp), outcome, rule, dispositions) in table {
-        let again = TubeFacts { pool_size: 1, attempt: 2, earlier_rules: vec![rule.to_owned()] };
+        let again = TubeFacts {
+            attempt: 2,
+            earlier_rules: vec![rule.to_owned()],
+            ..TubeFacts::first_test(1)
+        };
         let facts = [single(), again, TubeFacts::first_test(4)];
         for (facts, disposition) in facts.iter().zip(dispositions) {
             let call = cdc_call(n1, n2, rp, facts);
@@ -265,7 +269,7 @@ proptest! {
         if repeated {
             earlier_rules.push(rules.single_target.clone());
         }
-        let facts = TubeFacts { pool_size, attempt, earlier_rules };
+        let facts = TubeFacts { attempt, earlier_rules, ..TubeFacts::first_test(pool_size) };
         let outcome = |cts: &[Option<u32>]| {
             let readings: Vec<_> = kit
                 .targets()

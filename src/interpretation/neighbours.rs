@@ -23,7 +23,7 @@ const STRONGER_BY_CYCLES: Decimal = Decimal::TEN;
 /// (`reliability.md` 3). Two of fewer than 40 tubes are more than 5 %, so nothing is said of them.
 const LOW_PREVALENCE_PERCENT: usize = 5;
 
-/// A tube with a pathogen signal, and its earliest Ct.
+/// A tube or a pool with a pathogen signal, and its earliest Ct.
 type Positive<'c> = (&'c Call, Ct);
 
 /// Every reason to look at neighbours before anything of the plate is released.
@@ -47,12 +47,12 @@ fn weak_beside_strong(positives: &[Positive<'_>]) -> Vec<VerdictReason> {
             let (strong, early) = positives.iter().find(|(strong, early)| {
                 late.cycles() - early.cycles() >= STRONGER_BY_CYCLES && share_tips(weak, strong)
             })?;
-            let (tube, other) = (&weak.tube, &strong.tube);
+            let (tube, other) = (weak.read(), strong.read());
             Some(VerdictReason {
                 code: VerdictCode::WeakBesideStrong,
                 well: weak.targets.first().map(|target| target.well),
                 message: format!(
-                    "tube {tube} (Ct {late}) lies beside tube {other} (Ct {early}); \
+                    "{tube} (Ct {late}) lies beside {other} (Ct {early}); \
                      test {tube} again before it is reported"
                 ),
             })
@@ -74,9 +74,10 @@ fn adjacent(positives: &[Positive<'_>]) -> Vec<VerdictReason> {
             code: VerdictCode::AdjacentPositives,
             well: one.targets.first().map(|target| target.well),
             message: format!(
-                "tubes {} (Ct {a}) and {} (Ct {b}) lie side by side and hardly any other is \
+                "{} (Ct {a}) and {} (Ct {b}) lie side by side and hardly any other is \
                  positive; test both again before they are reported",
-                one.tube, other.tube
+                one.read(),
+                other.read()
             ),
         })
         .collect()

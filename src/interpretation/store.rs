@@ -11,18 +11,19 @@ use crate::collection::{TubeRow, tubes_find};
 use crate::error::{Error, Result};
 use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
 
-/// `$1` tubes: rules of released calls that sent a tube back.
-pub const EARLIER: &str = "select c.tube_code, c.rule from call c join run r on r.id = c.run_id
+/// `$1` tubes: rules of released calls that sent a tube back, and the pool each was of, if it was.
+pub const EARLIER: &str =
+    "select c.tube_code, c.rule, c.pool_code from call c join run r on r.id = c.run_id
     where c.state = 'released' and c.disposition = 'retest'
         and c.tube_code in (select e.value ->> 'code' from json_each($1) e)
     order by r.imported_us, r.id";
 /// `$1` run, `$2` calls.
 pub const CALLS_ADD: &str = "insert into call (run_id, tube_code, outcome, rule, disposition,
-        members, attempt, clean, detail, state)
+        members, attempt, clean, detail, state, pool_code)
     select $1, e.value ->> 'tube', e.value ->> 'outcome', e.value ->> 'rule',
         e.value ->> 'disposition', cast(e.value ->> 'members' as bigint),
         cast(e.value ->> 'attempt' as bigint), cast(e.value ->> 'clean' as bigint),
-        e.value ->> 'detail', 'draft'
+        e.value ->> 'detail', 'draft', e.value ->> 'pool'
     from json_each($2) e";
 /// `$1` run.
 pub const RUN_FIND: &str = "select r.id, r.plate_code, p.laboratory_code, r.sha256, r.format,
@@ -44,6 +45,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
 struct EarlierRow {
     tube_code: String,
     rule: String,
+    pool_code: Option<String>,
 }
 
 /// A stored run; its verdict and its calls' details are read from JSON.
@@ -87,6 +89,7 @@ struct CallRow {
 #[derive(Serialize)]
 struct NewCall<'a> {
     tube: &'a str,
+    pool: Option<&'a str>,
     outcome: super::Outcome,
     rule: &'a str,
     disposition: &'static str,
@@ -108,6 +111,7 @@ pub async fn tube_facts<S: AsRef<str>>(
         let fact = TubeFacts {
             pool_size: narrow("members", row.code.as_str(), row.members)?,
             attempt: narrow("attempt", row.code.as_str(), row.attempt + 1)?,
+            pooled: 0,
             earlier_rules: Vec::new(),
         };
         facts.insert(row.code.to_string(), fact);
@@ -115,7 +119,10 @@ pub async fn tube_facts<S: AsRef<str>>(
     let earlier: Vec<EarlierRow> = on!(tx, c => query_as(EARLIER).bind(&list).fetch_all(c).await)?;
     for row in earlier {
         if let Some(fact) = facts.get_mut(&row.tube_code) {
-            fact.earlier_rules.push(row.rule);
+            match row.pool_code {
+                Some(_) => fact.pooled += 1,
+                None => fact.earlier_rules.push(row.rule),
+            }
         }
     }
     Ok(facts)
@@ -137,6 +144,7 @@ pub async fn calls_add(tx: &mut Tx, run: &str, calls: &[Call], verdict: &Verdict
         .iter()
         .map(|call| NewCall {
             tube: &call.tube,
+            pool: call.pool.as_deref(),
             outcome: call.outcome,
             rule: &call.rule,
             disposition: match call.disposition {

@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::pools::{self, WantedPools};
 use super::store::{self, Made, StoredPlate};
-use super::{Content, Control, Layout, PlacedTube, PlateSize, Template, WellPosition, tubes};
+use super::{
+    Content, Control, Layout, Placed, PlacedTube, PlateSize, Template, WellPosition, tubes,
+};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
@@ -22,7 +25,7 @@ use crate::http::extract::{Json, Path};
 use crate::http::problem::Problem;
 use crate::storage::Tx;
 
-/// What a plate is to be made of: tubes for a template, or every well stated.
+/// What a plate is to be made of: tubes and pools for a template, or every well stated.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlateRequest {
@@ -38,6 +41,9 @@ pub struct PlateRequest {
     /// Tubes in order of their slots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tubes: Vec<String>,
+    /// Laboratory pools in order of the slots after those of the tubes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<String>,
     /// Every well, instead of a template.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wells: Vec<WellRequest>,
@@ -57,6 +63,9 @@ pub struct WellRequest {
     /// Its tube.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tube: Option<String>,
+    /// Its laboratory pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
     /// Its control: `positive`, `weak_positive`, `negative` or `extraction`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -93,8 +102,14 @@ pub struct WellAnswer {
     pub well: String,
     /// The reaction that runs in it.
     pub reaction: String,
-    /// Its tube.
+    /// Its tube, where one is alone in it.
     pub tube: Option<String>,
+    /// Its laboratory pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// The tubes mixed into its pool.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pooled: Vec<String>,
     /// People in the well, over everything in it.
     pub depth: u16,
     /// Its control.
@@ -106,13 +121,20 @@ impl From<StoredPlate> for PlateAnswer {
     fn from(plate: StoredPlate) -> Self {
         let Made { laboratory, kit, template, layout } = plate.made;
         let wells = layout.wells().iter().map(|(well, content)| {
-            let (tube, depth, control) = match content {
-                Content::Tube { tube, depth, .. } => (Some(tube.clone()), *depth, None),
-                Content::Control { control, .. } => (None, 0, Some(*control)),
-                Content::Nothing => (None, 0, None),
+            let control = match content {
+                Content::Control { control, .. } => Some(*control),
+                Content::Tube { .. } | Content::Pool { .. } | Content::Nothing => None,
             };
-            let reaction = content.reaction().unwrap_or_default().to_owned();
-            WellAnswer { well: well.to_string(), reaction, tube, depth, control }
+            let pool = content.pool().map(str::to_owned);
+            WellAnswer {
+                well: well.to_string(),
+                reaction: content.reaction().unwrap_or_default().to_owned(),
+                tube: content.tube().map(str::to_owned),
+                pooled: if pool.is_some() { content.tubes().to_vec() } else { Vec::new() },
+                pool,
+                depth: content.depth(),
+                control,
+            }
         });
         Self {
             code: plate.code.to_string(),
@@ -168,15 +190,18 @@ pub async fn plate_put(
 /// frozen plate are on it already, so that the same plate sent again is not a new one.
 async fn make(app: &App, tx: &mut Tx, request: PlateRequest) -> Result<(Made, Vec<Reason>)> {
     let plan = app.plan(&request.kit, &request.kit_version)?;
+    let pools = WantedPools::find(tx, &request).await?;
     let named = request.wells.iter().filter_map(|well| well.tube.clone());
-    let wanted: Vec<String> = request.tubes.iter().cloned().chain(named).collect();
+    let alone: Vec<String> = request.tubes.iter().cloned().chain(named).collect();
+    let mut against = pools.against(tx, &request, &alone).await?;
+    let wanted: Vec<String> = alone.into_iter().chain(pools.tubes()).collect();
     let rows = tubes_find(tx, &wanted).await?;
-    let against = tubes::against_making(&wanted, &rows, &request.laboratory, &plan);
+    against.extend(tubes::against_making(&wanted, &rows, &request.laboratory, &plan));
     let depths: BTreeMap<&str, u16> = rows
         .iter()
         .map(|row| (row.code.as_str(), u16::try_from(row.members).unwrap_or(u16::MAX)))
         .collect();
-    if !wanted.iter().all(|code| depths.contains_key(code.as_str())) {
+    if !pools.all_there() || !wanted.iter().all(|code| depths.contains_key(code.as_str())) {
         return Err(Error::Invalid(against));
     }
     let (template, layout) = match &request.template {
@@ -188,14 +213,13 @@ async fn make(app: &App, tx: &mut Tx, request: PlateRequest) -> Result<(Made, Ve
                     format!("there is no template `{name}`"),
                 )
             })?;
-            let placed: Vec<_> = request
-                .tubes
-                .iter()
-                .map(|code| PlacedTube { code: code.clone(), depth: depths[code.as_str()] })
-                .collect();
+            let tubes = request.tubes.iter().map(|code| {
+                Placed::Tube(PlacedTube { code: code.clone(), depth: depths[code.as_str()] })
+            });
+            let placed: Vec<_> = tubes.chain(pools.placed(&request)).collect();
             (name.clone(), super::lay_out(&template, &plan, &placed).map_err(|all| refused(&all))?)
         }
-        None => ("explicit".to_owned(), explicit(&request, &depths)?),
+        None => ("explicit".to_owned(), explicit(&request, &depths, &pools)?),
     };
     let refusals = super::refusals(&layout, &plan);
     if !refusals.is_empty() {
@@ -209,7 +233,11 @@ fn refused(refusals: &[super::LayoutRefusal]) -> Error {
     Error::Invalid(refusals.iter().map(|refusal| Reason::tagged("plate", refusal)).collect())
 }
 
-fn explicit(request: &PlateRequest, depths: &BTreeMap<&str, u16>) -> Result<Layout> {
+fn explicit(
+    request: &PlateRequest,
+    depths: &BTreeMap<&str, u16>,
+    pools: &WantedPools,
+) -> Result<Layout> {
     let mut reasons = Vec::new();
     let size = request.size.and_then(PlateSize::from_wells);
     if size.is_none() {
@@ -228,14 +256,15 @@ fn explicit(request: &PlateRequest, depths: &BTreeMap<&str, u16>) -> Result<Layo
             }
         };
         let reaction = stated.reaction.clone();
-        let content = match (&stated.tube, stated.control) {
-            (Some(tube), None) => {
+        let content = match (&stated.tube, &stated.pool, stated.control) {
+            (Some(tube), None, None) => {
                 let depth = depths[tube.as_str()];
                 Some(Content::Tube { tube: tube.clone(), depth, reaction })
             }
-            (None, Some(control)) => Some(Content::Control { control, reaction }),
+            (None, Some(pool), None) => Some(pools.content(pool, reaction)),
+            (None, None, Some(control)) => Some(Content::Control { control, reaction }),
             _ => {
-                let message = "a well holds one tube or one control; state exactly one";
+                let message = "a well holds one tube, one pool or one control; state exactly one";
                 reasons.push(Reason::new("plate.content", &about, message));
                 None
             }
@@ -297,16 +326,16 @@ pub async fn freeze_post(
     Ok(Json(plate.into()))
 }
 
-/// Every tube must still be received here; another plate may have been quicker.
+/// Every tube must still be received here, every pool open; another plate may have been quicker.
 async fn take_tubes(tx: &mut Tx, plate: &StoredPlate, at: Time) -> Result<()> {
     let tubes: Vec<&str> = plate.made.layout.tubes().into_keys().collect();
     let step = TubesMove { from: TubeState::Received, to: TubeState::Plated, at, laboratory: None };
     let moved = tubes_move(tx, &tubes, step).await?;
-    if moved == tubes.len() as u64 {
-        return Ok(());
+    if moved < tubes.len() as u64 {
+        let rows: Vec<TubeRow> = tubes_find(tx, &tubes).await?;
+        return Err(Error::Conflict(tubes::against_freezing(&rows)));
     }
-    let rows: Vec<TubeRow> = tubes_find(tx, &tubes).await?;
-    Err(Error::Conflict(tubes::against_freezing(&rows)))
+    pools::take(tx, &plate.made.layout, at).await
 }
 
 /// The frozen or drafted plate as a list for a robot or a person.

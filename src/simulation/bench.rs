@@ -58,6 +58,7 @@ impl Day<'_> {
             kit_version: KIT.1.to_owned(),
             template: Some(TEMPLATE.to_owned()),
             tubes,
+            pools: Vec::new(),
             wells: Vec::new(),
             size: None,
         };

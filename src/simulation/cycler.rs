@@ -85,11 +85,12 @@ pub fn run<'m>(
 ) -> Result<SimulatedRun, NotAWell> {
     let mut wells = Vec::new();
     for place in &loaded.plate.wells {
-        let people = place.tube.as_deref().map(&members);
-        let what = match (&place.tube, place.control) {
-            (Some(tube), _) => tube.clone(),
-            (None, Some(control)) => format!("{control} control"),
-            (None, None) => String::new(),
+        let tubes = place.tube.iter().chain(&place.pooled);
+        let people: Vec<usize> = tubes.flat_map(|tube| members(tube)).copied().collect();
+        let what = match (&place.tube, &place.pool, place.control) {
+            (Some(code), _, _) | (None, Some(code), _) => code.clone(),
+            (None, None, Some(control)) => format!("{control} control"),
+            (None, None, None) => String::new(),
         };
         for (target, dyes) in TARGETS {
             wells.push(SimulatedWell {
@@ -98,7 +99,7 @@ pub fn run<'m>(
                 target: target.to_owned(),
                 dye: loaded.maker.dye(dyes).to_owned(),
                 task: loaded.maker.task(place.control).to_owned(),
-                ct: amplify(place, target, (people, loaded.luck), city),
+                ct: amplify(place, target, (&people, loaded.luck), city),
             });
         }
     }
@@ -120,15 +121,14 @@ pub fn run<'m>(
 fn amplify(
     place: &WellAnswer,
     target: &str,
-    (people, luck): (Option<&[usize]>, Luck),
+    (people, luck): (&[usize], Luck),
     city: &mut City,
 ) -> Option<Ct> {
     match (people, place.control) {
-        (Some(_), _) if target == INTERNAL => Some(internal_ct(&mut city.rng)),
-        (Some(members), _) if city.any_infected(members) => {
-            Some(viral_ct(&mut city.rng, city.load, members.len()))
-        }
-        (None, Some(Control::Positive)) if luck == Luck::Good => Some(control_ct(&mut city.rng)),
+        ([], Some(Control::Positive)) if luck == Luck::Good => Some(control_ct(&mut city.rng)),
+        ([], _) => None,
+        _ if target == INTERNAL => Some(internal_ct(&mut city.rng)),
+        _ if city.any_infected(people) => Some(viral_ct(&mut city.rng, city.load, people.len())),
         _ => None,
     }
 }
@@ -143,6 +143,8 @@ mod tests {
             well: well.to_owned(),
             reaction: "mix".to_owned(),
             tube: tube.map(str::to_owned),
+            pool: None,
+            pooled: Vec::new(),
             depth: 0,
             control,
         };

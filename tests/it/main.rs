@@ -22,6 +22,7 @@ mod mistaken;
 mod moves;
 mod plans;
 mod plate;
+mod pool;
 mod problems;
 mod program;
 mod query;

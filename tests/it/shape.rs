@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Slices in the order of a tube's way.
-const WAY: [&str; 12] = [
+const WAY: [&str; 13] = [
     "barcode",
     "collection",
     "transport",
     "recall",
     "receiving",
+    "pooling",
     "plate",
     "instrument",
     "interpretation",
