@@ -53,7 +53,7 @@ alter table well drop constraint well_check1;
 alter table well add constraint well_holds_one
     check (num_nonnulls(tube_code, pool_code, control) = 1);
 alter table well add constraint well_depth check ((control is not null) = (depth = 0));
-alter table well add constraint well_pool_once unique (plate_code, pool_code, reaction);
+alter table well add unique (plate_code, pool_code, reaction);
 create index well_pool on well (pool_code) where pool_code is not null;
 
 -- The pool a tube was called through; a pool gives nobody an individual positive.

@@ -42,12 +42,12 @@ pub const EVIDENCE: &str = "with page as (
     ), plates as (
         select s.code, count(*) as plates, count(s.run_plate) as called,
             count(case when s.run_plate is null and s.state = 'closed' then 1 end) as given_up
-        from (select d.code, l.state, (select min(r.plate_code) from call c
-                    join run r on r.id = c.run_id
+        from (select d.code, (select l.state from plate l where l.code = d.plate_code) as state,
+                (select min(r.plate_code) from call c join run r on r.id = c.run_id
                     where c.tube_code = d.code and c.state = 'released'
                     and r.plate_code = d.plate_code) as run_plate
-            from stood d join plate l on l.code = d.plate_code where l.state <> 'draft') s
-        group by s.code
+            from stood d) s
+        where s.state <> 'draft' group by s.code
     )
     select p.code, p.site_code, p.laboratory_code, p.state, p.state_us, p.sealed_us, p.declared,
         p.result_hours, p.newest, coalesce(w.members, 0) as members, coalesce(w.told, 0) as told,

@@ -9,9 +9,6 @@ use crate::clock::{Span, Time};
 use crate::error::Result;
 use crate::storage::Tx;
 
-/// `$1` laboratory: kits it ever pooled with.
-pub const KITS: &str = "select distinct kit_code, kit_version from pool
-    where laboratory_code = $1 and state = 'called' order by kit_code, kit_version";
 /// Laboratory, kit, version, `$4` after, `$5` up to.
 pub const POOLED: &str = "select count(*) as pools,
         count(case when p.outcome = 'detected' then 1 end) as detected,
@@ -60,7 +57,6 @@ pub const ASSESSMENT_LAST: &str = "select size, positives, found, decision, asse
     order by assessed_us desc, id desc limit 1";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
-    ("KITS", KITS),
     ("POOLED", POOLED),
     ("FOUND", FOUND),
     ("SINGLE", SINGLE),
@@ -113,9 +109,12 @@ struct PooledRow {
     people: i64,
 }
 
-/// Kits with which this laboratory ever pooled.
-pub(super) async fn kits(tx: &mut Tx, laboratory: &str) -> Result<Vec<(String, String)>> {
-    Ok(on!(tx, c => query_as(KITS).bind(laboratory).fetch_all(c).await)?)
+/// When the first pool of this kit was called there, if one was by then.
+pub(super) async fn began(tx: &mut Tx, scope: Scope<'_>) -> Result<Option<Time>> {
+    let Scope { laboratory, kit: (kit, version), at, .. } = scope;
+    let first: Option<Time> = on!(tx, c => query_scalar(BEGAN).bind(laboratory).bind(kit)
+        .bind(version).fetch_one(c).await)?;
+    Ok(first.filter(|first| *first <= at))
 }
 
 /// The figures of the window, with what they are compared with.
@@ -144,10 +143,7 @@ async fn baseline(
     scope: Scope<'_>,
     last: Option<&Assessed>,
 ) -> Result<Option<Baseline>> {
-    let Scope { laboratory, kit: (kit, version), at, .. } = scope;
-    let first: Option<Time> = on!(tx, c => query_scalar(BEGAN).bind(laboratory).bind(kit)
-        .bind(version).fetch_one(c).await)?;
-    let Some(first) = first.filter(|first| *first <= at) else { return Ok(None) };
+    let Some(first) = began(tx, scope).await? else { return Ok(None) };
     let since = match last {
         Some(last) => last.assessed_at,
         None => {
@@ -159,7 +155,7 @@ async fn baseline(
         }
     };
     let until = since + scope.span();
-    if at <= until {
+    if scope.at <= until {
         return Ok(None);
     }
     Ok(Some(Baseline::Initial(pooled(tx, scope, until).await?.pooled)))

@@ -57,7 +57,7 @@ pub struct PoolingAnswer {
     pub days: u8,
     /// The moment looked back from.
     pub at: Time,
-    /// One for each kit with which a pool was ever called there.
+    /// One for each kit of which a pool was called there by then.
     pub kits: Vec<KitPooling>,
 }
 
@@ -68,6 +68,8 @@ pub struct KitPooling {
     pub kit: String,
     /// Its version.
     pub kit_version: String,
+    /// When its first pool was called there.
+    pub began_at: Time,
     /// The figures of the window.
     #[serde(flatten)]
     pub figures: Figures,
@@ -96,13 +98,16 @@ pub async fn pooling_get(
     let (days, at) = (asked.days.unwrap_or(DAYS_MIN), asked.at.unwrap_or(app.clock.now()));
     let mut tx = app.db.read("pooling.get").await?;
     let mut kits = Vec::new();
-    for (kit, kit_version) in figures::kits(&mut tx, &asked.laboratory).await? {
+    for kit in app.kits.iter() {
         let laboratory = asked.laboratory.as_str();
-        let scope = Scope { laboratory, kit: (&kit, &kit_version), at, days };
+        let scope = Scope { laboratory, kit: (&kit.code, &kit.version), at, days };
+        let Some(began_at) = figures::began(&mut tx, scope).await? else { continue };
         let figures = figures::figures(&mut tx, scope).await?;
         let assessment = figures::assessment_last(&mut tx, scope).await?;
         let (state, reasons) = monitoring::standing(&figures);
-        kits.push(KitPooling { kit, kit_version, figures, state, reasons, assessment });
+        let (kit, kit_version) = (kit.code.clone(), kit.version.clone());
+        let one = KitPooling { kit, kit_version, began_at, figures, state, reasons, assessment };
+        kits.push(one);
     }
     Ok(Json(PoolingAnswer { laboratory: asked.laboratory, days, at, kits }))
 }

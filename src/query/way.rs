@@ -34,7 +34,8 @@ pub const TUBE_WELLS: &str = "select w.plate_code, p.state as plate_state, w.wel
     from (select plate_code, well, reaction, pool_code, depth from well where tube_code = $1
         union all
         select v.plate_code, v.well, v.reaction, v.pool_code, v.depth
-        from pool_tube k join well v on v.pool_code = k.pool_code where k.tube_code = $1) w
+        from pool_tube k cross join well v
+        where k.tube_code = $1 and v.pool_code = k.pool_code) w
         join plate p on p.code = w.plate_code
     order by p.made_us, w.plate_code, w.well";
 /// Tube.

@@ -16,7 +16,7 @@ use crate::each_engine;
 use crate::statements::lists;
 
 /// Tables that grow with every tube, plate, box, request or person.
-const LARGE: [&str; 26] = [
+const LARGE: [&str; 28] = [
     "allotment",
     "amendment",
     "arrival",
@@ -32,6 +32,8 @@ const LARGE: [&str; 26] = [
     "member",
     "person",
     "plate",
+    "pool",
+    "pool_tube",
     "reading",
     "recall",
     "result",
@@ -97,6 +99,8 @@ async fn analyze(app: &TestApp, tx: &mut Tx) {
             "recall",
             "arrival_tube",
             "box_tube",
+            "pool",
+            "pool_tube",
             "audit",
             "idempotency",
         ] {

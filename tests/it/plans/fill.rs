@@ -13,7 +13,7 @@ const NUMBERS: &str = "create temporary table row_number as
     select n, 'T' || (1000000 + n) as tube, 'T' || (1000000 + n / 4) as pool,
         'Q' || (1000000 + n % (2 * {tubes})) as person, 'S' || (n % 50) as site,
         'B' || (1000000 + n / 200) as box, 'P' || (1000000 + n / 94) as plate,
-        'R' || (1000000 + n / 94) as run, 1592697600000000 + n * 1000 as at_us
+        'R' || (1000000 + n / 94) as run, 'M' || (1000000 + n) as mixed, 1592697600000000 + n * 1000 as at_us
     from counted";
 
 /// One statement a table, in the order of a tube's way; `{tubes}` is their number.
@@ -71,9 +71,20 @@ const ROWS: &[&str] = &[
             made_by, made_us)
         select plate, 'L01', 'kit', '1', '96', 96, 'draft', 'A4', at_us
         from row_number where n < {tubes} and n % 94 = 0",
+    "insert into pool (code, laboratory_code, kit_code, kit_version, depth, made_by, made_us, state,
+            state_us)
+        select mixed, 'L01', 'kit', '1', 4, 'A4', at_us, 'open', at_us
+        from row_number where n < {tubes}",
+    "insert into pool_tube (pool_code, tube_code)
+        select mixed, tube from row_number where n < {tubes}",
+    "insert into well (plate_code, well, reaction, pool_code, depth)
+        select plate, 100 + n % 94, 'mix', mixed, 4 from row_number where n < {tubes}",
     "insert into well (plate_code, well, reaction, tube_code, depth)
         select plate, n % 94, 'mix', tube, 4 from row_number where n < {tubes}",
     "update plate set state = 'frozen', frozen_us = made_us",
+    "update pool set state = 'plated' where made_us % 80000 <> 0",
+    "update pool set state = 'called', outcome = 'not_detected'
+        where state = 'plated' and made_us % 80000 <> 4000",
     "insert into run_file (sha256, name, content, kept_us)
         select 'F' || run, 'run.txt', unhex('00'), at_us
         from row_number where n < {tubes} and n % 94 = 0",
