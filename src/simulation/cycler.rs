@@ -2,7 +2,7 @@
 
 use super::city::City;
 use super::files::{SimulatedRun, SimulatedWell, cfx_csv, quantstudio_text};
-use super::laboratory::{control_ct, internal_ct, viral_ct};
+use super::laboratory::{control_ct, internal_ct, mixed_ct, viral_ct};
 use crate::clock::{Span, Time};
 use crate::instrument::Ct;
 use crate::plate::api::{PlateAnswer, WellAnswer};
@@ -128,7 +128,10 @@ fn amplify(
         ([], Some(Control::Positive)) if luck == Luck::Good => Some(control_ct(&mut city.rng)),
         ([], _) => None,
         _ if target == INTERNAL => Some(internal_ct(&mut city.rng)),
-        _ if city.any_infected(people) => Some(viral_ct(&mut city.rng, city.load, people.len())),
+        _ if city.any_infected(people) => {
+            let ct = if place.pool.is_some() { mixed_ct } else { viral_ct };
+            Some(ct(&mut city.rng, city.load, people.len()))
+        }
         _ => None,
     }
 }

@@ -15,6 +15,7 @@ pub mod morning;
 pub mod people;
 mod recalled;
 pub mod report;
+pub mod screening;
 mod residents;
 mod road;
 mod site;

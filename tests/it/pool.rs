@@ -4,10 +4,14 @@
 use std::collections::BTreeMap;
 
 use axum::http::Method;
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use swabline::clock::Span;
+use swabline::config::Config;
+use swabline::pooling::monitoring::Share;
+use swabline::simulation::screening::{Screened, Screening, play};
 
-use crate::app::{Answer, TestApp};
+use crate::app::{Answer, TestApp, fresh_database, postgres_url};
 use crate::each_engine;
 use crate::laboratory::{self as lab, POSITIVE, SILENT, SINGLE_TARGET, Signals};
 use crate::world::{self, World, people, pool, seal_tube, tube, world};
@@ -449,5 +453,36 @@ each_engine! {
         app.get(&there, "/v1/pooling?laboratory=L01").await.expect(403);
         let answer = app.call(Method::GET, "/v1/pooling?laboratory=L02", Some(&there), None).await;
         assert_eq!(answer.expect(200).json()["kits"], json!([]));
+    }
+}
+
+/// Forty people, two of them infected, in a laboratory that mixes five tubes.
+async fn screened(seed: u64, size: usize, database: String) -> Screened {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config { data: folder.path().to_owned(), database, ..Config::default() };
+    let screening = Screening { seed, people: 40, infected: 2, size };
+    Box::pin(play(config, screening, &ProgressBar::hidden())).await.unwrap()
+}
+
+fn is_sound(screened: &Screened, size: usize) {
+    assert_eq!(screened.surprises, Vec::<String>::new());
+    let ledger = &screened.ledger;
+    assert_eq!((ledger.unexplained, ledger.whole.tubes.released), (0, 40));
+    assert_eq!((screened.found, screened.missed, screened.false_positives), (2, 0, 0));
+    assert_eq!((screened.pools, screened.unanswered), (40 / size, 0));
+    assert!((1..=2).contains(&screened.taken_apart), "{screened:?}");
+    assert_eq!(screened.tested_alone, screened.taken_apart * size);
+    assert_eq!(screened.answered_by_pool + screened.tested_alone, 40);
+    assert!(screened.wells < 40, "pools save wells: {screened:?}");
+    assert_eq!(screened.pooling[0].figures.pooled, Share { people: 40, positive: 2 });
+}
+
+#[tokio::test]
+async fn a_simulated_laboratory_pools_and_finds_everybody_whatever_the_seed() {
+    for (seed, size) in [(1, 5), (2, 4), (3, 5)] {
+        is_sound(&screened(seed, size, String::new()).await, size);
+    }
+    if let Some(server) = postgres_url() {
+        is_sound(&screened(1, 5, fresh_database(&server).await).await, 5);
     }
 }
