@@ -26,6 +26,13 @@ impl Placed {
         }
     }
 
+    fn listed_twice(&self) -> LayoutRefusal {
+        match self {
+            Self::Tube(tube) => LayoutRefusal::TubeListedTwice { tube: tube.code.clone() },
+            Self::Pool(pool) => LayoutRefusal::PoolListedTwice { pool: pool.code.clone() },
+        }
+    }
+
     /// What a well of that reaction holds of it.
     fn content(&self, reaction: &str) -> Content {
         let reaction = reaction.to_owned();
@@ -168,9 +175,9 @@ impl Layout {
 pub fn lay_out<P: Clone + Into<Placed>>(
     template: &Template,
     plan: &Plan,
-    placed: &[P],
+    waiting: &[P],
 ) -> Result<Layout, Vec<LayoutRefusal>> {
-    let placed: Vec<Placed> = placed.iter().cloned().map(Into::into).collect();
+    let waiting: Vec<Placed> = waiting.iter().cloned().map(Into::into).collect();
     let mut reasons = Vec::new();
     let (wells, reactions) = (template.wells_per_slot(), plan.reactions.len());
     if wells != reactions {
@@ -179,10 +186,8 @@ pub fn lay_out<P: Clone + Into<Placed>>(
     }
     let mut seen = BTreeSet::new();
     let (different, again): (Vec<_>, Vec<_>) =
-        placed.iter().partition(|one| seen.insert(one.code()));
-    reasons.extend(
-        again.into_iter().map(|one| LayoutRefusal::TubeListedTwice { tube: one.code().to_owned() }),
-    );
+        waiting.iter().partition(|one| seen.insert(one.code()));
+    reasons.extend(again.into_iter().map(Placed::listed_twice));
     let places = template.tube_slots().len();
     if let Some(left_over) = different.get(places..).filter(|left_over| !left_over.is_empty()) {
         reasons.push(LayoutRefusal::TooManyTubes { tubes: different.len(), places });

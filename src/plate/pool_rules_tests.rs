@@ -117,7 +117,7 @@ fn an_open_pool_of_this_laboratory_and_kit_goes_on_a_plate_and_no_other() {
     let here = ("L01", ("kit", "1"));
     let open = stored(PoolState::Open);
     let code = [open.code.to_string()];
-    assert_eq!(against_making(&code, &[open.clone()], here), []);
+    assert_eq!(against_making(&code, std::slice::from_ref(&open), here), []);
     let kinds = |found: &[StoredPool], at| {
         let reasons = against_making(&code, found, at).into_iter();
         reasons.map(|reason| reason.code.into_owned()).collect::<Vec<_>>()

@@ -42,6 +42,12 @@ pub enum LayoutRefusal {
         /// Code of the tube.
         tube: String,
     },
+    /// A pool named twice in the list to be laid out.
+    #[error("pool {pool} is listed twice; scan each pool once")]
+    PoolListedTwice {
+        /// Code of the pool.
+        pool: String,
+    },
     /// A tube whose wells state different depths.
     #[error("tube {tube} has a different number of people in each of its wells; state one number")]
     DepthDiffers {
@@ -117,10 +123,10 @@ pub enum LayoutRefusal {
     /// No tube at all.
     #[error("the plate has no tube; scan at least one")]
     NoTubes,
-    /// More tubes than slots.
+    /// More tubes and pools than slots.
     #[error("{tubes} tubes do not fit the template's {places} places; start a second plate")]
     TooManyTubes {
-        /// Tubes given.
+        /// Tubes and pools given.
         tubes: usize,
         /// Slots for tubes.
         places: usize,

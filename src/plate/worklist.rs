@@ -22,7 +22,9 @@ pub fn worklist_csv(layout: &Layout) -> String {
             Content::Tube { tube, reaction, .. } => write([&well, tube, reaction, "tube"]),
             Content::Pool { pool, tubes, reaction } => {
                 let role = format!("pool {pool}");
-                tubes.iter().for_each(|tube| write([&well, tube, reaction, &role]));
+                for tube in tubes {
+                    write([&well, tube, reaction, &role]);
+                }
             }
             Content::Control { control, reaction } => {
                 write([&well, "", reaction, &format!("{control} control")]);

@@ -97,7 +97,7 @@ pub struct Assessed {
     pub decision: Decision,
     /// When.
     #[sqlx(rename = "assessed_us")]
-    pub assessed_at: Time,
+    pub at: Time,
 }
 
 #[derive(FromRow)]
@@ -144,15 +144,14 @@ async fn baseline(
     last: Option<&Assessed>,
 ) -> Result<Option<Baseline>> {
     let Some(first) = began(tx, scope).await? else { return Ok(None) };
-    let since = match last {
-        Some(last) => last.assessed_at,
-        None => {
-            let history = single(tx, scope, first).await?;
-            if history.people > 0 {
-                return Ok(Some(Baseline::History(history)));
-            }
-            first - Span::MICROSECOND
+    let since = if let Some(last) = last {
+        last.at
+    } else {
+        let history = single(tx, scope, first).await?;
+        if history.people > 0 {
+            return Ok(Some(Baseline::History(history)));
         }
+        first - Span::MICROSECOND
     };
     let until = since + scope.span();
     if scope.at <= until {
@@ -199,7 +198,7 @@ pub(super) async fn assessment_add(
 ) -> Result<()> {
     on!(tx, c => query(ASSESSMENT_ADD).bind(id).bind(scope.laboratory).bind(scope.kit.0)
         .bind(scope.kit.1).bind(assessed.size).bind(assessed.positives).bind(assessed.found)
-        .bind(assessed.decision).bind(account).bind(assessed.assessed_at)
+        .bind(assessed.decision).bind(account).bind(assessed.at)
         .execute(c).await.map(drop))?;
     Ok(())
 }

@@ -166,8 +166,7 @@ pub async fn assessment_post(
     refuse_if_any(reasons)?;
     let decision = decision.expect("what decides nothing was refused");
     let (size, positives) = (i64::from(request.size), i64::from(request.positives));
-    let assessed =
-        Assessed { size, positives, found: request.found.into(), decision, assessed_at: at };
+    let assessed = Assessed { size, positives, found: request.found.into(), decision, at };
     let (laboratory, kit) = (request.laboratory.as_str(), (&*request.kit, &*request.kit_version));
     let scope = Scope { laboratory, kit, at, days: DAYS_MIN };
     let id = app.clock.id().to_string();

@@ -47,8 +47,7 @@ async fn run(
     world: &World,
     n: u64,
     placed: (&[String], &[String]),
-    signals: &[(String, Signals)],
-    controls_fail: bool,
+    (signals, controls_fail): (&[(String, Signals)], bool),
 ) -> Value {
     lab::place(app, world, n, placed).await.expect(201);
     let plate = lab::freeze(app, world, n).await.expect(200).json();
@@ -65,7 +64,7 @@ async fn tested(
     placed: (&[String], &[String]),
     signals: &[(String, Signals)],
 ) -> Value {
-    let run = run(app, world, n, placed, signals, false).await;
+    let run = run(app, world, n, placed, (signals, false)).await;
     lab::release(app, world, run["id"].as_str().unwrap()).await["released"].clone()
 }
 
@@ -264,7 +263,7 @@ each_engine! {
         let unknown = app.put(&world.technician, &path, &unknown).await.expect(422);
         assert_eq!(codes(&unknown), ["plate.pool_unknown"]);
         let twice = lab::place(app, &world, 0, (&[], &[pool(0), pool(0)])).await.expect(422);
-        assert_eq!(codes(&twice), ["plate.tube_listed_twice"]);
+        assert_eq!(codes(&twice), ["plate.pool_listed_twice"]);
         let both = lab::place(app, &world, 0, (&tubes[..1], &[pool(0)])).await.expect(422);
         assert_eq!(codes(&both), ["plate.tube_twice"]);
         // Stated well by well.
@@ -290,7 +289,7 @@ each_engine! {
         let world = world(app).await;
         let tubes = singles(app, &world, 0, 0..5).await;
         lab::mix(app, &world, 0, &tubes).await.expect(201);
-        let run = run(app, &world, 0, (&[], &[pool(0)]), &[], true).await;
+        let run = run(app, &world, 0, (&[], &[pool(0)]), (&[], true)).await;
         assert_eq!(run["verdict"]["usable"], false);
         let path = format!("/v1/runs/{}/review", run["id"].as_str().unwrap());
         let void = json!({ "decision": "void" });
@@ -338,7 +337,7 @@ each_engine! {
             (0, (&[][..], &pools[..]), vec![(pool(1), POSITIVE)]),
             (1, (&tubes[5..], &[][..]), vec![(tube(8), POSITIVE)]),
         ] {
-            let run = run(app, &world, n, placed, &signals, false).await;
+            let run = run(app, &world, n, placed, (&signals, false)).await;
             let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
             let review = json!({ "decision": "accept" });
             let review = app.post(&world.reviewer, &format!("{path}/review"), &review).await;
