@@ -113,7 +113,7 @@ pub struct Interpretation {
 /// Calls every tube of a plate and judges the plate.
 ///
 /// A laboratory pool is called as one; what it says is then the call of each of its tubes
-/// ([`pooled`]). The plate is judged by what stood in its wells, so a pool counts once.
+/// (see `pooled.rs`). The plate is judged by what stood in its wells, so a pool counts once.
 ///
 /// `tubes` has an entry for every tube in the layout, and for every stored tube the file names.
 /// Readings that do not match the layout one to one give no calls but every reason, among them the
