@@ -28,12 +28,13 @@ impl Reason {
 
 impl Reason {
     /// The reason a pure rule gave, one whose serialised form has its code under `code` and names
-    /// the tube or well it is about.
+    /// the tube, pool or well it is about.
     pub fn tagged(slice: &str, refusal: &(impl Serialize + std::fmt::Display)) -> Self {
         let facts = serde_json::to_value(refusal).unwrap_or_default();
         let text = |key: &str| facts.get(key).and_then(|value| value.as_str()).map(str::to_owned);
         let code = text("code").unwrap_or_else(|| "refused".to_owned());
-        let about = text("tube").or_else(|| text("well")).unwrap_or_else(|| slice.to_owned());
+        let about = ["tube", "pool", "well"].into_iter().find_map(text);
+        let about = about.unwrap_or_else(|| slice.to_owned());
         Self { code: Cow::Owned(format!("{slice}.{code}")), about, message: refusal.to_string() }
     }
 }

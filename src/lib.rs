@@ -2,11 +2,12 @@
 //!
 //! The modules stand in the order of a tube's way: a code is printed ([`barcode`]), people are
 //! swabbed into a tube ([`collection`]), tubes travel in boxes ([`transport`]) and arrive
-//! ([`receiving`]), may be mixed with others ([`pooling`]), stand on a plate ([`plate`]), are amplified ([`instrument`]), called
-//! ([`interpretation`]), reviewed and released ([`review`]), and asked for ([`query`],
-//! [`feeds`]). The [`ledger`] proves that nothing was lost on the way. A refused tube and a pool
-//! that gives no individual result open a [`recall`]. What every run leaves on the charts of
-//! [`quality`] is watched, and [`integrity`] looks for invented results. A slice calls only slices before it.
+//! ([`receiving`]), single ones may be mixed into pools ([`pooling`]), they stand on a plate
+//! ([`plate`]), are amplified ([`instrument`]), called ([`interpretation`]), reviewed and released
+//! ([`review`]), and asked for ([`query`], [`feeds`]). The [`ledger`] proves that nothing was lost
+//! on the way. A refused tube and a pool that gives no individual result open a [`recall`]. What
+//! every run leaves on the charts of [`quality`] is watched, and [`integrity`] looks for invented
+//! results. A slice calls only slices before it.
 
 pub mod app;
 pub mod cli;

@@ -43,7 +43,9 @@ pub fn run(kit: &Kit, layout: &Layout) -> SimulatedRun {
     let mut wells = Vec::new();
     for (n, (well, content)) in layout.wells().iter().enumerate() {
         let (sample, virus, human) = match content {
-            Content::Tube { tube, .. } => (tube.as_str(), n % 50 == 0, true),
+            Content::Tube { tube: code, .. } | Content::Pool { pool: code, .. } => {
+                (code.as_str(), n % 50 == 0, true)
+            }
             Content::Control { control: Control::Positive, .. } => ("PC", true, true),
             Content::Control { .. } | Content::Nothing => ("NTC", false, false),
         };

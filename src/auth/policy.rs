@@ -65,6 +65,11 @@ pub const RULES: &[Rule] = &[
     only("POST", "/v1/tubes/{code}/write-off", &[Officer]),
     // pooling
     only("GET", "/v1/plan", &[Administrator, Officer, Technician, Reviewer, Auditor]),
+    only("PUT", "/v1/pools/{code}", &[Technician]),
+    only("GET", "/v1/pools/{code}", &[Technician, Reviewer, Auditor]),
+    only("POST", "/v1/pools/{code}/dissolve", &[Technician]),
+    only("GET", "/v1/pooling", &[Technician, Reviewer, Officer, Auditor]),
+    only("POST", "/v1/pooling/assessments", &[Reviewer]),
     // plate
     only("PUT", "/v1/plates/{code}", &[Technician]),
     only("GET", "/v1/plates/{code}", &[Technician, Reviewer, Auditor]),

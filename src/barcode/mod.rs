@@ -1,4 +1,4 @@
-//! Codes on tubes, boxes and plates: what they mean and how they are printed.
+//! Codes on tubes, boxes, plates and pools: what they mean and how they are printed.
 //!
 //! A code of ours is a prefix letter that tells its kind, ten digits and an ISO/IEC 7064
 //! MOD 37-2 check character (which may be `*`): `T0000000001T`. Tubes may also carry a maker's
@@ -79,6 +79,11 @@ code! {
     PlateCode, Kind::Plate
 }
 
+code! {
+    /// The code of a laboratory pool; the letter is that of a mixture.
+    PoolCode, Kind::Pool
+}
+
 impl TubeCode {
     /// Reads a code of ours or of a registered maker; blanks around it and lower case do not
     /// matter.
@@ -105,6 +110,13 @@ impl PlateCode {
     /// Reads a code of ours; blanks around it and lower case do not matter.
     pub fn parse(text: &str) -> Result<Self, NotACode> {
         own::of_kind(own::tidy(text)?, Kind::Plate).map(Self)
+    }
+}
+
+impl PoolCode {
+    /// Reads a code of ours; blanks around it and lower case do not matter.
+    pub fn parse(text: &str) -> Result<Self, NotACode> {
+        own::of_kind(own::tidy(text)?, Kind::Pool).map(Self)
     }
 }
 

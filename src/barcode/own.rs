@@ -45,11 +45,13 @@ pub enum Kind {
     Box,
     /// A reaction plate.
     Plate,
+    /// Several single tubes mixed in the laboratory.
+    Pool,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Tube, Self::Box, Self::Plate];
+    pub const ALL: [Self; 4] = [Self::Tube, Self::Box, Self::Plate, Self::Pool];
 
     /// The letter its codes begin with.
     pub const fn prefix(self) -> char {
@@ -57,6 +59,7 @@ impl Kind {
             Self::Tube => 'T',
             Self::Box => 'B',
             Self::Plate => 'P',
+            Self::Pool => 'M',
         }
     }
 
@@ -72,6 +75,7 @@ impl fmt::Display for Kind {
             Self::Tube => "tube",
             Self::Box => "box",
             Self::Plate => "plate",
+            Self::Pool => "pool",
         })
     }
 }
@@ -105,7 +109,7 @@ pub enum NotACode {
     },
     /// The right length, and yet no letter, ten digits and check character.
     #[error(
-        "a code is a letter (T, B or P), ten digits and a check character, and this is not; \
+        "a code is a letter (T, B, P or M), ten digits and a check character, and this is not; \
          scan the bar code again"
     )]
     Shape,

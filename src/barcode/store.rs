@@ -4,7 +4,8 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::allot::{Allotment, NotAllotted};
 use super::{
-    Alphabet, BoxCode, Kind, NotACode, Pattern, PatternFault, Patterns, PlateCode, TubeCode,
+    Alphabet, BoxCode, Kind, NotACode, Pattern, PatternFault, Patterns, PlateCode, PoolCode,
+    TubeCode,
 };
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
@@ -216,6 +217,15 @@ pub async fn plate_code(tx: &mut Tx, text: &str) -> Result<PlateCode> {
     let code = PlateCode::parse(text).map_err(|error| Error::Invalid(vec![unreadable(&error)]))?;
     let next = counter(tx, Kind::Plate).await?;
     allotted(Kind::Plate, code.as_str(), code.number(), next)
+        .map_err(|reason| Error::Invalid(vec![reason]))?;
+    Ok(code)
+}
+
+/// The pool with this code, if it was allotted.
+pub async fn pool_code(tx: &mut Tx, text: &str) -> Result<PoolCode> {
+    let code = PoolCode::parse(text).map_err(|error| Error::Invalid(vec![unreadable(&error)]))?;
+    let next = counter(tx, Kind::Pool).await?;
+    allotted(Kind::Pool, code.as_str(), code.number(), next)
         .map_err(|reason| Error::Invalid(vec![reason]))?;
     Ok(code)
 }

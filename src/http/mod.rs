@@ -82,6 +82,10 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(receiving::write_off::write_off_post))
         // pooling
         .routes(routes!(pooling::plan::api::plan_get))
+        .routes(routes!(pooling::api::pool_put, pooling::api::pool_get))
+        .routes(routes!(pooling::api::dissolve_post))
+        .routes(routes!(pooling::monitoring_api::pooling_get))
+        .routes(routes!(pooling::monitoring_api::assessment_post))
         // plate
         .routes(routes!(plate::api::plate_put, plate::api::plate_get))
         .routes(routes!(plate::api::freeze_post))

@@ -25,6 +25,9 @@ use crate::plate::{TargetRole, WellPosition};
 pub struct Call {
     /// Code of the tube.
     pub tube: String,
+    /// Code of the laboratory pool through which it was read, if it was not alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
     /// What they mean.
     pub outcome: Outcome,
     /// Stable name of the rule that decided.
@@ -84,6 +87,16 @@ impl TargetState {
     }
 }
 
+impl Call {
+    /// What stood in the wells, for people: `tube T0000000001T`, or the pool.
+    pub(super) fn read(&self) -> String {
+        match &self.pool {
+            Some(pool) => format!("pool {pool}"),
+            None => format!("tube {}", self.tube),
+        }
+    }
+}
+
 /// Which line of the decision table a tube fell on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finding {
@@ -136,6 +149,7 @@ pub fn call(kit: &Kit, tube: &str, readings: &[TargetReading], facts: &TubeFacts
     let disposition = disposition(kit, (finding, &alone), outcome, facts);
     Call {
         tube: tube.to_owned(),
+        pool: None,
         outcome,
         reason: sentence(&targets, outcome, &rule),
         rule,

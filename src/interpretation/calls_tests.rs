@@ -49,7 +49,8 @@ fn the_cdc_table_holds_for_all_signals_singles_pools_and_attempts() {
         ((false, false, false), Invalid, "cdc.nothing", [Retest, Recall, Recall]),
     ];
     for ((n1, n2, rp), outcome, rule, dispositions) in table {
-        let again = TubeFacts { pool_size: 1, attempt: 2, earlier: vec![earlier(rule)] };
+        let again =
+            TubeFacts { attempt: 2, earlier: vec![earlier(rule)], ..TubeFacts::first_test(1) };
         let facts = [single(), again, TubeFacts::first_test(4)];
         for (facts, disposition) in facts.iter().zip(dispositions) {
             let call = cdc_call(n1, n2, rp, facts);
@@ -274,7 +275,7 @@ proptest! {
             2 => earlier_tests.extend(rules.grey.as_deref().map(earlier)),
             _ => {}
         }
-        let facts = TubeFacts { pool_size, attempt, earlier: earlier_tests };
+        let facts = TubeFacts { attempt, earlier: earlier_tests, ..TubeFacts::first_test(pool_size) };
         let outcome = |cts: &[Option<u32>]| {
             let readings: Vec<_> = kit
                 .targets()

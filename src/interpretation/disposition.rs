@@ -25,7 +25,7 @@ pub enum Disposition {
 
 /// Decides what happens to a tube.
 ///
-/// A negative pool is negative for all its members; any other pool says nothing of one of
+/// A negative field pool is negative for all its members; any other field pool says nothing of one of
 /// them (R23). A doubtful or invalid tube is tested again while the kit's policy has attempts left,
 /// which ends, then new material is asked for; at once where only targets amplified of which
 /// the kit says so. The CDC instructions report a
@@ -54,7 +54,7 @@ pub(super) fn disposition(
             policy.inconclusive
         }
     };
-    if facts.attempt <= allowed { Disposition::Retest } else { Disposition::Recall }
+    if facts.attempt_alone() <= allowed { Disposition::Retest } else { Disposition::Recall }
 }
 
 /// One reason why a call must be seen by two people; serialised as its stable code.

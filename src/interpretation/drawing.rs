@@ -66,7 +66,7 @@ pub fn curves(run: &Run<'_>, curves: Vec<Curve>, filter: &Filter) -> Option<Curv
         });
         let control = match run.layout.content(curve.well) {
             Content::Control { control, .. } => Some(*control),
-            Content::Tube { .. } | Content::Nothing => None,
+            Content::Tube { .. } | Content::Pool { .. } | Content::Nothing => None,
         };
         let ct = cts.get(&(curve.well, &*curve.target, &*curve.dye)).copied().flatten();
         lines.push(Line { curve, target, control, ct });
@@ -110,6 +110,7 @@ fn drawn_target(kit: &Kit, name: &str, dye: &str) -> DrawnTarget {
 fn content(layout: &Layout, well: WellPosition) -> String {
     match layout.content(well) {
         Content::Tube { tube, .. } => format!("tube {tube}"),
+        Content::Pool { pool, .. } => format!("pool {pool}"),
         Content::Control { control, .. } => format!("{control} control"),
         Content::Nothing => "empty".to_owned(),
     }
@@ -141,6 +142,11 @@ pub fn plate(run: &Run<'_>, target: Option<&str>) -> Result<PlatePicture, Reason
         let (tube, mark) = match content {
             Content::Tube { tube, .. } => {
                 (tube.clone(), run.calls.get(tube.as_str()).map(|call| mark(call.outcome))?)
+            }
+            // Every tube of a pool has the outcome of its well.
+            Content::Pool { pool, tubes, .. } => {
+                let call = tubes.first().and_then(|tube| run.calls.get(tube.as_str()));
+                (pool.clone(), call.map(|call| mark(call.outcome))?)
             }
             Content::Control { control, .. } => (String::new(), Mark::Control(*control)),
             Content::Nothing => return None,

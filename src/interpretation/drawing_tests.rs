@@ -50,7 +50,7 @@ impl Stage {
                 let ct = match content {
                     Content::Tube { tube, .. } => ct(tube[1..].parse().unwrap(), &target.code),
                     Content::Control { control: Control::Positive, .. } => Some(26_500),
-                    Content::Control { .. } | Content::Nothing => None,
+                    Content::Pool { .. } | Content::Control { .. } | Content::Nothing => None,
                 };
                 wells.push(SimulatedWell {
                     well: *well,

@@ -112,6 +112,22 @@ pub enum MatchRefusal {
         /// Code of the tube.
         tube: String,
     },
+    /// The file names a pool in a well where the layout has something else.
+    #[error("the file has pool {pool} in well {well}, the layout elsewhere; check plate and file")]
+    PoolElsewhere {
+        /// The well in the file.
+        well: WellPosition,
+        /// Code of the pool.
+        pool: String,
+    },
+    /// The file names a pool that is not on this plate at all.
+    #[error("the file has pool {pool} in well {well}, which is not on this plate; check the file")]
+    PoolOffPlate {
+        /// The well in the file.
+        well: WellPosition,
+        /// Code of the pool.
+        pool: String,
+    },
     /// The caller knows nothing of a tube on the plate.
     #[error("nothing is known of tube {tube}; register it")]
     TubeUnknown {

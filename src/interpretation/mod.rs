@@ -20,6 +20,7 @@ mod names;
 mod neighbours;
 pub mod picture_api;
 mod points;
+mod pooled;
 mod rules;
 pub mod store;
 pub mod swapped;
@@ -43,7 +44,7 @@ pub use names::names;
 pub use rules::KitFault;
 
 use crate::instrument::Reading;
-use crate::plate::{Layout, TargetRole, suspected_transform};
+use crate::plate::{Content, Layout, TargetRole, suspected_transform};
 
 /// What the readings of a tube mean.
 #[derive(
@@ -81,7 +82,10 @@ pub struct TubeFacts {
     pub pool_size: u16,
     /// Which test of this tube this is, from 1; tests on plates found unusable do not count.
     pub attempt: u8,
-    /// Its earlier tests, so that "the same again" can be told.
+    /// How many of its earlier tests were of a laboratory pool; they use up none of its retests.
+    #[serde(default)]
+    pub pooled: u8,
+    /// Its earlier tests alone, so that "the same again" can be told.
     #[serde(default)]
     pub earlier: Vec<EarlierTest>,
 }
@@ -125,12 +129,17 @@ impl EarlierTest {
 impl TubeFacts {
     /// A tube tested for the first time.
     pub const fn first_test(pool_size: u16) -> Self {
-        Self { pool_size, attempt: 1, earlier: Vec::new() }
+        Self { pool_size, attempt: 1, pooled: 0, earlier: Vec::new() }
     }
 
     /// Whether several people are in the tube.
     pub const fn is_pool(&self) -> bool {
         self.pool_size > 1
+    }
+
+    /// Which test of this tube alone this is, from 1.
+    const fn attempt_alone(&self) -> u8 {
+        self.attempt.saturating_sub(self.pooled)
     }
 }
 
@@ -139,11 +148,14 @@ impl TubeFacts {
 pub struct Interpretation {
     /// May the plate be used, and every reason why not.
     pub verdict: Verdict,
-    /// One call for each tube on the plate, by code.
+    /// One call for each tube on the plate, by code; those of a laboratory pool name it.
     pub calls: Vec<Call>,
 }
 
 /// Calls every tube of a plate and judges the plate.
+///
+/// A laboratory pool is called as one; what it says is then the call of each of its tubes
+/// (see `pooled.rs`). The plate is judged by what stood in its wells, so a pool counts once.
 ///
 /// `tubes` has an entry for every tube in the layout, and for every stored tube the file names.
 /// Readings that do not match the layout one to one give no calls but every reason, among them the
@@ -170,19 +182,30 @@ pub fn interpret(
         }
     };
     let mut by_tube: BTreeMap<&str, Vec<TargetReading>> = BTreeMap::new();
+    let mut by_pool = by_tube.clone();
     for well in &gathered {
-        if let Some(tube) = well.content.tube() {
-            by_tube.entry(tube).or_default().extend(well.targets.iter().cloned());
-        }
+        let of = match &well.content {
+            Content::Tube { tube, .. } => by_tube.entry(tube),
+            Content::Pool { pool, .. } => by_pool.entry(pool),
+            Content::Control { .. } | Content::Nothing => continue,
+        };
+        of.or_default().extend(well.targets.iter().cloned());
     }
-    let calls: Vec<_> = by_tube
-        .into_iter()
-        .filter_map(|(tube, readings)| {
-            tubes.get(tube).map(|facts| call(kit, tube, &readings, facts))
-        })
-        .collect();
+    let alone = by_tube.into_iter().filter_map(|(tube, readings)| {
+        tubes.get(tube).map(|facts| call(kit, tube, &readings, facts))
+    });
+    let mut calls: Vec<Call> = alone.collect();
+    let (mixed, singly) = (layout.pools(), calls.len());
+    calls.extend(by_pool.into_iter().map(|(pool, readings)| {
+        pooled::call_pool(kit, pool, &readings, mixed.get(pool).map_or(0, |tubes| tubes.len()))
+    }));
     let verdict = verdict(kit, layout, &gathered, &calls);
-    let calls = neighbours::hold(calls);
+    let mut calls = neighbours::hold(calls);
+    for pool in calls.split_off(singly) {
+        let of = pool.pool.as_deref().and_then(|code| mixed.get(code));
+        calls.extend(pooled::calls_of(&pool, of.copied().unwrap_or_default(), tubes));
+    }
+    calls.sort_by(|one, other| one.tube.cmp(&other.tube));
     Ok(Interpretation { verdict, calls })
 }
 

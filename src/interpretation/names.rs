@@ -1,4 +1,5 @@
-//! Tubes a file names: each must be the tube the layout has in that well (R14).
+//! Tubes and pools a file names: each must be the one the layout has in that well (R14). A pool's
+//! well may be named by the pool or by any of its tubes.
 //!
 //! Most operators type what they like, and free text says nothing. A checked code of ours, or the
 //! code of any tube we know of, is no accident: in another well it means that the plate, the file
@@ -7,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{MatchRefusal, TubeFacts};
-use crate::barcode::{Patterns, TubeCode};
+use crate::barcode::{Patterns, PoolCode, TubeCode};
 use crate::instrument::Reading;
 use crate::plate::Layout;
 
@@ -22,7 +23,7 @@ pub fn names(readings: &[Reading]) -> BTreeSet<String> {
     readings.iter().map(|reading| plain(&reading.sample)).filter(could_be).collect()
 }
 
-/// Every tube the file names in a well where the layout has another or none.
+/// Every tube and every pool the file names in a well where the layout has another or none.
 ///
 /// `known` has every tube of the layout and every stored tube the file names.
 pub(super) fn misnamed(
@@ -33,9 +34,10 @@ pub(super) fn misnamed(
     let here = layout.tubes();
     let mut refusals = BTreeSet::new();
     for reading in readings {
-        let Some(tube) = named(known, &reading.sample) else { continue };
         let well = reading.well;
-        if layout.content(well).tube() == Some(tube.as_str()) {
+        refusals.extend(pool_misnamed(layout, reading));
+        let Some(tube) = named(known, &reading.sample) else { continue };
+        if layout.content(well).tubes().contains(&tube) {
             continue;
         }
         refusals.insert(if here.contains_key(tube.as_str()) {
@@ -45,6 +47,20 @@ pub(super) fn misnamed(
         });
     }
     refusals
+}
+
+/// A pool's code in a well where the layout has another, or none.
+fn pool_misnamed(layout: &Layout, reading: &Reading) -> Option<MatchRefusal> {
+    let pool = PoolCode::parse(&reading.sample).ok()?.to_string();
+    let well = reading.well;
+    if layout.content(well).pool() == Some(pool.as_str()) {
+        return None;
+    }
+    Some(if layout.pools().contains_key(pool.as_str()) {
+        MatchRefusal::PoolElsewhere { well, pool }
+    } else {
+        MatchRefusal::PoolOffPlate { well, pool }
+    })
 }
 
 /// The tube a name means; none for free text.

@@ -27,7 +27,7 @@ const STRONGER_BY_CYCLES: Decimal = Decimal::TEN;
 /// (`reliability.md` 3). Two of fewer than 40 tubes are more than 5 %, so nothing is said of them.
 const LOW_PREVALENCE_PERCENT: usize = 5;
 
-/// A tube with a pathogen signal, and its earliest Ct.
+/// A tube or a pool with a pathogen signal, and its earliest Ct.
 type Positive<'c> = (&'c Call, Ct);
 
 /// A flag, and the tubes that are held for it.
@@ -73,16 +73,16 @@ fn weak_beside_strong<'c>(positives: &[Positive<'c>]) -> Vec<Suspicion<'c>> {
             let (strong, early) = positives.iter().find(|(strong, early)| {
                 late.cycles() - early.cycles() >= STRONGER_BY_CYCLES && share_tips(weak, strong)
             })?;
-            let (tube, other) = (&weak.tube, &strong.tube);
+            let (tube, other) = (weak.read(), strong.read());
             let flag = VerdictReason {
                 code: VerdictCode::WeakBesideStrong,
                 well: weak.targets.first().map(|target| target.well),
                 message: format!(
-                    "tube {tube} (Ct {late}) lies beside tube {other} (Ct {early}); \
+                    "{tube} (Ct {late}) lies beside {other} (Ct {early}); \
                      test {tube} again before it is reported"
                 ),
             };
-            Some((flag, vec![tube.as_str()]))
+            Some((flag, vec![weak.tube.as_str()]))
         })
         .collect()
 }
@@ -102,9 +102,10 @@ fn adjacent<'c>(positives: &[Positive<'c>]) -> Vec<Suspicion<'c>> {
                 code: VerdictCode::AdjacentPositives,
                 well: one.targets.first().map(|target| target.well),
                 message: format!(
-                    "tubes {} (Ct {a}) and {} (Ct {b}) lie side by side and hardly any other is \
+                    "{} (Ct {a}) and {} (Ct {b}) lie side by side and hardly any other is \
                      positive; test both again before they are reported",
-                    one.tube, other.tube
+                    one.read(),
+                    other.read()
                 ),
             };
             (flag, vec![one.tube.as_str(), other.tube.as_str()])

@@ -85,6 +85,9 @@ pub enum KitFault {
     /// More of something than any kit has.
     #[error("the kit has more {0} than the {1} that are taken; leave out what does not run")]
     TooMany(&'static str, usize),
+    /// More tubes mixed than people allowed.
+    #[error("`laboratory_pools` is {0}, more than `validated_depth`; a single tube holds a person")]
+    PoolsTooDeep(u16),
     /// A threshold that is no share.
     #[error("`internal_control_missing_percent` is {0}; it lies between 1 and 100")]
     Percent(u8),
@@ -108,6 +111,8 @@ pub fn kit_faults(kit: &Definition) -> Vec<KitFault> {
     faults.extend(limit_faults(kit));
     if kit.validated_depth == 0 {
         faults.push(KitFault::NoDepth);
+    } else if kit.laboratory_pools > kit.validated_depth {
+        faults.push(KitFault::PoolsTooDeep(kit.laboratory_pools));
     }
     for retests in [kit.retests.single, kit.retests.pool] {
         let counts = [retests.inconclusive, retests.invalid, retests.grey];
@@ -367,6 +372,7 @@ mod tests {
             [Fault::ControlRuleMissing(Control::Positive)]
         );
         assert_eq!(broken(|kit| kit.validated_depth = 0), [Fault::NoDepth]);
+        assert_eq!(broken(|kit| kit.validated_depth = 4), [Fault::PoolsTooDeep(5)]);
         assert_eq!(broken(|kit| kit.retests.single.grey = 4), [Fault::TooManyRetests(4)]);
         assert_eq!(
             broken(|kit| kit.calls.internal_control_missing_percent = 101),

@@ -12,27 +12,27 @@ use crate::error::{Error, Result};
 use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
 
 /// `$1` tubes, `$2` time and `$3` run before which: calls that sent a tube back, and the last call
-/// of a person's own tube for whose recall another was collected.
-pub const EARLIER: &str = "select c.tube_code, cast(0 as bigint) as another, c.detail,
+/// of a person's own tube for whose recall another was collected; the pool each was of, if it was.
+pub const EARLIER: &str = "select c.tube_code, cast(0 as bigint) as another, c.detail, c.pool_code,
         r.imported_us, r.id
     from call c join run r on r.id = c.run_id
     where c.state = 'released' and c.disposition = 'retest'
         and c.tube_code in (select e.value ->> 'code' from json_each($1) e)
         and (r.imported_us, r.id) < ($2, $3)
     union all
-    select a.answer_tube, cast(1 as bigint), c.detail, r.imported_us, r.id
+    select a.answer_tube, cast(1 as bigint), c.detail, c.pool_code, r.imported_us, r.id
     from recall a join call c on c.tube_code = a.origin_tube join run r on r.id = c.run_id
     where c.state = 'released' and c.disposition = 'recall' and c.members = 1
         and a.answer_tube in (select e.value ->> 'code' from json_each($1) e)
         and (r.imported_us, r.id) < ($2, $3)
-    order by 4, 5";
+    order by 5, 6";
 /// `$1` run, `$2` calls.
 pub const CALLS_ADD: &str = "insert into call (run_id, tube_code, outcome, rule, disposition,
-        members, attempt, clean, detail, state)
+        members, attempt, clean, detail, state, pool_code)
     select $1, e.value ->> 'tube', e.value ->> 'outcome', e.value ->> 'rule',
         e.value ->> 'disposition', cast(e.value ->> 'members' as bigint),
         cast(e.value ->> 'attempt' as bigint), cast(e.value ->> 'clean' as bigint),
-        e.value ->> 'detail', 'draft'
+        e.value ->> 'detail', 'draft', e.value ->> 'pool'
     from json_each($2) e";
 /// `$1` run.
 pub const RUN_FIND: &str = "select r.id, r.plate_code, p.laboratory_code, r.sha256, r.format,
@@ -55,6 +55,7 @@ struct EarlierRow {
     tube_code: String,
     another: i64,
     detail: String,
+    pool_code: Option<String>,
 }
 
 /// A stored run; its verdict and its calls' details are read from JSON.
@@ -98,6 +99,7 @@ struct CallRow {
 #[derive(Serialize)]
 struct NewCall<'a> {
     tube: &'a str,
+    pool: Option<&'a str>,
     outcome: super::Outcome,
     rule: &'a str,
     disposition: &'static str,
@@ -118,6 +120,7 @@ pub async fn tube_facts<S: AsRef<str>>(
         let fact = TubeFacts {
             pool_size: narrow("members", row.code.as_str(), row.members)?,
             attempt: narrow("attempt", row.code.as_str(), row.attempt + 1)?,
+            pooled: 0,
             earlier: Vec::new(),
         };
         facts.insert(row.code.to_string(), fact);
@@ -139,7 +142,10 @@ pub async fn earlier_tests(
         let specimen = if row.another == 1 { Specimen::Another } else { Specimen::Same };
         let call: Call = read("call", &row.tube_code, &row.detail)?;
         if let Some(fact) = facts.get_mut(&row.tube_code) {
-            fact.earlier.push(EarlierTest::of(&call, specimen));
+            match row.pool_code {
+                Some(_) => fact.pooled += 1,
+                None => fact.earlier.push(EarlierTest::of(&call, specimen)),
+            }
         }
     }
     Ok(())
@@ -161,6 +167,7 @@ pub async fn calls_add(tx: &mut Tx, run: &str, calls: &[Call], verdict: &Verdict
         .iter()
         .map(|call| NewCall {
             tube: &call.tube,
+            pool: call.pool.as_deref(),
             outcome: call.outcome,
             rule: &call.rule,
             disposition: match call.disposition {

@@ -40,7 +40,7 @@ fn play(kit: &Kit, lines: &[Line<'_>]) {
             .collect();
         let tests = earlier.iter().filter(|test| test.specimen == SAME).count();
         let attempt = 1 + u8::try_from(tests).unwrap();
-        let facts = TubeFacts { pool_size: *people, attempt, earlier };
+        let facts = TubeFacts { attempt, earlier, ..TubeFacts::first_test(*people) };
         let call = call(kit, "T1", &readings, &facts);
         let said = (call.outcome, call.rule.as_str(), call.disposition);
         assert_eq!(said, *says, "{} {}: {line}", kit.code, kit.version);

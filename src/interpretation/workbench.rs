@@ -107,8 +107,10 @@ fn shown(
     let reaction = kit.reaction(content.reaction()?)?;
     let role = reaction.targets.iter().find(|target| target.channel() == dye)?.role;
     match content {
-        Content::Tube { tube, .. } if role == TargetRole::Pathogen => positive(tube),
-        Content::Tube { .. } => Some("26.5"),
+        Content::Tube { .. } | Content::Pool { .. } if role == TargetRole::Pathogen => {
+            content.tubes().iter().find_map(|tube| positive(tube))
+        }
+        Content::Tube { .. } | Content::Pool { .. } => Some("26.5"),
         Content::Control { control, .. } => {
             let expected = kit.control_rule(*control)?.expects(role);
             (expected != Expectation::Silent).then_some("28.25")

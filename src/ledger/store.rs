@@ -34,6 +34,20 @@ pub const EVIDENCE: &str = "with page as (
                 as told_since
         from page p cross join member m left join status s on s.person_key = m.person_key
         where m.tube_code = p.code group by p.code
+    ), stood as (
+        select p.code, h.plate_code from page p cross join well h where h.tube_code = p.code
+        union
+        select p.code, h.plate_code from page p cross join pool_tube k
+            cross join well h where k.tube_code = p.code and h.pool_code = k.pool_code
+    ), plates as (
+        select s.code, count(*) as plates, count(s.run_plate) as called,
+            count(case when s.run_plate is null and s.state = 'closed' then 1 end) as given_up
+        from (select d.code, (select l.state from plate l where l.code = d.plate_code) as state,
+                (select min(r.plate_code) from call c join run r on r.id = c.run_id
+                    where c.tube_code = d.code and c.state = 'released'
+                    and r.plate_code = d.plate_code) as run_plate
+            from stood d) s
+        where s.state <> 'draft' group by s.code
     )
     select p.code, p.site_code, p.laboratory_code, p.state, p.state_us, p.sealed_us, p.declared,
         p.result_hours, p.newest, coalesce(w.members, 0) as members, coalesce(w.told, 0) as told,
@@ -42,18 +56,8 @@ pub const EVIDENCE: &str = "with page as (
         (select count(*) from box_tube b where b.tube_code = p.code) as boxes,
         (select f.finding from arrival_tube f join arrival a on a.id = f.arrival_id
             where f.tube_code = p.code order by a.recorded_us desc, a.id desc limit 1) as finding,
-        (select count(distinct h.plate_code) from well h join plate l on l.code = h.plate_code
-            where h.tube_code = p.code and l.state <> 'draft') as plates,
-        (select count(distinct h.plate_code) from well h join plate l on l.code = h.plate_code
-            where h.tube_code = p.code and l.state <> 'draft'
-            and exists (select 1 from call c join run r on r.id = c.run_id
-                where c.tube_code = p.code and c.state = 'released'
-                and r.plate_code = h.plate_code)) as called,
-        (select count(distinct h.plate_code) from well h join plate l on l.code = h.plate_code
-            where h.tube_code = p.code and l.state = 'closed'
-            and not exists (select 1 from call c join run r on r.id = c.run_id
-                where c.tube_code = p.code and c.state = 'released'
-                and r.plate_code = h.plate_code)) as given_up,
+        coalesce(q.plates, 0) as plates, coalesce(q.called, 0) as called,
+        coalesce(q.given_up, 0) as given_up,
         (select count(*) from call c where c.tube_code = p.code and c.state = 'released')
             as calls,
         (select count(*) from call c where c.tube_code = p.code and c.state = 'released'
@@ -68,8 +72,9 @@ pub const EVIDENCE: &str = "with page as (
             and m.tube_code = l.origin_tube where l.origin_tube = p.code) as recalled,
         (select count(*) from recall l where l.origin_tube = p.code and l.reason = 'missing')
             as missed,
-        (select count(*) from quality_seeded q where q.tube_code = p.code) as seeded
-    from page p left join swab w on w.code = p.code order by p.code";
+        (select count(*) from quality_seeded s where s.tube_code = p.code) as seeded
+    from page p left join swab w on w.code = p.code left join plates q on q.code = p.code
+    order by p.code";
 /// Codes members name that no tube has.
 pub const STRAY_MEMBERS: &str = "select m.tube_code, count(*) as people from member m
     where not exists (select 1 from tube t where t.code = m.tube_code)

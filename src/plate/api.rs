@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::make::{against_lot, make};
 use super::store::{self, Made, StoredPlate};
-use super::{Content, Control, StampOrder, tubes};
+use super::{Content, Control, StampOrder, pools, tubes};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
@@ -20,7 +20,7 @@ use crate::http::extract::{Json, Path};
 use crate::http::problem::Problem;
 use crate::storage::Tx;
 
-/// What a plate is to be made of: tubes for a template, or every well stated.
+/// What a plate is to be made of: tubes and pools for a template, or every well stated.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlateRequest {
@@ -43,6 +43,9 @@ pub struct PlateRequest {
     /// A scanned rack, whose tubes fill the slots down its columns, instead of listed tubes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rack: Option<String>,
+    /// Laboratory pools in order of the slots after those of the tubes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<String>,
     /// Every well, instead of a template.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wells: Vec<WellRequest>,
@@ -80,6 +83,9 @@ pub struct WellRequest {
     /// Its tube.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tube: Option<String>,
+    /// Its laboratory pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
     /// Its control: `positive`, `weak_positive`, `negative` or `extraction`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -124,8 +130,14 @@ pub struct WellAnswer {
     pub well: String,
     /// The reaction that runs in it.
     pub reaction: String,
-    /// Its tube.
+    /// Its tube, where one is alone in it.
     pub tube: Option<String>,
+    /// Its laboratory pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// The tubes mixed into its pool.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pooled: Vec<String>,
     /// People in the well, over everything in it.
     pub depth: u16,
     /// Its control.
@@ -137,13 +149,20 @@ impl From<StoredPlate> for PlateAnswer {
     fn from(plate: StoredPlate) -> Self {
         let Made { laboratory, kit, lot, template, layout, stamp } = plate.made;
         let wells = layout.wells().iter().map(|(well, content)| {
-            let (tube, depth, control) = match content {
-                Content::Tube { tube, depth, .. } => (Some(tube.clone()), *depth, None),
-                Content::Control { control, .. } => (None, 0, Some(*control)),
-                Content::Nothing => (None, 0, None),
+            let control = match content {
+                Content::Control { control, .. } => Some(*control),
+                Content::Tube { .. } | Content::Pool { .. } | Content::Nothing => None,
             };
-            let reaction = content.reaction().unwrap_or_default().to_owned();
-            WellAnswer { well: well.to_string(), reaction, tube, depth, control }
+            let pool = content.pool().map(str::to_owned);
+            WellAnswer {
+                well: well.to_string(),
+                reaction: content.reaction().unwrap_or_default().to_owned(),
+                tube: content.tube().map(str::to_owned),
+                pooled: if pool.is_some() { content.tubes().to_vec() } else { Vec::new() },
+                pool,
+                depth: content.depth(),
+                control,
+            }
         });
         Self {
             code: plate.code.to_string(),
@@ -259,8 +278,8 @@ async fn against_now(app: &App, tx: &mut Tx, made: &Made, at: Time) -> Result<Ve
     Ok(against)
 }
 
-/// Every tube must still be received here; another plate may have been quicker. The tubes of a
-/// stamped plate stand on its sources, which must still be free.
+/// Every tube must still be received here, every pool open; another plate may have been quicker.
+/// The tubes of a stamped plate stand on its sources, which must still be free.
 async fn take_tubes(tx: &mut Tx, plate: &StoredPlate, at: Time) -> Result<()> {
     if let Some(stamp) = &plate.made.stamp {
         let Made { laboratory, kit: (kit, version), .. } = &plate.made;
@@ -274,11 +293,11 @@ async fn take_tubes(tx: &mut Tx, plate: &StoredPlate, at: Time) -> Result<()> {
     let tubes: Vec<&str> = plate.made.layout.tubes().into_keys().collect();
     let step = TubesMove { from: TubeState::Received, to: TubeState::Plated, at, laboratory: None };
     let moved = tubes_move(tx, &tubes, step).await?;
-    if moved == tubes.len() as u64 {
-        return Ok(());
+    if moved < tubes.len() as u64 {
+        let rows: Vec<TubeRow> = tubes_find(tx, &tubes).await?;
+        return Err(Error::Conflict(tubes::against_freezing(&rows)));
     }
-    let rows: Vec<TubeRow> = tubes_find(tx, &tubes).await?;
-    Err(Error::Conflict(tubes::against_freezing(&rows)))
+    pools::take(tx, &plate.made.layout, at).await
 }
 
 /// The plate with that code as a later slice needs it: frozen, in the actor's laboratory, and

@@ -17,6 +17,8 @@ use crate::collection::{TubeState, TubesMove, tubes_move};
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Path};
 use crate::http::problem::Problem;
+use crate::pooling::PoolState;
+use crate::pooling::store::pools_move;
 use crate::storage::{Tx, ensure_rows};
 
 /// `$1` plate; only while it has no run that counts.
@@ -90,5 +92,9 @@ async fn give_up(tx: &mut Tx, plate: &StoredPlate, at: Time) -> Result<()> {
     let tubes: Vec<&str> = plate.made.layout.tubes().into_keys().collect();
     let step = TubesMove { from: TubeState::Plated, to: TubeState::Received, at, laboratory: None };
     let moved = tubes_move(tx, &tubes, step).await?;
-    Ok(ensure_rows("TUBES_MOVE", tubes.len() as u64, moved)?)
+    ensure_rows("TUBES_MOVE", tubes.len() as u64, moved)?;
+    let pools: Vec<&str> = plate.made.layout.pools().into_keys().collect();
+    let step = (PoolState::Plated, PoolState::Open);
+    let moved = pools_move(tx, &pools, step, at).await?;
+    Ok(ensure_rows("POOLS_MOVE", pools.len() as u64, moved)?)
 }

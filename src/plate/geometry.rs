@@ -4,8 +4,8 @@
 //!
 //! - A control shows what the kit's rule for it says: a positive control amplifies, a negative
 //!   one stays silent, an extraction control amplifies its internal control only.
-//! - A tube is unknown. In a screening round nearly all are negative, so for a *layout* a
-//!   tube counts as silent in the pathogen's dyes; its internal control may or may not amplify.
+//! - A tube is unknown, and so is a pool, which is meant wherever a tube is. In a screening round
+//!   nearly all are negative, so for a *layout* a tube counts as silent in the pathogen's dyes; its internal control may or may not amplify.
 //! - An empty well shows nothing, and so does a well whose content was moved off the plate.
 //!
 //! A fault goes **unnoticed** when every control well could still show what is expected of it,
@@ -52,8 +52,10 @@ fn signal(content: &Content, dye: &str, plan: &Plan) -> Signal {
         .and_then(|reaction| reaction.channels.iter().find(|channel| channel.dye == dye));
     match (content, channel.map(|channel| channel.role)) {
         (_, None) | (Content::Nothing, _) => Signal::Never,
-        (Content::Tube { .. }, Some(TargetRole::Pathogen)) => Signal::Seldom,
-        (Content::Tube { .. }, Some(TargetRole::InternalControl)) => Signal::Usually,
+        (Content::Tube { .. } | Content::Pool { .. }, Some(TargetRole::Pathogen)) => Signal::Seldom,
+        (Content::Tube { .. } | Content::Pool { .. }, Some(TargetRole::InternalControl)) => {
+            Signal::Usually
+        }
         (Content::Control { control, .. }, Some(role)) => {
             match plan.control_rule(*control).map(|rule| rule.expects(role)) {
                 Some(Expectation::Amplify) => Signal::Surely,

@@ -5,8 +5,62 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::rules::{self, LayoutRefusal};
-use super::{Content, PlateSize, Template, WellPosition};
+use super::{Content, PlateSize, Template, WellPosition, pool_rules};
 use crate::plate::Plan;
+
+/// What waits for its wells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// A tube, alone in each of its wells.
+    Tube(PlacedTube),
+    /// A laboratory pool.
+    Pool(PlacedPool),
+}
+
+impl Placed {
+    /// Its code.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Tube(tube) => &tube.code,
+            Self::Pool(pool) => &pool.code,
+        }
+    }
+
+    fn listed_twice(&self) -> LayoutRefusal {
+        match self {
+            Self::Tube(tube) => LayoutRefusal::TubeListedTwice { tube: tube.code.clone() },
+            Self::Pool(pool) => LayoutRefusal::PoolListedTwice { pool: pool.code.clone() },
+        }
+    }
+
+    /// What a well of that reaction holds of it.
+    fn content(&self, reaction: &str) -> Content {
+        let reaction = reaction.to_owned();
+        match self {
+            Self::Tube(tube) => {
+                Content::Tube { tube: tube.code.clone(), depth: tube.depth, reaction }
+            }
+            Self::Pool(PlacedPool { code, tubes }) => {
+                Content::Pool { pool: code.clone(), tubes: tubes.clone(), reaction }
+            }
+        }
+    }
+}
+
+impl From<PlacedTube> for Placed {
+    fn from(tube: PlacedTube) -> Self {
+        Self::Tube(tube)
+    }
+}
+
+/// A laboratory pool that waits for its wells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedPool {
+    /// Code of the pool.
+    pub code: String,
+    /// Codes of its tubes.
+    pub tubes: Vec<String>,
+}
 
 /// A tube that waits for its wells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +122,7 @@ impl Layout {
             }
         }
         reasons.extend(rules::tube_refusals(&kept));
+        reasons.extend(pool_rules::pool_refusals(&kept));
         if reasons.is_empty() { Ok(Self { size, wells: kept }) } else { Err(reasons) }
     }
 
@@ -86,35 +141,43 @@ impl Layout {
         self.wells.get(&well).unwrap_or(&Content::Nothing)
     }
 
-    /// Every tube on the plate with the people in it.
+    /// Every tube on the plate with the people in it, alone or in a pool, which holds single tubes
+    /// only.
     pub fn tubes(&self) -> BTreeMap<&str, u16> {
+        let people = |content: &Content| if content.pool().is_some() { 1 } else { content.depth() };
         self.wells
             .values()
-            .filter_map(|content| match content {
-                Content::Tube { tube, depth, .. } => Some((tube.as_str(), *depth)),
-                Content::Control { .. } | Content::Nothing => None,
+            .flat_map(|content| {
+                content.tubes().iter().map(move |tube| (tube.as_str(), people(content)))
             })
             .collect()
     }
 
-    /// The wells of one tube, row by row.
+    /// Every pool on the plate with its tubes.
+    pub fn pools(&self) -> BTreeMap<&str, &[String]> {
+        let pools = self.wells.values();
+        pools.filter_map(|content| content.pool().map(|pool| (pool, content.tubes()))).collect()
+    }
+
+    /// The wells of one tube, alone or in a pool, row by row.
     pub fn wells_of(&self, tube: &str) -> Vec<WellPosition> {
         self.wells
             .iter()
-            .filter(|(_, content)| content.tube() == Some(tube))
+            .filter(|(_, content)| content.tubes().iter().any(|one| one == tube))
             .map(|(well, _)| *well)
             .collect()
     }
 }
 
-/// Puts tubes into a template's slots in its fill order, controls into theirs.
+/// Puts tubes and pools into a template's slots in its fill order, controls into theirs.
 ///
 /// Returns every reason why the plate may not be made, of the tubes, the template and the kit.
-pub fn lay_out(
+pub fn lay_out<P: Clone + Into<Placed>>(
     template: &Template,
     plan: &Plan,
-    tubes: &[PlacedTube],
+    waiting: &[P],
 ) -> Result<Layout, Vec<LayoutRefusal>> {
+    let waiting: Vec<Placed> = waiting.iter().cloned().map(Into::into).collect();
     let mut reasons = Vec::new();
     let (wells, reactions) = (template.wells_per_slot(), plan.reactions.len());
     if wells != reactions {
@@ -123,15 +186,19 @@ pub fn lay_out(
     }
     let mut seen = BTreeSet::new();
     let (different, again): (Vec<_>, Vec<_>) =
-        tubes.iter().partition(|tube| seen.insert(tube.code.as_str()));
-    reasons.extend(
-        again.into_iter().map(|tube| LayoutRefusal::TubeListedTwice { tube: tube.code.clone() }),
-    );
+        waiting.iter().partition(|one| seen.insert(one.code()));
+    reasons.extend(again.into_iter().map(Placed::listed_twice));
     let places = template.tube_slots().len();
     if let Some(left_over) = different.get(places..).filter(|left_over| !left_over.is_empty()) {
         reasons.push(LayoutRefusal::TooManyTubes { tubes: different.len(), places });
-        let left_over = left_over.iter().map(|tube| (tube.code.as_str(), tube.depth));
-        reasons.extend(rules::depth_refusals(left_over, plan));
+        for one in left_over {
+            reasons.extend(match one {
+                Placed::Tube(tube) => rules::depth_refusals([(&*tube.code, tube.depth)], plan),
+                Placed::Pool(pool) => {
+                    pool_rules::depth_refusals([(&*pool.code, &*pool.tubes)], plan)
+                }
+            });
+        }
     }
     match Layout::explicit(template.size(), filled(template, plan, &different)) {
         Ok(layout) => {
@@ -145,8 +212,8 @@ pub fn lay_out(
     Err(reasons)
 }
 
-/// The wells of the controls and of as many tubes as there are slots.
-fn filled(template: &Template, plan: &Plan, tubes: &[&PlacedTube]) -> Vec<(WellPosition, Content)> {
+/// The wells of the controls and of as many tubes and pools as there are slots.
+fn filled(template: &Template, plan: &Plan, placed: &[&Placed]) -> Vec<(WellPosition, Content)> {
     let codes = plan.reactions.iter().map(|reaction| &reaction.code);
     let mut wells = Vec::new();
     for slot in template.control_slots() {
@@ -155,15 +222,8 @@ fn filled(template: &Template, plan: &Plan, tubes: &[&PlacedTube]) -> Vec<(WellP
             wells.push((*well, content));
         }
     }
-    for (slot, tube) in template.tube_slots().iter().zip(tubes) {
-        for (well, reaction) in slot.iter().zip(codes.clone()) {
-            let content = Content::Tube {
-                tube: tube.code.clone(),
-                depth: tube.depth,
-                reaction: reaction.clone(),
-            };
-            wells.push((*well, content));
-        }
+    for (slot, one) in template.tube_slots().iter().zip(placed) {
+        wells.extend(slot.iter().zip(codes.clone()).map(|(well, code)| (*well, one.content(code))));
     }
     wells
 }

@@ -31,6 +31,7 @@ fn plan(reactions: &[&str]) -> Plan {
         ],
         validated_depth: 10,
         field_pools: true,
+        laboratory_pools: 5,
     }
 }
 
@@ -109,7 +110,7 @@ fn every_reason_against_a_list_of_tubes_is_given_at_once() {
 #[test]
 fn a_plate_without_tubes_and_a_template_of_another_kit_are_refused() {
     let template = one_well_template();
-    assert_eq!(lay_out(&template, &plan(&["mix"]), &[]), Err(vec![LayoutRefusal::NoTubes]));
+    assert_eq!(lay_out(&template, &plan(&["mix"]), &tubes(0)), Err(vec![LayoutRefusal::NoTubes]));
     assert_eq!(
         lay_out(&template, &plan(&["N1", "N2"]), &tubes(2)),
         Err(vec![LayoutRefusal::SlotWidth { wells: 1, reactions: 2 }])
@@ -186,4 +187,29 @@ fn a_refusal_is_written_with_a_stable_code() {
         serde_json::to_value(&refusal).unwrap(),
         serde_json::json!({"code": "too_deep", "tube": "T1", "depth": 20, "validated": 10})
     );
+}
+
+#[test]
+fn tubes_come_first_and_pools_fill_the_slots_after_them() {
+    let template = one_well_template();
+    let codes = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let placed = [
+        Placed::Tube(PlacedTube { code: "T1".to_owned(), depth: 1 }),
+        Placed::Pool(PlacedPool { code: "M1".to_owned(), tubes: codes(&["T2", "T3"]) }),
+    ];
+    let plan = plan(&["mix"]);
+    let layout = lay_out(&template, &plan, &placed).unwrap();
+    let slots = template.tube_slots();
+    assert_eq!(layout.content(slots[0][0]).tube(), Some("T1"));
+    assert_eq!(layout.content(slots[1][0]).pool(), Some("M1"));
+    assert_eq!(layout.tubes(), BTreeMap::from([("T1", 1), ("T2", 1), ("T3", 1)]));
+    assert_eq!(layout.wells_of("T3"), slots[1]);
+    let json = serde_json::to_string(&layout).unwrap();
+    assert_eq!(serde_json::from_str::<Layout>(&json).unwrap(), layout);
+    let deeper = [Placed::Pool(PlacedPool {
+        code: "M1".to_owned(),
+        tubes: (0..6).map(|n| format!("T{n}")).collect(),
+    })];
+    let refusals = lay_out(&template, &plan, &deeper).unwrap_err();
+    assert!(matches!(refusals[..], [LayoutRefusal::PoolTooDeep { depth: 6, .. }]), "{refusals:?}");
 }

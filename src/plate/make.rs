@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::api::{PlateRequest, StampParts};
+use super::pools::WantedPools;
 use super::store::{self, Made, StoredPlate};
 use super::{
-    Content, Layout, LayoutRefusal, NotAWell, PlacedTube, Plan, PlateSize, Stamp, Template,
+    Content, Layout, LayoutRefusal, NotAWell, Placed, PlacedTube, Plan, PlateSize, Stamp, Template,
     WellPosition, rack, retest, tubes,
 };
 use crate::app::App;
@@ -61,27 +62,30 @@ async fn fill(
         listed.retain(|tube| !first.contains(tube));
         listed.splice(..0, first);
     }
+    let pools = WantedPools::find(tx, &request).await?;
     let named = request.wells.iter().filter_map(|well| well.tube.clone());
-    let wanted: Vec<String> = listed.iter().cloned().chain(named).collect();
+    let alone: Vec<String> = listed.iter().cloned().chain(named).collect();
+    let mut against = pools.against(tx, &request, &alone).await?;
+    let wanted: Vec<String> = alone.into_iter().chain(pools.tubes()).collect();
     let rows = tubes_find(tx, &wanted).await?;
-    let against = tubes::against_making(&wanted, &rows, &request.laboratory, plan);
+    against.extend(tubes::against_making(&wanted, &rows, &request.laboratory, plan));
     let depths: BTreeMap<&str, u16> = rows
         .iter()
         .map(|row| (row.code.as_str(), u16::try_from(row.members).unwrap_or(u16::MAX)))
         .collect();
-    if !wanted.iter().all(|code| depths.contains_key(code.as_str())) {
+    if !pools.all_there() || !wanted.iter().all(|code| depths.contains_key(code.as_str())) {
         return Err(Error::Invalid(against));
     }
     let (name, layout) = match &template {
         Some(template) => {
-            let placed: Vec<_> = listed
-                .iter()
-                .map(|code| PlacedTube { code: code.clone(), depth: depths[code.as_str()] })
-                .collect();
+            let tubes = listed.iter().map(|code| {
+                Placed::Tube(PlacedTube { code: code.clone(), depth: depths[code.as_str()] })
+            });
+            let placed: Vec<_> = tubes.chain(pools.placed(&request)).collect();
             let layout = super::lay_out(template, plan, &placed).map_err(|all| refused(&all))?;
             (template.name().to_owned(), layout)
         }
-        None => ("explicit".to_owned(), explicit(&request, &depths)?),
+        None => ("explicit".to_owned(), explicit(&request, &depths, &pools)?),
     };
     let refusals = super::refusals(&layout, plan);
     if !refusals.is_empty() {
@@ -164,6 +168,7 @@ async fn stamp_of(tx: &mut Tx, request: &PlateRequest, parts: &StampParts) -> Re
     let alone = request.template.is_none()
         && request.tubes.is_empty()
         && request.wells.is_empty()
+        && request.pools.is_empty()
         && request.rack.is_none()
         && request.size.is_none_or(|size| size == PlateSize::P384.wells())
         && !request.retests;
@@ -193,7 +198,11 @@ fn reasons(refusals: &[LayoutRefusal]) -> Vec<Reason> {
     refusals.iter().map(|refusal| Reason::tagged("plate", refusal)).collect()
 }
 
-fn explicit(request: &PlateRequest, depths: &BTreeMap<&str, u16>) -> Result<Layout> {
+fn explicit(
+    request: &PlateRequest,
+    depths: &BTreeMap<&str, u16>,
+    pools: &WantedPools,
+) -> Result<Layout> {
     let mut reasons = Vec::new();
     let size = request.size.and_then(PlateSize::from_wells);
     if size.is_none() {
@@ -212,14 +221,15 @@ fn explicit(request: &PlateRequest, depths: &BTreeMap<&str, u16>) -> Result<Layo
             }
         };
         let reaction = stated.reaction.clone();
-        let content = match (&stated.tube, stated.control) {
-            (Some(tube), None) => {
+        let content = match (&stated.tube, &stated.pool, stated.control) {
+            (Some(tube), None, None) => {
                 let depth = depths[tube.as_str()];
                 Some(Content::Tube { tube: tube.clone(), depth, reaction })
             }
-            (None, Some(control)) => Some(Content::Control { control, reaction }),
+            (None, Some(pool), None) => Some(pools.content(pool, reaction)),
+            (None, None, Some(control)) => Some(Content::Control { control, reaction }),
             _ => {
-                let message = "a well holds one tube or one control; state exactly one";
+                let message = "a well holds one tube, one pool or one control; state exactly one";
                 reasons.push(Reason::new("plate.content", &about, message));
                 None
             }

@@ -3,7 +3,7 @@
 //! A [`Layout`] says what each well holds. It is built from a [`Template`] by [`lay_out`] or
 //! stated well by well with [`Layout::explicit`], and judged against the kit's [`Plan`] by
 //! [`refusals`], which names every reason at once. The rules that matter most: a well holds one
-//! tube (R16), never more people than the kit is validated for, and a plate that is turned,
+//! tube or one laboratory pool (R16), never more people than the kit is validated for, and a plate that is turned,
 //! mirrored or shifted must show it in its controls (R12, [`geometry`]).
 
 pub mod api;
@@ -12,6 +12,8 @@ pub mod geometry;
 mod layout;
 mod make;
 mod plan;
+mod pool_rules;
+mod pools;
 pub mod rack;
 pub mod retest;
 pub mod robot;
@@ -30,7 +32,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use geometry::{Observed, suspected_transform, unnoticed, unnoticed_in_stamping};
-pub use layout::{Layout, PlacedTube, lay_out};
+pub use layout::{Layout, Placed, PlacedPool, PlacedTube, lay_out};
 pub use plan::{Channel, ControlRule, Expectation, Plan, Reaction, TargetRole};
 pub use rules::{LayoutRefusal, refusals};
 pub use stamp::{Source, Stamp, StampOrder, against_sources, stamped};
@@ -85,7 +87,7 @@ impl fmt::Display for Control {
     }
 }
 
-/// What one well holds. One tube at most: there is no way to write down two (R16).
+/// What one well holds. One tube or one pool at most: there is no way to write down two (R16).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Content {
@@ -95,6 +97,16 @@ pub enum Content {
         tube: String,
         /// People in the tube, and so in the well.
         depth: u16,
+        /// Code of the kit's reaction that runs here.
+        reaction: String,
+    },
+    /// Material of single tubes mixed in the laboratory, for one reaction of the kit. Each holds one
+    /// person, so that the pool is as deep as it has tubes.
+    Pool {
+        /// Code of the pool.
+        pool: String,
+        /// Codes of its tubes.
+        tubes: Vec<String>,
         /// Code of the kit's reaction that runs here.
         reaction: String,
     },
@@ -113,16 +125,44 @@ impl Content {
     /// Code of the reaction that runs in the well, if anything does.
     pub fn reaction(&self) -> Option<&str> {
         match self {
-            Self::Tube { reaction, .. } | Self::Control { reaction, .. } => Some(reaction),
+            Self::Tube { reaction, .. }
+            | Self::Pool { reaction, .. }
+            | Self::Control { reaction, .. } => Some(reaction),
             Self::Nothing => None,
         }
     }
 
-    /// Code of the tube in the well, if it holds one.
+    /// Code of the tube that is alone in the well, if one is.
     pub fn tube(&self) -> Option<&str> {
         match self {
             Self::Tube { tube, .. } => Some(tube),
-            Self::Control { .. } | Self::Nothing => None,
+            Self::Pool { .. } | Self::Control { .. } | Self::Nothing => None,
+        }
+    }
+
+    /// Code of the pool in the well, if it holds one.
+    pub fn pool(&self) -> Option<&str> {
+        match self {
+            Self::Pool { pool, .. } => Some(pool),
+            Self::Tube { .. } | Self::Control { .. } | Self::Nothing => None,
+        }
+    }
+
+    /// Every tube of which there is material in the well: one, or those of its pool.
+    pub fn tubes(&self) -> &[String] {
+        match self {
+            Self::Tube { tube, .. } => std::slice::from_ref(tube),
+            Self::Pool { tubes, .. } => tubes,
+            Self::Control { .. } | Self::Nothing => &[],
+        }
+    }
+
+    /// People in the well, over everything in it.
+    pub fn depth(&self) -> u16 {
+        match self {
+            Self::Tube { depth, .. } => *depth,
+            Self::Pool { tubes, .. } => u16::try_from(tubes.len()).unwrap_or(u16::MAX),
+            Self::Control { .. } | Self::Nothing => 0,
         }
     }
 }

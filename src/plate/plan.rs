@@ -86,6 +86,8 @@ pub struct Plan {
     pub validated_depth: u16,
     /// Whether tubes that several people's swabs were put into on collection may be tested.
     pub field_pools: bool,
+    /// Most single tubes that may be mixed in the laboratory; below two none may.
+    pub laboratory_pools: u16,
 }
 
 impl Plan {

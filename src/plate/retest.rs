@@ -32,17 +32,24 @@ const LISTED_MAX: u32 = 1000;
 /// `$1` laboratory, `$2` how many.
 pub const RETESTS: &str =
     "select l.code, l.members, l.attempt, l.sealed_us, l.due_us, l.plate_code,
-        (select min(w.well) from well w
-            where w.plate_code = l.plate_code and w.tube_code = l.code) as well,
+        (select min(w.well) from well w where w.plate_code = l.plate_code
+            and (w.tube_code = l.code or w.pool_code in
+                (select m.pool_code from pool_tube m where m.tube_code = l.code))) as well,
         (select p.size from plate p where p.code = l.plate_code) as size,
         (select b.box_code from box_tube b where b.tube_code = l.code) as box_code
     from (select t.code, t.members, t.attempt, t.sealed_us,
             t.sealed_us + coalesce(r.result_hours, 0) * 3600000000 as due_us,
-            (select o.code from well w join plate o on o.code = w.plate_code
-                where w.tube_code = t.code and o.state = 'closed'
+            (select s.plate_code from
+                (select w.plate_code from well w where w.tube_code = t.code
+                union select w.plate_code from pool_tube m
+                    join well w on w.pool_code = m.pool_code where m.tube_code = t.code) s
+                join plate o on o.code = s.plate_code
+                where o.state = 'closed'
                 order by o.frozen_us desc, o.code desc limit 1) as plate_code
         from tube t left join round r on r.code = t.round_code
-        where t.laboratory_code = $1 and t.state = 'received') l
+        where t.laboratory_code = $1 and t.state = 'received'
+            and not exists (select 1 from pool_tube m join pool p on p.code = m.pool_code
+                where m.tube_code = t.code and p.state in ('open', 'plated'))) l
     where l.plate_code is not null
     order by l.due_us, l.sealed_us, l.code limit $2";
 /// `$1` plate: its tubes with the plate each was on before.
@@ -53,13 +60,20 @@ pub const PICKLIST: &str = "select h.well as here, h.tube_code as code, h.depth 
             group by w.tube_code, w.depth) h
         join tube t on t.code = h.tube_code
         left join box_tube b on b.tube_code = h.tube_code
-        left join (select w.tube_code, w.plate_code, w.well, p.size, row_number() over
-                (partition by w.tube_code order by p.frozen_us desc, p.code desc, w.well) as latest
-            from plate o join well n on n.plate_code = o.code
-                join well w on w.tube_code = n.tube_code and w.plate_code <> o.code
-                join plate p on p.code = w.plate_code and p.state <> 'draft'
-                    and (o.frozen_us is null or p.frozen_us < o.frozen_us)
-            where o.code = $1) l on l.tube_code = h.tube_code and l.latest = 1
+        left join (select s.tube_code, s.plate_code, s.well, p.size, row_number() over
+                (partition by s.tube_code order by p.frozen_us desc, p.code desc, s.well) as latest
+            from (select w.tube_code, w.plate_code, w.well, o.frozen_us
+                    from plate o join well n on n.plate_code = o.code
+                        join well w on w.tube_code = n.tube_code and w.plate_code <> o.code
+                    where o.code = $1
+                union select m.tube_code, w.plate_code, w.well, o.frozen_us
+                    from plate o join well n on n.plate_code = o.code
+                        join pool_tube m on m.tube_code = n.tube_code
+                        join well w on w.pool_code = m.pool_code and w.plate_code <> o.code
+                    where o.code = $1) s
+                join plate p on p.code = s.plate_code and p.state <> 'draft'
+                    and (s.frozen_us is null or p.frozen_us < s.frozen_us)
+            ) l on l.tube_code = h.tube_code and l.latest = 1
     order by h.well";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[("RETESTS", RETESTS), ("PICKLIST", PICKLIST)];

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Content, Control, Layout, Plan, Transform, WellPosition, geometry};
+use super::{Content, Control, Layout, Plan, Transform, WellPosition, geometry, pool_rules};
 
 /// One reason to refuse a layout; serialised with its stable code under `code`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -42,6 +42,12 @@ pub enum LayoutRefusal {
         /// Code of the tube.
         tube: String,
     },
+    /// A pool named twice in the list to be laid out.
+    #[error("pool {pool} is listed twice; scan each pool once")]
+    PoolListedTwice {
+        /// Code of the pool.
+        pool: String,
+    },
     /// A tube whose wells state different depths.
     #[error("tube {tube} has a different number of people in each of its wells; state one number")]
     DepthDiffers {
@@ -67,13 +73,60 @@ pub enum LayoutRefusal {
         /// Most people the kit is validated for.
         validated: u16,
     },
+    /// A pool without a code.
+    #[error("the pool in well {well} has no code; scan it")]
+    PoolWithoutCode {
+        /// The well.
+        well: WellPosition,
+    },
+    /// A pool in two wells of the same reaction (R16).
+    #[error("pool {pool} is in reaction {reaction} twice; give it one well a reaction")]
+    PoolTwice {
+        /// Code of the pool.
+        pool: String,
+        /// Code of the reaction.
+        reaction: String,
+    },
+    /// A pool with other tubes in each of its wells.
+    #[error("pool {pool} has other tubes in each of its wells; state the same for all")]
+    PoolDiffers {
+        /// Code of the pool.
+        pool: String,
+    },
+    /// A pool of one tube, or of none.
+    #[error("pool {pool} has fewer than two tubes; put a tube alone on the plate itself")]
+    PoolTooSmall {
+        /// Code of the pool.
+        pool: String,
+    },
+    /// More single tubes mixed than the kit is validated for, field pools or not.
+    #[error(
+        "pool {pool} holds {depth} people, the kit is validated for {validated} single tubes \
+         mixed in the laboratory; use another kit or test the tubes alone"
+    )]
+    PoolTooDeep {
+        /// Code of the pool.
+        pool: String,
+        /// People in it.
+        depth: u16,
+        /// Most single tubes the kit is validated for in one well.
+        validated: u16,
+    },
+    /// A pool without a well for one of the kit's reactions.
+    #[error("pool {pool} has no well for reaction {reaction}; give it one")]
+    PoolReactionMissing {
+        /// Code of the pool.
+        pool: String,
+        /// Code of the reaction.
+        reaction: String,
+    },
     /// No tube at all.
     #[error("the plate has no tube; scan at least one")]
     NoTubes,
-    /// More tubes than slots.
+    /// More tubes and pools than slots.
     #[error("{tubes} tubes do not fit the template's {places} places; start a second plate")]
     TooManyTubes {
-        /// Tubes given.
+        /// Tubes and pools given.
         tubes: usize,
         /// Slots for tubes.
         places: usize,
@@ -140,6 +193,7 @@ pub fn refusals(layout: &Layout, plan: &Plan) -> Vec<LayoutRefusal> {
         reasons.push(LayoutRefusal::NoTubes);
     }
     reasons.extend(depth_refusals(layout.tubes(), plan));
+    reasons.extend(pool_rules::depth_refusals(layout.pools(), plan));
     reasons.extend(reaction_refusals(layout, plan));
     reasons.extend(control_refusals(layout, plan));
     let unnoticed = geometry::unnoticed(layout, plan).into_iter();
@@ -196,15 +250,31 @@ fn reaction_refusals(layout: &Layout, plan: &Plan) -> Vec<LayoutRefusal> {
         if plan.reaction(reaction).is_none() {
             let reaction = reaction.to_owned();
             reasons.push(LayoutRefusal::ReactionUnknown { well: *well, reaction });
-        } else if let Some(tube) = content.tube() {
-            placed.insert((tube, reaction));
+        } else if let Some(code) = content.tube().or(content.pool()) {
+            placed.insert((code, reaction));
         }
     }
-    for tube in layout.tubes().into_keys() {
-        let missing = plan.reactions.iter().filter(|r| !placed.contains(&(tube, r.code.as_str())));
-        reasons.extend(missing.map(|reaction| LayoutRefusal::ReactionMissing {
-            tube: tube.to_owned(),
-            reaction: reaction.code.clone(),
+    let alone = layout.wells().values().filter_map(Content::tube).collect::<BTreeSet<_>>();
+    let lacks = |code: &str| {
+        let lacks = |reaction: &&super::Reaction| !placed.contains(&(code, reaction.code.as_str()));
+        plan.reactions
+            .iter()
+            .filter(lacks)
+            .map(|reaction| reaction.code.clone())
+            .collect::<Vec<_>>()
+    };
+    for tube in alone {
+        let missing = lacks(tube).into_iter();
+        reasons.extend(
+            missing
+                .map(|reaction| LayoutRefusal::ReactionMissing { tube: tube.to_owned(), reaction }),
+        );
+    }
+    for pool in layout.pools().into_keys() {
+        let missing = lacks(pool).into_iter();
+        reasons.extend(missing.map(|reaction| LayoutRefusal::PoolReactionMissing {
+            pool: pool.to_owned(),
+            reaction,
         }));
     }
     reasons

@@ -15,6 +15,7 @@ fn plan() -> Plan {
         internal_control: expectation,
     };
     Plan {
+        laboratory_pools: 0,
         kit: "test 1".to_owned(),
         reactions: vec![Reaction {
             code: "mix".to_owned(),

@@ -1,6 +1,6 @@
 //! Plates and their wells.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
@@ -9,13 +9,14 @@ use super::{Content, Control, Layout, PlateSize, Source, Stamp, StampOrder, Well
 use crate::barcode::PlateCode;
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
+use crate::pooling::store::pools_find;
 use crate::storage::{StoreError, Tx, ensure_rows, json};
 
 /// `$1` plate.
 pub const PLATE_FIND: &str = "select code, laboratory_code, kit_code, kit_version, template, size,
         state, made_by, made_us, frozen_us, lot from plate where code = $1";
 /// `$1` plate.
-pub const WELLS: &str = "select well, reaction, tube_code, depth, control from well
+pub const WELLS: &str = "select well, reaction, tube_code, pool_code, depth, control from well
     where plate_code = $1 order by well";
 /// Code, laboratory, kit, version, template, size, who, when, lot.
 pub const PLATE_ADD: &str = "insert into plate (code, laboratory_code, kit_code, kit_version,
@@ -28,9 +29,9 @@ pub const PLATE_REDO: &str = "update plate set laboratory_code = $2, kit_code = 
 pub const WELLS_CLEAR: &str = "delete from well where plate_code = $1";
 /// `$1` plate, `$2` wells.
 pub const WELLS_ADD: &str =
-    "insert into well (plate_code, well, reaction, tube_code, depth, control)
+    "insert into well (plate_code, well, reaction, tube_code, pool_code, depth, control)
     select $1, cast(e.value ->> 'well' as bigint), e.value ->> 'reaction', e.value ->> 'tube',
-        cast(e.value ->> 'depth' as bigint), e.value ->> 'control'
+        e.value ->> 'pool', cast(e.value ->> 'depth' as bigint), e.value ->> 'control'
     from json_each($2) e";
 /// `$1` plate; changes nothing and keeps everybody else from changing it.
 pub const PLATE_LOCK: &str = "update plate set template = template where code = $1";
@@ -142,6 +143,7 @@ struct WellRow {
     well: i64,
     reaction: String,
     tube_code: Option<String>,
+    pool_code: Option<String>,
     depth: i64,
     control: Option<String>,
 }
@@ -151,6 +153,7 @@ struct NewWell<'a> {
     well: u16,
     reaction: &'a str,
     tube: Option<&'a str>,
+    pool: Option<&'a str>,
     depth: u16,
     control: Option<&'static str>,
 }
@@ -161,7 +164,8 @@ pub async fn plate_find(tx: &mut Tx, code: &PlateCode) -> Result<Option<StoredPl
         on!(tx, c => query_as(PLATE_FIND).bind(code).fetch_optional(c).await)?;
     let Some(row) = row else { return Ok(None) };
     let wells: Vec<WellRow> = on!(tx, c => query_as(WELLS).bind(code).fetch_all(c).await)?;
-    let layout = layout(row.size, wells).ok_or_else(|| StoreError::Inconsistent {
+    let mixed = mixed(tx, &wells).await?;
+    let layout = layout(row.size, wells, &mixed).ok_or_else(|| StoreError::Inconsistent {
         table: "well",
         id: code.to_string(),
         reason: "its wells make no layout".to_owned(),
@@ -200,23 +204,33 @@ pub async fn plate_get(tx: &mut Tx, code: &PlateCode) -> Result<StoredPlate> {
     plate_find(tx, code).await?.ok_or_else(|| Error::not_found("plate", code.as_str()))
 }
 
-fn layout(size: i64, wells: Vec<WellRow>) -> Option<Layout> {
+/// The tubes of every pool in these wells.
+async fn mixed(tx: &mut Tx, wells: &[WellRow]) -> Result<BTreeMap<String, Vec<String>>> {
+    let pools = wells.iter().filter_map(|row| row.pool_code.as_deref());
+    let found = pools_find(tx, pools).await?;
+    Ok(found.into_iter().map(|pool| (pool.code.to_string(), pool.mixed.tubes)).collect())
+}
+
+fn layout(size: i64, wells: Vec<WellRow>, mixed: &BTreeMap<String, Vec<String>>) -> Option<Layout> {
     let size = PlateSize::from_wells(u16::try_from(size).ok()?)?;
     let wells: Option<Vec<_>> = wells
         .into_iter()
         .map(|row| {
             let well = WellPosition::from_index(u16::try_from(row.well).ok()?, size)?;
             let reaction = row.reaction;
-            let content = match (row.tube_code, row.control) {
-                (Some(tube), None) => {
-                    Content::Tube { tube, depth: u16::try_from(row.depth).ok()?, reaction }
+            let depth = u16::try_from(row.depth).ok()?;
+            let content = match (row.tube_code, row.pool_code, row.control) {
+                (Some(tube), None, None) => Content::Tube { tube, depth, reaction },
+                (None, Some(pool), None) => {
+                    let tubes = mixed.get(&pool)?.clone();
+                    Content::Pool { pool, tubes, reaction }
                 }
-                (None, Some(control)) => {
+                (None, None, Some(control)) => {
                     Content::Control { control: Control::from_name(&control)?, reaction }
                 }
                 _ => return None,
             };
-            Some((well, content))
+            (content.depth() == depth).then_some((well, content))
         })
         .collect();
     Layout::explicit(size, wells?).ok()
@@ -297,13 +311,13 @@ pub async fn sources_close(tx: &mut Tx, stamp: &Stamp) -> Result<()> {
 }
 
 fn new_well(well: u16, content: &Content) -> NewWell<'_> {
+    let control = match content {
+        Content::Control { control, .. } => Some(control.name()),
+        Content::Tube { .. } | Content::Pool { .. } | Content::Nothing => None,
+    };
     let reaction = content.reaction().unwrap_or_default();
-    let empty = NewWell { well, reaction, tube: None, depth: 0, control: None };
-    match content {
-        Content::Tube { tube, depth, .. } => NewWell { tube: Some(tube), depth: *depth, ..empty },
-        Content::Control { control, .. } => NewWell { control: Some(control.name()), ..empty },
-        Content::Nothing => empty,
-    }
+    let (tube, pool, depth) = (content.tube(), content.pool(), content.depth());
+    NewWell { well, reaction, tube, pool, depth, control }
 }
 
 /// Makes everybody else wait who would change this plate, so that what is read of it stays so.

@@ -84,7 +84,14 @@ mod tests {
 
     fn plan(field_pools: bool) -> Plan {
         let (reactions, controls) = (Vec::new(), Vec::new());
-        Plan { kit: "kit 1".to_owned(), reactions, controls, validated_depth: 10, field_pools }
+        Plan {
+            kit: "kit 1".to_owned(),
+            reactions,
+            controls,
+            validated_depth: 10,
+            field_pools,
+            laboratory_pools: 5,
+        }
     }
 
     #[test]

@@ -58,6 +58,10 @@ pub struct Status {
     pub resulted_at: Option<Time>,
     /// The result of that tube; none while there is none.
     pub outcome: Option<ToldOutcome>,
+    /// How many people's swabs were tested together for it, in a pool of the street or of the
+    /// laboratory; none where the swab was tested alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooled: Option<i64>,
     /// An earlier result, while a newer sampling is under way.
     pub last_result: Option<LastResult>,
     /// The person is asked to come again.
@@ -113,6 +117,8 @@ pub struct Told {
     pub tube: String,
     /// What it said.
     pub outcome: ToldOutcome,
+    /// People whose swabs were in the well it was read from.
+    pub pooled: Option<i64>,
     /// When the swab was taken.
     pub collected: Time,
     /// When it was released.

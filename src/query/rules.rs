@@ -43,6 +43,7 @@ pub fn status(known: &Known) -> Status {
         received_at: sampling.received,
         resulted_at: told.map(|told| told.released),
         outcome: told.map(|told| told.outcome),
+        pooled: told.and_then(|told| told.pooled).filter(|people| *people > 1),
         last_result: match state {
             Progress::Sampled | Progress::Received => earlier(known),
             Progress::UnderVerification | Progress::Released => None,
@@ -78,7 +79,8 @@ mod tests {
     }
 
     fn told(tube: &str, outcome: ToldOutcome) -> Told {
-        Told { tube: tube.to_owned(), outcome, collected: AT(1), released: AT(5) }
+        let pooled = Some(10);
+        Told { tube: tube.to_owned(), outcome, pooled, collected: AT(1), released: AT(5) }
     }
 
     #[test]
@@ -174,7 +176,8 @@ mod tests {
             Just(ToldOutcome::Withdrawn)
         ];
         let told = (0..4_u8, outcome, 0..50_i64, 0..50_i64).prop_map(|(tube, outcome, c, r)| {
-            Told { tube: format!("T{tube}"), outcome, collected: AT(c), released: AT(r) }
+            let (collected, released) = (AT(c), AT(r));
+            Told { tube: format!("T{tube}"), outcome, pooled: None, collected, released }
         });
         let sampling = (0..4_u8, 0..50_i64, 0..TubeState::ALL.len(), any::<bool>());
         let sampling = sampling.prop_map(|(tube, taken, state, received)| Sampling {

@@ -21,7 +21,8 @@ pub const KNOWN: &str = "select m.person_key, m.tube_code, m.taken_us,
         (select max(a.arrived_us) from arrival_tube f join arrival a on a.id = f.arrival_id
             where f.tube_code = m.tube_code and f.finding in ('accepted', 'unexpected'))
             as received_us,
-        s.tube_code as told_tube, s.outcome as told_outcome, s.collected_us, s.released_us,
+        s.tube_code as told_tube, s.outcome as told_outcome, s.pooled, s.collected_us,
+        s.released_us,
         (select min(r.due_us) from recall r
             where r.person_key = m.person_key and r.state <> 'closed') as recall_due_us
     from json_each($1) e
@@ -46,6 +47,7 @@ struct KnownRow {
     received: Option<Time>,
     told_tube: Option<String>,
     told_outcome: Option<ToldOutcome>,
+    pooled: Option<i64>,
     #[sqlx(rename = "collected_us")]
     collected: Option<Time>,
     #[sqlx(rename = "released_us")]
@@ -58,7 +60,7 @@ impl KnownRow {
     fn split(self) -> (PersonKey, Known) {
         let told = match (self.told_tube, self.told_outcome, self.collected, self.released) {
             (Some(tube), Some(outcome), Some(collected), Some(released)) => {
-                Some(Told { tube, outcome, collected, released })
+                Some(Told { tube, outcome, pooled: self.pooled, collected, released })
             }
             _ => None,
         };
@@ -126,6 +128,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("TUBE_BOX", super::way::TUBE_BOX),
     ("TUBE_HANDOVERS", super::way::TUBE_HANDOVERS),
     ("TUBE_ARRIVALS", super::way::TUBE_ARRIVALS),
+    ("TUBE_POOLS", super::way::TUBE_POOLS),
     ("TUBE_WELLS", super::way::TUBE_WELLS),
     ("TUBE_CALLS", super::way::TUBE_CALLS),
     ("TUBE_RESULTS", super::way::TUBE_RESULTS),

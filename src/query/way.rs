@@ -30,12 +30,22 @@ pub const TUBE_ARRIVALS: &str = "select a.id, a.box_code, a.laboratory_code, a.a
     where f.tube_code = $1 order by a.recorded_us, a.id";
 /// Tube.
 pub const TUBE_WELLS: &str = "select w.plate_code, p.state as plate_state, w.well, w.reaction,
-        w.depth, p.laboratory_code, p.kit_code, p.kit_version, p.frozen_us
-    from well w join plate p on p.code = w.plate_code
-    where w.tube_code = $1 order by p.made_us, w.plate_code, w.well";
+        w.pool_code, w.depth, p.laboratory_code, p.kit_code, p.kit_version, p.frozen_us
+    from (select plate_code, well, reaction, pool_code, depth from well where tube_code = $1
+        union all
+        select v.plate_code, v.well, v.reaction, v.pool_code, v.depth
+        from pool_tube k cross join well v
+        where k.tube_code = $1 and v.pool_code = k.pool_code) w
+        join plate p on p.code = w.plate_code
+    order by p.made_us, w.plate_code, w.well";
+/// Tube.
+pub const TUBE_POOLS: &str = "select p.code, p.laboratory_code, p.kit_code, p.kit_version,
+        p.depth, p.made_us, p.state, p.state_us, p.outcome
+    from pool_tube k join pool p on p.code = k.pool_code
+    where k.tube_code = $1 order by p.made_us, p.code";
 /// Tube.
 pub const TUBE_CALLS: &str = "select c.run_id, r.plate_code, r.state as run_state, r.usable,
-        r.imported_us, c.outcome, c.rule, c.disposition, c.attempt, c.state
+        r.imported_us, c.pool_code, c.outcome, c.rule, c.disposition, c.attempt, c.state
     from call c join run r on r.id = c.run_id
     where c.tube_code = $1 order by r.imported_us, r.id";
 /// Tube.
@@ -56,6 +66,8 @@ pub struct TubeWay {
     pub transport: Option<WayBox>,
     /// What laboratories found, oldest first.
     pub arrivals: Vec<WayArrival>,
+    /// The laboratory pools it was mixed into.
+    pub pools: Vec<WayPool>,
     /// Where it stood on plates.
     pub wells: Vec<WayWell>,
     /// What its runs called.
@@ -181,7 +193,35 @@ pub struct WayArrival {
     pub swab_count: Option<i64>,
 }
 
-/// One well it stood in.
+/// One laboratory pool it was mixed into.
+#[derive(Clone, Debug, Serialize, Deserialize, FromRow, ToSchema)]
+pub struct WayPool {
+    /// Its code.
+    pub code: String,
+    /// The laboratory that mixed it.
+    #[serde(rename = "laboratory")]
+    pub laboratory_code: String,
+    /// The kit it was mixed for.
+    #[serde(rename = "kit")]
+    pub kit_code: String,
+    /// Its version.
+    pub kit_version: String,
+    /// People in it.
+    pub depth: i64,
+    /// When it was mixed.
+    #[serde(rename = "made_at")]
+    #[sqlx(rename = "made_us")]
+    pub made: Time,
+    /// `open`, `plated`, `called` or `dissolved`.
+    pub state: String,
+    /// Since when.
+    #[sqlx(rename = "state_us")]
+    pub since: Time,
+    /// What its wells said, once that was released.
+    pub outcome: Option<String>,
+}
+
+/// One well it stood in, alone or in a pool.
 #[derive(Clone, Debug, Serialize, Deserialize, FromRow, ToSchema)]
 pub struct WayWell {
     /// The plate.
@@ -193,6 +233,9 @@ pub struct WayWell {
     pub well: i64,
     /// The reaction in it.
     pub reaction: String,
+    /// The pool it was in there.
+    #[serde(rename = "pool")]
+    pub pool_code: Option<String>,
     /// People in the well.
     pub depth: i64,
     /// The laboratory of the plate.
@@ -226,6 +269,9 @@ pub struct WayCall {
     #[serde(rename = "imported_at")]
     #[sqlx(rename = "imported_us")]
     pub imported: Time,
+    /// The pool through which it was called.
+    #[serde(rename = "pool")]
+    pub pool_code: Option<String>,
     /// `detected`, `not_detected`, `inconclusive` or `invalid`.
     pub outcome: String,
     /// The rule that decided.
@@ -284,6 +330,7 @@ pub async fn way(tx: &mut Tx, tube: WayTube) -> Result<TubeWay> {
         on!(tx, c => query_as(TUBE_BOX).bind(code).fetch_optional(c).await)?;
     let handovers = on!(tx, c => query_as(TUBE_HANDOVERS).bind(code).fetch_all(c).await)?;
     let arrivals = on!(tx, c => query_as(TUBE_ARRIVALS).bind(code).fetch_all(c).await)?;
+    let pools = on!(tx, c => query_as(TUBE_POOLS).bind(code).fetch_all(c).await)?;
     let wells = on!(tx, c => query_as(TUBE_WELLS).bind(code).fetch_all(c).await)?;
     let calls = on!(tx, c => query_as(TUBE_CALLS).bind(code).fetch_all(c).await)?;
     let results = on!(tx, c => query_as(TUBE_RESULTS).bind(code).fetch_all(c).await)?;
@@ -295,5 +342,5 @@ pub async fn way(tx: &mut Tx, tube: WayTube) -> Result<TubeWay> {
     let recalls =
         WayRecalls { open: count("open"), collected: count("collected"), closed: count("closed") };
     let transport = carried.map(|carried| WayBox { carried, handovers });
-    Ok(TubeWay { tube, transport, arrivals, wells, calls, results, recalls })
+    Ok(TubeWay { tube, transport, arrivals, pools, wells, calls, results, recalls })
 }

@@ -36,7 +36,10 @@ pub const AMEND: &str = "insert into result (id, tube_code, version, outcome, ru
 /// positive becomes everybody's answer, as it does on release.
 pub const STATUSES_AMEND: &str = "update status set tube_code = $1, result_id = $2, outcome = $3,
         released_us = $4, collected_us = (select m.taken_us from member m
-            where m.tube_code = $1 and m.person_key = status.person_key)
+            where m.tube_code = $1 and m.person_key = status.person_key),
+        pooled = (select coalesce(p.depth, c.members) from result r
+            join call c on c.run_id = r.run_id and c.tube_code = r.tube_code
+            left join pool p on p.code = c.pool_code where r.id = $2)
     where (tube_code = $1 or cast($3 as text) = 'detected')
         and person_key in (select person_key from member where tube_code = $1)";
 /// `$1` tube, `$2` outcome: what the recalls it answered say.

@@ -8,6 +8,7 @@
 pub mod aftermath;
 pub mod amend;
 pub mod api;
+pub mod pools;
 pub mod release;
 pub mod rules;
 mod signature;
@@ -38,6 +39,8 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("ATTEMPTED", release::ATTEMPTED),
     ("CALLS_MOVE", release::CALLS_MOVE),
     ("CALLS_LEFT", release::CALLS_LEFT),
+    ("POOLS_CALLED", pools::POOLS_CALLED),
+    ("POOLS_BACK", pools::POOLS_BACK),
     ("CALLS_IN", aftermath::CALLS_IN),
     ("BY_RULE", aftermath::BY_RULE),
     ("RECALLED", aftermath::RECALLED),
@@ -61,6 +64,8 @@ pub const STATEMENTS: &[(&str, &str)] = &[
 pub struct StoredCall {
     /// The tube.
     pub tube: String,
+    /// The laboratory pool through which it was read.
+    pub pool: Option<String>,
     /// What its readings mean.
     pub outcome: Outcome,
     /// The rule that decided.

@@ -6,7 +6,7 @@ use sqlx::{query, query_as, query_scalar};
 use utoipa::ToSchema;
 
 use super::rules::{self, ReportFields};
-use super::{Cleared, Step, StoredCall, store};
+use super::{Cleared, Step, StoredCall, pools, store};
 use crate::clock::{Clock, Span, Time};
 use crate::collection::{TubeState, TubesMove, tubes_move};
 use crate::error::{Result, refuse_if_any};
@@ -40,18 +40,21 @@ pub const RESULTS: &str = "insert into result (id, tube_code, version, outcome, 
 /// `$1` run, `$2` time, `$3` tubes. The later swab's answer stands, but nobody's positive is lost
 /// behind a negative of a later swab that happened to be ready first (`detected` sorts first).
 pub const STATUSES: &str = "insert into status
-        (person_key, tube_code, result_id, outcome, collected_us, released_us)
-    select person_key, tube_code, tube_code || '.1', outcome, taken_us, $2
-    from (select m.person_key, m.tube_code, c.outcome, m.taken_us, row_number() over
+        (person_key, tube_code, result_id, outcome, collected_us, released_us, pooled)
+    select person_key, tube_code, tube_code || '.1', outcome, taken_us, $2, pooled
+    from (select m.person_key, m.tube_code, c.outcome, m.taken_us,
+            coalesce(p.depth, c.members) as pooled, row_number() over
             (partition by m.person_key order by c.outcome, m.taken_us desc, m.tube_code desc)
             as place
         from call c join member m on m.tube_code = c.tube_code
+            left join pool p on p.code = c.pool_code
         where c.run_id = $1 and c.state = 'draft' and c.disposition = 'report'
             and c.tube_code in (select e.value ->> 'code' from json_each($3) e)) as told
     where place = 1
     on conflict (person_key) do update set tube_code = excluded.tube_code,
         result_id = excluded.result_id, outcome = excluded.outcome,
-        collected_us = excluded.collected_us, released_us = excluded.released_us
+        collected_us = excluded.collected_us, released_us = excluded.released_us,
+        pooled = excluded.pooled
     where (excluded.collected_us, excluded.tube_code) >= (status.collected_us, status.tube_code)
         or (excluded.outcome = 'detected' and status.outcome <> 'detected')";
 /// `$1` tubes.
@@ -130,6 +133,7 @@ pub async fn release(
     released.recalls_closed =
         answer(tx, &cleared.content.calls, &released.reported, signed.at).await?;
     settle_calls(tx, run, cleared.content.calls.iter().map(|call| &call.tube)).await?;
+    pools::called(tx, run, signed.at).await?;
     on!(tx, c => query(PLATE_CLOSE).bind(&cleared.content.plate).execute(c).await.map(drop))?;
     Ok(released)
 }
@@ -155,6 +159,7 @@ pub async fn release_by_rule(
     report(tx, &content.run, clean, &signed).await?;
     answer(tx, &content.calls, clean, signed.at).await?;
     settle_calls(tx, &content.run, clean).await?;
+    pools::called(tx, &content.run, signed.at).await?;
     if calls_left(tx, &content.run).await?.is_empty() {
         store::run_move(tx, &content.run, "reviewed", "released").await?;
         on!(tx, c => query(PLATE_CLOSE).bind(&content.plate).execute(c).await.map(drop))?;
@@ -287,6 +292,7 @@ pub async fn void(tx: &mut Tx, content: &super::RunContent, at: Time) -> Result<
         on!(tx, c => query(CALLS_MOVE).bind(&content.run).bind(&list).bind("void")
             .execute(c).await.map(drop))?;
     }
+    pools::back(tx, &content.plate, at).await?;
     on!(tx, c => query(PLATE_CLOSE).bind(&content.plate).execute(c).await.map(drop))?;
     Ok(tubes)
 }

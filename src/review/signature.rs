@@ -74,6 +74,10 @@ pub fn content_hash(content: &RunContent) -> String {
     cover(if *usable { "usable" } else { "void" });
     for call in calls {
         cover(&call.tube);
+        // A call that is not of a pool is covered as it was before there were pools.
+        if let Some(pool) = &call.pool {
+            cover(&format!("pool {pool}"));
+        }
         cover(&call.outcome.to_string());
         cover(&call.rule);
         cover(call.disposition.as_str());

@@ -16,7 +16,8 @@ pub const RUN_FIND: &str = "select r.id, r.plate_code, p.laboratory_code, r.sha2
         r.kit_code || ' ' || r.kit_version as kit, r.usable, r.state
     from run r join plate p on p.code = r.plate_code where r.id = $1";
 /// `$1` run.
-pub const CALLS: &str = "select tube_code, outcome, rule, disposition, members, attempt, clean
+pub const CALLS: &str =
+    "select tube_code, pool_code, outcome, rule, disposition, members, attempt, clean
     from call where run_id = $1 order by tube_code";
 /// `$1` subject, `$2` meaning; the newest.
 pub const SIGNATURE_FIND: &str = "select id, meaning, account_id, signer, signed_us, content_hash
@@ -31,6 +32,7 @@ pub const RUN_MOVE: &str = "update run set state = $3 where id = $1 and state = 
 pub const QUEUE: &str = "select r.id, r.plate_code, r.laboratory_code, r.state, r.usable,
         r.imported_us, r.kit_code, r.kit_version,
         count(c.tube_code) as calls,
+        count(distinct c.pool_code) as pools,
         count(c.tube_code) filter (where c.outcome = 'detected') as detected,
         count(c.tube_code) filter (where c.outcome = 'inconclusive') as inconclusive,
         count(c.tube_code) filter (where c.outcome = 'invalid') as invalid,
@@ -62,6 +64,7 @@ struct RunRow {
 #[derive(FromRow)]
 struct CallRow {
     tube_code: String,
+    pool_code: Option<String>,
     outcome: Outcome,
     rule: String,
     disposition: Step,
@@ -106,6 +109,9 @@ pub struct Waiting {
     pub kit_version: String,
     /// Calls that wait.
     pub calls: i64,
+    /// Laboratory pools among them.
+    #[serde(default)]
+    pub pools: i64,
     /// Of them detected.
     pub detected: i64,
     /// Of them inconclusive.
@@ -133,6 +139,7 @@ pub async fn run_find(tx: &mut Tx, run: &str) -> Result<(RunContent, String)> {
         .into_iter()
         .map(|call| StoredCall {
             tube: call.tube_code,
+            pool: call.pool_code,
             outcome: call.outcome,
             rule: call.rule,
             disposition: call.disposition,

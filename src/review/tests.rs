@@ -24,6 +24,7 @@ fn person(name: &str) -> Actor {
 fn content(usable: bool) -> RunContent {
     let call = |tube: &str, outcome, disposition, clean| StoredCall {
         tube: tube.to_owned(),
+        pool: None,
         outcome,
         rule: "kit.rule".to_owned(),
         disposition,

@@ -31,10 +31,10 @@ impl Day<'_> {
             self.pass(Span::minutes(45));
             let mut plates = Vec::with_capacity(waiting.len());
             for share in waiting {
-                plates.push(self.lay_out(share).await?);
+                plates.push(self.lay_out(share, Vec::new()).await?);
             }
-            self.pass(Span::hours(2));
             let last = plates.len() - 1;
+            self.pass(Span::hours(2));
             for (n, plate) in plates.iter().enumerate() {
                 let fails = unlucky && n == last;
                 let luck = if fails { Luck::NoPositiveControl } else { Luck::Good };
@@ -47,7 +47,12 @@ impl Day<'_> {
         Ok(())
     }
 
-    async fn lay_out(&mut self, tubes: Vec<String>) -> Result<PlateAnswer, Failure> {
+    /// Lays tubes and the laboratory's pools out on a plate and freezes it.
+    pub(super) async fn lay_out(
+        &mut self,
+        tubes: Vec<String>,
+        pools: Vec<String>,
+    ) -> Result<PlateAnswer, Failure> {
         let code = self.plate_codes.take()?;
         self.report.plates += 1;
         let request = PlateRequest {
@@ -58,6 +63,7 @@ impl Day<'_> {
             template: Some(TEMPLATE.to_owned()),
             tubes,
             rack: None,
+            pools,
             wells: Vec::new(),
             size: None,
             retests: false,
@@ -69,7 +75,7 @@ impl Day<'_> {
     }
 
     /// Runs a plate and brings in the instrument's file.
-    async fn run(&mut self, plate: &PlateAnswer, luck: Luck) -> Result<(), Failure> {
+    pub(super) async fn run(&mut self, plate: &PlateAnswer, luck: Luck) -> Result<(), Failure> {
         let odd = self.report.runs.len() % 2 == 1;
         let maker = if odd { Maker::BioRad } else { Maker::AppliedBiosystems };
         let loaded = Loaded { plate, maker, luck, ends: self.clock.now() };
@@ -87,8 +93,8 @@ impl Day<'_> {
     }
 
     /// Every run that waits is reviewed by one person and released by another; gives the tubes of
-    /// those that were void.
-    async fn review(&mut self) -> Result<Vec<String>, Failure> {
+    /// those that were void and those that are to be tested again.
+    pub(super) async fn review(&mut self) -> Result<Vec<String>, Failure> {
         let (first, second) = (self.staff.reviewer.clone(), self.staff.releaser.clone());
         let queue: Queue = first.get("/v1/reviews").await?;
         let mut back = Vec::new();
@@ -108,9 +114,10 @@ impl Day<'_> {
                 self.surprise(format!("run {} was released by its reviewer", waiting.id));
             }
             let tubes = release.released;
-            self.report.calls += run.calls.len();
+            self.report.calls += run.calls.len() - tubes.retested.len();
             self.report.released += tubes.reported.len() + review.released_by_rule.len();
             self.report.pools_recalled += tubes.recalled.len();
+            back.extend(tubes.retested);
             let mut lines = self.report.runs.iter_mut();
             if let Some(line) = lines.find(|line| line.plate == run.plate) {
                 line.released = true;

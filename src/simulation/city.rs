@@ -85,6 +85,22 @@ impl City {
         Ok(Self { people, groups, load, fates, group_of, rng })
     }
 
+    /// A city in which everybody comes for a tube of their own, and that many are infected.
+    pub fn of_singles(seed: u64, count: u32, infected: usize) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut people: Vec<_> = (0..count).map(|number| person(&mut rng, number)).collect();
+        let mut line: Vec<usize> = (0..people.len()).collect();
+        line.shuffle(&mut rng);
+        for person in line.iter().take(infected) {
+            people[*person].infected = true;
+        }
+        let group_of: Vec<usize> = (0..people.len()).collect();
+        let groups = group_of.iter().map(|one| Group { members: vec![*one], size: 1 }).collect();
+        let fates = vec![Fate::Negative; people.len()];
+        let load = laboratory::load(&mut rng);
+        Self { people, groups, load, fates, group_of, rng }
+    }
+
     /// What happens to the tube of that group.
     pub fn fate(&self, group: usize) -> Fate {
         self.fates[group]

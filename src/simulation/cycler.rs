@@ -3,7 +3,7 @@
 use super::city::City;
 use super::curves::curves;
 use super::files::{SimulatedRun, SimulatedWell, cfx_csv, quantstudio_text_with};
-use super::laboratory::{control_ct, internal_ct, viral_ct};
+use super::laboratory::{control_ct, internal_ct, mixed_ct, viral_ct};
 use crate::clock::{Span, Time};
 use crate::instrument::Ct;
 use crate::plate::api::{PlateAnswer, WellAnswer};
@@ -88,11 +88,12 @@ pub fn run<'m>(
 ) -> Result<SimulatedRun, NotAWell> {
     let mut wells = Vec::new();
     for place in &loaded.plate.wells {
-        let people = place.tube.as_deref().map(&members);
-        let what = match (&place.tube, place.control) {
-            (Some(tube), _) => tube.clone(),
-            (None, Some(control)) => format!("{control} control"),
-            (None, None) => String::new(),
+        let tubes = place.tube.iter().chain(&place.pooled);
+        let people: Vec<usize> = tubes.flat_map(|tube| members(tube)).copied().collect();
+        let what = match (&place.tube, &place.pool, place.control) {
+            (Some(code), _, _) | (None, Some(code), _) => code.clone(),
+            (None, None, Some(control)) => format!("{control} control"),
+            (None, None, None) => String::new(),
         };
         for (target, dyes) in TARGETS {
             wells.push(SimulatedWell {
@@ -101,7 +102,7 @@ pub fn run<'m>(
                 target: target.to_owned(),
                 dye: loaded.maker.dye(dyes).to_owned(),
                 task: loaded.maker.task(place.control).to_owned(),
-                ct: amplify(place, target, (people, loaded.luck), city),
+                ct: amplify(place, target, (&people, loaded.luck), city),
             });
         }
     }
@@ -123,15 +124,17 @@ pub fn run<'m>(
 fn amplify(
     place: &WellAnswer,
     target: &str,
-    (people, luck): (Option<&[usize]>, Luck),
+    (people, luck): (&[usize], Luck),
     city: &mut City,
 ) -> Option<Ct> {
     match (people, place.control) {
-        (Some(_), _) if target == INTERNAL => Some(internal_ct(&mut city.rng)),
-        (Some(members), _) if city.any_infected(members) => {
-            Some(viral_ct(&mut city.rng, city.load, members.len()))
+        ([], Some(Control::Positive)) if luck == Luck::Good => Some(control_ct(&mut city.rng)),
+        ([], _) => None,
+        _ if target == INTERNAL => Some(internal_ct(&mut city.rng)),
+        _ if city.any_infected(people) => {
+            let ct = if place.pool.is_some() { mixed_ct } else { viral_ct };
+            Some(ct(&mut city.rng, city.load, people.len()))
         }
-        (None, Some(Control::Positive)) if luck == Luck::Good => Some(control_ct(&mut city.rng)),
         _ => None,
     }
 }
@@ -146,6 +149,8 @@ mod tests {
             well: well.to_owned(),
             reaction: "mix".to_owned(),
             tube: tube.map(str::to_owned),
+            pool: None,
+            pooled: Vec::new(),
             depth: 0,
             control,
         };

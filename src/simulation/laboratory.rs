@@ -13,6 +13,9 @@ const INTERNAL_CT: std::ops::Range<i64> = 24_000..29_000;
 /// Ct of a positive control, in thousandths.
 const CONTROL_CT: std::ops::Range<i64> = 25_500..27_500;
 
+/// Cycles that mixing so many tubes costs, in thousandths; the last is for all larger pools.
+const DILUTION: [i64; 11] = [0, 0, 1000, 1585, 2000, 2322, 2585, 2807, 3000, 3170, 3322];
+
 /// The virus an infected person's swab carries, as its Ct alone, in thousandths of a cycle.
 pub fn load(rng: &mut ChaCha8Rng) -> i64 {
     rng.random_range(SINGLE_CT)
@@ -24,6 +27,14 @@ pub fn load(rng: &mut ChaCha8Rng) -> i64 {
 /// (`domain.md` section C); measured swab pools lose far less, two cycles at ten.
 pub fn viral_ct(rng: &mut ChaCha8Rng, load: i64, members: usize) -> Ct {
     let diluted = i64::from(members.ilog2()) * 600;
+    thousandths(load + diluted + rng.random_range(-250..250))
+}
+
+/// Ct of a viral target in a laboratory pool of single tubes of which one carries `load`.
+///
+/// Equal volumes are mixed, so that a pool of n shifts the Ct by log2 n (`domain.md` section C).
+pub fn mixed_ct(rng: &mut ChaCha8Rng, load: i64, tubes: usize) -> Ct {
+    let diluted = DILUTION[tubes.min(DILUTION.len() - 1)];
     thousandths(load + diluted + rng.random_range(-250..250))
 }
 

@@ -19,6 +19,7 @@ pub mod people;
 pub mod quality;
 mod recalled;
 pub mod report;
+pub mod screening;
 mod residents;
 mod road;
 mod site;

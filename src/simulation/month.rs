@@ -135,6 +135,7 @@ fn tube(rng: &mut ChaCha8Rng, habits: &Habits, run: &str, (well, plate): (u16, f
         version: "1".to_owned(),
         reason: String::new(),
         pool_size: 1,
+        pool: None,
         attempt: 1,
         targets: vec![
             target("N", TargetRole::Pathogen, virus),

@@ -17,6 +17,7 @@ use super::client::Client;
 use super::report::{Report, StepTime};
 use super::residents::Hour;
 use super::road::Packed;
+use super::screening::Screened;
 use super::site::Shift;
 use super::staff::{Codes, EVENING_SESSION, MORNING_SESSION, Staff};
 use crate::app::App;
@@ -84,6 +85,21 @@ pub(super) struct Day<'a> {
     step: (&'static str, Instant),
 }
 
+/// What is played once everything is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Course {
+    /// Pools of the street, recalls and single tubes.
+    Morning,
+    /// Single tubes, mixed in the laboratory so many at a time.
+    Screening(usize),
+}
+
+/// What came of it.
+pub(super) struct Played {
+    pub(super) report: Report,
+    pub(super) screened: Screened,
+}
+
 /// Plays a morning in the store of `config`, which must be empty, and says what came of it.
 ///
 /// Whether it adds up is for [`Report::adds_up`]; an error means that it could not be played to
@@ -91,6 +107,18 @@ pub(super) struct Day<'a> {
 pub async fn play(config: Config, morning: Morning, bar: &ProgressBar) -> Result<Report, Failure> {
     let started = Instant::now();
     let city = City::new(morning.seed, morning.people)?;
+    let mut report = Box::pin(served(config, city, (morning, Course::Morning), bar)).await?.report;
+    report.seconds = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// Opens the store, starts a server inside, plays the course and ends the server.
+pub(super) async fn served(
+    config: Config,
+    city: City,
+    what: (Morning, Course),
+    bar: &ProgressBar,
+) -> Result<Played, Failure> {
     let clock = Clock::stepped(OPENS - Span::hours(1));
     // The morning's kit is invented, and so is everybody who is told a result by it.
     let listen = ([127, 0, 0, 1], 0).into();
@@ -100,24 +128,23 @@ pub async fn play(config: Config, morning: Morning, bar: &ProgressBar) -> Result
     let (stop, told) = oneshot::channel::<()>();
     let told_to_stop = async move { told.await.unwrap_or(()) };
     let server = tokio::spawn(app.clone().serve(listener, told_to_stop));
-    let played =
-        Box::pin(in_service(&app, city, (morning, &format!("http://{address}")), bar)).await;
+    let base = format!("http://{address}");
+    let played = Box::pin(in_service(&app, city, (what, &base), bar)).await;
     // The server ends by itself when the sender is gone, too.
     stop.send(()).unwrap_or(());
     let end = server.await.map_err(|error| Failure::Server(error.to_string()))?;
-    let mut report = played?;
+    let played = played?;
     end.map_err(|error| Failure::Server(error.to_string()))?;
-    report.seconds = started.elapsed().as_secs_f64();
-    Ok(report)
+    Ok(played)
 }
 
 /// The day while the server runs, and the audit trail after it.
 async fn in_service(
     app: &App,
     city: City,
-    (morning, base): (Morning, &str),
+    ((morning, course), base): ((Morning, Course), &str),
     bar: &ProgressBar,
-) -> Result<Report, Failure> {
+) -> Result<Played, Failure> {
     let street = Client::nobody(base, app.clock.clone())
         .map_err(|error| Failure::Server(error.to_string()))?;
     let staff = Staff::hire(app, street).await?;
@@ -142,12 +169,16 @@ async fn in_service(
         bar,
         step: ("open", Instant::now()),
     };
-    day.pass_by().await?;
+    let mut screened = Screened::default();
+    match course {
+        Course::Morning => day.pass_by().await?,
+        Course::Screening(size) => screened = day.screen(size).await?,
+    }
     let mut tx = app.db.read("audit.verify").await?;
     day.report.audit = Some(audit::verify(&mut tx).await?);
     day.begin("end");
     bar.finish_and_clear();
-    Ok(day.report)
+    Ok(Played { report: day.report, screened })
 }
 
 fn box_size(groups: usize) -> usize {
@@ -183,7 +214,7 @@ impl Day<'_> {
     }
 
     /// Everybody of the city is swabbed; the tubes of the last box by a device without a network.
-    async fn swab_everybody(&mut self) -> Result<Vec<Packed>, Failure> {
+    pub(super) async fn swab_everybody(&mut self) -> Result<Vec<Packed>, Failure> {
         let groups = self.city.groups.iter().cloned().enumerate();
         let groups: Vec<(Group, Fate)> =
             groups.map(|(number, group)| (group, self.city.fate(number))).collect();
@@ -231,7 +262,7 @@ impl Day<'_> {
     }
 
     /// Ends a step and begins the next.
-    fn begin(&mut self, step: &'static str) {
+    pub(super) fn begin(&mut self, step: &'static str) {
         let (ended, since) = std::mem::replace(&mut self.step, (step, Instant::now()));
         self.report.steps.push(StepTime { step: ended, seconds: since.elapsed().as_secs_f64() });
         self.bar.set_message(step);

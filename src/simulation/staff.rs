@@ -147,7 +147,8 @@ impl Staff {
 
     /// Has that many codes allotted to a place.
     pub async fn codes(&self, kind: Kind, count: usize) -> Result<Codes, Failure> {
-        let place = if kind == Kind::Plate { LABORATORY } else { SITE };
+        let in_laboratory = matches!(kind, Kind::Plate | Kind::Pool);
+        let place = if in_laboratory { LABORATORY } else { SITE };
         let wanted = json!({ "kind": kind, "count": count, "place": place });
         let range: AllotmentAnswer = self.administrator.post("/v1/allotments", &wanted).await?;
         let range = Allotment::new(range.kind, range.first, range.count)

@@ -13,7 +13,7 @@ use swabline::storage::{Db, Tx};
 use crate::app::TestApp;
 use crate::each_engine;
 use crate::laboratory;
-use crate::world::{World, box_, people, seal_tube, tube, tube_body, world};
+use crate::world::{World, box_, people, pool, seal_tube, tube, tube_body, world};
 
 async fn write_rows(app: &TestApp, rows: u32) {
     write_rows_to(&app.app.db, app, rows).await;
@@ -89,6 +89,16 @@ async fn one_of_everything(app: &TestApp) {
     let informed = json!({ "contact": "informed", "note": "called" });
     app.put(&world.officer, &recall, &informed).await.expect(200);
     crate::robots::one_of_everything(app, &world).await;
+    for n in 4..6 {
+        seal_tube(app, &world, n, &people(n * 20, 1)).await.expect(201);
+    }
+    laboratory::deliver(app, &world, 2, &[tube(4), tube(5)]).await;
+    laboratory::mix(app, &world, 0, &[tube(4), tube(5)]).await.expect(201);
+    let dissolve = format!("/v1/pools/{}/dissolve", pool(0));
+    app.post(&world.technician, &dissolve, &json!({})).await.expect(200);
+    let assessed = json!({ "laboratory": "L01", "kit": laboratory::KIT.0,
+        "kit_version": laboratory::KIT.1, "size": 5, "positives": 10, "found": 10 });
+    app.post(&world.reviewer, "/v1/pooling/assessments", &assessed).await.expect(201);
     let plate = laboratory::load(app, &world, 0, &[tube(0), tube(1)]).await;
     let file = laboratory::run_file(&plate, &BTreeMap::new(), false);
     let run = laboratory::upload(app, &world, &plate, file).await.expect(201).json();
@@ -140,7 +150,8 @@ each_engine! {
             "allotment.make", "arrival.record", "box.give", "box.seal", "box.take",
             "kit.approve", "kit.propose", "kit.shadow", "kit.withdraw", "laboratory.put",
             "lot.issue", "lot.register", "pattern.register", "plate.accept_transfers",
-            "plate.discard", "plate.freeze", "plate.put", "plate.transfers",
+            "plate.discard", "plate.freeze", "plate.put", "plate.transfers", "pool.dissolve",
+            "pool.put", "pooling.assess",
             "quality.acknowledge", "quality.alarm", "quality.seed", "rack.scan",
             "recall.contact", "recall.read", "review.amend", "review.release", "review.review",
             "review.switch", "round.put", "run.import", "session.put", "site.put",

@@ -60,8 +60,16 @@ const DUMPS: &[(&str, &str)] = &[
     (
         "well",
         "select plate_code || ' ' || well || ' ' || reaction || ' ' || coalesce(tube_code, '-')
-            || ' ' || depth || ' ' || coalesce(control, '-') from well order by plate_code, well",
+            || ' ' || coalesce(pool_code, '-') || ' ' || depth || ' ' || coalesce(control, '-')
+            from well order by plate_code, well",
     ),
+    (
+        "pool",
+        "select code || ' ' || laboratory_code || ' ' || kit_code || ' ' || kit_version || ' '
+            || depth || ' ' || made_us || ' ' || state || ' ' || state_us || ' '
+            || coalesce(outcome, '-') from pool order by code",
+    ),
+    ("pool_tube", "select pool_code || ' ' || tube_code from pool_tube order by 1"),
     (
         "run",
         "select id || ' ' || plate_code || ' ' || sha256 || ' ' || usable || ' ' || verdict || ' '
@@ -84,7 +92,8 @@ const DUMPS: &[(&str, &str)] = &[
     (
         "call",
         "select run_id || ' ' || tube_code || ' ' || outcome || ' ' || rule || ' ' || disposition
-            || ' ' || clean || ' ' || detail || ' ' || state from call order by run_id, tube_code",
+            || ' ' || clean || ' ' || detail || ' ' || coalesce(pool_code, '-') || ' ' || state
+            from call order by run_id, tube_code",
     ),
     (
         "quality_run",
@@ -116,7 +125,7 @@ const DUMPS: &[(&str, &str)] = &[
     (
         "status",
         "select person_key || ' ' || tube_code || ' ' || result_id || ' ' || outcome || ' '
-            || collected_us || ' ' || released_us from status order by person_key",
+            || collected_us || ' ' || released_us || ' ' || pooled from status order by person_key",
     ),
     (
         "recall",

@@ -73,6 +73,33 @@ pub async fn receive(
     tubes
 }
 
+/// Mixes these tubes into the `n`th pool.
+pub async fn mix(app: &TestApp, world: &World, n: u64, tubes: &[String]) -> Answer {
+    let path = format!("/v1/pools/{}", world::pool(n));
+    let request = json!({ "laboratory": "L01", "kit": KIT.0, "kit_version": KIT.1,
+        "tubes": tubes });
+    app.put(&world.technician, &path, &request).await
+}
+
+/// Lays tubes and pools out on the `n`th plate; gives the answer.
+pub async fn place(
+    app: &TestApp,
+    world: &World,
+    n: u64,
+    (tubes, pools): (&[String], &[String]),
+) -> Answer {
+    let path = format!("/v1/plates/{}", world::plate(n));
+    let request = json!({ "laboratory": "L01", "kit": KIT.0, "kit_version": KIT.1,
+        "template": "one-well-94-columns", "tubes": tubes, "pools": pools });
+    app.put(&world.technician, &path, &request).await
+}
+
+/// Freezes the `n`th plate; gives the answer.
+pub async fn freeze(app: &TestApp, world: &World, n: u64) -> Answer {
+    let path = format!("/v1/plates/{}/freeze", world::plate(n));
+    app.post(&world.technician, &path, &json!({})).await
+}
+
 /// What a cycler reads in one well: `ORF1ab`, N and the internal control.
 pub type Signals = [Option<&'static str>; 3];
 /// A clean negative.
@@ -84,7 +111,7 @@ pub const SINGLE_TARGET: Signals = [Some("35.2"), None, Some("27.1")];
 /// Nothing at all.
 pub const SILENT: Signals = [None, None, None];
 
-/// The instrument's file for a plate as it was answered: tubes not named are negative, controls
+/// The instrument's file for a plate as it was answered: tubes and pools not named are negative, controls
 /// behave unless `controls_fail`.
 pub fn run_file(plate: &Value, tubes: &BTreeMap<String, Signals>, controls_fail: bool) -> Vec<u8> {
     quantstudio_text(&cycled(plate, tubes, controls_fail)).into_bytes()
@@ -104,8 +131,9 @@ pub fn cycled(
 ) -> SimulatedRun {
     let mut wells = Vec::new();
     for well in plate["wells"].as_array().unwrap() {
-        let (name, signals) = match (well["tube"].as_str(), well["control"].as_str()) {
-            (Some(tube), _) => (tube, tubes.get(tube).copied().unwrap_or(NEGATIVE)),
+        let code = well["tube"].as_str().or(well["pool"].as_str());
+        let (name, signals) = match (code, well["control"].as_str()) {
+            (Some(code), _) => (code, tubes.get(code).copied().unwrap_or(NEGATIVE)),
             (_, Some("positive")) if controls_fail => ("PC", SILENT),
             (_, Some("positive")) => ("PC", [Some("26.5"), Some("26.9"), Some("27.0")]),
             _ => ("NTC", SILENT),

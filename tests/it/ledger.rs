@@ -84,9 +84,11 @@ each_engine! {
         let (stranger, sealed) = (stranger.as_str(), way::person(app, 10));
         let sealed = sealed.as_str();
         let strange = format!("insert into member values ('LOST', 1, '{stranger}', 'tag', 0)");
-        let invented = format!("insert into status values
+        let invented = format!("insert into status (person_key, tube_code, result_id,
+                outcome, collected_us, released_us) values
             ('{sealed}', 'SEALED', 'X', 'not_detected', 0, 0)");
-        let wrong = format!("insert into status values
+        let wrong = format!("insert into status (person_key, tube_code, result_id,
+                outcome, collected_us, released_us) values
             ('{stranger}', 'RELEASED', 'RELEASED.1', 'not_detected', 0, 0)");
         let cases: [(&[&str], &str, &str, &str); 15] = [
             (&[], "update tube set state = 'received' where code = 'PACKED'", "PACKED",

@@ -27,6 +27,7 @@ mod moves;
 mod parts;
 mod plans;
 mod plate;
+mod pool;
 mod pool_plan;
 mod problems;
 mod program;

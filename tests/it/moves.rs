@@ -7,6 +7,7 @@ use serde_json::json;
 use sqlx::AssertSqlSafe;
 use swabline::collection::TubeState;
 use swabline::on;
+use swabline::pooling::PoolState;
 use swabline::recall::RecallState;
 use swabline::storage::Tx;
 
@@ -14,7 +15,7 @@ use crate::app::TestApp;
 use crate::each_engine;
 use crate::laboratory::{self as lab, POSITIVE};
 use crate::way;
-use crate::world::{people, seal_tube, tube, world};
+use crate::world::{people, pool, seal_tube, tube, world};
 
 /// A table whose rows go from state to state.
 struct Machine {
@@ -132,6 +133,23 @@ fn on_the_street() -> Vec<Machine> {
 fn in_the_laboratory() -> Vec<Machine> {
     vec![
         Machine {
+            table: "pool",
+            states: PoolState::ALL.map(|state| state.as_str().to_owned()).to_vec(),
+            moves: pairs(&PoolState::ALL, |state| state.as_str().to_owned(), PoolState::may_become),
+            begin: |state| {
+                let outcome = pool_outcome(state);
+                format!(
+                    "insert into pool (code, laboratory_code, kit_code, kit_version, depth,
+                        made_by, made_us, state, state_us, outcome)
+                    values ('X', 'L01', 'K', '1', 2, 'A', 0, '{state}', 0, {outcome})"
+                )
+            },
+            go: |state| {
+                let outcome = pool_outcome(state);
+                format!("update pool set state = '{state}', outcome = {outcome} where code = 'X'")
+            },
+        },
+        Machine {
             table: "plate",
             states: named(&["draft", "frozen", "closed"]),
             moves: literal(&[("draft", "frozen"), ("frozen", "closed")]),
@@ -168,6 +186,11 @@ fn in_the_laboratory() -> Vec<Machine> {
             go: |state| format!("update call set state = '{state}' where run_id = 'X'"),
         },
     ]
+}
+
+/// A pool has an outcome once it was called.
+fn pool_outcome(state: &str) -> &'static str {
+    if state == "called" { "'detected'" } else { "null" }
 }
 
 /// A box has a laboratory once it arrived there.
@@ -266,6 +289,16 @@ async fn morning(app: &TestApp) {
     let wanted = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
     app.post(&world.reviewer, &path, &wanted).await.expect(202);
     crate::audit::kit_and_lot(app, &world).await;
+    for n in 3..5 {
+        seal_tube(app, &world, n, &people(n * 20, 1)).await.expect(201);
+    }
+    lab::deliver(app, &world, 1, &[tube(3), tube(4)]).await;
+    lab::mix(app, &world, 0, &[tube(3), tube(4)]).await.expect(201);
+    lab::place(app, &world, 1, (&[], &[pool(0)])).await.expect(201);
+    lab::freeze(app, &world, 1).await.expect(200);
+    let assessed = json!({ "laboratory": "L01", "kit": lab::KIT.0, "kit_version": lab::KIT.1,
+        "size": 5, "positives": 10, "found": 10 });
+    app.post(&world.reviewer, "/v1/pooling/assessments", &assessed).await.expect(201);
 }
 
 /// A second version of the result there is, with these columns put in.
@@ -325,7 +358,7 @@ each_engine! {
             "allotment", "box_tube", "well", "code_counter", "kit_version", "shadow",
             "shadow_run", "lot", "lot_issue", "run_part", "curve", "rack", "rack_tube", "transfer_log",
             "transfer_acceptance", "quality_alarm", "quality_point", "quality_run",
-            "quality_seeded"];
+            "quality_seeded", "pool", "pool_tube", "pool_assessment"];
         let fixed = [
             ("member", "taken_us"), ("arrival", "arrived_us"), ("arrival_tube", "finding"),
             ("run_file", "name"), ("run_part", "sha256"), ("reading", "raw_ct"), ("curve", "points"),
@@ -335,7 +368,8 @@ each_engine! {
             ("lot_issue", "reactions"), ("quality_run", "tubes"), ("quality_point", "ct"),
             ("quality_alarm", "plates"), ("quality_seeded", "expected"), ("rack", "size"),
             ("rack_tube", "tube_code"), ("transfer_log", "differences"),
-            ("transfer_acceptance", "accepted_by")];
+            ("transfer_acceptance", "accepted_by"), ("pool_tube", "tube_code"),
+            ("pool_assessment", "found")];
         for table in kept {
             let mut tx = app.app.db.read("test.count").await.unwrap();
             let sql = AssertSqlSafe(format!("select count(*) from {table}"));
@@ -407,6 +441,26 @@ each_engine! {
         let two = |table: &str, columns: &str, values: &str| {
             format!("insert into {table} ({columns}) {values}")
         };
+        let pooled = |outcome: &str, disposition: &str, members: u8| {
+            format!(
+                "insert into call (run_id, tube_code, outcome, rule, disposition, members, attempt,
+                    clean, detail, state, pool_code)
+                select run.id, '{}', '{outcome}', 'r', '{disposition}', {members}, 1, 0, '',
+                    'draft', pool.code from run, pool",
+                tube(2)
+            )
+        };
+        let well = |tube: &str, pool: &str, control: &str, depth: u8| {
+            format!(
+                "{}; insert into well (plate_code, well, reaction, tube_code, pool_code, control,
+                    depth)
+                values ('X', 80, 'mix', {tube}, {pool}, {control}, {depth})",
+                plate("draft")
+            )
+        };
+        assert!(is_taken_now(app, pooled("detected", "retest", 1)).await);
+        assert!(is_taken_now(app, pooled("not_detected", "report", 1)).await);
+        assert!(is_taken_now(app, well("null", "(select code from pool)", "null", 2)).await);
         for sql in [
             call("detected", "report", 2),
             call("invalid", "report", 1),
@@ -424,6 +478,18 @@ each_engine! {
                     from handover"),
             two("arrival_tube", "arrival_id, tube_code, finding",
                 "select id, 'T', 'refused' from arrival"),
+            // What was mixed stays so, and a pool that was used takes no more.
+            "update pool set depth = 3".to_owned(),
+            "update pool set outcome = 'detected'".to_owned(),
+            two("pool_tube", "pool_code, tube_code", &format!("select code, '{}' from pool", tube(2))),
+            // A well holds one thing, and a pool gives nobody an individual positive.
+            well("'T'", "(select code from pool)", "null", 2),
+            well("null", "(select code from pool)", "'positive'", 2),
+            well("null", "null", "null", 0),
+            well("null", "(select code from pool)", "null", 0),
+            pooled("detected", "report", 1),
+            pooled("inconclusive", "recall", 1),
+            pooled("not_detected", "report", 10),
             "update tube set swab_count = members + 1".to_owned(),
             "update tube set attempt = -1".to_owned(),
             "update plate set frozen_us = null".to_owned(),

@@ -35,6 +35,8 @@ const LARGE: &[&str] = &[
     "plate",
     "quality_point",
     "quality_run",
+    "pool",
+    "pool_tube",
     "reading",
     "recall",
     "result",
@@ -108,6 +110,8 @@ async fn analyze(app: &TestApp, tx: &mut Tx) {
             "recall",
             "arrival_tube",
             "box_tube",
+            "pool",
+            "pool_tube",
             "audit",
             "idempotency",
         ] {

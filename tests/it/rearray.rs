@@ -7,8 +7,8 @@ use swabline::clock::Span;
 
 use crate::app::TestApp;
 use crate::each_engine;
-use crate::laboratory::{self as lab, KIT, SINGLE_TARGET};
-use crate::world::{World, box_, plate, tube, world};
+use crate::laboratory::{self as lab, KIT, POSITIVE, SINGLE_TARGET};
+use crate::world::{World, box_, plate, pool, tube, world};
 
 fn request(tubes: &[String]) -> Value {
     json!({ "laboratory": "L01", "kit": KIT.0, "kit_version": KIT.1,
@@ -54,6 +54,34 @@ fn tubes(plate: &Value) -> Vec<String> {
 }
 
 each_engine! {
+    async fn the_tubes_of_a_positive_pool_come_by_themselves_onto_the_next_plate(app) {
+        let world = world(app).await;
+        let tubes = lab::receive(app, &world, 0, 0..8).await;
+        lab::mix(app, &world, 0, &tubes[..4]).await.expect(201);
+        lab::mix(app, &world, 1, &tubes[4..]).await.expect(201);
+        let listed = "/v1/laboratories/L01/retests";
+        let pools = [pool(0), pool(1)];
+        lab::place(app, &world, 0, (&[], &pools)).await.expect(201);
+        let loaded = lab::freeze(app, &world, 0).await.expect(200).json();
+        let file = lab::run_file(&loaded, &BTreeMap::from([(pool(1), POSITIVE)]), false);
+        let run = lab::upload(app, &world, &loaded, file).await.expect(201).json();
+        let waiting = app.get(&world.technician, listed).await.expect(200).json();
+        assert_eq!(waiting["retests"], json!([]), "nothing before the run is released");
+        lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        let waiting = app.get(&world.technician, listed).await.expect(200).json();
+        let codes = |list: &Value| -> Vec<String> {
+            let rows = list.as_array().unwrap().iter();
+            rows.map(|row| row["tube"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(codes(&waiting["retests"]), tubes[4..], "{waiting}");
+        let next = format!("/v1/plates/{}", plate(1));
+        let made = app.put(&world.technician, &next, &request(&[])).await.expect(201).json();
+        let placed = self::tubes(&made);
+        assert_eq!(placed, tubes[4..], "each by itself");
+        let list = app.get(&world.technician, &format!("{next}/picklist")).await.expect(200).text();
+        assert_eq!(list.matches(&plate(0)).count(), 4, "where each lay before: {list}");
+    }
+
     async fn five_retests_of_three_plates_come_first_on_the_next(app) {
         let world = world(app).await;
         let plates = three_plates(app, &world).await;

@@ -10,6 +10,7 @@ const WAY: [&str; 13] = [
     "transport",
     "recall",
     "receiving",
+    "pooling",
     "plate",
     "instrument",
     "quality",

@@ -31,6 +31,8 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("transport/store.rs", swabline::transport::store::STATEMENTS),
         ("recall/store.rs", swabline::recall::store::STATEMENTS),
         ("receiving/store.rs", swabline::receiving::store::STATEMENTS),
+        ("pooling/store.rs", swabline::pooling::store::STATEMENTS),
+        ("pooling/figures.rs", swabline::pooling::FIGURES_STATEMENTS),
         ("plate/retest.rs", swabline::plate::retest::STATEMENTS),
         ("plate/store.rs", swabline::plate::store::STATEMENTS),
         ("plate/discard.rs", swabline::plate::discard::STATEMENTS),

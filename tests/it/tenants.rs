@@ -13,7 +13,7 @@ use swabline::on;
 use crate::app::{Answer, Client, TestApp};
 use crate::each_engine;
 use crate::laboratory;
-use crate::world::{box_, people, plate, seal_tube, session, tube, tube_body, world};
+use crate::world::{box_, people, plate, pool, seal_tube, session, tube, tube_body, world};
 
 /// Routes that name nothing of one place, each with the reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
@@ -65,7 +65,11 @@ async fn things(app: &TestApp) -> Things {
     for n in 0..2 {
         seal_tube(app, &world, n, &people(n * 20, 10)).await.expect(201);
     }
-    laboratory::deliver(app, &world, 0, &[tube(0)]).await;
+    for n in 2..4 {
+        seal_tube(app, &world, n, &people(n * 20, 1)).await.expect(201);
+    }
+    laboratory::deliver(app, &world, 0, &[tube(0), tube(2), tube(3)]).await;
+    laboratory::mix(app, &world, 0, &[tube(2), tube(3)]).await.expect(201);
     let manifest =
         json!({ "site": "S01", "seal": "S", "sealed_at": app.now(), "tubes": [tube(1)] });
     app.put(&world.sampler, &format!("/v1/boxes/{}", box_(1)), &manifest).await.expect(201);
@@ -125,6 +129,9 @@ impl Things {
                 rule.path.replace("{code}", &plate(9)).replace("{id}", &self.log)
             }
             "laboratories" => named("L01"),
+            "pools" => named(&pool(0)),
+            "pooling" if rule.method == "GET" => "/v1/pooling?laboratory=L01".to_owned(),
+            "pooling" => rule.path.to_owned(),
             "plates" => named(&plate(0)),
             "runs" => named(&self.run),
             "lots" => {
@@ -148,7 +155,7 @@ impl Things {
             ("PUT", "/v1/sessions/{code}") => session(app, "R01"),
             ("PUT", "/v1/tubes/{code}") => tube_body(app, 0, &people(0, 10)),
             ("PUT", "/v1/boxes/{code}") => json!({ "site": "S01", "seal": "SEAL-0",
-                "sealed_at": app.now(), "tubes": [tube(0)] }),
+                "sealed_at": app.now(), "tubes": [tube(0), tube(2), tube(3)] }),
             ("POST", "/v1/boxes/{code}/handovers") => {
                 json!({ "to": "X", "at": app.now(), "place": "gate" })
             }
@@ -156,6 +163,11 @@ impl Things {
             ("PUT", "/v1/recalls/{id}") => json!({ "contact": "informed", "note": "called" }),
             ("POST", "/v1/arrivals") => arrival(app, 0),
             ("POST", "/v1/tubes/{code}/write-off") => json!({ "reason": "not_found" }),
+            ("PUT", "/v1/pools/{code}") => json!({ "laboratory": "L01", "kit": laboratory::KIT.0,
+                "kit_version": laboratory::KIT.1, "tubes": [tube(2), tube(3)] }),
+            ("POST", "/v1/pooling/assessments") => json!({ "laboratory": "L01",
+                "kit": laboratory::KIT.0, "kit_version": laboratory::KIT.1, "size": 5,
+                "positives": 10, "found": 10 }),
             ("PUT", "/v1/plates/{code}") => json!({ "laboratory": "L01",
                 "kit": laboratory::KIT.0, "kit_version": laboratory::KIT.1,
                 "template": "one-well-94-columns", "tubes": [tube(0)] }),

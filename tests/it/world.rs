@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use swabline::auth::Role;
 use swabline::barcode::check::mod_11_2;
-use swabline::barcode::{BoxCode, PlateCode, TubeCode};
+use swabline::barcode::{BoxCode, PlateCode, PoolCode, TubeCode};
 use swabline::clock::Span;
 
 use crate::app::{Answer, Client, TestApp};
@@ -15,6 +15,9 @@ pub const TUBES: u64 = 200;
 pub const BOXES: u64 = 50;
 /// Plate codes that are allotted.
 pub const PLATES: u64 = 20;
+
+/// Pool codes that are allotted.
+pub const POOLS: u64 = 50;
 
 /// Everybody who works in the small city; its places are L01, S01, R01 (10 to a tube) and W01.
 pub struct World {
@@ -74,6 +77,11 @@ pub fn plate(n: u64) -> String {
     PlateCode::numbered(n).unwrap().to_string()
 }
 
+/// The `n`th pool code, allotted while `n` is below [`POOLS`].
+pub fn pool(n: u64) -> String {
+    PoolCode::numbered(n).unwrap().to_string()
+}
+
 /// Makes the small city.
 pub async fn world(app: &TestApp) -> World {
     let world = World {
@@ -95,9 +103,12 @@ pub async fn world(app: &TestApp) -> World {
     app.put(administrator, "/v1/sites/S01", &site).await.expect(201);
     app.put(officer, "/v1/rounds/R01", &round(app, 10)).await.expect(201);
     app.put(officer, "/v1/sessions/W01", &session(app, "R01")).await.expect(201);
-    for (kind, count, place) in
-        [("tube", TUBES, "S01"), ("box", BOXES, "S01"), ("plate", PLATES, "L01")]
-    {
+    for (kind, count, place) in [
+        ("tube", TUBES, "S01"),
+        ("box", BOXES, "S01"),
+        ("plate", PLATES, "L01"),
+        ("pool", POOLS, "L01"),
+    ] {
         let wanted = json!({ "kind": kind, "count": count, "place": place });
         app.post(administrator, "/v1/allotments", &wanted).await.expect(201);
     }

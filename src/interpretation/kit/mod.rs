@@ -47,6 +47,10 @@ pub struct Definition {
     pub validated_depth: u16,
     /// Whether it is validated for tubes that several people's swabs were put into on collection.
     pub field_pools: bool,
+    /// Most single tubes it is validated for when they are mixed in the laboratory; absent or 0
+    /// where it is not validated for that, whatever it says of field pools.
+    #[serde(default)]
+    pub laboratory_pools: u16,
     /// What runs in a well each, in slot order.
     pub reactions: Vec<KitReaction>,
     /// One rule for each control kind.
@@ -323,6 +327,7 @@ impl Kit {
             controls: self.controls.clone(),
             validated_depth: self.validated_depth,
             field_pools: self.field_pools,
+            laboratory_pools: self.laboratory_pools,
         }
     }
 }

@@ -119,7 +119,7 @@ pub async fn past_run(tx: &mut Tx, id: &str) -> Result<(PastRun, String)> {
         .iter()
         .map(|call| {
             let (pool_size, attempt) = (call.pool_size, call.attempt);
-            (call.tube.clone(), TubeFacts { pool_size, attempt, earlier: Vec::new() })
+            (call.tube.clone(), TubeFacts { pool_size, attempt, pooled: 0, earlier: Vec::new() })
         })
         .collect();
     earlier_tests(tx, &mut tubes, (row.imported, id)).await?;

@@ -188,6 +188,7 @@ fn well_differences(
     let own = match content {
         Content::Nothing => return vec![Difference::NotPlanned { well }],
         Content::Tube { tube, .. } => Material::Tube(tube.clone()),
+        Content::Pool { pool, .. } => Material::Pool(pool.clone()),
         Content::Control { control, .. } => Material::Control(*control),
     };
     let mut found: Vec<_> = fills
@@ -210,7 +211,9 @@ fn well_differences(
 fn wrong(well: WellPosition, fill: &Fill, planned: String) -> Difference {
     let (log, line) = (fill.log, fill.line);
     match &fill.material {
-        Material::Tube(tube) => Difference::WrongTube { well, tube: tube.clone(), planned },
+        Material::Tube(tube) | Material::Pool(tube) => {
+            Difference::WrongTube { well, tube: tube.clone(), planned }
+        }
         Material::Control(control) => Difference::WrongControl { well, control: *control, planned },
         Material::Mixture => Difference::Mixture { well, log, line },
         Material::Moved => Difference::RackChanged { well, log, line },
@@ -222,6 +225,7 @@ fn wrong(well: WellPosition, fill: &Fill, planned: String) -> Difference {
 fn named(content: &Content) -> String {
     match content {
         Content::Tube { tube, .. } => format!("tube {tube}"),
+        Content::Pool { pool, .. } => format!("pool {pool}"),
         Content::Control { control, .. } => format!("a {control} control"),
         Content::Nothing => "nothing".to_owned(),
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Origin, Place, Spot};
-use crate::barcode::{Patterns, TubeCode};
+use crate::barcode::{Patterns, PoolCode, TubeCode};
 use crate::plate::rack::Rack;
 use crate::plate::worklist::control_named;
 use crate::plate::{Content, Control, Layout};
@@ -17,6 +17,8 @@ use crate::plate::{Content, Control, Layout};
 pub enum Material {
     /// Liquid of one tube, by its code.
     Tube(String),
+    /// Liquid of a laboratory pool, by its code.
+    Pool(String),
     /// A control.
     Control(Control),
     /// Liquid of several places in one tip.
@@ -77,6 +79,9 @@ impl Known<'_> {
         if let Some(control) = control_named(text) {
             return Material::Control(control);
         }
+        if let Ok(pool) = PoolCode::parse(text) {
+            return Material::Pool(pool.to_string());
+        }
         TubeCode::parse(text, self.patterns)
             .map_or(Material::Unknown, |code| Material::Tube(code.to_string()))
     }
@@ -87,6 +92,7 @@ fn of_plate(plate: &Layout, spot: Spot) -> Material {
     let size = plate.size();
     match spot.on((size.rows(), size.columns())).map(|well| plate.content(well)) {
         Some(Content::Tube { tube, .. }) => Material::Tube(tube.clone()),
+        Some(Content::Pool { pool, .. }) => Material::Pool(pool.clone()),
         Some(Content::Control { control, .. }) => Material::Control(*control),
         Some(Content::Nothing) | None => Material::Unknown,
     }

@@ -2,7 +2,8 @@
 
 use crate::plate::{Content, Layout};
 
-/// One row a filled well: `well,tube,reaction,role`, CSV after RFC 4180, row by row of the plate.
+/// One row a filled well, or a tube of the pool that is mixed in it: `well,tube,reaction,role`,
+/// CSV after RFC 4180, row by row of the plate.
 ///
 /// Cells that a spreadsheet would run as a formula are neutralised (R38).
 ///
@@ -19,6 +20,12 @@ pub fn worklist_csv(layout: &Layout) -> String {
         let well = well.to_string();
         match content {
             Content::Tube { tube, reaction, .. } => write([&well, tube, reaction, "tube"]),
+            Content::Pool { pool, tubes, reaction } => {
+                let role = format!("pool {pool}");
+                for tube in tubes {
+                    write([&well, tube, reaction, &role]);
+                }
+            }
             Content::Control { control, reaction } => {
                 write([&well, "", reaction, &format!("{control} control")]);
             }

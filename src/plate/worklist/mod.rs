@@ -74,13 +74,13 @@ pub struct Seat {
 /// What a robot takes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// The labware's code: the rack's, or the tube's own.
+    /// The labware's code: the rack's, or that of the tube or pool itself.
     pub labware: String,
     /// Rows and columns of the labware.
     pub shape: (u8, u8),
     /// The place in it.
     pub position: WellPosition,
-    /// The tube's code, or the control's name.
+    /// The code of the tube or pool, or the control's name.
     pub name: String,
 }
 
@@ -148,6 +148,7 @@ pub fn steps(layout: &Layout, seats: &BTreeMap<String, Seat>, controls: bool) ->
             },
             None => alone(tube),
         }),
+        Content::Pool { pool, .. } => Some(alone(pool)),
         Content::Control { control, .. } => controls.then(|| alone(control_name(*control))),
         Content::Nothing => None,
     };

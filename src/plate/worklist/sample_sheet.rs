@@ -32,6 +32,7 @@ fn named(layout: &Layout) -> impl Iterator<Item = Named<'_>> {
         let reaction = content.reaction()?;
         let (name, task) = match content {
             Content::Tube { tube, .. } => (tube.as_str(), "UNKNOWN"),
+            Content::Pool { pool, .. } => (pool.as_str(), "UNKNOWN"),
             Content::Control { control: Control::Negative, .. } => {
                 (control_name(Control::Negative), "NTC")
             }

@@ -7,7 +7,7 @@ use swabline::auth::Role;
 use swabline::clock::Span;
 use swabline::on;
 
-use super::steps::{Act, Hand, Laboratory, Seen, Signal, Step};
+use super::steps::{Act, Hand, Laboratory, POOLS, Seen, Signal, Step, TUBES};
 use crate::app::{Answer, Client, TestApp};
 use crate::laboratory::{self as lab, Signals};
 use crate::world::{self, World, world};
@@ -65,6 +65,7 @@ impl Bench {
                 let reason = json!({ "reason": "not_found" });
                 self.app.post(&self.world.officer, &path, &reason).await.into()
             }
+            Step::Mix { .. } | Step::Dissolve { .. } => self.mix(&act.step).await,
             Step::Plate { .. } | Step::Freeze { .. } => self.lay_out(&act.step).await,
             Step::Upload { plate, of, signals, controls_fail } => {
                 self.upload(*plate, *of, (signals, *controls_fail)).await
@@ -162,15 +163,31 @@ impl Bench {
         self.app.post(self.hand(by), "/v1/arrivals", &delivery).await.into()
     }
 
+    async fn mix(&self, step: &Step) -> Heard {
+        match step {
+            Step::Mix { pool, tubes } => {
+                let tubes: Vec<_> = tubes.iter().map(|tube| world::tube(*tube)).collect();
+                lab::mix(&self.app, &self.world, *pool, &tubes).await
+            }
+            Step::Dissolve { pool } => {
+                let path = format!("/v1/pools/{}/dissolve", world::pool(*pool));
+                self.app.post(&self.world.technician, &path, &json!({})).await
+            }
+            other => panic!("{other:?} mixes nothing"),
+        }
+        .into()
+    }
+
     async fn lay_out(&self, step: &Step) -> Heard {
         let technician = &self.world.technician;
         match step {
-            Step::Plate { plate, tubes } => {
+            Step::Plate { plate, tubes, pools } => {
                 let path = format!("/v1/plates/{}", world::plate(*plate));
                 let tubes: Vec<_> = tubes.iter().map(|tube| world::tube(*tube)).collect();
+                let pools: Vec<_> = pools.iter().map(|pool| world::pool(*pool)).collect();
                 let wanted = json!({ "laboratory": "L01", "kit": lab::KIT.0,
                     "kit_version": lab::KIT.1, "template": "one-well-94-columns",
-                    "tubes": tubes });
+                    "tubes": tubes, "pools": pools });
                 self.app.put(technician, &path, &wanted).await
             }
             Step::Freeze { plate } => {
@@ -200,7 +217,8 @@ impl Bench {
             Signal::Grey => GREY,
             Signal::Silent => lab::SILENT,
         };
-        let tubes = (0..).map(world::tube).zip(signals.iter().map(read)).collect();
+        let names = (0..TUBES).map(world::tube).chain((0..POOLS).map(world::pool));
+        let tubes = names.zip(signals.iter().map(read)).collect();
         let file = lab::run_file(&source.json(), &tubes, controls_fail);
         let path = format!("/v1/plates/{}/runs?name=run.txt", world::plate(number));
         let answer = app.upload(technician, &path, file).await;

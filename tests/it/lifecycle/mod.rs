@@ -162,6 +162,15 @@ async fn tubes(bench: &Bench, city: &City) {
         })
         .collect();
     assert_eq!(stored, modelled);
+    let sql = "select code, state from pool order by code";
+    let stored: Vec<(String, String)> =
+        on!(tx, c => sqlx::query_as(sql).fetch_all(c).await).unwrap();
+    let modelled: Vec<_> = city
+        .pools
+        .iter()
+        .map(|(number, pool)| (world::pool(*number), format!("{:?}", pool.state).to_lowercase()))
+        .collect();
+    assert_eq!(stored, modelled);
     let sql = "select id, outcome from result order by id";
     let stored: Vec<(String, String)> =
         on!(tx, c => sqlx::query_as(sql).fetch_all(c).await).unwrap();
@@ -275,6 +284,7 @@ fn corners(city: &City, seen: &mut BTreeMap<&'static str, usize>) {
     let tubes = || city.tubes.values();
     let runs = || city.plates.values().filter_map(|plate| plate.run.as_ref());
     let recalls = || city.recalls.iter();
+    let pools = || city.pools.values();
     let been = [
         ("refused", tubes().any(|tube| tube.state == TubeState::Refused)),
         ("missing", tubes().any(|tube| tube.state == TubeState::Missing)),
@@ -284,6 +294,10 @@ fn corners(city: &City, seen: &mut BTreeMap<&'static str, usize>) {
         ("amended", tubes().any(|tube| tube.results.len() > 1)),
         ("lost", recalls().any(|recall| recall.reason == "missing")),
         ("positive pool", recalls().any(|recall| recall.reason == "detected")),
+        ("mixed", !city.pools.is_empty()),
+        ("dissolved", pools().any(|pool| pool.state == model::PoolState::Dissolved)),
+        ("called", pools().any(|pool| pool.state == model::PoolState::Called)),
+        ("taken apart", tubes().any(|tube| tube.pooled > 0)),
         ("collected", recalls().any(|recall| recall.state == "collected")),
         ("answered", recalls().any(|recall| recall.state == "closed")),
         ("void", runs().any(|run| run.state == model::RunState::Void)),
@@ -301,7 +315,7 @@ fn random_steps_reach_every_corner() {
     let mut runner = TestRunner::deterministic();
     let histories = City::sequential_strategy(20..STEPS);
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for _ in 0..300 {
+    for _ in 0..600 {
         let (mut city, acts, _) = histories.new_tree(&mut runner).unwrap().current();
         let mut here = BTreeMap::new();
         for act in &acts {
@@ -313,6 +327,6 @@ fn random_steps_reach_every_corner() {
         }
     }
     let rare: Vec<_> = seen.iter().filter(|(_, histories)| **histories < 20).collect();
-    assert!(rare.is_empty(), "out of 300 histories: {seen:?}");
-    eprintln!("out of 300 histories: {seen:?}");
+    assert!(rare.is_empty(), "out of 600 histories: {seen:?}");
+    eprintln!("out of 600 histories: {seen:?}");
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use swabline::collection::TubeState;
 
-use super::steps::{Act, Hand, Laboratory, Seen, Signal, Step, TUBES};
+use super::steps::{Act, Hand, Laboratory, POOLS, Seen, Signal, Step, TUBES};
 
 /// What a step must be answered with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,7 @@ pub struct City {
     pub minute: i64,
     pub tubes: BTreeMap<u64, Tube>,
     pub boxes: BTreeMap<u64, Crate>,
+    pub pools: BTreeMap<u64, Pool>,
     pub plates: BTreeMap<u64, Plate>,
     pub recalls: Vec<Recall>,
     pub told: BTreeMap<u64, Told>,
@@ -48,6 +49,8 @@ pub struct Tube {
     pub boxed: bool,
     pub laboratory: Option<Laboratory>,
     pub attempt: i64,
+    /// How many of those runs were of a laboratory pool.
+    pub pooled: i64,
     /// Whether an earlier run showed one target alone.
     pub single_target: bool,
     /// The versions of its result.
@@ -94,6 +97,21 @@ impl Crate {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolState {
+    Open,
+    Plated,
+    Called,
+    Dissolved,
+}
+
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// In order.
+    pub tubes: Vec<u64>,
+    pub state: PoolState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlateState {
     Draft,
     Frozen,
@@ -102,7 +120,10 @@ pub enum PlateState {
 
 #[derive(Clone, Debug)]
 pub struct Plate {
+    /// Alone, in order of their wells.
     pub tubes: Vec<u64>,
+    /// After them.
+    pub pools: Vec<u64>,
     pub state: PlateState,
     pub run: Option<Run>,
 }
@@ -115,7 +136,7 @@ pub enum RunState {
     Void,
 }
 
-/// Whose file, of which tubes, with what in them.
+/// Whose file, of which tubes and pools, with what in them; pools are numbered after the tubes.
 type File = (u64, Vec<(u64, Signal)>, bool);
 
 #[derive(Clone, Debug)]
@@ -132,7 +153,7 @@ pub struct Run {
 impl Run {
     /// What was said of each tube number, to be sent again, and whether the controls failed.
     pub fn sent(&self) -> (Vec<Signal>, bool) {
-        let mut signals = vec![Signal::Negative; usize::try_from(TUBES).unwrap()];
+        let mut signals = vec![Signal::Negative; usize::try_from(TUBES + POOLS).unwrap()];
         for (tube, signal) in &self.file.1 {
             signals[usize::try_from(*tube).unwrap()] = *signal;
         }
@@ -150,6 +171,8 @@ pub enum Fate {
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
     outcome: &'static str,
+    /// The pool it was read through.
+    pool: Option<u64>,
     fate: Fate,
     single_target: bool,
     clean: bool,
@@ -191,7 +214,9 @@ impl City {
                 self.arrive(*number, *laboratory, scanned)
             }
             Step::WriteOff { tube } => self.write_off(*tube),
-            Step::Plate { plate, tubes } => self.plate(*plate, tubes),
+            Step::Mix { pool, tubes } => self.mix(*pool, tubes),
+            Step::Dissolve { pool } => self.dissolve(*pool),
+            Step::Plate { plate, tubes, pools } => self.plate(*plate, tubes, pools),
             Step::Freeze { plate } => self.freeze(*plate),
             Step::Upload { plate, of, signals, controls_fail } => {
                 self.upload(*plate, *of, (signals, *controls_fail))
@@ -234,6 +259,36 @@ impl City {
         self.tubes.get(&tube).is_some_and(|tube| {
             tube.state == TubeState::Received && tube.laboratory == Some(Laboratory::First)
         })
+    }
+
+    /// Whether a pool that is neither called nor dissolved has it.
+    pub fn is_pooled(&self, tube: u64) -> bool {
+        self.live_pool(tube).is_some()
+    }
+
+    fn live_pool(&self, tube: u64) -> Option<u64> {
+        let live = |pool: &Pool| matches!(pool.state, PoolState::Open | PoolState::Plated);
+        let found = self.pools.iter().find(|(_, pool)| live(pool) && pool.tubes.contains(&tube));
+        found.map(|(number, _)| *number)
+    }
+
+    /// Pools that wait for a plate.
+    pub fn open_pools(&self) -> Vec<u64> {
+        let open = self.pools.iter().filter(|(_, pool)| pool.state == PoolState::Open);
+        open.map(|(number, _)| *number).collect()
+    }
+
+    /// Whether a tube that is there can be mixed, wherever it is: single, never sent back, of
+    /// nobody who waits to be tested again.
+    pub fn may_be_mixed(&self, number: u64) -> bool {
+        let tube = &self.tubes[&number];
+        let is_answer = |recall: &Recall| {
+            recall.state != "closed"
+                && tube.people == [recall.person]
+                && tube.at - 1 > recall.opened
+                && number != recall.origin
+        };
+        tube.people.len() == 1 && tube.attempt == 0 && !self.recalls.iter().any(is_answer)
     }
 
     /// Progress, outcome and earlier outcome a person is shown; none when never swabbed.
@@ -281,6 +336,7 @@ impl City {
             boxed: false,
             laboratory: None,
             attempt: 0,
+            pooled: 0,
             single_target: false,
             results: Vec::new(),
             proposal: None,
@@ -466,22 +522,65 @@ impl City {
         answer(200)
     }
 
-    fn plate(&mut self, number: u64, tubes: &[u64]) -> Expected {
+    fn mix(&mut self, number: u64, tubes: &[u64]) -> Expected {
+        let mut tubes = tubes.to_vec();
+        tubes.sort_unstable();
+        if let Some(pool) = self.pools.get(&number) {
+            return if pool.tubes == tubes { answer(200) } else { refusal(409, "pool.differs") };
+        }
+        let is_twice = tubes.windows(2).any(|pair| pair[0] == pair[1]);
+        let mixes =
+            |tube: &u64| self.is_ready(*tube) && self.may_be_mixed(*tube) && !self.is_pooled(*tube);
+        if is_twice || !(2..=5).contains(&tubes.len()) || !tubes.iter().all(mixes) {
+            return answer(422);
+        }
+        self.pools.insert(number, Pool { tubes, state: PoolState::Open });
+        answer(201)
+    }
+
+    fn dissolve(&mut self, number: u64) -> Expected {
+        let Some(pool) = self.pools.get_mut(&number) else {
+            return refusal(404, "pool.not_found");
+        };
+        match pool.state {
+            PoolState::Open | PoolState::Dissolved => {
+                pool.state = PoolState::Dissolved;
+                answer(200)
+            }
+            PoolState::Plated | PoolState::Called => refusal(409, "pool.used"),
+        }
+    }
+
+    /// Every tube of these, alone or in a pool.
+    fn all_of(&self, tubes: &[u64], pools: &[u64]) -> BTreeSet<u64> {
+        let mixed = pools.iter().flat_map(|pool| &self.pools[pool].tubes);
+        tubes.iter().chain(mixed).copied().collect()
+    }
+
+    fn plate(&mut self, number: u64, tubes: &[u64], pools: &[u64]) -> Expected {
         let before = self.plates.get(&number);
-        if before.is_some_and(|plate| plate.tubes == tubes) {
+        if before.is_some_and(|plate| plate.tubes == tubes && plate.pools == pools) {
             return answer(200);
         }
         let is_frozen = before.is_some_and(|plate| plate.state != PlateState::Draft);
         let is_twice = tubes.iter().collect::<BTreeSet<_>>().len() < tubes.len();
-        if tubes.is_empty() || is_twice || !tubes.iter().all(|tube| self.is_ready(*tube)) {
+        let is_open = |pool: &u64| self.open_pools().contains(pool);
+        let is_none = tubes.is_empty() && pools.is_empty();
+        let is_pool_twice = pools.iter().collect::<BTreeSet<_>>().len() < pools.len();
+        if is_none || is_twice || is_pool_twice || !pools.iter().all(is_open) {
+            return answer(422);
+        }
+        let is_free = |tube: &u64| !self.is_pooled(*tube);
+        let all = self.all_of(tubes, pools);
+        if !all.iter().all(|tube| self.is_ready(*tube)) || !tubes.iter().all(is_free) {
             return answer(422);
         }
         if is_frozen {
             return refusal(409, "plate.frozen");
         }
         let status = if before.is_some() { 200 } else { 201 };
-        let (tubes, state) = (tubes.to_vec(), PlateState::Draft);
-        self.plates.insert(number, Plate { tubes, state, run: None });
+        let (tubes, pools, state) = (tubes.to_vec(), pools.to_vec(), PlateState::Draft);
+        self.plates.insert(number, Plate { tubes, pools, state, run: None });
         answer(status)
     }
 
@@ -490,11 +589,22 @@ impl City {
             return refusal(404, "plate.not_found");
         };
         if plate.state == PlateState::Draft {
-            let tubes = plate.tubes.clone();
+            let (tubes, pools) = (self.all_of(&plate.tubes, &plate.pools), plate.pools.clone());
             if !tubes.iter().all(|tube| self.is_ready(*tube)) {
                 return refusal(409, "plate.tube_taken");
             }
-            self.go(&tubes.into_iter().collect(), TubeState::Plated);
+            let is_elsewhere =
+                |tube: &u64| self.live_pool(*tube).is_some_and(|p| !pools.contains(&p));
+            if tubes.iter().any(is_elsewhere) {
+                return refusal(409, "plate.tube_pooled");
+            }
+            if !pools.iter().all(|pool| self.pools[pool].state == PoolState::Open) {
+                return refusal(409, "plate.pool_taken");
+            }
+            self.go(&tubes, TubeState::Plated);
+            for pool in pools {
+                self.pools.get_mut(&pool).unwrap().state = PoolState::Plated;
+            }
             self.plates.get_mut(&number).unwrap().state = PlateState::Frozen;
         }
         answer(200)
@@ -511,7 +621,9 @@ impl City {
     fn upload(&mut self, number: u64, of: u64, (signals, fail): (&[Signal], bool)) -> Expected {
         let Some(source) = self.plates.get(&of) else { return answer(404) };
         let signal = |tube: &u64| signals[usize::try_from(*tube).unwrap()];
-        let file: File = (of, source.tubes.iter().map(|t| (*t, signal(t))).collect(), fail);
+        let pools = source.pools.iter().map(|pool| TUBES + pool);
+        let slots = source.tubes.iter().copied().chain(pools);
+        let file: File = (of, slots.map(|slot| (slot, signal(&slot))).collect(), fail);
         let Some(plate) = self.plates.get(&number) else { return answer(404) };
         if plate.state == PlateState::Draft {
             return refusal(409, "plate.draft");
@@ -535,12 +647,31 @@ impl City {
         }
         let silent = file.1.iter().filter(|(_, signal)| *signal == Signal::Silent).count();
         let usable = !fail && silent < 3;
-        let call = |(tube, signal): &(u64, Signal)| (*tube, self.call(*tube, *signal, usable));
-        let calls = file.1.iter().map(call).collect();
+        let call = |(slot, signal): &(u64, Signal)| match slot.checked_sub(TUBES) {
+            None => vec![(*slot, self.call(*slot, *signal, usable))],
+            Some(pool) => {
+                let call = Self::pool_call(pool, *signal, usable);
+                self.pools[&pool].tubes.iter().map(|tube| (*tube, call)).collect()
+            }
+        };
+        let calls = file.1.iter().flat_map(call).collect();
         let (state, reviewer, voider, releaser) = (RunState::Draft, None, None, None);
         let run = Run { file, state, usable, calls, reviewer, voider, releaser };
         self.plates.get_mut(&number).unwrap().run = Some(run);
         answer(201)
+    }
+
+    /// What a pool says of each of its tubes: a negative answers, anything else sends it back.
+    fn pool_call(pool: u64, signal: Signal, usable: bool) -> Call {
+        let (outcome, fate) = match signal {
+            Signal::Negative => ("not_detected", Fate::Report),
+            Signal::Positive => ("detected", Fate::Retest),
+            Signal::SingleTarget | Signal::Grey => ("inconclusive", Fate::Retest),
+            Signal::Silent => ("invalid", Fate::Retest),
+        };
+        let clean = signal == Signal::Negative && usable;
+        let pool = Some(pool);
+        Call { outcome, pool, fate, single_target: false, clean, waits: true }
     }
 
     fn call(&self, code: u64, signal: Signal, usable: bool) -> Call {
@@ -558,12 +689,12 @@ impl City {
         let fate = match outcome {
             "not_detected" => Fate::Report,
             "detected" if !is_pool => Fate::Report,
-            "inconclusive" | "invalid" if !is_pool && tube.attempt == 0 => Fate::Retest,
+            "inconclusive" | "invalid" if !is_pool && tube.attempt == tube.pooled => Fate::Retest,
             _ => Fate::Recall,
         };
         let clean = outcome == "not_detected" && usable && tube.attempt == 0;
         let single_target = signal == Signal::SingleTarget;
-        Call { outcome, fate, single_target, clean, waits: true }
+        Call { outcome, pool: None, fate, single_target, clean, waits: true }
     }
 
     fn run(&mut self, plate: u64) -> Option<&mut Run> {
@@ -626,7 +757,14 @@ impl City {
             })
             .collect();
         self.go(&back, TubeState::Received);
-        self.plates.get_mut(&plate).unwrap().state = PlateState::Closed;
+        let one = self.plates.get_mut(&plate).unwrap();
+        one.state = PlateState::Closed;
+        for pool in &one.pools {
+            let pool = self.pools.get_mut(pool).unwrap();
+            if pool.state == PoolState::Plated {
+                pool.state = PoolState::Open;
+            }
+        }
         Expected { lists: vec![("/back", back)], ..answer(200) }
     }
 
@@ -680,6 +818,7 @@ impl City {
                 Fate::Report => tube.results.push(call.outcome),
                 Fate::Retest => {
                     tube.attempt += 1;
+                    tube.pooled += i64::from(call.pool.is_some());
                     tube.single_target |= call.single_target;
                 }
                 Fate::Recall => {
@@ -687,6 +826,9 @@ impl City {
                     self.recall(code, call.outcome);
                 }
             }
+        }
+        for pool in calls.iter().filter_map(|(_, call)| call.pool) {
+            self.pools.get_mut(&pool).unwrap().state = PoolState::Called;
         }
         calls.retain(|(_, call)| call.fate == Fate::Report);
         self.tell(&calls);

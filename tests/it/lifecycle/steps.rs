@@ -16,6 +16,8 @@ pub const TUBES: u64 = 8;
 pub const BOXES: u64 = 4;
 /// Plate numbers in play.
 pub const PLATES: u64 = 5;
+/// Pool numbers in play.
+pub const POOLS: u64 = 4;
 /// People who are swabbed, again and again.
 pub const PEOPLE: u64 = 6;
 
@@ -36,7 +38,9 @@ pub enum Step {
     Accept { number: u64, step: i64, by: Hand },
     Arrive { number: u64, laboratory: Laboratory, scanned: BTreeMap<u64, Seen> },
     WriteOff { tube: u64 },
-    Plate { plate: u64, tubes: Vec<u64> },
+    Mix { pool: u64, tubes: Vec<u64> },
+    Dissolve { pool: u64 },
+    Plate { plate: u64, tubes: Vec<u64>, pools: Vec<u64> },
     Freeze { plate: u64 },
     Upload { plate: u64, of: u64, signals: Vec<Signal>, controls_fail: bool },
     Review { plate: u64, by: usize, accept: bool },
@@ -104,7 +108,7 @@ fn sensible(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
 
 fn people() -> BoxedStrategy<Vec<u64>> {
     let pool = subsequence((0..PEOPLE).collect::<Vec<_>>(), 2..=4);
-    prop_oneof![(0..PEOPLE).prop_map(|person| vec![person]), pool].boxed()
+    prop_oneof![3 => (0..PEOPLE).prop_map(|person| vec![person]), 2 => pool].boxed()
 }
 
 fn some_of(from: Vec<u64>) -> BoxedStrategy<Vec<u64>> {
@@ -182,11 +186,28 @@ fn arrival(number: u64, tubes: Vec<u64>) -> BoxedStrategy<Step> {
 
 fn in_the_laboratory(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
     let mut steps = Vec::new();
-    let ready: Vec<_> = (0..TUBES).filter(|tube| city.is_ready(*tube)).collect();
+    let ready: Vec<_> =
+        (0..TUBES).filter(|tube| city.is_ready(*tube) && !city.is_pooled(*tube)).collect();
+    let singles: Vec<_> = ready.iter().copied().filter(|tube| city.may_be_mixed(*tube)).collect();
+    let open = city.open_pools();
+    let unmade = (0..POOLS).find(|pool| !city.pools.contains_key(pool));
+    if let Some(pool) = unmade.filter(|_| singles.len() > 1) {
+        let (most, tubes) = (singles.len().min(5), singles);
+        let tubes = subsequence(tubes, 2..=most).prop_shuffle();
+        steps.push((40, tubes.prop_map(move |tubes| Step::Mix { pool, tubes }).boxed()));
+    }
+    if !open.is_empty() {
+        let dissolve = select(open.clone()).prop_map(|pool| Step::Dissolve { pool });
+        steps.push((3, dissolve.boxed()));
+    }
     let free = (0..PLATES).find(|plate| !city.plates.contains_key(plate));
-    if let Some(plate) = free.filter(|_| !ready.is_empty()) {
-        let tubes = some_of(ready).prop_shuffle();
-        steps.push((12, tubes.prop_map(move |tubes| Step::Plate { plate, tubes }).boxed()));
+    if let Some(plate) = free.filter(|_| !ready.is_empty() || !open.is_empty()) {
+        let least = usize::from(open.is_empty());
+        let tubes = subsequence(ready.clone(), least..=ready.len()).prop_shuffle();
+        let pools = subsequence(open.clone(), usize::from(ready.is_empty())..=open.len());
+        let both =
+            (tubes, pools).prop_map(move |(tubes, pools)| Step::Plate { plate, tubes, pools });
+        steps.push((12, both.boxed()));
     }
     for (&plate, one) in &city.plates {
         match (one.state, &one.run) {
@@ -194,8 +215,8 @@ fn in_the_laboratory(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
             (PlateState::Frozen, None) => steps.push((20, upload(Just(plate), Just(plate)))),
             _ => {}
         }
-        let tubes = one.tubes.clone();
-        steps.push((1, Just(Step::Plate { plate, tubes }).boxed()));
+        let (tubes, pools) = (one.tubes.clone(), one.pools.clone());
+        steps.push((1, Just(Step::Plate { plate, tubes, pools }).boxed()));
         if let Some((signals, controls_fail)) = one.run.as_ref().map(Run::sent) {
             let again = Step::Upload { plate, of: plate, signals, controls_fail };
             steps.push((1, Just(again).boxed()));
@@ -208,14 +229,19 @@ fn upload(
     plate: impl Strategy<Value = u64> + 'static,
     of: impl Strategy<Value = u64> + 'static,
 ) -> BoxedStrategy<Step> {
-    let signal = prop_oneof![
-        6 => Just(Signal::Negative),
-        3 => Just(Signal::Positive),
-        2 => Just(Signal::SingleTarget),
-        1 => Just(Signal::Grey),
-        1 => Just(Signal::Silent),
-    ];
-    let signals = vec(signal, usize::try_from(TUBES).unwrap());
+    let signal = |negative| {
+        prop_oneof![
+            negative => Just(Signal::Negative),
+            3 => Just(Signal::Positive),
+            2 => Just(Signal::SingleTarget),
+            1 => Just(Signal::Grey),
+            1 => Just(Signal::Silent),
+        ]
+    };
+    // Pools are positive more often, so that more of them are taken apart.
+    let some = |count: u64, negative| vec(signal(negative), usize::try_from(count).unwrap());
+    let signals =
+        (some(TUBES, 6), some(POOLS, 3)).prop_map(|(tubes, pools)| [tubes, pools].concat());
     (plate, of, signals, prop::bool::weighted(0.1))
         .prop_map(|(plate, of, signals, controls_fail)| Step::Upload {
             plate,
@@ -291,8 +317,10 @@ fn anything() -> BoxedStrategy<Step> {
             scanned
         }),
         tube.clone().prop_map(|tube| Step::WriteOff { tube }),
-        (plate.clone(), vec(0..TUBES, 0..4))
-            .prop_map(|(plate, tubes)| Step::Plate { plate, tubes }),
+        (plate.clone(), vec(0..TUBES, 0..4), vec(0..POOLS, 0..2))
+            .prop_map(|(plate, tubes, pools)| Step::Plate { plate, tubes, pools }),
+        (0..POOLS, vec(0..TUBES, 0..4)).prop_map(|(pool, tubes)| Step::Mix { pool, tubes }),
+        (0..POOLS).prop_map(|pool| Step::Dissolve { pool }),
         plate.clone().prop_map(|plate| Step::Freeze { plate }),
         upload(plate.clone(), plate.clone()),
         (plate.clone(), 0..2_usize, any::<bool>()).prop_map(|(plate, by, accept)| Step::Review {

@@ -13,7 +13,7 @@ const NUMBERS: &str = "create temporary table row_number as
     select n, 'T' || (1000000 + n) as tube, 'T' || (1000000 + n / 4) as pool,
         'Q' || (1000000 + n % (2 * {tubes})) as person, 'S' || (n % 50) as site,
         'B' || (1000000 + n / 200) as box, 'P' || (1000000 + n / 94) as plate,
-        'R' || (1000000 + n / 94) as run, 1592697600000000 + n * 1000 as at_us
+        'R' || (1000000 + n / 94) as run, 'M' || (1000000 + n) as mixed, 1592697600000000 + n * 1000 as at_us
     from counted";
 
 /// One statement a table, in the order of a tube's way; `{tubes}` is their number.
@@ -82,9 +82,20 @@ const ROWS: &[&str] = &[
     "insert into shadow (id, kit_code, kit_version, runs, calls, changed_calls, changed_verdicts,
             ran_by, ran_us) values ('Y1', 'kit', '1', 1, 94, 1, 0, 'A5', 0)",
     "update plate set lot = 'lot' || (made_us / 94000 % 200)",
+    "insert into pool (code, laboratory_code, kit_code, kit_version, depth, made_by, made_us, state,
+            state_us)
+        select mixed, 'L01', 'kit', '1', 4, 'A4', at_us, 'open', at_us
+        from row_number where n < {tubes}",
+    "insert into pool_tube (pool_code, tube_code)
+        select mixed, tube from row_number where n < {tubes}",
+    "insert into well (plate_code, well, reaction, pool_code, depth)
+        select plate, 100 + n % 94, 'mix', mixed, 4 from row_number where n < {tubes}",
     "insert into well (plate_code, well, reaction, tube_code, depth)
         select plate, n % 94, 'mix', tube, 4 from row_number where n < {tubes}",
     "update plate set state = 'frozen', frozen_us = made_us",
+    "update pool set state = 'plated' where made_us % 80000 <> 0",
+    "update pool set state = 'called', outcome = 'not_detected'
+        where state = 'plated' and made_us % 80000 <> 4000",
     "insert into rack (laboratory_code, code, version, size, scanned_by, scanned_us)
         select 'L01', 'X' || (n / 192), n / 96 % 2 + 1, 96, 'A4', at_us
         from row_number where n < {tubes} and n % 96 = 0",
