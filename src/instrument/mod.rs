@@ -41,6 +41,7 @@ pub mod store;
 mod table;
 mod text;
 mod undetermined;
+mod vocabulary;
 mod workbook;
 mod xml;
 

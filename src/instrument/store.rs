@@ -7,6 +7,7 @@ use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::curve_store::curves_add;
+use super::vocabulary::{serial, word};
 use super::{Ct, Reading, RunFile};
 use crate::barcode::{Patterns, TubeCode};
 use crate::clock::Time;
@@ -237,11 +238,14 @@ pub async fn run_live(tx: &mut Tx, plate: &str) -> Result<Option<RunOfPlate>> {
 pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<bool> {
     let file = run.file;
     let text = |fact: &Option<String>| fact.clone().unwrap_or_default();
-    let (instrument, serial, ended) =
-        (text(&file.instrument), text(&file.serial), text(&file.run_ended));
+    let (instrument, number, ended) = (
+        text(&file.instrument),
+        serial(file.serial.as_deref().unwrap_or_default()),
+        text(&file.run_ended),
+    );
     let warnings = json(&file.warnings);
     let added = on!(tx, c => query(RUN_ADD).bind(run.id).bind(run.plate).bind(run.sha256)
-        .bind(file.format.as_str()).bind(&instrument).bind(&serial).bind(&ended)
+        .bind(file.format.as_str()).bind(&instrument).bind(number).bind(&ended)
         .bind(run.kit.0).bind(run.kit.1).bind(i64::from(run.usable)).bind(run.verdict)
         .bind(&warnings).bind(run.imported_by).bind(run.at)
         .execute(c).await.map(|done| done.rows_affected()))?;
@@ -271,12 +275,12 @@ fn new_reading(reading: &Reading, size: PlateSize) -> NewReading<'_> {
         well: reading.well.index(size),
         target: &reading.target,
         dye: &reading.dye,
-        task: &reading.task,
+        task: word(&reading.task),
         operator_name: if is_code { &reading.sample } else { "" },
         ct: reading.ct.map(|ct| ct.to_string()),
         raw_ct: &reading.raw_ct,
-        amp_status: reading.amp_status.as_deref(),
-        instrument_call: reading.instrument_call.as_deref(),
+        amp_status: reading.amp_status.as_deref().map(word),
+        instrument_call: reading.instrument_call.as_deref().map(word),
         omitted: u8::from(reading.omitted),
     }
 }

@@ -3,7 +3,10 @@
 use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::Refusal;
-use super::table::{MAX_ROWS, Row};
+use super::table::{MAX_COLUMNS, MAX_ROWS, Row};
+
+/// Longest line of a table that is split into cells.
+const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// A file's text in one encoding with one kind of line end.
 #[derive(Debug)]
@@ -107,6 +110,9 @@ pub(super) fn delimited(text: &str, delimiter: u8, first: usize) -> Result<Vec<R
     if quote_left_open && text.lines().next_back().is_some_and(is_odd) {
         return Err(Refusal::cut("a quotation mark in the last row is never closed"));
     }
+    if let Some(at) = text.lines().position(|line| line.len() > MAX_LINE_BYTES) {
+        return Err(Refusal::cut(format!("row {} has no end", first + at)));
+    }
     let mut rows = Vec::new();
     for record in reader.records() {
         let record =
@@ -132,7 +138,8 @@ pub(super) fn tabbed(line: &str, number: usize) -> Result<Row, Refusal> {
         let inner = cell.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         inner.unwrap_or(cell).to_owned()
     };
-    Row::new(number, line.split('\t').map(unquoted).collect())
+    // One cell more than is taken, so that an endless line is refused and not unfolded.
+    Row::new(number, line.split('\t').take(MAX_COLUMNS + 1).map(unquoted).collect())
 }
 
 #[cfg(test)]

@@ -1,16 +1,20 @@
-//! The same Ct values twice.
+//! The same Ct values or the same curves twice.
 //!
 //! A Ct has three or more digits after the point, and an instrument never measures the same plate
 //! again. Two wells side by side with the Ct values of two other wells side by side are a
 //! coincidence of one in hundreds of thousands; eight such pairs between two runs are none. Pairs of
 //! neighbours and not wells are compared, so that a block is found wherever it was copied to.
+//! A curve of forty fluorescences, each of seven digits, is never measured twice at all.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::{Check, RunEvidence, Sign};
 use crate::interpretation::Call;
 use crate::plate::WellPosition;
 
+/// Different fluorescences from which on a curve is one that was measured and not a blank.
+const MEASURED: usize = 10;
 /// Pairs of neighbouring wells that two runs may share by chance.
 const BY_CHANCE: usize = 7;
 
@@ -22,6 +26,10 @@ pub struct Copies {
     seen: HashMap<Pair, Vec<usize>>,
     /// Pairs shared by two runs, or by a run with itself.
     shared: BTreeMap<(usize, usize), usize>,
+    /// The run that had a curve first, by the curve's hash.
+    curves: HashMap<u64, usize>,
+    /// Curves that two runs, or a run with itself, have alike.
+    alike: BTreeMap<(usize, usize), usize>,
 }
 
 /// A run that was looked at.
@@ -53,12 +61,37 @@ impl Copies {
             }
             earlier.push(number);
         }
+        for curve in run.curves.iter().filter(|curve| is_measured(curve)) {
+            let mut hasher = DefaultHasher::new();
+            curve.hash(&mut hasher);
+            if let Some(first) = self.curves.get(&hasher.finish()) {
+                *self.alike.entry((*first, number)).or_default() += 1;
+            } else {
+                self.curves.insert(hasher.finish(), number);
+            }
+        }
     }
 
     /// Every two runs that share more than chance gives.
     pub fn close(self) -> Vec<Sign> {
-        let Self { runs, shared, .. } = self;
-        shared
+        let Self { runs, shared, alike, .. } = self;
+        let alike = alike
+            .into_iter()
+            .map(|((one, other), curves)| (one == other, &runs[one], &runs[other], curves));
+        let curves = alike
+            .filter(|(itself, one, other, _)| {
+                other.in_period && (*itself || one.plate != other.plate)
+            })
+            .map(|(itself, one, other, curves)| {
+                let of = if itself { "another well" } else { "a well" };
+                let message = format!(
+                    "{curves} curves are those of {of} of run {} to the last digit; look at both",
+                    one.run
+                );
+                Sign::new(Check::Copies, &other.laboratory, &other.run, message)
+            });
+        let mut signs: Vec<Sign> = curves.collect();
+        let pairs = shared
             .into_iter()
             .filter(|(_, pairs)| *pairs > BY_CHANCE)
             .map(|((one, other), pairs)| (one == other, &runs[one], &runs[other], pairs))
@@ -74,9 +107,16 @@ impl Copies {
                 };
                 let message = format!("{message}; open the files and compare");
                 Sign::new(Check::Copies, &other.laboratory, &other.run, message)
-            })
-            .collect()
+            });
+        signs.extend(pairs);
+        signs
     }
+}
+
+/// Whether a packed curve shows more than a blank or a level line.
+fn is_measured(curve: &[u8]) -> bool {
+    let points: BTreeSet<&[u8]> = curve.chunks(size_of::<f32>()).collect();
+    points.len() >= MEASURED
 }
 
 /// The Ct values of tubes, two by two, row by row within a target; wells between them may be silent.

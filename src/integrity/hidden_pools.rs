@@ -7,7 +7,7 @@
 //! innocent cause, such as another thermometer; so the narrow spread needs a second one, unless it
 //! is so narrow that no instrument explains it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::prelude::ToPrimitive as _;
 use statrs::distribution::{ContinuousCDF, FisherSnedecor, Normal};
@@ -32,12 +32,14 @@ const CLEAR: f64 = 2.5;
 
 /// Kit with version, and people in the tube.
 type Kind = (String, u16);
+/// Laboratory and instrument: each has a mean of its own.
+type Bench = (String, String);
 
 /// What was measured, by kind and laboratory, in the period and before it.
 #[derive(Clone, Debug, Default)]
 pub struct HiddenPools {
-    now: BTreeMap<Kind, BTreeMap<String, Tally>>,
-    before: BTreeMap<Kind, BTreeMap<String, Tally>>,
+    now: BTreeMap<Kind, BTreeMap<Bench, Tally>>,
+    before: BTreeMap<Kind, BTreeMap<Bench, Tally>>,
 }
 
 /// What one laboratory measured of one kind of tube.
@@ -53,35 +55,42 @@ struct Tally {
 struct Spread {
     count: f64,
     mean: f64,
+    /// Squares about the mean of each bench, so that benches that differ in their mean do not
+    /// seem to spread.
     squares: f64,
+    benches: f64,
 }
 
 impl Spread {
     fn add(&mut self, value: f64) {
         self.count += 1.0;
+        self.benches = 1.0;
         let off = value - self.mean;
         self.mean += off / self.count;
         self.squares += off * (value - self.mean);
     }
 
-    /// Both together, without the values (Chan 1979).
+    /// Two benches together: their common mean, and the spread within each.
     fn with(self, other: Self) -> Self {
         let count = self.count + other.count;
         if count == 0.0 {
             return self;
         }
-        let apart = other.mean - self.mean;
         Self {
             count,
-            mean: self.mean + apart * other.count / count,
-            squares: self.squares
-                + other.squares
-                + apart * apart * self.count * other.count / count,
+            mean: self.mean + (other.mean - self.mean) * other.count / count,
+            squares: self.squares + other.squares,
+            benches: self.benches + other.benches,
         }
     }
 
+    /// Values less the means they are measured about.
+    fn freedom(self) -> f64 {
+        self.count - self.benches
+    }
+
     fn variance(self) -> f64 {
-        if self.count < 2.0 { 0.0 } else { self.squares / (self.count - 1.0) }
+        if self.freedom() < 1.0 { 0.0 } else { self.squares / self.freedom() }
     }
 }
 
@@ -100,12 +109,14 @@ impl Tally {
 }
 
 impl HiddenPools {
-    /// Looks at the calls of one run, of the period or of the one before.
-    pub fn add(&mut self, laboratory: &str, calls: &[Call], in_period: bool) {
+    /// Looks at the calls of one run, of the period or of the one before. The well of a laboratory
+    /// pool is what its record says it is, and no hidden one.
+    pub fn add(&mut self, bench: (&str, &str), calls: &[Call], in_period: bool) {
         let kinds = if in_period { &mut self.now } else { &mut self.before };
-        for call in calls {
+        let bench = (bench.0.to_owned(), bench.1.to_owned());
+        for call in calls.iter().filter(|call| call.pool.is_none()) {
             let kind = (format!("{} {}", call.kit, call.version), call.pool_size);
-            let tally = kinds.entry(kind).or_default().entry(laboratory.to_owned()).or_default();
+            let tally = kinds.entry(kind).or_default().entry(bench.clone()).or_default();
             tally.tubes += 1.0;
             let ct = |role: TargetRole| {
                 call.targets
@@ -127,15 +138,14 @@ impl HiddenPools {
     /// Every laboratory and kind of tube with the marks of hidden pools.
     pub fn close(self) -> Vec<Sign> {
         let mut signs = Vec::new();
-        for (kind, laboratories) in &self.now {
-            for (laboratory, tally) in laboratories {
-                let others = laboratories
-                    .iter()
-                    .filter(|(other, _)| *other != laboratory)
-                    .fold(Tally::default(), |sum, (_, other)| sum.with(*other));
-                let before = self.before.get(kind).and_then(|kind| kind.get(laboratory)).copied();
-                let message = marks(tally, &others, "the other laboratories")
-                    .or_else(|| marks(tally, &before?, "the month before"));
+        for (kind, benches) in &self.now {
+            let laboratories: BTreeSet<&String> = benches.keys().map(|(code, _)| code).collect();
+            for laboratory in laboratories {
+                let tally = sum(benches, |code| code == laboratory);
+                let others = sum(benches, |code| code != laboratory);
+                let before = self.before.get(kind).map(|of| sum(of, |code| code == laboratory));
+                let message = marks(&tally, &others, "the other laboratories")
+                    .or_else(|| marks(&tally, &before?, "the month before"));
                 signs.extend(message.map(|message| {
                     let about = format!("{} in tubes of {}", kind.0, kind.1);
                     Sign::new(Check::HiddenPools, laboratory, &about, message)
@@ -146,6 +156,12 @@ impl HiddenPools {
     }
 }
 
+/// What the benches of some laboratories measured together.
+fn sum(benches: &BTreeMap<Bench, Tally>, is_wanted: impl Fn(&String) -> bool) -> Tally {
+    let wanted = benches.iter().filter(|((laboratory, _), _)| is_wanted(laboratory));
+    wanted.fold(Tally::default(), |sum, (_, tally)| sum.with(*tally))
+}
+
 /// The marks of one laboratory against a reference, in a sentence; none when they are too few.
 fn marks(tally: &Tally, reference: &Tally, named: &str) -> Option<String> {
     let (here, there) = (tally.internal, reference.internal);
@@ -153,7 +169,7 @@ fn marks(tally: &Tally, reference: &Tally, named: &str) -> Option<String> {
         return None;
     }
     let narrowing = here.variance() / there.variance();
-    let freedom = FisherSnedecor::new(here.count - 1.0, there.count - 1.0).ok()?;
+    let freedom = FisherSnedecor::new(here.freedom(), there.freedom()).ok()?;
     let is_narrow = narrowing <= NARROW
         && freedom.cdf(narrowing) < CHANCE
         && SAME_MEAN.contains(&(here.mean - there.mean));
@@ -177,8 +193,10 @@ fn more_positive(tally: &Tally, reference: &Tally) -> Option<String> {
     let (here, there) = (tally.rate(), reference.rate());
     let both = tally.with(*reference).rate();
     let error = (both * (1.0 - both) * (1.0 / tally.tubes + 1.0 / reference.tubes)).sqrt();
-    (here >= 1.5 * there && (here - there) / error >= CLEAR)
-        .then(|| format!("tubes are positive {:.1} times as often", here / there))
+    (here >= 1.5 * there && (here - there) / error >= CLEAR).then(|| {
+        let (here, there) = (100.0 * here, 100.0 * there);
+        format!("{here:.2} % of tubes are positive against {there:.2} %")
+    })
 }
 
 /// Whether positive tubes cross later, as diluted ones do.

@@ -14,6 +14,8 @@ const LATE: Span = Span::days(3);
 #[derive(Clone, Debug, Default)]
 pub struct Instruments {
     ended: BTreeMap<(String, String), Vec<(Time, String)>>,
+    /// Runs whose file says no end, by laboratory, serial number and the day they came in.
+    imported: BTreeMap<(String, String, i64), i64>,
 }
 
 /// When a run ended, by the text in its file, as if it were UTC; none when the text is no date.
@@ -58,8 +60,13 @@ impl Instruments {
         ended: Option<Time>,
         (frozen, imported): (Option<Time>, Time),
     ) -> Option<Sign> {
-        let ended = ended?;
         let serial = serial.trim();
+        let Some(ended) = ended else {
+            let day = imported.us().div_euclid(Span::days(1).us());
+            let key = (laboratory.to_owned(), serial.to_owned(), day);
+            *self.imported.entry(key).or_default() += 1;
+            return None;
+        };
         if !serial.is_empty() {
             let key = (laboratory.to_owned(), serial.to_owned());
             self.ended.entry(key).or_default().push((ended, run.to_owned()));
@@ -83,6 +90,17 @@ impl Instruments {
     /// Instruments whose runs ended too shortly after one another.
     pub fn close(self) -> Vec<Sign> {
         let mut signs = Vec::new();
+        for ((laboratory, serial, _), runs) in self.imported {
+            // Without a serial number nobody knows how many instruments there are.
+            let most = Span::days(1).us() / SHORTEST_RUN.us();
+            if !serial.is_empty() && runs > most {
+                let message = format!(
+                    "{runs} of its runs came in on one day and it can make {most}; look at what it \
+                     was loaded with"
+                );
+                signs.push(Sign::new(Check::Instruments, &laboratory, &serial, message));
+            }
+        }
         for ((laboratory, serial), mut runs) in self.ended {
             runs.sort();
             let close: Vec<_> =

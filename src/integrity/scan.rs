@@ -25,6 +25,8 @@ pub struct RunEvidence {
     pub is_void: bool,
     /// Its calls.
     pub calls: Vec<Call>,
+    /// Its curves as they are kept: four bytes a cycle.
+    pub curves: Vec<Vec<u8>>,
 }
 
 /// What was seen so far.
@@ -34,7 +36,6 @@ pub struct Scan {
     hidden_pools: HiddenPools,
     instruments: Instruments,
     signs: Vec<Sign>,
-    runs: u64,
 }
 
 impl Scan {
@@ -42,10 +43,9 @@ impl Scan {
     pub fn add(&mut self, run: &RunEvidence, in_period: bool) {
         self.copies.add(run, in_period);
         if !run.is_void {
-            self.hidden_pools.add(&run.laboratory, &run.calls, in_period);
+            self.hidden_pools.add((&run.laboratory, &run.serial), &run.calls, in_period);
         }
         if in_period {
-            self.runs += 1;
             self.signs.extend(self.instruments.add(
                 (&run.laboratory, &run.run),
                 &run.serial,
@@ -55,12 +55,12 @@ impl Scan {
         }
     }
 
-    /// Runs of the period, and every sign.
-    pub fn close(self) -> (u64, Vec<Sign>) {
+    /// Every sign.
+    pub fn close(self) -> Vec<Sign> {
         let mut signs = self.signs;
         signs.extend(self.instruments.close());
         signs.extend(self.copies.close());
         signs.extend(self.hidden_pools.close());
-        (self.runs, signs)
+        signs
     }
 }

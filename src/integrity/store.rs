@@ -14,6 +14,8 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::interpretation::Call;
+use crate::interpretation::kit::store::kit_find;
+use crate::receiving::store::laboratory_exists;
 use crate::storage::{StoreError, Tx, codes};
 
 /// Rows read by one statement.
@@ -33,11 +35,17 @@ pub const DEPTHS: &str = "select p.code, p.laboratory_code, p.kit_code, p.kit_ve
 pub const REPORTED: &str = "select r.id, p.laboratory_code,
         (select count(*) from result v where v.run_id = r.id and v.version = 1) as reported,
         (select count(distinct w.tube_code) from well w join reading g on g.run_id = r.id
+            and g.well = w.well where w.plate_code = r.plate_code)
+        + (select count(distinct m.tube_code) from well w join pool_tube m
+                on m.pool_code = w.pool_code join reading g on g.run_id = r.id
             and g.well = w.well where w.plate_code = r.plate_code) as amplified,
         (select count(*) from result v where v.run_id = r.id and v.version = 1
             and not exists (select 1 from well w join reading g on g.run_id = r.id
                 and g.well = w.well
-                where w.plate_code = r.plate_code and w.tube_code = v.tube_code)) as without
+                where w.plate_code = r.plate_code and w.tube_code = v.tube_code)
+            and not exists (select 1 from pool_tube m join well w on w.pool_code = m.pool_code
+                join reading g on g.run_id = r.id and g.well = w.well
+                where m.tube_code = v.tube_code and w.plate_code = r.plate_code)) as without
     from run r join plate p on p.code = r.plate_code
     where r.state = 'released' and r.imported_us >= $2 and r.imported_us < $3
         and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
@@ -87,6 +95,9 @@ pub const RUNS: &str = "select r.id, r.plate_code, p.laboratory_code, r.serial, 
 pub const CALLS: &str = "select c.run_id, c.detail from call c
     where c.run_id in (select e.value ->> 'code' from json_each($1) e)
     order by c.run_id, c.tube_code";
+/// `$1` runs.
+pub const CURVES: &str = "select v.run_id, v.points from curve v
+    where v.run_id in (select e.value ->> 'code' from json_each($1) e)";
 /// `$1` laboratory of the negative (all when null), `$2` and `$3` bounds of release of the
 /// positive, `$4` its tube (all when null), `$5` how far back, in microseconds.
 pub const EARLIER: &str = "select v.tube_code as found, e.tube_code, t.sealed_us, e.id,
@@ -114,6 +125,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("FOLLOW_UPS", FOLLOW_UPS),
     ("RUNS", RUNS),
     ("CALLS", CALLS),
+    ("CURVES", CURVES),
     ("EARLIER", EARLIER),
 ];
 
@@ -199,6 +211,11 @@ struct EarlierRow {
 
 /// Every check over a period.
 pub async fn integrity(app: &App, tx: &mut Tx, scope: &Scope) -> Result<Report> {
+    if let Some(laboratory) = &scope.laboratory
+        && !laboratory_exists(tx, laboratory).await?
+    {
+        return Err(Error::not_found("laboratory", laboratory));
+    }
     let mut signs = depths(app, tx, scope).await?;
     signs.extend(reported(tx, scope).await?);
     signs.extend(follow_ups(tx, scope).await?);
@@ -224,12 +241,8 @@ async fn depths(app: &App, tx: &mut Tx, scope: &Scope) -> Result<Vec<Sign>> {
     for row in rows {
         let kit = (row.kit_code, row.kit_version);
         if !validated.contains_key(&kit) {
-            let depth = match app.kit(tx, &kit.0, &kit.1).await {
-                Ok(kit) => Some(kit.validated_depth),
-                Err(Error::NotFound { .. }) => None,
-                Err(error) => return Err(error),
-            };
-            validated.insert(kit.clone(), depth);
+            let found = kit_find(tx, &app.kits, (&kit.0, &kit.1)).await?;
+            validated.insert(kit.clone(), found.map(|(kit, _)| kit.validated_depth));
         }
         signs.extend(depth(&Deepest {
             validated: validated.get(&kit).copied().flatten(),
@@ -311,7 +324,7 @@ impl From<MomentRow> for Moments {
 /// runs are compared with everybody's, so all are walked, whatever the scope.
 async fn scan(tx: &mut Tx, scope: &Scope) -> Result<(u64, Vec<Sign>)> {
     let before = scope.from - scope.until.since(scope.from);
-    let mut scan = Scan::default();
+    let (mut scan, mut looked_at) = (Scan::default(), 0);
     let mut last = (Time::from_us(i64::MIN), String::new());
     loop {
         let rows: Vec<RunRow> = on!(tx, c => query_as(RUNS).bind(None::<&str>)
@@ -320,18 +333,22 @@ async fn scan(tx: &mut Tx, scope: &Scope) -> Result<(u64, Vec<Sign>)> {
         let Some(newest) = rows.last() else { break };
         last = (newest.imported_us, newest.id.clone());
         let mut calls = calls_of(tx, &rows).await?;
+        let mut curves = curves_of(tx, &rows).await?;
         for row in rows {
             let in_period = row.imported_us >= scope.from;
+            let asked = scope.laboratory.as_ref();
+            let is_ours = asked.is_none_or(|laboratory| *laboratory == row.laboratory_code);
+            looked_at += u64::from(in_period && is_ours);
             let of_run = std::mem::take(calls.entry(row.id.clone()).or_default());
-            scan.add(&evidence(row, of_run), in_period);
+            let curves = curves.remove(&row.id).unwrap_or_default();
+            scan.add(&evidence(row, (of_run, curves)), in_period);
         }
     }
-    let (runs, signs) = scan.close();
     let ours = |sign: &Sign| scope.laboratory.is_none() || sign.laboratory == scope.laboratory;
-    Ok((runs, signs.into_iter().filter(ours).collect()))
+    Ok((looked_at, scan.close().into_iter().filter(ours).collect()))
 }
 
-fn evidence(row: RunRow, calls: Vec<Call>) -> RunEvidence {
+fn evidence(row: RunRow, (calls, curves): (Vec<Call>, Vec<Vec<u8>>)) -> RunEvidence {
     RunEvidence {
         run: row.id,
         plate: row.plate_code,
@@ -342,6 +359,7 @@ fn evidence(row: RunRow, calls: Vec<Call>) -> RunEvidence {
         imported: row.imported_us,
         is_void: row.state == "void",
         calls,
+        curves,
     }
 }
 
@@ -354,6 +372,17 @@ async fn calls_of(tx: &mut Tx, runs: &[RunRow]) -> Result<HashMap<String, Vec<Ca
         calls.entry(run).or_insert_with(Vec::new).push(call);
     }
     Ok(calls)
+}
+
+async fn curves_of(tx: &mut Tx, runs: &[RunRow]) -> Result<HashMap<String, Vec<Vec<u8>>>> {
+    let list = codes(runs.iter().map(|run| &run.id));
+    let rows: Vec<(String, Vec<u8>)> =
+        on!(tx, c => query_as(CURVES).bind(&list).fetch_all(c).await)?;
+    let mut curves: HashMap<String, Vec<Vec<u8>>> = HashMap::new();
+    for (run, points) in rows {
+        curves.entry(run).or_default().push(points);
+    }
+    Ok(curves)
 }
 
 /// Negatives told to people who were found positive in the scope, newest first; only those before

@@ -31,6 +31,8 @@ pub struct Habits {
     pub prevalence: f64,
     /// Spread of the internal control between people, in cycles.
     pub spread: f64,
+    /// By how many cycles its instrument and its samplers differ from others'.
+    pub offset: f64,
     /// Minutes from one run's end to the next.
     pub minutes_a_run: i64,
     /// Whether every tenth plate is filled with the values of the plate before.
@@ -44,6 +46,7 @@ impl Habits {
         mixed: 1,
         prevalence: 0.01,
         spread: 1.4,
+        offset: 0.0,
         minutes_a_run: 95,
         copies: false,
     };
@@ -55,7 +58,7 @@ pub fn month(seed: u64, days: i64, laboratories: &[Habits]) -> Vec<RunEvidence> 
     for (number, habits) in (1..).zip(laboratories) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ (number << 32));
         let laboratory = format!("L{number:02}");
-        let thermometer = normal(&mut rng) * 0.2;
+        let thermometer = habits.offset + normal(&mut rng) * 0.2;
         for day in 0..days {
             for n in 0..habits.plates_a_day {
                 let ended = BEGAN
@@ -78,6 +81,7 @@ pub fn month(seed: u64, days: i64, laboratories: &[Habits]) -> Vec<RunEvidence> 
                     imported: ended + Span::minutes(10),
                     is_void: false,
                     calls,
+                    curves: Vec::new(),
                 });
             }
         }

@@ -75,7 +75,10 @@ impl fmt::Display for Event {
             Outcome::Changed => "changed",
             Outcome::Waiting => "waiting",
         };
-        write!(f, "{} {what:<12} {}", self.at, self.files.join(" + "))?;
+        // A name may hold a line end or the signs that colour a terminal.
+        let files: Vec<String> =
+            self.files.iter().map(|name| name.escape_debug().to_string()).collect();
+        write!(f, "{} {what:<12} {}", self.at, files.join(" + "))?;
         let parts = [("plate", &self.plate), ("run", &self.run)];
         for (name, said) in parts {
             if let Some(said) = said {

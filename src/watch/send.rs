@@ -47,7 +47,9 @@ impl Sender {
                 let reasons = (!reasons.is_empty()).then(|| reasons.join("; "));
                 Sent::Taken { run: answer.id, usable: answer.verdict.usable, reasons }
             }
-            Err(CallError::Refused { problem, .. }) if !is_passing(problem.status) => {
+            Err(CallError::Refused { problem, .. })
+                if !is_passing(problem.status) && !is_early(&problem.code) =>
+            {
                 Sent::Refused(problem.detail.clone())
             }
             Err(error) => Sent::Away(error.to_string()),
@@ -60,9 +62,24 @@ fn is_passing(status: u16) -> bool {
     matches!(status, 401 | 403 | 408 | 429) || status >= 500
 }
 
+/// Whether the run came before its plate was ready for it: the same file is right later.
+fn is_early(code: &str) -> bool {
+    matches!(code, "plate.draft" | "plate.not_found" | "transfer.differs")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_that_came_before_its_plate_was_ready_is_sent_again() {
+        for code in ["plate.draft", "plate.not_found", "transfer.differs"] {
+            assert!(is_early(code), "{code}");
+        }
+        for code in ["run.plate_closed", "run.part_used", "run.missing_well"] {
+            assert!(!is_early(code), "{code}");
+        }
+    }
 
     #[test]
     fn what_is_wrong_with_the_run_stays_wrong_and_what_is_wrong_with_the_way_passes() {

@@ -295,7 +295,7 @@ async fn morning(app: &TestApp) {
     lab::deliver(app, &world, 1, &[tube(3), tube(4)]).await;
     lab::mix(app, &world, 0, &[tube(3), tube(4)]).await.expect(201);
     lab::place(app, &world, 1, (&[], &[pool(0)])).await.expect(201);
-    lab::freeze(app, &world, 1).await.expect(200);
+    lab::freeze_placed(app, &world, 1).await.expect(200);
     let assessed = json!({ "laboratory": "L01", "kit": lab::KIT.0, "kit_version": lab::KIT.1,
         "size": 5, "positives": 10, "found": 10 });
     app.post(&world.reviewer, "/v1/pooling/assessments", &assessed).await.expect(201);

@@ -105,6 +105,38 @@ each_engine! {
         ledger_is_whole(app, &world).await;
     }
 
+    async fn what_a_robot_did_to_a_source_keeps_the_stamped_plate_from_a_run(app) {
+        let world = world(app).await;
+        four_plates(app, &world).await;
+        // Of the first source one well was filled, and with a tube of another plate.
+        let log = format!("A;{};;;1;;5;;;\nD;{};;;1;;5;;;\n", tube(19), plate(0));
+        let transfers = format!("{}/transfers?name=robot.gwl", path(0));
+        let read = app.upload(&world.technician, &transfers, log.into_bytes()).await;
+        assert_eq!(read.expect(201).json()["open"].as_array().map(Vec::is_empty), Some(false));
+        let wanted = stamp("z", &[Some(0), Some(1), Some(2), Some(3)]);
+        let frozen = lab::freeze(app, &world, 4, &wanted).await;
+        let file = lab::run_file(&frozen, &BTreeMap::new(), false);
+        let refused = lab::upload(app, &world, &frozen, file).await.expect(409);
+        assert_eq!(refused.code(), "transfer.differs");
+        assert!(refused.text().contains(&format!("planned with plate {}", plate(0))));
+    }
+
+    async fn a_robot_s_list_of_a_stamped_plate_takes_from_the_wells_of_its_sources(app) {
+        let world = world(app).await;
+        let sources = four_plates(app, &world).await;
+        let wanted = stamp("z", &[Some(0), Some(1), Some(2), Some(3)]);
+        lab::freeze(app, &world, 4, &wanted).await;
+        let list = format!("{}/worklist?format=tecan", path(4));
+        let list = app.get(&world.technician, &list).await.expect(200).text();
+        let taken = list.lines().filter(|line| line.starts_with("A;")).count();
+        let filled: usize =
+            sources.iter().map(|source| source["wells"].as_array().unwrap().len()).sum();
+        assert_eq!(taken, filled, "{list}");
+        for n in 0..4 {
+            assert!(list.contains(&format!("A;{};", plate(n))), "{list}");
+        }
+    }
+
     async fn the_tubes_of_a_void_stamped_plate_go_back_and_their_sources_do_not(app) {
         let world = world(app).await;
         four_plates(app, &world).await;

@@ -288,7 +288,8 @@ async fn compared(
 
 async fn record(tx: &mut Tx, actor: &Actor, plate: &PlateCode, log: &StoredLog) -> Result<()> {
     let detail = json!({ "log": log.id, "sha256": log.sha256, "format": log.format,
-        "transfers": log.fills.len(), "differences": log.differences.len() });
+        "transfers": log.fills.len(), "differences": log.differences.len(),
+        "reagents": log.settings.reagents.len() });
     let (at, about) = (log.read, plate.as_str());
     audit::record(tx, Entry { at, actor, action: "plate.transfers", about, detail }).await
 }

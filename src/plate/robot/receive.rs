@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::Settings;
-use super::{Fill, Known, Log, Origin, Place, Transfer};
+use super::{Fill, Known, Log, Material, Origin, Place, Transfer};
 use crate::barcode::{PlateCode, store as codes};
 use crate::error::{Error, Result};
 use crate::plate::Layout;
@@ -29,15 +29,7 @@ pub(super) async fn fills(
     if into.is_empty() && !log.transfers.is_empty() {
         return Err(not_of_this_plate(log, &plate.code));
     }
-    let tubes: Vec<_> = into
-        .iter()
-        .filter(|transfer| !transfer.is_mixing() && !is_reagent(transfer, settings))
-        .collect();
-    if tubes.is_empty() && log.errors.is_empty() {
-        let message =
-            "the log brings nothing but reagents to this plate; send the log of its tubes";
-        return Err(Error::invalid("transfer.reagents_only", "log", message));
-    }
+    let tubes: Vec<_> = into.iter().filter(|transfer| !transfer.is_mixing()).collect();
     let names: BTreeSet<&str> = tubes
         .iter()
         .filter_map(|transfer| source(transfer))
@@ -58,7 +50,17 @@ pub(super) async fn fills(
         material: known.material(&transfer.origin),
         volume: transfer.volume,
     };
-    Ok(tubes.iter().map(fill).collect())
+    // What is a tube, a control or a place that is known is no reagent, whatever it is said to be.
+    let is_known = |transfer: &&&&Transfer| {
+        !is_reagent(transfer, settings) || known.material(&transfer.origin) != Material::Unknown
+    };
+    let fills: Vec<Fill> = tubes.iter().filter(is_known).map(fill).collect();
+    if fills.is_empty() && log.errors.is_empty() {
+        let message =
+            "the log brings nothing but reagents to this plate; send the log of its tubes";
+        return Err(Error::invalid("transfer.reagents_only", "log", message));
+    }
+    Ok(fills)
 }
 
 /// The other plates of this laboratory among the sources, by what the log calls them.

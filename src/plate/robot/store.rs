@@ -1,6 +1,6 @@
 //! Robots' logs of a plate, and what a second person said of them.
 
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::{Difference, Explanation, Fill, Planned, Volume};
 use crate::barcode::PlateCode;
@@ -30,9 +30,17 @@ pub const ACCEPT: &str = "insert into transfer_acceptance
         (log_id, explanations, accepted_by, accepted_us)
     values ($1, $2, $3, $4)";
 
+/// `$1` plate: the plates it was stamped from.
+pub const SOURCES: &str =
+    "select distinct source_plate from stamp where plate_code = $1 order by source_plate";
 /// Every statement of this file.
-pub const STATEMENTS: &[(&str, &str)] =
-    &[("LOGS", LOGS), ("LOG_ADD", LOG_ADD), ("LOG_CONTENT", LOG_CONTENT), ("ACCEPT", ACCEPT)];
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("SOURCES", SOURCES),
+    ("LOGS", LOGS),
+    ("LOG_ADD", LOG_ADD),
+    ("LOG_CONTENT", LOG_CONTENT),
+    ("ACCEPT", ACCEPT),
+];
 
 /// What was said with a log: how it is to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,20 +199,26 @@ pub fn open(logs: &[StoredLog]) -> Vec<&Difference> {
     newest.differences.iter().filter(|difference| !accepted(difference)).collect()
 }
 
-/// Refuses when the robots' logs of a plate differ from its plan and nobody explained it; no log
-/// comes in until the transaction ends.
+/// Refuses when the robots' logs of a plate, or of a plate it was stamped from, differ from the
+/// plan and nobody explained it; no log comes in until the transaction ends.
 pub async fn refuse_open(tx: &mut Tx, plate: &str) -> Result<()> {
-    on!(tx, c => query(PLATE_LOCK).bind(plate).execute(c).await.map(drop))?;
-    let logs = logs(tx, plate).await?;
-    let open = open(&logs);
-    if open.is_empty() {
-        return Ok(());
+    let mut plates: Vec<String> =
+        on!(tx, c => query_scalar(SOURCES).bind(plate).fetch_all(c).await)?;
+    plates.push(plate.to_owned());
+    let mut reasons = Vec::new();
+    for plate in &plates {
+        on!(tx, c => query(PLATE_LOCK).bind(plate).execute(c).await.map(drop))?;
+        let logs = logs(tx, plate).await?;
+        let open = open(&logs);
+        if open.is_empty() {
+            continue;
+        }
+        let message = format!(
+            "the robot did something else than planned with plate {plate}; discard it and put its \
+             tubes on a new plate, or have a second person accept the newest log with an explanation"
+        );
+        reasons.push(Reason::new("transfer.differs", plate, message));
+        reasons.extend(open.into_iter().map(|difference| Reason::tagged("transfer", difference)));
     }
-    let message = format!(
-        "the robot did something else than planned with plate {plate}; discard it and put its tubes \
-         on a new plate, or have a second person accept the newest log with an explanation"
-    );
-    let mut reasons = vec![Reason::new("transfer.differs", plate, message)];
-    reasons.extend(open.into_iter().map(|difference| Reason::tagged("transfer", difference)));
-    Err(Error::Conflict(reasons))
+    if reasons.is_empty() { Ok(()) } else { Err(Error::Conflict(reasons)) }
 }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    Assay, Format, Work, cfx, lightcycler480, quantstudio, steps, worklist_biomek, worklist_csv,
-    worklist_hamilton, worklist_tecan,
+    Assay, Format, Work, cfx, lightcycler480, quantstudio, stamp_steps, steps, worklist_biomek,
+    worklist_csv, worklist_hamilton, worklist_tecan,
 };
 use crate::app::App;
 use crate::auth::Actor;
@@ -93,8 +93,14 @@ async fn write(
         Format::Hamilton => worklist_hamilton,
         Format::Biomek => worklist_biomek,
     };
-    let seats = racks::seats(tx, &plate.made.laboratory, layout.tubes().into_keys()).await?;
-    let steps = steps(layout, &seats, wanted.controls);
+    let steps = match &plate.made.stamp {
+        Some(stamp) => stamp_steps(layout, stamp),
+        None => {
+            let tubes = layout.tubes().into_keys();
+            let seats = racks::seats(tx, &plate.made.laboratory, tubes).await?;
+            steps(layout, &seats, wanted.controls)
+        }
+    };
     let shape = (layout.size().rows(), layout.size().columns());
     Ok(robot(Work { plate: plate.code.as_str(), shape, volume, steps: &steps }))
 }

@@ -3,7 +3,7 @@
 //! A robot's list has one step a filled well, down the columns: from the rack position where the
 //! tube was last scanned, or, for a tube in no rack, from the tube as a labware of its own, whose
 //! label is its barcode and whose only place is the first. A control is such a labware too, named
-//! as below. Master mix is not on the list: it goes into every well alike, before the tubes.
+//! as below. A plate that is stamped is filled from the wells of its sources. Master mix is not on the list: it goes into every well alike, before the tubes.
 //! Names are tube codes, never people; nothing written can start a formula or end a cell.
 
 pub mod api;
@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 
 use super::rack::{RackCode, RackSize};
 use super::robot::Volume;
-use super::{Content, Control, Layout, WellPosition};
+use super::{Content, Control, Layout, PlateSize, Stamp, WellPosition};
 
 pub use csv::worklist_csv;
 pub use sample_sheet::{Assay, cfx, lightcycler480, quantstudio};
@@ -157,6 +157,31 @@ pub fn steps(layout: &Layout, seats: &BTreeMap<String, Seat>, controls: bool) ->
         .filter_map(|(well, content)| Some(Step { source: source(content)?, well: *well }))
         .collect();
     steps.sort_by_key(|step| (step.well.column(), step.well.row()));
+    steps
+}
+
+/// The steps of stamping: from each well of a source plate to its well here.
+pub fn stamp_steps(layout: &Layout, stamp: &Stamp) -> Vec<Step> {
+    let wells = (0..PlateSize::P96.wells())
+        .filter_map(|index| WellPosition::from_index(index, PlateSize::P96));
+    let wells: Vec<_> = wells.collect();
+    let mut steps = Vec::new();
+    for (quadrant, plate) in stamp.quadrants.iter().enumerate() {
+        let Some(plate) = plate else { continue };
+        for at in &wells {
+            let Some(well) = stamp.order.well(quadrant, *at) else { continue };
+            let name = match layout.content(well) {
+                Content::Tube { tube, .. } => tube.clone(),
+                Content::Pool { pool, .. } => pool.clone(),
+                Content::Control { control, .. } => control_name(*control).to_owned(),
+                Content::Nothing => continue,
+            };
+            let shape = (PlateSize::P96.rows(), PlateSize::P96.columns());
+            let source = Source { labware: plate.to_string(), shape, position: *at, name };
+            steps.push(Step { source, well });
+        }
+    }
+    steps.sort_by_key(|step| (step.source.labware.clone(), step.well.column(), step.well.row()));
     steps
 }
 

@@ -1,5 +1,6 @@
 //! The size of a scheme that needs the fewest tests.
 
+use super::question::BOUNDS;
 use super::{Assumptions, Scheme, SchemeName};
 
 /// The best size of that scheme with at most `most` people in a well; none if it has no size there.
@@ -43,9 +44,9 @@ pub(super) fn best(name: SchemeName, given: &Assumptions, most: u32) -> Option<S
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a number of people between 10 and 30,010"
+    reason = "a number of people between 10 and some tens of thousands"
 )]
 fn reach(given: &Assumptions, exponent: f64) -> u32 {
     let rarest: f64 = given.prevalence.max(1e-6);
-    (3.0 * rarest.powf(-exponent)) as u32 + 10
+    ((3.0 * rarest.powf(-exponent)) as u32 + 10).min(BOUNDS.0)
 }

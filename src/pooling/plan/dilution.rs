@@ -28,6 +28,11 @@ impl Dilution {
         f64::from(people).ln() / (1.0 + self.efficiency).ln()
     }
 
+    /// Whether a single test finds a share worth speaking of.
+    pub(super) fn finds_anything(&self) -> bool {
+        Normal::standard().cdf((self.cut_off - self.ct_mean) / self.ct_sd) > 0.01
+    }
+
     /// Of infected people found singly, the share still found in a pool of that many.
     pub(super) fn kept(&self, people: u32) -> f64 {
         let spread = Normal::standard();

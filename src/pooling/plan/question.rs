@@ -216,13 +216,14 @@ impl Question {
             sensitivity: self.pool_sensitivity.unwrap_or(self.sensitivity),
             specificity: self.pool_specificity.unwrap_or(self.specificity),
         };
-        let dilution = self.dilution.map(|efficiency| Dilution {
-            efficiency,
-            ct_mean: self.ct_mean,
-            ct_sd: self.ct_sd,
-            cut_off: self.cut_off,
-        });
+        let dilution = self.dilution_given();
         Assumptions { prevalence: self.prevalence, single, pool, dilution }
+    }
+
+    /// What mixing takes, where it is asked for.
+    pub(super) fn dilution_given(&self) -> Option<Dilution> {
+        let (ct_mean, ct_sd, cut_off) = (self.ct_mean, self.ct_sd, self.cut_off);
+        self.dilution.map(|efficiency| Dilution { efficiency, ct_mean, ct_sd, cut_off })
     }
 
     /// Shares by infection, where the assay looks for two.

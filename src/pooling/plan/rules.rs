@@ -57,6 +57,13 @@ fn size_refusals(question: &Question) -> Vec<Reason> {
         }
         _ => {}
     }
+    if let (Some(SchemeName::ThreeStage), Some(size), None) =
+        (question.scheme, question.size, question.part)
+        && !(2..=size / 2).any(|part| size.is_multiple_of(part))
+    {
+        let message = format!("a pool of {size} has no equal parts; choose another size");
+        reasons.push(Reason::new("plan.size", "size", message));
+    }
     let (size, most) = (question.size.unwrap_or(1), question.max_size.unwrap_or(u32::MAX));
     if size > most {
         let message = format!("a pool of {size} is more than the {most} that are allowed");
@@ -78,6 +85,12 @@ fn dilution_refusals(question: &Question) -> Vec<Reason> {
             let message = format!("`{name}` is a number of cycles above 0 and up to 100");
             reasons.push(Reason::new("plan.dilution", name, message));
         }
+    }
+    let dilution = question.dilution_given();
+    if reasons.is_empty() && dilution.is_some_and(|dilution| !dilution.finds_anything()) {
+        let message = "with this `ct_mean` and `ct_sd` hardly anybody lies below the cut-off; \
+                       state the Ct of people a single test finds";
+        reasons.push(Reason::new("plan.dilution", "ct_mean", message));
     }
     reasons
 }

@@ -121,6 +121,23 @@ each_engine! {
         }
     }
 
+    async fn a_name_typed_where_an_instrument_writes_is_not_kept_in_clear(app) {
+        let world = world(app).await;
+        seal_tube(app, &world, 0, &people(0, 10)).await.expect(201);
+        laboratory::deliver(app, &world, 0, &[tube(0)]).await;
+        let plate = laboratory::load(app, &world, 0, &[tube(0)]).await;
+        let file = laboratory::run_file(&plate, &BTreeMap::new(), false);
+        let somebody = person(78);
+        let file = String::from_utf8(file).unwrap();
+        let (typed, serial) = (format!("\t{}\t", somebody.name), &somebody.name);
+        let file = file.replace("\tUNKNOWN\t", &typed).replace("278870001", serial);
+        assert!(file.matches(serial.as_str()).count() > 2, "{file}");
+        laboratory::upload(app, &world, &plate, file.into_bytes()).await.expect(201);
+        for (place, bytes) in kept(app).await {
+            assert_free_of(std::slice::from_ref(&somebody), &bytes, &place);
+        }
+    }
+
     async fn nobody_is_in_clear_in_the_store_or_in_a_refusal(app) {
         let log = Log::default();
         let writer = log.clone();

@@ -196,7 +196,8 @@ each_engine! {
         an_honest_morning(app).await;
         let officer = app.client(Role::Officer).await;
         let report = app.get(&officer, "/v1/integrity?laboratory=L02").await.expect(200).json();
-        assert_eq!((&report["runs"], &report["results"]), (&json!(1), &json!(0)));
+        assert_eq!((&report["runs"], &report["results"]), (&json!(0), &json!(0)));
+        app.get(&officer, "/v1/integrity?laboratory=L99").await.expect(404);
         for (query, about) in [
             ("from=yesterday", "from"),
             ("from=2020-06-21&until=2020-06-20", "from"),

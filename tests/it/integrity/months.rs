@@ -12,7 +12,7 @@ fn found(runs: &[RunEvidence]) -> Vec<Sign> {
     for run in runs {
         scan.add(run, true);
     }
-    scan.close().1
+    scan.close()
 }
 
 fn others_honest(first: Habits) -> [Habits; 4] {
@@ -35,7 +35,8 @@ fn honest_months_show_nothing() {
         let laboratories = [
             Habits::HONEST,
             Habits { prevalence: 0.02, ..Habits::HONEST },
-            Habits { spread: 1.25, ..Habits::HONEST },
+            Habits { spread: 1.25, offset: 1.8, ..Habits::HONEST },
+            Habits { offset: -1.8, ..Habits::HONEST },
             Habits { plates_a_day: 8, spread: 1.55, prevalence: 0.001, ..Habits::HONEST },
         ];
         assert_eq!(found(&month(seed, DAYS, &laboratories)), [], "month {seed}");
@@ -58,7 +59,7 @@ fn mixing_two_shows_by_its_second_mark() {
     let honest = Habits { prevalence: 0.03, ..Habits::HONEST };
     let signs = found(&month(8, DAYS, &[habits, honest, honest]));
     only(&signs, Check::HiddenPools, "L01");
-    assert!(signs[0].message.contains("times as often"), "{}", signs[0].message);
+    assert!(signs[0].message.contains("of tubes are positive against"), "{}", signs[0].message);
 }
 
 #[test]
@@ -81,7 +82,7 @@ fn a_laboratory_alone_is_compared_with_its_own_month_before() {
         for run in second {
             scan.add(&later(run), true);
         }
-        scan.close().1
+        scan.close()
     };
     only(&month(&mixing), Check::HiddenPools, "L01");
     let unchanged = swabline::simulation::month::month(11, DAYS, &[Habits::HONEST]);
@@ -94,6 +95,29 @@ fn plates_with_the_values_of_other_plates_show_also_when_shifted() {
     let signs = found(&runs);
     only(&signs, Check::Copies, "L01");
     assert!(signs.len() >= 29, "each copied plate is named: {}", signs.len());
+}
+
+/// A curve of forty cycles as it is kept, its values after `start`.
+fn curve(start: f32) -> Vec<u8> {
+    (0..40_u8).flat_map(|cycle| (start + f32::from(cycle) * 0.013_7).to_le_bytes()).collect()
+}
+
+#[test]
+fn a_curve_that_was_seen_before_shows_and_blank_ones_do_not() {
+    let mut runs = month(17, 2, &[Habits::HONEST]);
+    for (run, start) in runs.iter_mut().zip([0.1_f32, 0.2, 0.3, 0.4]) {
+        run.curves = vec![curve(start), curve(start + 10.0), vec![0; 160]];
+    }
+    assert_eq!(found(&runs), []);
+    runs[2].curves.push(curve(0.1));
+    let signs = found(&runs);
+    only(&signs, Check::Copies, "L01");
+    assert!(signs[0].message.contains("1 curves are those of a well of run"), "{signs:?}");
+    runs[2].curves.pop();
+    runs[1].curves.push(curve(0.2));
+    let signs = found(&runs);
+    only(&signs, Check::Copies, "L01");
+    assert!(signs[0].message.contains("of another well"), "{signs:?}");
 }
 
 #[test]

@@ -1,0 +1,95 @@
+//! The words an instrument writes by itself, as far as they are kept in clear.
+//!
+//! What stands in these columns may also have been typed by an operator (a CFX `Content` is free
+//! text), and operators type what they like, also names. The sealed file keeps every byte; the
+//! store keeps in clear only what is on these lists (R29).
+
+/// Roles of a well, amplification statuses and calls, in lower case and without a number at the end.
+const WORDS: [&str; 45] = [
+    "",
+    "unknown",
+    "ntc",
+    "nac",
+    "ntp",
+    "std",
+    "standard",
+    "ipc",
+    "blockedipc",
+    "blocked_ipc",
+    "positive_control",
+    "negative_control",
+    "endogenous_control",
+    "target",
+    "unkn",
+    "neg ctrl",
+    "pos ctrl",
+    "nrt",
+    "pos",
+    "neg",
+    "opt",
+    "amp",
+    "no amp",
+    "no_amp",
+    "inconclusive",
+    ">",
+    "true",
+    "false",
+    "positive",
+    "negative",
+    "void",
+    "limit of detection",
+    "detected",
+    "not detected",
+    "undetermined",
+    "invalid",
+    "valid",
+    "present",
+    "absent",
+    "presence",
+    "absence",
+    "no call",
+    "sample",
+    "calibrator",
+    "empty",
+];
+/// Longest serial number kept.
+const SERIAL_MAX: usize = 40;
+
+/// The word if an instrument writes it by itself, else nothing.
+pub(super) fn word(text: &str) -> &str {
+    let plain = text.trim().to_lowercase();
+    let stem = plain.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-' || c == ' ');
+    if WORDS.contains(&stem) || WORDS.contains(&plain.as_str()) { text } else { "" }
+}
+
+/// The serial number if it looks like one: a code with a figure in it, without blanks between.
+pub(super) fn serial(text: &str) -> &str {
+    let code = text.trim();
+    let is_code = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let looks_right = code.len() <= SERIAL_MAX
+        && code.chars().all(is_code)
+        && code.chars().any(|c| c.is_ascii_digit());
+    if looks_right { code } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_instruments_write_stays_and_what_people_type_goes() {
+        for written in
+            ["UNKNOWN", "Unkn-1", "Neg Ctrl", "Std-12", "No Amp", "NO_AMP", "Positive", ""]
+        {
+            assert_eq!(word(written), written);
+        }
+        for typed in ["Canary Person", "110105194912310021", "unknown person", "A. Canary 3"] {
+            assert_eq!(word(typed), "", "{typed}");
+        }
+        assert_eq!(serial(" 278870001 "), "278870001");
+        assert_eq!(serial("CT-012/4"), "CT-012/4");
+        for typed in ["Canary Person", "Canary", "null", "room 4"] {
+            assert_eq!(serial(typed), "", "{typed}");
+        }
+    }
+}
