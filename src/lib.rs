@@ -1,5 +1,9 @@
 //! Swabline, the laboratory information system for city-scale nucleic-acid testing.
 //!
+//! Everything rests on [`storage`], [`seal`], [`auth`] and [`audit`], and [`http`] is the one page
+//! of routes. [`watch`] takes run files from a folder and [`simulation`] plays people, laboratories
+//! and cheats; both call the public API from beside the way.
+//!
 //! The modules stand in the order of a tube's way: a code is printed ([`barcode`]), people are
 //! swabbed into a tube ([`collection`]), tubes travel in boxes ([`transport`]) and arrive
 //! ([`receiving`]), single ones may be mixed into pools ([`pooling`]), they stand on a plate

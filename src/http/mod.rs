@@ -33,7 +33,27 @@ const FILE_MAX: usize = instrument::MAX_FILE_BYTES;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Swabline", description = "The laboratory information system for city-scale nucleic-acid testing."),
+    info(title = "Swabline", description = include_str!("../../docs/laboratory.md")),
+    tags(
+        (name = "barcode", description = "Codes are allotted, labels are printed."),
+        (name = "collection", description = "People are swabbed into a tube, and it is sealed."),
+        (name = "transport", description = "Tubes travel in boxes from hand to hand."),
+        (name = "recall", description = "Whoever got no result is asked to come again."),
+        (name = "receiving", description = "Boxes arrive, and every tube is accepted or refused."),
+        (name = "pooling", description = "Pools are planned, and mixed from single tubes."),
+        (name = "plate", description = "Tubes stand in racks and on plates; robots fill the wells."),
+        (name = "instrument", description = "A run file is read, kept and drawn."),
+        (name = "kit", description = "Cut-offs and rules, proposed by one person and approved by another."),
+        (name = "lot", description = "Deliveries of a kit, their expiry, and the reactions used."),
+        (name = "review", description = "One person reviews a run, another releases it."),
+        (name = "quality", description = "Control charts, alarms, and tubes of known content."),
+        (name = "query", description = "A person, or a health-code service, asks for a result."),
+        (name = "feeds", description = "Every change, in order, for other systems."),
+        (name = "ledger", description = "The proof that no tube was lost."),
+        (name = "integrity", description = "Signs of over-pooling and of invented results."),
+        (name = "audit", description = "Who did what, in a chain that shows every break."),
+        (name = "operation", description = "Is the service alive, ready, and how busy?"),
+    ),
     modifiers(&Bearer),
     components(schemas(Problem))
 )]

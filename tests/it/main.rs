@@ -7,6 +7,7 @@ mod collection;
 mod crash;
 mod curves;
 mod demo;
+mod docs;
 mod faults;
 mod feeds;
 mod formats;
