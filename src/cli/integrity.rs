@@ -2,7 +2,7 @@
 
 use super::Refused;
 use crate::app::App;
-use crate::integrity::api::IntegrityQuery;
+use crate::integrity::api::{IntegrityQuery, refuse_unknown};
 use crate::integrity::store::integrity;
 
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,7 @@ impl Integrity {
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
         let scope = self.asked.scope(app.clock.now())?;
         let mut tx = app.db.read("integrity").await?;
+        refuse_unknown(&mut tx, scope.laboratory.as_deref()).await?;
         let report = integrity(app, &mut tx, &scope).await?;
         drop(tx);
         app.db.close().await;

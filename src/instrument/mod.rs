@@ -90,6 +90,14 @@ pub struct RunFile {
     pub warnings: Vec<String>,
 }
 
+impl RunFile {
+    /// The instrument's serial number, if what stands in its place looks like one and not like
+    /// something an operator typed.
+    pub fn serial_code(&self) -> Option<&str> {
+        self.serial.as_deref().map(vocabulary::serial).filter(|code| !code.is_empty())
+    }
+}
+
 /// One well and one target: three independent facts and the text they came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {

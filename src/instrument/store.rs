@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::curve_store::curves_add;
-use super::vocabulary::{serial, word};
+use super::vocabulary::word;
 use super::{Ct, Reading, RunFile};
 use crate::barcode::{Patterns, TubeCode};
 use crate::clock::Time;
@@ -238,11 +238,8 @@ pub async fn run_live(tx: &mut Tx, plate: &str) -> Result<Option<RunOfPlate>> {
 pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<bool> {
     let file = run.file;
     let text = |fact: &Option<String>| fact.clone().unwrap_or_default();
-    let (instrument, number, ended) = (
-        text(&file.instrument),
-        serial(file.serial.as_deref().unwrap_or_default()),
-        text(&file.run_ended),
-    );
+    let (instrument, number, ended) =
+        (text(&file.instrument), file.serial_code().unwrap_or_default(), text(&file.run_ended));
     let warnings = json(&file.warnings);
     let added = on!(tx, c => query(RUN_ADD).bind(run.id).bind(run.plate).bind(run.sha256)
         .bind(file.format.as_str()).bind(&instrument).bind(number).bind(&ended)

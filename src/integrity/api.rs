@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
 use crate::ledger;
+use crate::receiving::store::laboratory_exists;
+use crate::storage::Tx;
 
 /// How far back is looked when nothing is said.
 const MONTH: Span = Span::days(31);
@@ -73,11 +75,23 @@ pub async fn integrity_get(
     actor: Actor,
     Query(mut asked): Query<IntegrityQuery>,
 ) -> Result<Json<Report>> {
+    let named = asked.laboratory.clone();
     asked.laboratory = asked.laboratory.or_else(|| actor.laboratory.clone());
     asked.laboratory.as_deref().map_or(Ok(()), |laboratory| actor.in_laboratory(laboratory))?;
     let scope = asked.scope(app.clock.now())?;
     let mut tx = app.db.read("integrity").await?;
+    refuse_unknown(&mut tx, named.as_deref()).await?;
     Ok(Json(integrity(&app, &mut tx, &scope).await?))
+}
+
+/// A laboratory that nobody registered has no clean record but none at all.
+pub async fn refuse_unknown(tx: &mut Tx, laboratory: Option<&str>) -> Result<()> {
+    match laboratory {
+        Some(code) if !laboratory_exists(tx, code).await? => {
+            Err(Error::not_found("laboratory", code))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Which tube was found positive.

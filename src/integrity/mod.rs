@@ -13,6 +13,7 @@ mod hidden_pools;
 mod instruments;
 mod order;
 pub mod root;
+pub mod runs;
 mod scan;
 pub mod store;
 

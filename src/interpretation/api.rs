@@ -207,7 +207,7 @@ async fn chart(
     new: &Incoming<'_>,
 ) -> Result<(Facts, Judged)> {
     let named = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-    let instrument = named(&file.serial).or_else(|| named(&file.instrument));
+    let instrument = file.serial_code().map(str::to_owned).or_else(|| named(&file.instrument));
     let subjects = Subjects {
         laboratory: plate.made.laboratory.clone(),
         instrument: instrument.unwrap_or_else(|| file.format.as_str().to_owned()),

@@ -71,9 +71,9 @@ pub const PICKLIST: &str = "select h.well as here, h.tube_code as code, h.depth 
                         join pool_tube m on m.tube_code = n.tube_code
                         join well w on w.pool_code = m.pool_code and w.plate_code <> o.code
                     where o.code = $1) s
-                join plate p on p.code = s.plate_code and p.state <> 'draft'
-                    and (s.frozen_us is null or p.frozen_us < s.frozen_us)
-            ) l on l.tube_code = h.tube_code and l.latest = 1
+                cross join plate p
+            where p.code = s.plate_code and p.state <> 'draft'
+                and (s.frozen_us is null or p.frozen_us < s.frozen_us)) l on l.tube_code = h.tube_code and l.latest = 1
     order by h.well";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[("RETESTS", RETESTS), ("PICKLIST", PICKLIST)];

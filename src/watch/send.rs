@@ -64,7 +64,7 @@ fn is_passing(status: u16) -> bool {
 
 /// Whether the run came before its plate was ready for it: the same file is right later.
 fn is_early(code: &str) -> bool {
-    matches!(code, "plate.draft" | "plate.not_found" | "transfer.differs")
+    matches!(code, "plate.draft" | "transfer.differs")
 }
 
 #[cfg(test)]
@@ -73,10 +73,10 @@ mod tests {
 
     #[test]
     fn a_run_that_came_before_its_plate_was_ready_is_sent_again() {
-        for code in ["plate.draft", "plate.not_found", "transfer.differs"] {
+        for code in ["plate.draft", "transfer.differs"] {
             assert!(is_early(code), "{code}");
         }
-        for code in ["run.plate_closed", "run.part_used", "run.missing_well"] {
+        for code in ["plate.not_found", "run.plate_closed", "run.part_used", "run.missing_well"] {
             assert!(!is_early(code), "{code}");
         }
     }

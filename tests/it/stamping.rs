@@ -111,8 +111,7 @@ each_engine! {
         // Of the first source one well was filled, and with a tube of another plate.
         let log = format!("A;{};;;1;;5;;;\nD;{};;;1;;5;;;\n", tube(19), plate(0));
         let transfers = format!("{}/transfers?name=robot.gwl", path(0));
-        let read = app.upload(&world.technician, &transfers, log.into_bytes()).await;
-        assert_eq!(read.expect(201).json()["open"].as_array().map(Vec::is_empty), Some(false));
+        app.upload(&world.technician, &transfers, log.into_bytes()).await.expect(201);
         let wanted = stamp("z", &[Some(0), Some(1), Some(2), Some(3)]);
         let frozen = lab::freeze(app, &world, 4, &wanted).await;
         let file = lab::run_file(&frozen, &BTreeMap::new(), false);

@@ -56,6 +56,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("feeds/store.rs", swabline::feeds::store::STATEMENTS),
         ("ledger/store.rs", swabline::ledger::store::STATEMENTS),
         ("integrity/root.rs", swabline::integrity::root::STATEMENTS),
+        ("integrity/runs.rs", swabline::integrity::runs::STATEMENTS),
         ("integrity/store.rs", swabline::integrity::store::STATEMENTS),
     ]
 }
