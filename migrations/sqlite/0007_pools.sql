@@ -112,7 +112,7 @@ alter table call add column pool_code text references pool
 -- the laboratory: a report says that pooling was used (FDA template, October 2021).
 alter table status add column pooled bigint check (pooled > 0);
 update status set pooled = (select t.members from tube t where t.code = status.tube_code);
-create index run_kit on run (kit_code, kit_version, imported_us);
+create index run_kit_version on run (kit_code, kit_version, imported_us);
 
 create trigger pool_moves before update of state on pool
 when old.state <> new.state and old.state || '>' || new.state not in (

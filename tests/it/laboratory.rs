@@ -95,7 +95,7 @@ pub async fn place(
 }
 
 /// Freezes the `n`th plate; gives the answer.
-pub async fn freeze(app: &TestApp, world: &World, n: u64) -> Answer {
+pub async fn freeze_placed(app: &TestApp, world: &World, n: u64) -> Answer {
     let path = format!("/v1/plates/{}/freeze", world::plate(n));
     app.post(&world.technician, &path, &json!({})).await
 }

@@ -50,7 +50,7 @@ async fn run(
     (signals, controls_fail): (&[(String, Signals)], bool),
 ) -> Value {
     lab::place(app, world, n, placed).await.expect(201);
-    let plate = lab::freeze(app, world, n).await.expect(200).json();
+    let plate = lab::freeze_placed(app, world, n).await.expect(200).json();
     let signals: BTreeMap<_, _> = signals.iter().cloned().collect();
     let file = lab::run_file(&plate, &signals, controls_fail);
     lab::upload(app, world, &plate, file).await.expect(201).json()
@@ -230,17 +230,17 @@ each_engine! {
         // A tube that was put on a draft before it was mixed.
         lab::place(app, &world, 2, (&tubes[..1], &[])).await.expect(201);
         lab::mix(app, &world, 0, &tubes).await.expect(201);
-        let refused = lab::freeze(app, &world, 2).await.expect(409);
+        let refused = lab::freeze_placed(app, &world, 2).await.expect(409);
         assert_eq!(codes(&refused), ["plate.tube_pooled"]);
         for n in 0..2 {
             lab::place(app, &world, n, (&[], &[pool(0)])).await.expect(201);
         }
-        let frozen = lab::freeze(app, &world, 1).await.expect(200).json();
+        let frozen = lab::freeze_placed(app, &world, 1).await.expect(200).json();
         let well = frozen["wells"].as_array().unwrap().iter().find(|well| well["pool"] == pool(0));
         assert_eq!((&well.unwrap()["depth"], &well.unwrap()["pooled"]), (&json!(3), &json!(tubes)));
         // The very same plate sent again is the same answer.
         assert_eq!(lab::place(app, &world, 1, (&[], &[pool(0)])).await.expect(200).json(), frozen);
-        assert_eq!(lab::freeze(app, &world, 0).await.expect(409).code(), "plate.tube_taken");
+        assert_eq!(lab::freeze_placed(app, &world, 0).await.expect(409).code(), "plate.tube_taken");
         let path = format!("/v1/plates/{}/worklist", world::plate(1));
         let list = app.get(&world.technician, &path).await.expect(200).text();
         for tube in &tubes {

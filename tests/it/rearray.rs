@@ -62,7 +62,7 @@ each_engine! {
         let listed = "/v1/laboratories/L01/retests";
         let pools = [pool(0), pool(1)];
         lab::place(app, &world, 0, (&[], &pools)).await.expect(201);
-        let loaded = lab::freeze(app, &world, 0).await.expect(200).json();
+        let loaded = lab::freeze_placed(app, &world, 0).await.expect(200).json();
         let file = lab::run_file(&loaded, &BTreeMap::from([(pool(1), POSITIVE)]), false);
         let run = lab::upload(app, &world, &loaded, file).await.expect(201).json();
         let waiting = app.get(&world.technician, listed).await.expect(200).json();
