@@ -239,10 +239,7 @@ impl Signals<'_> {
     fn single_target(&self, facts: &TubeFacts) -> (Outcome, String) {
         let (calls, rule) = (&self.kit.calls, &self.kit.calls.rules.single_target);
         let now = amplified(self.targets);
-        let again = facts.earlier.iter().any(|test| {
-            test.rule == *rule
-                && self.counts(test, || now.iter().any(|t| test.amplified.contains(t)))
-        });
+        let again = facts.earlier.iter().any(|test| self.counts(test, &now));
         let after_grey = facts.earlier.iter().any(|test| self.is_grey(test))
             && match calls.grey_again {
                 Some(GreyAgain::Detected) => true,
@@ -259,12 +256,20 @@ impl Signals<'_> {
         }
     }
 
-    /// Whether an earlier single target counts towards "again".
-    fn counts(&self, test: &EarlierTest, same_target: impl Fn() -> bool) -> bool {
+    /// Whether an earlier test counts towards "again": too few targets amplified in it, whichever
+    /// kit it was read by and whatever that kit calls the rule, and this kit measures one of them.
+    fn counts(&self, test: &EarlierTest, now: &[String]) -> bool {
         let calls = &self.kit.calls;
+        let mut seen = self
+            .kit
+            .targets()
+            .map(|(_, target)| target)
+            .filter(|target| target.role == TargetRole::Pathogen)
+            .filter(|target| test.amplified.iter().any(|name| target.is_named(name)));
         match test.specimen {
-            Specimen::Same => !calls.same_target || same_target(),
-            Specimen::Another => calls.across_specimens,
+            Specimen::Same if calls.same_target => seen.any(|target| now.contains(&target.code)),
+            Specimen::Same => seen.next().is_some(),
+            Specimen::Another => calls.across_specimens && seen.next().is_some(),
         }
     }
 

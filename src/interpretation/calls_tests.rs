@@ -126,7 +126,11 @@ fn one_target_twice_is_positive_where_the_kit_says_so() {
         (first.rule.as_str(), first.disposition),
         ("orf1ab_n.single_target", Disposition::Retest)
     );
-    let again = TubeFacts { attempt: 2, earlier: vec![earlier(&first.rule)], ..single() };
+    let again = TubeFacts {
+        attempt: 2,
+        earlier: vec![EarlierTest::of(&first, Specimen::Same)],
+        ..single()
+    };
     let second = orf_call(None, Some("36"), &again);
     assert_eq!(
         (second.outcome, second.rule.as_str()),
@@ -271,7 +275,10 @@ proptest! {
         let rules = &kit.calls.rules;
         let mut earlier_tests = Vec::new();
         match before {
-            1 => earlier_tests.push(earlier(&rules.single_target)),
+            1 => earlier_tests.push(EarlierTest {
+                amplified: vec![kit.reactions[0].targets[0].code.clone()],
+                ..earlier(&rules.single_target)
+            }),
             2 => earlier_tests.extend(rules.grey.as_deref().map(earlier)),
             _ => {}
         }

@@ -72,6 +72,32 @@ fn a_control_just_within_its_limits_is_accepted() {
     assert!(cdc_verdict("G3", "RP", Some("40.00")).usable);
 }
 
+/// "NTC - -" of the summaries: RP at Ct 36, past the cut-off of a tube, is a signal all the same.
+#[test]
+fn a_control_that_must_show_nothing_shows_no_late_internal_control_either() {
+    let all = [
+        ("salivadirect", "2020-10-below-40"),
+        ("salivadirect", "2020-10-below-37"),
+        ("stanford-e", "2020"),
+    ];
+    for (code, version) in all {
+        let (kit, template) = (kit(code, version), "one-well-93-columns");
+        assert!(judged(&kit, template, |_| {}).usable, "{code}");
+        let layout = plate(&kit, template, 20, 1);
+        let at = |wanted: Control| {
+            let is_it = |content: &Content| matches!(content, Content::Control { control, .. } if *control == wanted);
+            let (at, _) = layout.wells().iter().find(|(_, content)| is_it(content)).unwrap();
+            at.to_string()
+        };
+        let late = |at: &str| judged(&kit, template, |run| set(run, at, "RP", Some("36")));
+        let (positive, negative) = (at(Control::Positive), at(Control::Negative));
+        let shown = codes(&late(&negative));
+        assert_eq!(shown, [(VerdictCode::NegativeControlAmplified, Some(negative))], "{code}");
+        // Only SalivaDirect asks for a positive control without RP.
+        assert_eq!(late(&positive).usable, code == "stanford-e");
+    }
+}
+
 /// Ct 48.25 with `No Amp` was seen in a real negative control; CDC wants none within the cut-off.
 #[test]
 fn a_negative_control_is_silent_by_its_status_only_outside_every_cut_off() {

@@ -73,6 +73,9 @@ pub enum KitFault {
     /// A programme that does not come with the program.
     #[error("there is no programme {0}; name cdc or china-2020, or leave it out")]
     NoProgramme(String),
+    /// A policy that is another than that of the programme it names.
+    #[error("`{0}` is not what programme {1} says; state the programme's, or name no programme")]
+    OtherPolicy(&'static str, String),
     /// A target named in a policy that the kit does not measure.
     #[error("{0} names target {1}, which the kit does not measure")]
     TargetUnknown(&'static str, String),

@@ -286,7 +286,10 @@ each_engine! {
             definition["programme"] = json!("cdc");
         }).await;
         let refused = propose(app, &world.reviewer, "bad", &body).await.expect(422);
-        assert_eq!(codes(&refused), ["kit.fault", "kit.fault"], "{}", refused.text());
+        assert!(codes(&refused).iter().all(|code| code == "kit.fault"), "{}", refused.text());
+        for fault in ["source is blank", "`targets_needed` is 3", "`calls.single_target_again` is not"] {
+            assert!(refused.text().contains(fault), "{fault}: {}", refused.text());
+        }
         let none = json!({ "effective_from": app.now() });
         let refused = propose(app, &world.reviewer, "bad", &none).await.expect(422);
         assert_eq!(codes(&refused), ["kit.definition"]);
@@ -337,9 +340,117 @@ each_engine! {
         }
         shadow(app, &world.reviewer, "1", &named).await.expect(404);
         shadow(app, &world.administrator, "narrow", &named).await.expect(201);
-        // Whoever works elsewhere sees how many, and not which.
+        // Whoever works elsewhere sees how many, and not which; so they cannot stand for them.
         let seen = app.get(&elsewhere, &path("narrow")).await.expect(200).json();
         assert_eq!(seen["shadow"]["changed_calls"], 10);
-        assert_eq!(seen["shadow"]["differences"], json!([]));
+        assert_eq!((&seen["shadow"]["unseen_runs"], &seen["shadow"]["differences"]),
+            (&json!(1), &json!([])));
+        let blind = approve(app, &elsewhere, "narrow", 10).await.expect(422);
+        assert_eq!(codes(&blind), ["kit.unseen"]);
+        approve(app, &world.administrator, "narrow", 10).await.expect(200);
+    }
+
+    /// Another code is no way around the shadow run (R17).
+    async fn a_copied_kit_is_tried_on_the_runs_of_the_kit_it_was_copied_from(app) {
+        let world = world(app).await;
+        late_positives(app, &world).await;
+        let copy = "/v1/kits/copy/versions/narrow";
+        let body = proposal(app, &world, "narrow", |definition| {
+            definition["code"] = json!("copy");
+            below_30(definition);
+        }).await;
+        app.put(&world.reviewer, copy, &body).await.expect(201);
+        let approval = format!("{copy}/approve");
+        let seen = |calls: u32| json!({ "changed_calls": calls });
+        let blind = app.post(&world.second_reviewer, &approval, &seen(0)).await.expect(422);
+        assert_eq!(codes(&blind), ["kit.no_shadow"]);
+        let request = json!({ "last": 5, "kit": KIT.0 });
+        let shown = app.post(&world.reviewer, &format!("{copy}/shadow"), &request).await;
+        assert_eq!(shown.expect(201).json()["changed_calls"], 10);
+        let unseen = app.post(&world.second_reviewer, &approval, &seen(0)).await.expect(422);
+        assert_eq!(codes(&unseen), ["kit.changed_calls"]);
+        app.post(&world.second_reviewer, &approval, &seen(10)).await.expect(200);
+    }
+
+    async fn what_one_shadow_run_showed_is_not_forgotten_for_a_later_one(app) {
+        let world = world(app).await;
+        let late = late_positives(app, &world).await;
+        seal_tube(app, &world, 20, &people(20, 1)).await.expect(201);
+        lab::deliver(app, &world, 1, &[tube(20)]).await;
+        let loaded = lab::load(app, &world, 1, &[tube(20)]).await;
+        let file = lab::run_file(&loaded, &BTreeMap::new(), false);
+        let clean = lab::upload(app, &world, &loaded, file).await.expect(201).json();
+        let body = proposal(app, &world, "narrow", below_30).await;
+        propose(app, &world.reviewer, "narrow", &body).await.expect(201);
+        for (run, changed) in [(&late, 10), (&clean, 0), (&clean, 0), (&late, 10)] {
+            app.pass(Span::minutes(1));
+            let named = json!({ "runs": [run["id"]] });
+            let seen = shadow(app, &world.reviewer, "narrow", &named).await.expect(201).json();
+            assert_eq!(seen["changed_calls"], changed);
+        }
+        app.pass(Span::minutes(1));
+        let named = json!({ "runs": [clean["id"]] });
+        shadow(app, &world.reviewer, "narrow", &named).await.expect(201);
+        let kit = app.get(&world.second_reviewer, &path("narrow")).await.expect(200).json();
+        assert_eq!((&kit["shadow"]["runs"], &kit["shadow"]["changed_calls"]),
+            (&json!(2), &json!(10)), "each run counts once");
+        let last = approve(app, &world.second_reviewer, "narrow", 0).await.expect(422);
+        assert_eq!(codes(&last), ["kit.changed_calls"]);
+        approve(app, &world.second_reviewer, "narrow", 10).await.expect(200);
+    }
+
+    async fn nothing_is_learned_from_a_void_run(app) {
+        let world = world(app).await;
+        let run = late_positives(app, &world).await;
+        let body = proposal(app, &world, "narrow", below_30).await;
+        propose(app, &world.reviewer, "narrow", &body).await.expect(201);
+        let named = json!({ "runs": [run["id"]] });
+        shadow(app, &world.reviewer, "narrow", &named).await.expect(201);
+        let review = format!("/v1/runs/{}/review", run["id"].as_str().unwrap());
+        app.post(&world.reviewer, &review, &json!({ "decision": "void" })).await.expect(200);
+        let void = shadow(app, &world.reviewer, "narrow", &named).await.expect(422);
+        assert_eq!(codes(&void), ["kit.shadow_void"]);
+        // Its plate is run again, and the version is tried on that run; what was shown still counts.
+        let tubes: Vec<_> = (0..20).map(tube).collect();
+        let loaded = lab::load(app, &world, 1, &tubes).await;
+        let file = lab::run_file(&loaded, &BTreeMap::new(), false);
+        lab::upload(app, &world, &loaded, file).await.expect(201);
+        let early = approve(app, &world.second_reviewer, "narrow", 10).await.expect(422);
+        assert_eq!(codes(&early), ["kit.no_shadow"]);
+        app.pass(Span::minutes(1));
+        shadow(app, &world.reviewer, "narrow", &json!({ "last": 5 })).await.expect(201);
+        approve(app, &world.second_reviewer, "narrow", 10).await.expect(200);
+    }
+
+    async fn a_version_that_came_with_the_program_is_withdrawn_too(app) {
+        let world = world(app).await;
+        let tubes = received(app, &world, 2).await;
+        let loaded = lab::load(app, &world, 0, &tubes[..1]).await;
+        let file = lab::run_file(&loaded, &BTreeMap::new(), false);
+        let run = lab::upload(app, &world, &loaded, file).await.expect(201).json();
+        let (review, release) = (
+            format!("/v1/runs/{}/review", run["id"].as_str().unwrap()),
+            format!("/v1/runs/{}/release", run["id"].as_str().unwrap()),
+        );
+        app.post(&world.reviewer, &review, &json!({ "decision": "accept" })).await.expect(200);
+        let withdraw = format!("{}/withdraw", path(KIT.1));
+        let reason = |text: &str| json!({ "reason": text });
+        app.post(&world.administrator, &withdraw, &reason("recalled")).await.expect(200);
+        app.post(&world.administrator, &withdraw, &reason("recalled")).await.expect(200);
+        let other = app.post(&world.reviewer, &withdraw, &reason("other")).await.expect(409);
+        assert_eq!(other.code(), "kit.settled");
+        let kit = app.get(&world.auditor, &path(KIT.1)).await.expect(200).json();
+        assert_eq!((&kit["state"], &kit["withdrawn_reason"]), (&json!("withdrawn"),
+            &json!("recalled")));
+        let held = app.post(&world.second_reviewer, &release, &json!({})).await.expect(422);
+        assert_eq!(codes(&held), ["run.kit_withdrawn"]);
+        let refused = make(app, &world, 1, (KIT.1, &tubes[1..])).await.expect(422);
+        assert_eq!(codes(&refused), ["kit.withdrawn"]);
+        // The other version that came with the program is run as before.
+        make(app, &world, 1, ("2", &tubes[1..])).await.expect(201);
+        let listed = app.get(&world.technician, "/v1/kits").await.expect(200).json();
+        let withdrawn = listed["kits"].as_array().unwrap().iter()
+            .filter(|kit| kit["state"] == "withdrawn").count();
+        assert_eq!(withdrawn, 1);
     }
 }

@@ -129,10 +129,34 @@ each_engine! {
         let refused = accept(app, world, &held).await.expect(422);
         assert_eq!(codes(&refused.json()["errors"]), ["run.lot_unknown"]);
         assert!(refused.text().contains("register it"), "{}", refused.text());
-        register(app, world, "B7", (100, 1000)).await.expect(201);
+        app.pass(Span::minutes(1));
+        let body = json!({ "laboratory": "L01", "expires_at": app.now() + Span::hours(100),
+            "reactions": 1000 });
+        app.put(&world.technician, &path("B7"), &body).await.expect(201);
+        // Whoever needs the run would write what it needs: a reviewer reads the label as well.
         let route = format!("/v1/runs/{}", held["id"].as_str().unwrap());
+        app.put(&world.technician, &path("B7"), &body).await.expect(200);
+        let late = app.get(&world.reviewer, &route).await.json();
+        assert_eq!(codes(&late["holds"]), ["run.lot_late"]);
+        accept(app, world, &held).await.expect(422);
+        let mut other = body.clone();
+        other["reactions"] = json!(999);
+        app.put(&world.reviewer, &path("B7"), &other).await.expect(409);
+        app.put(&world.reviewer, &path("B7"), &body).await.expect(200);
         assert_eq!(app.get(&world.reviewer, &route).await.json().get("holds"), None);
         lab::release(app, world, held["id"].as_str().unwrap()).await;
+    }
+
+    async fn a_lot_that_a_reviewer_registers_late_holds_nothing(app) {
+        let (app, world) = (&keeping(app), &world(app).await);
+        let tubes = received(app, world, 1).await;
+        make(app, world, 0, (Some("B8"), &tubes)).await.expect(201);
+        let held = run(app, world, 0).await;
+        app.pass(Span::minutes(1));
+        let body = json!({ "laboratory": "L01", "expires_at": app.now() + Span::hours(100),
+            "reactions": 1000 });
+        app.put(&world.second_reviewer, &path("B8"), &body).await.expect(201);
+        accept(app, world, &held).await.expect(200);
     }
 
     async fn a_run_of_an_expired_lot_is_void_and_its_tubes_are_tested_again(app) {

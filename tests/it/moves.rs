@@ -358,7 +358,8 @@ each_engine! {
             "allotment", "box_tube", "well", "code_counter", "kit_version", "shadow",
             "shadow_run", "lot", "lot_issue", "run_part", "curve", "rack", "rack_tube", "transfer_log",
             "transfer_acceptance", "quality_alarm", "quality_point", "quality_run",
-            "quality_seeded", "pool", "pool_tube", "pool_assessment"];
+            "quality_seeded", "pool", "pool_tube", "pool_assessment", "kit_withdrawal",
+            "lot_confirmation"];
         let fixed = [
             ("member", "taken_us"), ("arrival", "arrived_us"), ("arrival_tube", "finding"),
             ("run_file", "name"), ("run_part", "sha256"), ("reading", "raw_ct"), ("curve", "points"),
@@ -369,7 +370,8 @@ each_engine! {
             ("quality_alarm", "plates"), ("quality_seeded", "expected"), ("rack", "size"),
             ("rack_tube", "tube_code"), ("transfer_log", "differences"),
             ("transfer_acceptance", "accepted_by"), ("pool_tube", "tube_code"),
-            ("pool_assessment", "found")];
+            ("pool_assessment", "found"), ("kit_withdrawal", "reason"),
+            ("lot_confirmation", "confirmed_by")];
         for table in kept {
             let mut tx = app.app.db.read("test.count").await.unwrap();
             let sql = AssertSqlSafe(format!("select count(*) from {table}"));
@@ -517,6 +519,9 @@ each_engine! {
             (vec![withdraw.to_owned(), set("withdrawn_reason = 's'")], false),
             (vec![approve("B"), set("approved_by = null, approved_us = null, changed_calls = null")], false),
             (vec![set("approved_by = 'B'")], false),
+            (vec![format!("{}, changed_verdicts = 1", approve("B"))], true),
+            (vec![set("changed_verdicts = 1")], false),
+            (vec![approve("B"), set("changed_verdicts = 1")], false),
             (vec![set("definition = '{ }'")], false),
             (vec![set("effective_us = 0")], false),
             (vec![set("until_us = null")], false),

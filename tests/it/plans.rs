@@ -72,6 +72,12 @@ const EXCEPTIONS: &[Exception] = &[
     ("integrity/store.rs", "ROUNDS", BOTH, "it counts what is open, from an index of that"),
     ("review", "WAITING", BOTH, "it lists what waits, from an index of that"),
     ("recall/store.rs", "RECALLS_CLOSED", POSTGRES, "a look back at one site among all"),
+    (
+        "interpretation/kit/shadow_union.rs",
+        "RUN_ANY",
+        BOTH,
+        "it reads the newest runs in order until one is not void",
+    ),
 ];
 
 /// A large table that a statement reads from end to end.

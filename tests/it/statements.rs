@@ -49,6 +49,10 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
             "interpretation/kit/shadow_store.rs",
             swabline::interpretation::kit::shadow_store::STATEMENTS,
         ),
+        (
+            "interpretation/kit/shadow_union.rs",
+            swabline::interpretation::kit::shadow_union::STATEMENTS,
+        ),
         ("interpretation/lot/store.rs", swabline::interpretation::lot::store::STATEMENTS),
         ("interpretation/swapped.rs", swabline::interpretation::swapped::STATEMENTS),
         ("review", swabline::review::STATEMENTS),

@@ -1,4 +1,4 @@
-//! Routes of the kit: propose a version, approve it, withdraw it, look at all there are.
+//! Routes of the kit: propose a version, look at all there are.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -7,9 +7,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::rules::{self, Standing, State as KitState};
-use super::shadow_api::ShadowAnswer;
-use super::store::{self, StoredVersion};
-use super::{Definition, Kit, Purpose, shadow_store};
+use super::shadow_api::ShownAnswer;
+use super::store::{self, StoredVersion, Withdrawal};
+use super::{Definition, Kit, Purpose};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
@@ -19,9 +19,6 @@ use crate::http::extract::{Json, Path};
 use crate::http::problem::Problem;
 use crate::interpretation::KitFault;
 use crate::storage::Tx;
-
-/// Longest reason of a withdrawal, in characters.
-const REASON_MAX: usize = 500;
 
 /// A version to be proposed: its definition as JSON, or as the text of a TOML file.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -72,6 +69,9 @@ pub struct KitAnswer {
     /// Changed calls that person had seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_calls: Option<i64>,
+    /// Changed verdicts of plates that person had seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_verdicts: Option<i64>,
     /// Account of the person who withdrew it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawn_by: Option<String>,
@@ -82,9 +82,9 @@ pub struct KitAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub definition: Option<Definition>,
-    /// The last shadow run; left out of the list.
+    /// What its shadow runs showed together; left out of the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shadow: Option<ShadowAnswer>,
+    pub shadow: Option<ShownAnswer>,
 }
 
 /// Every version of every kit.
@@ -112,10 +112,20 @@ impl KitAnswer {
             proposed_by: None,
             approved_by: None,
             changed_calls: None,
+            changed_verdicts: None,
             withdrawn_by: None,
             withdrawn_reason: None,
             definition: None,
             shadow: None,
+        }
+    }
+
+    /// A kit that came with the program, withdrawn or not.
+    fn shipped(app: &App, kit: &Kit, withdrawal: Option<&Withdrawal>, at: Time) -> Self {
+        Self {
+            withdrawn_by: withdrawal.map(|found| found.withdrawn_by.clone()),
+            withdrawn_reason: withdrawal.map(|found| found.reason.clone()),
+            ..Self::new(app, kit, &Standing::shipped(withdrawal.is_some()), at)
         }
     }
 
@@ -125,6 +135,7 @@ impl KitAnswer {
             proposed_by: Some(stored.proposed_by),
             approved_by: stored.approved_by,
             changed_calls: stored.changed_calls,
+            changed_verdicts: stored.changed_verdicts,
             withdrawn_by: stored.withdrawn_by,
             withdrawn_reason: stored.withdrawn_reason,
             ..answer
@@ -138,15 +149,19 @@ impl KitAnswer {
 pub async fn kits_get(State(app): State<App>) -> Result<Json<KitList>> {
     let mut tx = app.db.read("kit.list").await?;
     let at = app.clock.now();
-    let mut kits: Vec<_> =
-        app.kits.iter().map(|kit| KitAnswer::new(&app, kit, &Standing::SHIPPED, at)).collect();
+    let withdrawals = store::withdrawals(&mut tx).await?;
+    let shipped = |kit: &Kit| {
+        let withdrawal = withdrawals.iter().find(|found| found.is_of(kit));
+        KitAnswer::shipped(&app, kit, withdrawal, at)
+    };
+    let mut kits: Vec<_> = app.kits.iter().map(shipped).collect();
     for stored in store::versions(&mut tx).await? {
         kits.push(KitAnswer::stored(&app, stored, at)?);
     }
     Ok(Json(KitList { kits }))
 }
 
-/// A version of a kit with its definition and its last shadow run.
+/// A version of a kit with its definition and what its shadow runs showed.
 #[utoipa::path(get, path = "/v1/kits/{code}/versions/{version}", tag = "kit",
     security(("bearer" = [])),
     params(("code" = String, Path, description = "kit"), ("version" = String, Path)),
@@ -161,7 +176,7 @@ pub async fn kit_get(
 }
 
 /// A version as this person may see it.
-async fn answer(
+pub(super) async fn answer(
     app: &App,
     tx: &mut Tx,
     actor: &Actor,
@@ -173,13 +188,12 @@ async fn answer(
         let kit =
             kit.ok_or_else(|| Error::not_found("kit version", format!("{code} {version}")))?;
         let definition = Some(Definition::from(kit.clone()));
-        return Ok(KitAnswer { definition, ..KitAnswer::new(app, kit, &Standing::SHIPPED, at) });
+        let withdrawal = store::withdrawal_find(tx, (code, version)).await?;
+        let answer = KitAnswer::shipped(app, kit, withdrawal.as_ref(), at);
+        return Ok(KitAnswer { definition, ..answer });
     };
     let definition = Some(Definition::from(stored.kit()?));
-    let shadow = match shadow_store::shadow_last(tx, code, version).await? {
-        Some(shadow) => Some(ShadowAnswer::seen(tx, actor, shadow).await?),
-        None => None,
-    };
+    let shadow = ShownAnswer::seen(tx, actor, (code, version)).await?;
     Ok(KitAnswer { definition, shadow, ..KitAnswer::stored(app, stored, at)? })
 }
 
@@ -237,9 +251,14 @@ fn read(request: KitRequest) -> Result<Kit> {
     })
 }
 
+/// Whether this version came with the program.
+pub(super) fn is_shipped(app: &App, name: (&str, &str)) -> bool {
+    app.kits.iter().any(|kit| (kit.code.as_str(), kit.version.as_str()) == name)
+}
+
 /// What was proposed under this name; a shipped version is a conflict.
 async fn proposed(app: &App, tx: &mut Tx, name: (&str, &str)) -> Result<Option<StoredVersion>> {
-    if app.kits.iter().any(|kit| (kit.code.as_str(), kit.version.as_str()) == name) {
+    if is_shipped(app, name) {
         let message = "this version came with the program and never changes; choose another \
                        version";
         return Err(Error::conflict("kit.shipped", name.1, message));
@@ -264,102 +283,9 @@ fn refuse_another(kit: &Kit, dates: (Time, Option<Time>), before: &StoredVersion
     if reasons.is_empty() { Ok(()) } else { Err(Error::Conflict(reasons)) }
 }
 
-/// What an approver states.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ApprovalRequest {
-    /// Changed calls of the last shadow run that the approver looked at; 0 without one.
-    pub changed_calls: u32,
-}
-
-/// Another person approves a proposal; the same person's approval again is answered again.
-#[utoipa::path(post, path = "/v1/kits/{code}/versions/{version}/approve", tag = "kit",
-    security(("bearer" = [])),
-    params(("code" = String, Path, description = "kit"), ("version" = String, Path)),
-    request_body = ApprovalRequest,
-    responses((status = 200, body = KitAnswer), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn approve_post(
-    State(app): State<App>,
-    actor: Actor,
-    Path((code, version)): Path<(String, String)>,
-    Json(request): Json<ApprovalRequest>,
-) -> Result<Json<KitAnswer>> {
-    let mut tx = app.db.write("kit.approve").await?;
-    let name = (code.as_str(), version.as_str());
-    let stored = locked(&app, &mut tx, name).await?;
-    let seen = i64::from(request.changed_calls);
-    let again = stored.approved_by.as_deref() == Some(actor.account.as_str());
-    if again && stored.changed_calls == Some(seen) {
-        return Ok(Json(answer(&app, &mut tx, &actor, name).await?));
-    }
-    let shadow = shadow_store::shadow_last(&mut tx, &code, &version).await?;
-    let has_runs = shadow_store::has_runs(&mut tx, &code).await?;
-    let people = (stored.proposed_by.as_str(), actor.account.as_str());
-    let counts = shadow.as_ref().map(shadow_store::StoredShadow::counts);
-    refuse_if_any(rules::against_approval(people, has_runs, counts, seen))?;
-    let at = app.clock.now();
-    if !store::version_approve(&mut tx, name, (&actor.account, at), seen).await? {
-        let message = "this version was approved or withdrawn already; look at it first";
-        return Err(Error::conflict("kit.settled", &version, message));
-    }
-    let detail = json!({ "version": version, "changed_calls": seen,
-        "shadow": shadow.map(|shadow| shadow.id) });
-    let entry = Entry { at, actor: &actor, action: "kit.approve", about: &code, detail };
-    audit::record(&mut tx, entry).await?;
-    let answer = answer(&app, &mut tx, &actor, name).await?;
-    tx.commit().await?;
-    Ok(Json(answer))
-}
-
 /// A version that was proposed here, and nobody else's until the transaction ends.
 pub(super) async fn locked(app: &App, tx: &mut Tx, name: (&str, &str)) -> Result<StoredVersion> {
     store::version_lock(tx, name.0, name.1).await?;
     let stored = proposed(app, tx, name).await?;
     stored.ok_or_else(|| Error::not_found("kit version", format!("{} {}", name.0, name.1)))
-}
-
-/// Why a version is withdrawn.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WithdrawalRequest {
-    /// Why, in 1 to 500 characters.
-    pub reason: String,
-}
-
-/// Withdraws a version for good: no plate is made for it, and no run of it is accepted or released.
-#[utoipa::path(post, path = "/v1/kits/{code}/versions/{version}/withdraw", tag = "kit",
-    security(("bearer" = [])),
-    params(("code" = String, Path, description = "kit"), ("version" = String, Path)),
-    request_body = WithdrawalRequest,
-    responses((status = 200, body = KitAnswer), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn withdraw_post(
-    State(app): State<App>,
-    actor: Actor,
-    Path((code, version)): Path<(String, String)>,
-    Json(request): Json<WithdrawalRequest>,
-) -> Result<Json<KitAnswer>> {
-    let reason = request.reason.trim();
-    if !(1..=REASON_MAX).contains(&reason.chars().count()) || reason.chars().any(char::is_control) {
-        let message = "give the reason in 1 to 500 visible characters";
-        return Err(Error::invalid("kit.reason", "reason", message));
-    }
-    let mut tx = app.db.write("kit.withdraw").await?;
-    let name = (code.as_str(), version.as_str());
-    let stored = locked(&app, &mut tx, name).await?;
-    if stored.withdrawn_reason.as_deref() == Some(reason) {
-        return Ok(Json(answer(&app, &mut tx, &actor, name).await?));
-    }
-    let at = app.clock.now();
-    if !store::version_withdraw(&mut tx, name, (&actor.account, at), reason).await? {
-        let message = "this version was withdrawn already, for another reason; look at it";
-        return Err(Error::conflict("kit.settled", &version, message));
-    }
-    let detail = json!({ "version": version, "reason": reason });
-    let entry = Entry { at, actor: &actor, action: "kit.withdraw", about: &code, detail };
-    audit::record(&mut tx, entry).await?;
-    let answer = answer(&app, &mut tx, &actor, name).await?;
-    tx.commit().await?;
-    Ok(Json(answer))
 }

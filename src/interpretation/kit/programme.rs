@@ -2,11 +2,12 @@
 //!
 //! A kit version names its programme, so that the policy is approved with the kit, pinned to the
 //! plate with it, and shown in the same shadow run. Cut-offs stay the kit's: the leaflet goes first
-//! in every programme we know of.
+//! in every programme we know of. The kit states the policies too, so that whoever reads its file
+//! reads what happens; where it states others than its programme, it is refused.
 
 use serde::Deserialize;
 
-use super::{Definition, GreyAgain, Outcome, RetestPolicy};
+use super::{Definition, GreyAgain, KitFault, Outcome, RetestPolicy};
 
 const EMBEDDED: [&str; 2] = [
     include_str!("../../../fixtures/programmes/cdc.toml"),
@@ -43,15 +44,22 @@ impl Programme {
         programmes().into_iter().find(|programme| programme.code == code)
     }
 
-    /// Puts its policies in place of a kit's own.
-    pub fn apply(&self, kit: &mut Definition) {
-        kit.calls.single_target_again = self.single_target_again;
-        kit.calls.same_target = self.same_target;
-        kit.calls.across_specimens = self.across_specimens;
-        if kit.calls.grey_again.is_some() {
-            kit.calls.grey_again = self.grey_again.or(kit.calls.grey_again);
-        }
-        kit.retests = self.retests.clone();
+    /// Where a kit states another policy; a kit without a grey zone says nothing of one.
+    pub fn contradictions(&self, kit: &Definition) -> Vec<KitFault> {
+        let calls = &kit.calls;
+        let other_grey = calls.grey_again.is_some()
+            && self.grey_again.is_some()
+            && calls.grey_again != self.grey_again;
+        let fields = [
+            ("calls.single_target_again", calls.single_target_again != self.single_target_again),
+            ("calls.same_target", calls.same_target != self.same_target),
+            ("calls.across_specimens", calls.across_specimens != self.across_specimens),
+            ("calls.grey_again", other_grey),
+            ("retests.single", kit.retests.single != self.retests.single),
+            ("retests.pool", kit.retests.pool != self.retests.pool),
+        ];
+        let differs = fields.into_iter().filter(|(_, differs)| *differs);
+        differs.map(|(field, _)| KitFault::OtherPolicy(field, self.code.clone())).collect()
     }
 }
 
@@ -70,7 +78,7 @@ pub fn programmes() -> Vec<Programme> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interpretation::{Kit, KitFault};
+    use crate::interpretation::Kit;
 
     #[test]
     fn the_cdc_programme_is_what_the_cdc_kit_says_itself() {
@@ -81,16 +89,31 @@ mod tests {
     }
 
     #[test]
-    fn a_programme_takes_the_place_of_the_kits_own_policies_once() {
-        let text = include_str!("../../../fixtures/assays/orf1ab-n-ic-1.toml");
-        let mut kit: Definition = toml::from_str(text).unwrap();
-        kit.programme = Some("china-2020".to_owned());
-        let read = Kit::read(kit).unwrap();
-        assert_eq!(read.calls.grey_again, Some(GreyAgain::ByCurve));
-        assert!(read.calls.same_target && read.calls.across_specimens);
-        assert_eq!(read.retests.single.inconclusive, 0);
-        // As it is stored, it stands by itself: no programme is looked up again.
-        let mut stored = Definition::from(read);
+    fn a_kit_that_states_another_policy_than_its_programme_is_refused_with_every_field() {
+        let text = include_str!("../../../fixtures/assays/orf1ab-n-ic-china-2020.toml");
+        let agreeing: Definition = toml::from_str(text).unwrap();
+        assert_eq!(agreeing.programme.as_deref(), Some("china-2020"));
+        assert_eq!(agreeing.calls.grey_again, Some(GreyAgain::ByCurve));
+        assert_eq!(Definition::from(Kit::parse(text).unwrap()), agreeing);
+        let own = Definition::from(Kit::find("orf1ab-n-ic", "1").unwrap());
+        let own = Definition { programme: Some("china-2020".to_owned()), ..own };
+        let fields: Vec<_> = Kit::read(own)
+            .unwrap_err()
+            .into_iter()
+            .map(|fault| match fault {
+                KitFault::OtherPolicy(field, programme) => (field, programme),
+                other => panic!("{other}"),
+            })
+            .collect();
+        let china = || "china-2020".to_owned();
+        assert!(fields.contains(&("calls.same_target", china())), "{fields:?}");
+        assert!(fields.contains(&("calls.across_specimens", china())), "{fields:?}");
+        assert!(!fields.iter().any(|(field, _)| *field == "calls.rules"), "{fields:?}");
+    }
+
+    #[test]
+    fn a_stored_kit_stands_by_itself_whatever_its_programme_says_later() {
+        let mut stored = Definition::from(Kit::find("orf1ab-n-ic", "china-2020").unwrap());
         stored.retests.single.inconclusive = 2;
         let json = serde_json::to_string(&stored).unwrap();
         assert_eq!(serde_json::from_str::<Kit>(&json).unwrap().retests.single.inconclusive, 2);

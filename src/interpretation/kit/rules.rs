@@ -1,6 +1,8 @@
 //! May this version of a kit be proposed, approved, run? Every reason why not.
 
-use super::{Definition, Kit, Purpose};
+use std::collections::BTreeSet;
+
+use super::{Definition, Kit, Purpose, Target, plain};
 use crate::clock::Time;
 use crate::error::Reason;
 
@@ -32,17 +34,56 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// A kit that came with the program.
-    pub const SHIPPED: Self = Self { state: State::Shipped, effective: None, until: None };
+    /// A kit that came with the program, and was withdrawn here or not.
+    pub const fn shipped(withdrawn: bool) -> Self {
+        let state = if withdrawn { State::Withdrawn } else { State::Shipped };
+        Self { state, effective: None, until: None }
+    }
 }
 
-/// What one shadow run counted.
+/// Which runs are stored that are not void: what a version can be tried on before it is approved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShadowCounts {
-    /// Runs of the same kit code among those it read.
-    pub own_runs: i64,
-    /// Calls that changed.
-    pub changed_calls: i64,
+pub enum StoredRuns {
+    /// None at all.
+    None,
+    /// Only of kits that measure something else.
+    Others,
+    /// Of a kit that measures the same, under whatever code.
+    Alike,
+}
+
+/// What all shadow runs of a version showed together: each stored run once, as it was read last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Runs among them that are not void.
+    pub runs: i64,
+    /// Those of a kit that measures the same.
+    pub alike: i64,
+    /// What would have been otherwise.
+    pub changed: Changed,
+    /// Runs of laboratories that the approver may not see.
+    pub unseen: i64,
+}
+
+/// How much another version would have changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Calls that would have been others.
+    pub calls: i64,
+    /// Plates that would have been judged otherwise.
+    pub verdicts: i64,
+}
+
+/// Whether runs of one kit tell something of the other: it has the same code, or it measures the
+/// same targets in the same reactions under another.
+pub fn reads_alike(one: &Definition, other: &Definition) -> bool {
+    let shape = |kit: &Definition| {
+        let codes = |targets: &[Target]| {
+            targets.iter().map(|target| plain(&target.code)).collect::<BTreeSet<_>>()
+        };
+        kit.reactions.iter().map(|reaction| codes(&reaction.targets)).collect::<BTreeSet<_>>()
+    };
+    one.code == other.code || shape(one) == shape(other)
 }
 
 /// Why nobody is told a result by this kit here; `demonstration` says that nobody is told any.
@@ -122,12 +163,16 @@ pub fn against_proposal(
     reasons
 }
 
-/// Why this person may not approve a proposal now, having seen so many changed calls.
+/// Why this person may not approve a proposal now, having seen so much change.
+///
+/// A version is tried on stored runs before every approval (R17): on runs of a kit that measures the
+/// same where there are any, whatever its code, and on others where there are only those. Nothing
+/// that a shadow run once showed is forgotten for a later one that showed less.
 pub fn against_approval(
     (proposer, approver): (&str, &str),
-    has_runs: bool,
-    shadow: Option<ShadowCounts>,
-    seen: i64,
+    stored: StoredRuns,
+    shown: Shown,
+    seen: Changed,
 ) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut say =
@@ -136,19 +181,44 @@ pub fn against_approval(
         let message = "you proposed this version; another person has to approve it".to_owned();
         say("kit.same_person", "approve", message);
     }
-    let own_runs = shadow.map_or(0, |shadow| shadow.own_runs);
-    if has_runs && own_runs == 0 {
-        let message = "runs of this kit are stored; run this version in shadow over some of them \
-                       with `POST .../shadow` and look at the changed calls first";
-        say("kit.no_shadow", "shadow", message.to_owned());
+    let next = "run this version in shadow over some of them with `POST .../shadow` and look at \
+                the changed calls first";
+    match stored {
+        StoredRuns::Alike if shown.alike == 0 => {
+            let message = format!("runs of kits that measure the same are stored; {next}");
+            say("kit.no_shadow", "shadow", message);
+        }
+        StoredRuns::Others if shown.runs == 0 => {
+            let message = format!("runs of other kits are stored; {next}");
+            say("kit.no_shadow", "shadow", message);
+        }
+        StoredRuns::None | StoredRuns::Others | StoredRuns::Alike => {}
     }
-    let changed = shadow.map_or(0, |shadow| shadow.changed_calls);
-    if changed != seen {
+    if shown.unseen > 0 {
         let message = format!(
-            "the last shadow run changed {changed} calls, not {seen}; look at them and state how \
-             many you saw"
+            "{} of the runs read in shadow are of laboratories that you may not see; somebody who \
+             sees all of them has to approve",
+            shown.unseen
         );
-        say("kit.changed_calls", "changed_calls", message);
+        say("kit.unseen", "approve", message);
+    }
+    for (code, field, what, shown, seen) in [
+        ("kit.changed_calls", "changed_calls", "calls", shown.changed.calls, seen.calls),
+        (
+            "kit.changed_verdicts",
+            "changed_verdicts",
+            "verdicts of plates",
+            shown.changed.verdicts,
+            seen.verdicts,
+        ),
+    ] {
+        if shown != seen {
+            let message = format!(
+                "the shadow runs of this version changed {shown} {what}, not {seen}; look at them \
+                 and state how many you saw"
+            );
+            say(code, field, message);
+        }
     }
     reasons
 }
@@ -177,23 +247,51 @@ mod tests {
         assert!(against(State::Approved, 20)[0].message.contains("1970-01-01"));
         assert_eq!(codes(&against(State::Proposed, 15)), ["kit.not_approved"]);
         assert_eq!(codes(&against(State::Withdrawn, 25)), ["kit.withdrawn", "kit.ended"]);
-        assert_eq!(against_use(("K", "1"), &Standing::SHIPPED, at(0)), []);
+        assert_eq!(against_use(("K", "1"), &Standing::shipped(false), at(0)), []);
+        let withdrawn = against_use(("K", "1"), &Standing::shipped(true), at(0));
+        assert_eq!(codes(&withdrawn), ["kit.withdrawn"]);
     }
 
     #[test]
     fn an_approval_needs_another_person_a_shadow_and_open_eyes() {
-        let shadow = |own_runs, changed_calls| Some(ShadowCounts { own_runs, changed_calls });
-        let two = ("A", "B");
-        assert_eq!(against_approval(two, true, shadow(1, 3), 3), []);
-        assert_eq!(against_approval(two, false, None, 0), []);
-        assert_eq!(codes(&against_approval(("A", "A"), false, None, 0)), ["kit.same_person"]);
-        assert_eq!(codes(&against_approval(two, true, None, 0)), ["kit.no_shadow"]);
-        assert_eq!(codes(&against_approval(two, true, shadow(0, 0), 0)), ["kit.no_shadow"]);
-        assert_eq!(codes(&against_approval(two, true, shadow(1, 3), 0)), ["kit.changed_calls"]);
-        assert_eq!(
-            codes(&against_approval(("A", "A"), true, shadow(0, 3), 2)),
-            ["kit.same_person", "kit.no_shadow", "kit.changed_calls"]
-        );
+        let changed = |calls, verdicts| Changed { calls, verdicts };
+        let shown =
+            |runs, alike, calls| Shown { runs, alike, changed: changed(calls, 1), unseen: 0 };
+        let (two, nothing, none) = (("A", "B"), Shown::default(), changed(0, 0));
+        let (alike, others) = (StoredRuns::Alike, StoredRuns::Others);
+        assert_eq!(against_approval(two, alike, shown(1, 1, 3), changed(3, 1)), []);
+        assert_eq!(against_approval(two, others, shown(1, 0, 3), changed(3, 1)), []);
+        assert_eq!(against_approval(two, StoredRuns::None, nothing, none), []);
+        for (people, stored, shown, seen, reasons) in [
+            (("A", "A"), StoredRuns::None, nothing, none, &["kit.same_person"][..]),
+            (two, alike, nothing, none, &["kit.no_shadow"]),
+            (two, others, nothing, none, &["kit.no_shadow"]),
+            (two, alike, shown(1, 0, 0), changed(0, 1), &["kit.no_shadow"]),
+            (two, alike, shown(1, 1, 3), changed(0, 1), &["kit.changed_calls"]),
+            (two, alike, shown(1, 1, 3), changed(3, 0), &["kit.changed_verdicts"]),
+            (two, alike, Shown { unseen: 1, ..shown(1, 1, 3) }, changed(3, 1), &["kit.unseen"]),
+            (
+                ("A", "A"),
+                alike,
+                shown(0, 0, 3),
+                none,
+                &["kit.same_person", "kit.no_shadow", "kit.changed_calls", "kit.changed_verdicts"],
+            ),
+        ] {
+            assert_eq!(codes(&against_approval(people, stored, shown, seen)), reasons);
+        }
+    }
+
+    #[test]
+    fn a_copied_kit_is_alike_under_another_code_and_another_kit_is_not() {
+        let kit = Definition::from(Kit::find("orf1ab-n-ic", "1").unwrap());
+        let mut copy = Definition { code: "copy".to_owned(), ..kit.clone() };
+        copy.reactions[0].code = "other".to_owned();
+        copy.reactions[0].targets[0].positive = "< 20".parse().unwrap();
+        assert!(reads_alike(&kit, &copy));
+        let cdc = Definition::from(Kit::find("cdc-2019-ncov", "06").unwrap());
+        assert!(!reads_alike(&kit, &cdc));
+        assert!(reads_alike(&kit, &Definition { code: kit.code.clone(), ..cdc }));
     }
 
     #[test]

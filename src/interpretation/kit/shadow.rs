@@ -33,6 +33,8 @@ pub struct PastRun {
     pub calls: Vec<Call>,
     /// The verdict it was given.
     pub verdict: Verdict,
+    /// Whether it is void, so that its calls count for nothing.
+    pub is_void: bool,
 }
 
 /// What another version would have made of one run.
@@ -202,6 +204,7 @@ mod tests {
             tubes,
             calls: read.calls,
             verdict: read.verdict,
+            is_void: false,
         }
     }
 

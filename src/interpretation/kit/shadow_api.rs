@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::api::locked;
 use super::shadow::{Difference, PastRun, difference};
 use super::shadow_store::{self, StoredShadow};
-use super::{Kit, store};
+use super::{Kit, shadow_union, store};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
@@ -48,7 +48,7 @@ pub struct ShadowAnswer {
     pub runs: i64,
     /// Calls they have.
     pub calls: i64,
-    /// Calls that would have been others; an approval must state this number.
+    /// Calls that would have been others.
     pub changed_calls: i64,
     /// Plates that would have been judged otherwise.
     pub changed_verdicts: i64,
@@ -59,6 +59,48 @@ pub struct ShadowAnswer {
     pub ran_by: String,
     /// When.
     pub ran_at: Time,
+}
+
+/// What all shadow runs of a version showed together: each stored run once, as it was read last.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ShownAnswer {
+    /// Stored runs that were read.
+    pub runs: usize,
+    /// Those of laboratories that the asker may not see; who approves has none.
+    pub unseen_runs: usize,
+    /// Calls that would have been others; an approval must state this number.
+    pub changed_calls: i64,
+    /// Plates that would have been judged otherwise; an approval must state this number.
+    pub changed_verdicts: i64,
+    /// Each run with its changed calls; those of the asker's own laboratory.
+    #[schema(value_type = Vec<Object>)]
+    pub differences: Vec<Difference>,
+}
+
+impl ShownAnswer {
+    /// What was shown of a version, as this person may see it; nothing before a shadow run.
+    pub(super) async fn seen(
+        tx: &mut Tx,
+        actor: &Actor,
+        name: (&str, &str),
+    ) -> Result<Option<Self>> {
+        let runs = shadow_union::shown_runs(tx, actor, name).await?;
+        if runs.is_empty() {
+            return Ok(None);
+        }
+        let changed = shadow_union::changed(&runs);
+        Ok(Some(Self {
+            runs: runs.len(),
+            unseen_runs: runs.iter().filter(|run| !run.is_seen).count(),
+            changed_calls: changed.calls,
+            changed_verdicts: changed.verdicts,
+            differences: runs
+                .into_iter()
+                .filter(|run| run.is_seen)
+                .map(|run| run.difference)
+                .collect(),
+        }))
+    }
 }
 
 impl ShadowAnswer {
@@ -132,6 +174,10 @@ async fn differences(
     for run in chosen(&mut tx, actor, code, request).await? {
         let (run, laboratory) = shadow_store::past_run(&mut tx, &run).await?;
         actor.in_laboratory(&laboratory)?;
+        if run.is_void {
+            let message = "this run is void, so nothing is learned from its calls; name another";
+            return Err(Error::invalid("kit.shadow_void", run.id, message));
+        }
         past.push(run);
     }
     drop(tx);

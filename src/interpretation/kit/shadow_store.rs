@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
-use super::rules::ShadowCounts;
 use super::shadow::{Difference, PastRun};
 use crate::barcode::PlateCode;
 use crate::clock::Time;
@@ -21,9 +20,6 @@ pub const RUNS_LAST: &str = "select r.id from run r join plate p on p.code = r.p
     where r.kit_code = $1 and r.state <> 'void'
         and (cast($2 as text) is null or p.laboratory_code = $2)
     order by r.imported_us desc, r.id desc limit $3";
-/// `$1` kit: the last run that is not void and was called with it.
-pub const RUN_ANY: &str = "select id from run where kit_code = $1 and state <> 'void'
-    order by imported_us desc limit 1";
 /// Id, kit, version, runs, calls, changed calls, changed verdicts, who, when.
 pub const SHADOW_ADD: &str = "insert into shadow (id, kit_code, kit_version, runs, calls,
         changed_calls, changed_verdicts, ran_by, ran_us)
@@ -31,11 +27,9 @@ pub const SHADOW_ADD: &str = "insert into shadow (id, kit_code, kit_version, run
 /// `$1` shadow run, `$2` runs with their differences.
 pub const SHADOW_RUNS_ADD: &str = "insert into shadow_run (shadow_id, run_id, difference)
     select $1, e.value ->> 'run', e.value ->> 'difference' from json_each($2) e";
-/// `$1` kit, `$2` version: the last one, and how many of its runs are of this kit.
+/// `$1` kit, `$2` version: the last one.
 pub const SHADOW_LAST: &str = "select s.id, s.runs, s.calls, s.changed_calls, s.changed_verdicts,
-        s.ran_by, s.ran_us,
-        (select count(*) from shadow_run d join run r on r.id = d.run_id
-            where d.shadow_id = s.id and r.kit_code = $1) as own_runs
+        s.ran_by, s.ran_us
     from shadow s where s.kit_code = $1 and s.kit_version = $2
     order by s.ran_us desc, s.id desc limit 1";
 /// `$1` shadow run, `$2` laboratory: its runs as somebody of that laboratory may see them.
@@ -46,7 +40,6 @@ pub const DIFFERENCES: &str = "select d.difference from shadow_run d join run r 
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("RUNS_LAST", RUNS_LAST),
-    ("RUN_ANY", RUN_ANY),
     ("SHADOW_ADD", SHADOW_ADD),
     ("SHADOW_RUNS_ADD", SHADOW_RUNS_ADD),
     ("SHADOW_LAST", SHADOW_LAST),
@@ -71,14 +64,6 @@ pub struct StoredShadow {
     /// When.
     #[sqlx(rename = "ran_us")]
     pub ran: Time,
-    own_runs: i64,
-}
-
-impl StoredShadow {
-    /// What an approval looks at.
-    pub const fn counts(&self) -> ShadowCounts {
-        ShadowCounts { own_runs: self.own_runs, changed_calls: self.changed_calls }
-    }
 }
 
 #[derive(Serialize)]
@@ -96,13 +81,6 @@ pub async fn runs_last(
 ) -> Result<Vec<String>> {
     Ok(on!(tx, c => query_scalar(RUNS_LAST).bind(kit).bind(laboratory).bind(i64::from(last))
         .fetch_all(c).await)?)
-}
-
-/// Whether runs of this kit are stored.
-pub async fn has_runs(tx: &mut Tx, kit: &str) -> Result<bool> {
-    let any: Option<String> =
-        on!(tx, c => query_scalar(RUN_ANY).bind(kit).fetch_optional(c).await)?;
-    Ok(any.is_some())
 }
 
 /// A stored run as it was called, with the laboratory its plate stands in.
@@ -132,6 +110,7 @@ pub async fn past_run(tx: &mut Tx, id: &str) -> Result<(PastRun, String)> {
         tubes,
         calls,
         verdict,
+        is_void: row.state == "void",
     };
     Ok((past, row.laboratory_code))
 }
@@ -177,11 +156,13 @@ pub async fn differences(
 ) -> Result<Vec<Difference>> {
     let rows: Vec<String> = on!(tx, c => query_scalar(DIFFERENCES).bind(shadow).bind(laboratory)
         .fetch_all(c).await)?;
-    let read = |text: &String| {
-        serde_json::from_str(text).map_err(|error| {
-            let (id, reason) = (shadow.to_owned(), error.to_string());
-            Error::Store(StoreError::Inconsistent { table: "shadow_run", id, reason })
-        })
-    };
-    rows.iter().map(read).collect()
+    rows.iter().map(|text| read(shadow, text)).collect()
+}
+
+/// A difference as it is kept.
+pub(super) fn read(shadow: &str, text: &str) -> Result<Difference> {
+    serde_json::from_str(text).map_err(|error| {
+        let (id, reason) = (shadow.to_owned(), error.to_string());
+        Error::Store(StoreError::Inconsistent { table: "shadow_run", id, reason })
+    })
 }

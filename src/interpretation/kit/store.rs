@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, query, query_as, query_scalar};
 
-use super::rules::{Standing, State};
+use super::rules::{Changed, Standing, State};
 use super::{Definition, Kit};
 use crate::clock::Time;
 use crate::error::Result;
@@ -14,20 +14,20 @@ pub const VERSION_ADD: &str = "insert into kit_version (code, version, definitio
     values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing";
 /// `$1` code, `$2` version.
 pub const VERSION_FIND: &str = "select code, version, definition, effective_us, until_us,
-        proposed_by, proposed_us, approved_by, approved_us, changed_calls, withdrawn_by,
-        withdrawn_us, withdrawn_reason
+        proposed_by, proposed_us, approved_by, approved_us, changed_calls, changed_verdicts,
+        withdrawn_by, withdrawn_us, withdrawn_reason
     from kit_version where code = $1 and version = $2";
 /// Nothing: two people write each of these rows by hand, so there are few.
 pub const VERSIONS: &str = "select code, version, definition, effective_us, until_us,
-        proposed_by, proposed_us, approved_by, approved_us, changed_calls, withdrawn_by,
-        withdrawn_us, withdrawn_reason
+        proposed_by, proposed_us, approved_by, approved_us, changed_calls, changed_verdicts,
+        withdrawn_by, withdrawn_us, withdrawn_reason
     from kit_version order by code, version";
 /// Code, version; changes nothing and keeps everybody else from changing it.
 pub const VERSION_LOCK: &str =
     "update kit_version set version = version where code = $1 and version = $2";
-/// Code, version, who, when, changed calls seen; once, before it is withdrawn.
+/// Code, version, who, when, changed calls and verdicts seen; once, before it is withdrawn.
 pub const VERSION_APPROVE: &str = "update kit_version set approved_by = $3, approved_us = $4,
-        changed_calls = $5
+        changed_calls = $5, changed_verdicts = $6
     where code = $1 and version = $2 and approved_by is null and withdrawn_by is null";
 /// Code, version, who, when, why; once.
 pub const VERSION_WITHDRAW: &str = "update kit_version set withdrawn_by = $3, withdrawn_us = $4,
@@ -35,6 +35,15 @@ pub const VERSION_WITHDRAW: &str = "update kit_version set withdrawn_by = $3, wi
     where code = $1 and version = $2 and withdrawn_by is null";
 /// `$1` code: whether any version of it was ever proposed.
 pub const CODE_FIND: &str = "select count(*) from kit_version where code = $1";
+/// Code, version, who, when, why: a version that came with the program; once.
+pub const WITHDRAWAL_ADD: &str = "insert into kit_withdrawal (code, version, withdrawn_by,
+        withdrawn_us, reason) values ($1, $2, $3, $4, $5) on conflict do nothing";
+/// `$1` code, `$2` version.
+pub const WITHDRAWAL_FIND: &str = "select code, version, withdrawn_by, reason from kit_withdrawal
+    where code = $1 and version = $2";
+/// Nothing: there are no more of them than versions that came with the program.
+pub const WITHDRAWALS: &str = "select code, version, withdrawn_by, reason from kit_withdrawal
+    order by code, version";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("VERSION_ADD", VERSION_ADD),
@@ -44,6 +53,9 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("VERSION_APPROVE", VERSION_APPROVE),
     ("VERSION_WITHDRAW", VERSION_WITHDRAW),
     ("CODE_FIND", CODE_FIND),
+    ("WITHDRAWAL_ADD", WITHDRAWAL_ADD),
+    ("WITHDRAWAL_FIND", WITHDRAWAL_FIND),
+    ("WITHDRAWALS", WITHDRAWALS),
 ];
 
 /// A version that was proposed here.
@@ -72,6 +84,8 @@ pub struct StoredVersion {
     pub approved: Option<Time>,
     /// Changed calls the approver had seen.
     pub changed_calls: Option<i64>,
+    /// Changed verdicts of plates the approver had seen.
+    pub changed_verdicts: Option<i64>,
     /// Who withdrew it.
     pub withdrawn_by: Option<String>,
     /// When.
@@ -81,7 +95,31 @@ pub struct StoredVersion {
     pub withdrawn_reason: Option<String>,
 }
 
+/// That a version which came with the program was withdrawn here.
+#[derive(Debug, Clone, FromRow)]
+pub struct Withdrawal {
+    code: String,
+    version: String,
+    /// Who withdrew it.
+    pub withdrawn_by: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Withdrawal {
+    /// Whether it is this version that was withdrawn.
+    pub fn is_of(&self, kit: &Definition) -> bool {
+        self.code == kit.code && self.version == kit.version
+    }
+}
+
 impl StoredVersion {
+    /// What its approver had seen change.
+    pub fn seen(&self) -> Option<Changed> {
+        let verdicts = self.changed_verdicts.unwrap_or_default();
+        self.changed_calls.map(|calls| Changed { calls, verdicts })
+    }
+
     /// Where it stands.
     pub const fn standing(&self) -> Standing {
         let state = match (&self.approved_by, &self.withdrawn_by) {
@@ -121,7 +159,8 @@ pub async fn kit_find(
     (code, version): (&str, &str),
 ) -> Result<Option<(Kit, Standing)>> {
     if let Some(kit) = shipped.iter().find(|kit| kit.code == code && kit.version == version) {
-        return Ok(Some((kit.clone(), Standing::SHIPPED)));
+        let withdrawal = withdrawal_find(tx, (code, version)).await?;
+        return Ok(Some((kit.clone(), Standing::shipped(withdrawal.is_some()))));
     }
     let stored = version_find(tx, code, version).await?;
     stored.map(|stored| Ok((stored.kit()?, stored.standing()))).transpose()
@@ -165,10 +204,10 @@ pub async fn version_approve(
     tx: &mut Tx,
     (code, version): (&str, &str),
     (account, at): (&str, Time),
-    seen: i64,
+    seen: Changed,
 ) -> Result<bool> {
     let moved = on!(tx, c => query(VERSION_APPROVE).bind(code).bind(version).bind(account)
-        .bind(at).bind(seen).execute(c).await.map(|done| done.rows_affected()))?;
+        .bind(at).bind(seen.calls).bind(seen.verdicts).execute(c).await.map(|done| done.rows_affected()))?;
     Ok(moved == 1)
 }
 
@@ -182,4 +221,29 @@ pub async fn version_withdraw(
     let moved = on!(tx, c => query(VERSION_WITHDRAW).bind(code).bind(version).bind(account)
         .bind(at).bind(reason).execute(c).await.map(|done| done.rows_affected()))?;
     Ok(moved == 1)
+}
+
+/// That this version, which came with the program, was withdrawn here, if it was.
+pub async fn withdrawal_find(
+    tx: &mut Tx,
+    (code, version): (&str, &str),
+) -> Result<Option<Withdrawal>> {
+    Ok(on!(tx, c => query_as(WITHDRAWAL_FIND).bind(code).bind(version).fetch_optional(c).await)?)
+}
+
+/// Every version that came with the program and was withdrawn here.
+pub async fn withdrawals(tx: &mut Tx) -> Result<Vec<Withdrawal>> {
+    Ok(on!(tx, c => query_as(WITHDRAWALS).fetch_all(c).await)?)
+}
+
+/// Withdraws a version that came with the program; false when somebody did.
+pub async fn shipped_withdraw(
+    tx: &mut Tx,
+    (code, version): (&str, &str),
+    (account, at): (&str, Time),
+    reason: &str,
+) -> Result<bool> {
+    let added = on!(tx, c => query(WITHDRAWAL_ADD).bind(code).bind(version).bind(account)
+        .bind(at).bind(reason).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(added == 1)
 }

@@ -12,7 +12,7 @@ use super::store::{self, StoredLot};
 use super::{LotCount, LotKey};
 use crate::app::App;
 use crate::audit::{self, Entry};
-use crate::auth::Actor;
+use crate::auth::{Actor, Role};
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result, refuse_if_any};
 use crate::http::extract::{Json, Path, Query};
@@ -106,7 +106,8 @@ impl LotAnswer {
     }
 }
 
-/// Registers a lot; what was registered is never overwritten.
+/// Registers a lot; what was registered is never overwritten. A reviewer who registers the same
+/// again confirms a lot that was registered after its plate was filled.
 #[utoipa::path(put, path = "/v1/lots/{kit}/{lot}", tag = "lot", security(("bearer" = [])),
     params(("kit" = String, Path, description = "code of the kit"),
         ("lot" = String, Path, description = "the maker's lot number")),
@@ -125,18 +126,23 @@ pub async fn lot_put(
     refuse_if_any(faults(&app, &mut tx, key, request.reactions).await?)?;
     let (at, reactions) = (app.clock.now(), i64::from(request.reactions));
     let what = (request.expires_at, reactions);
-    if !store::lot_add(&mut tx, key, what, (&actor.account, at)).await? {
-        let found = found(&mut tx, key).await?;
-        refuse_another(&found, &request)?;
-        return Ok((StatusCode::OK, Json(LotAnswer::new(found, at))));
-    }
+    let by = (actor.account.as_str(), at);
+    let added = store::lot_add(&mut tx, key, what, by).await?;
+    let found = found(&mut tx, key).await?;
+    refuse_another(&found, &request)?;
+    let confirmed = actor.role == Role::Reviewer && store::lot_confirm(&mut tx, key, by).await?;
     let detail = json!({ "kit": kit, "laboratory": request.laboratory,
         "expires_at": request.expires_at, "reactions": reactions });
-    let entry = Entry { at, actor: &actor, action: "lot.register", about: &lot, detail };
-    audit::record(&mut tx, entry).await?;
-    let answer = LotAnswer::new(found(&mut tx, key).await?, at);
+    for (is_so, action) in [(added, "lot.register"), (confirmed, "lot.confirm")] {
+        if is_so {
+            let detail = detail.clone();
+            audit::record(&mut tx, Entry { at, actor: &actor, action, about: &lot, detail })
+                .await?;
+        }
+    }
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(answer)))
+    let status = if added { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(LotAnswer::new(found, at))))
 }
 
 /// What is wrong with a lot to be registered.

@@ -14,6 +14,9 @@ pub struct RunFacts {
     pub lot: Option<String>,
     /// When that lot expires; none when nobody registered it.
     pub expires: Option<Time>,
+    /// Whether it was registered after the plate was filled, and no reviewer other than who
+    /// brought in the run read its label too.
+    pub unconfirmed: bool,
     /// When the run came in.
     pub imported: Time,
     /// When its version of the kit was withdrawn.
@@ -86,8 +89,10 @@ pub fn alarms(lot: &str, count: &LotCount, at: Time) -> Vec<Reason> {
 
 /// Why a run is held: it can be neither accepted nor released.
 ///
-/// An unknown lot is let go by registering it. One that was expired when the run came in is not, nor
-/// is a run of a withdrawn kit: void the run, and its tubes go back to be tested again.
+/// An unknown lot is let go by registering it, and since whoever needs the run would then write what
+/// the run needs, a reviewer who did not bring it in has to register the same. One that was
+/// expired when the run came in is not let go, nor is a run of a withdrawn kit: void the run, and its
+/// tubes go back to be tested again.
 pub fn holds(facts: &RunFacts, lot_keeping: bool) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut say =
@@ -108,6 +113,14 @@ pub fn holds(facts: &RunFacts, lot_keeping: bool) -> Vec<Reason> {
             "run.lot_expired",
             lot,
             format!("lot {lot} had expired at {expires}; void the run and test its tubes again"),
+        ),
+        (Some(lot), Some(_)) if facts.unconfirmed => say(
+            "run.lot_late",
+            lot,
+            format!(
+                "lot {lot} was registered after the plate was filled; a reviewer who did not bring \
+                 in the run has to read its label and register the same"
+            ),
         ),
         (Some(_), Some(_)) => {}
     }
@@ -167,17 +180,20 @@ mod tests {
         let sound = RunFacts {
             lot: Some("L".to_owned()),
             expires: Some(at(100)),
+            unconfirmed: false,
             imported: at(99),
             withdrawn: None,
         };
         let none = RunFacts { lot: None, expires: None, ..sound.clone() };
         let unknown = RunFacts { expires: None, ..sound.clone() };
+        let alone = RunFacts { unconfirmed: true, ..sound.clone() };
         let late = RunFacts { imported: at(100), ..sound.clone() };
         let withdrawn = RunFacts { withdrawn: Some(at(50)), ..sound.clone() };
         for (facts, kept, not_kept) in [
             (&sound, &[][..], &[][..]),
             (&none, &["run.lot_unknown"], &[]),
             (&unknown, &["run.lot_unknown"], &[]),
+            (&alone, &["run.lot_late"], &[]),
             (&late, &["run.lot_expired"], &[]),
             (&withdrawn, &["run.kit_withdrawn"], &["run.kit_withdrawn"]),
         ] {

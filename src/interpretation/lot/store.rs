@@ -40,12 +40,22 @@ pub const LOTS: &str = "select l.laboratory_code, l.kit_code, l.lot, l.expires_u
 /// Id, laboratory, kit, lot, reactions, who, when.
 pub const ISSUE_ADD: &str = "insert into lot_issue (id, laboratory_code, kit_code, lot, reactions,
         issued_by, issued_us) values ($1, $2, $3, $4, $5, $6, $7)";
+/// Laboratory, kit, lot, who, when; once for each person.
+pub const CONFIRMATION_ADD: &str = "insert into lot_confirmation (laboratory_code, kit_code, lot,
+        confirmed_by, confirmed_us) values ($1, $2, $3, $4, $5) on conflict do nothing";
 /// `$1` run.
-pub const RUN_FACTS: &str = "select p.lot, l.expires_us, r.imported_us, k.withdrawn_us
+pub const RUN_FACTS: &str = "select p.lot, l.expires_us, r.imported_us,
+        coalesce(k.withdrawn_us, s.withdrawn_us) as withdrawn_us,
+        cast(case when l.registered_us > p.frozen_us and not exists (
+                select 1 from lot_confirmation c where c.laboratory_code = l.laboratory_code
+                    and c.kit_code = l.kit_code and c.lot = l.lot
+                    and c.confirmed_by <> r.imported_by)
+            then 1 else 0 end as bigint) as unconfirmed
     from run r join plate p on p.code = r.plate_code
         left join lot l on l.laboratory_code = p.laboratory_code and l.kit_code = r.kit_code
             and l.lot = p.lot
         left join kit_version k on k.code = r.kit_code and k.version = r.kit_version
+        left join kit_withdrawal s on s.code = r.kit_code and s.version = r.kit_version
     where r.id = $1";
 /// `$1` laboratory.
 pub const LABORATORY: &str = "select count(*) from laboratory where code = $1";
@@ -56,6 +66,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("LOT_FIND", LOT_FIND),
     ("LOTS", LOTS),
     ("ISSUE_ADD", ISSUE_ADD),
+    ("CONFIRMATION_ADD", CONFIRMATION_ADD),
     ("RUN_FACTS", RUN_FACTS),
     ("LABORATORY", LABORATORY),
 ];
@@ -94,6 +105,7 @@ struct FactsRow {
     imported: Time,
     #[sqlx(rename = "withdrawn_us")]
     withdrawn: Option<Time>,
+    unconfirmed: i64,
 }
 
 impl From<LotRow> for StoredLot {
@@ -152,6 +164,17 @@ pub async fn lots(
     Ok(found.into_iter().map(StoredLot::from).collect())
 }
 
+/// Keeps that somebody read the lot's label too; false when they had.
+pub async fn lot_confirm(
+    tx: &mut Tx,
+    key: LotKey<'_>,
+    (account, at): (&str, Time),
+) -> Result<bool> {
+    let added = on!(tx, c => query(CONFIRMATION_ADD).bind(key.laboratory).bind(key.kit)
+        .bind(key.lot).bind(account).bind(at).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(added == 1)
+}
+
 /// Issues reactions to the bench.
 pub async fn issue_add(
     tx: &mut Tx,
@@ -184,9 +207,10 @@ pub async fn against_filling(
 pub async fn holds(tx: &mut Tx, run: &str, lot_keeping: bool) -> Result<Vec<Reason>> {
     let row: Option<FactsRow> =
         on!(tx, c => query_as(RUN_FACTS).bind(run).fetch_optional(c).await)?;
-    let FactsRow { lot, expires, imported, withdrawn } =
+    let FactsRow { lot, expires, imported, withdrawn, unconfirmed } =
         row.ok_or_else(|| Error::not_found("run", run))?;
-    Ok(rules::holds(&RunFacts { lot, expires, imported, withdrawn }, lot_keeping))
+    let unconfirmed = unconfirmed == 1;
+    Ok(rules::holds(&RunFacts { lot, expires, unconfirmed, imported, withdrawn }, lot_keeping))
 }
 
 /// Refuses to go on with a run that is held, with every reason.

@@ -14,6 +14,13 @@ fn taqpath_goes_the_way_of_the_rutgers_summary() {
             (Detected, "taqpath.two_of_three", Report(Detected)),
         ),
         (
+            "14: 2 of 3 < 37, MS2 not: read as positive, and the kit is unproven for it",
+            &[(o, ORF, None), (n, ORF, None), (s, None, None), ("MS2", None, None)],
+            &[],
+            1,
+            (Detected, "taqpath.two_of_three", Report(Detected)),
+        ),
+        (
             "14: 1 of 3: retest",
             &[(o, Some("36.99"), None), (n, Some("37.00"), None), (s, None, None), ms2],
             &[],

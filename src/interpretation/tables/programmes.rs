@@ -129,6 +129,20 @@ fn china_2020_collects_a_single_target_again() {
             (Inconclusive, SINGLE, Recall),
         ),
         (
+            "A5: the same, and the first specimen was read by another kit",
+            &[("ORF1ab", None, None), ("N", ORF, None), IC],
+            &[("huirui.single_target", &["orf 1ab"], ANOTHER)],
+            1,
+            (Detected, "orf1ab_n.single_target_again", Report(Detected)),
+        ),
+        (
+            "a kit that looks for something else says nothing of these targets",
+            &[("ORF1ab", None, None), ("N", ORF, None), IC],
+            &[("influenza.single_target", &["FluA"], ANOTHER)],
+            1,
+            (Inconclusive, SINGLE, Recall),
+        ),
+        (
             "A5: single target in two specimens = positive",
             &[("ORF1ab", None, None), ("N", ORF, None), IC],
             &[(SINGLE, &["ORF1ab"], ANOTHER)],
