@@ -3,7 +3,7 @@
 use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::Refusal;
-use super::table::{MAX_ROWS, Row};
+use super::table::{MAX_COLUMNS, MAX_ROWS, Row};
 
 /// A file's text in one encoding with one kind of line end.
 #[derive(Debug)]
@@ -107,6 +107,10 @@ pub(super) fn delimited(text: &str, delimiter: u8, first: usize) -> Result<Vec<R
     if quote_left_open && text.lines().next_back().is_some_and(is_odd) {
         return Err(Refusal::cut("a quotation mark in the last row is never closed"));
     }
+    // Each separator takes memory before the row it stands in can be judged.
+    if text.bytes().filter(|byte| *byte == delimiter).count() > MAX_ROWS * MAX_COLUMNS {
+        return Err(Refusal::TooManyRows);
+    }
     let mut rows = Vec::new();
     for record in reader.records() {
         let record =
@@ -119,7 +123,8 @@ pub(super) fn delimited(text: &str, delimiter: u8, first: usize) -> Result<Vec<R
         if rows.len() == MAX_ROWS {
             return Err(Refusal::TooManyRows);
         }
-        rows.push(Row::new(number, record.iter().map(str::to_owned).collect())?);
+        let cells = record.iter().take(MAX_COLUMNS + 1).map(str::to_owned);
+        rows.push(Row::new(number, cells.collect())?);
     }
     Ok(rows)
 }
@@ -132,7 +137,7 @@ pub(super) fn tabbed(line: &str, number: usize) -> Result<Row, Refusal> {
         let inner = cell.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         inner.unwrap_or(cell).to_owned()
     };
-    Row::new(number, line.split('\t').map(unquoted).collect())
+    Row::new(number, line.split('\t').take(MAX_COLUMNS + 1).map(unquoted).collect())
 }
 
 #[cfg(test)]
@@ -190,6 +195,15 @@ mod tests {
     fn a_nul_means_binary_unless_the_text_is_utf_16() {
         assert!(is_binary(b"Well\0"));
         assert!(!is_binary(b"\xff\xfeW\0"));
+    }
+
+    #[test]
+    fn more_separators_than_any_table_has_are_refused_before_they_take_memory() {
+        let most = ",".repeat(MAX_COLUMNS * MAX_ROWS);
+        assert_eq!(delimited(&format!("{most},\n"), b',', 1), Err(Refusal::TooManyRows));
+        assert!(matches!(delimited(&most, b',', 1), Err(Refusal::CutShort { .. })));
+        assert!(tabbed(&"\t".repeat(MAX_COLUMNS), 1).is_err());
+        assert!(tabbed(&"\t".repeat(MAX_COLUMNS - 1), 1).is_ok());
     }
 
     #[test]
