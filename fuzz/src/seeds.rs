@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
+use rust_decimal::Decimal;
 use swabline::instrument::Ct;
 use swabline::plate::{PlateSize, WellPosition};
 use swabline::simulation::curves::curves;
@@ -60,14 +61,14 @@ fn put_fixtures(target: &str, folder: &str) {
 
 /// A run of so many wells and two targets, every third of them without a Ct.
 fn run(wells: u16) -> SimulatedRun {
+    let ct = Ct::try_from(Decimal::new(3_125, 2)).expect("a Ct");
     let well = |index: u16, (target, dye): (&str, &str)| SimulatedWell {
         well: WellPosition::from_index(index, PlateSize::P96).expect("a few wells"),
         sample: format!("S{index}"),
         target: target.to_owned(),
         dye: dye.to_owned(),
         task: if index == 0 { "NTC" } else { "UNKNOWN" }.to_owned(),
-        ct: (index % 3 != 0)
-            .then(|| "31.25".parse().ok().and_then(|n| Ct::try_from(n).ok()).expect("a Ct")),
+        ct: (index % 3 != 0).then_some(ct),
     };
     SimulatedRun {
         plate_size: PlateSize::P96,
