@@ -1,5 +1,7 @@
 //! What every fuzz target does with its input, and how an inner part becomes a file.
 
+pub mod targets;
+
 use std::io::{Cursor, Write as _};
 
 use swabline::instrument::{self, Curve, Mapping, Mappings, Reading, RunFile};
