@@ -1,5 +1,3 @@
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| swabline_fuzz::read(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| swabline_fuzz::targets::bio_rad_cfx(bytes));

@@ -1,8 +1,3 @@
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-// The first line keeps the format known, so that every try reaches the parser.
-fuzz_target!(|bytes: &[u8]| {
-    swabline_fuzz::read(&[b"# Block Type: 96-Well Block\r\n", bytes].concat());
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| swabline_fuzz::targets::design_analysis_csv(bytes));

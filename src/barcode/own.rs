@@ -171,9 +171,13 @@ fn is_resident_id(tidy: &str) -> bool {
 /// century of birth tell.
 pub(super) fn may_begin_resident_id(tidy: &str) -> bool {
     let digits = tidy.bytes().take(RESIDENT_ID_LENGTH - 1).all(|byte| byte.is_ascii_digit());
+    // A maker's prefix comes here as it was typed: what is not digits may be cut at no byte.
+    if !digits {
+        return false;
+    }
     let begins = tidy.get(BIRTH.start..).unwrap_or_default();
     let century = &begins[..begins.len().min(2)];
-    digits && !tidy.starts_with('0') && CENTURIES.iter().any(|one| one.starts_with(century))
+    !tidy.starts_with('0') && CENTURIES.iter().any(|one| one.starts_with(century))
 }
 
 /// Whether eight digits are a day of the calendar, `YYYYMMDD`.

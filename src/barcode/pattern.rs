@@ -258,6 +258,8 @@ mod tests {
         );
         assert_eq!(digits("", 25).unwrap_err().len(), 2);
         assert_eq!(digits("é", 10).unwrap_err(), [PatternFault::Prefix]);
+        // Found by fuzzing: two bytes of one character where a card has its century of birth.
+        assert_eq!(digits("123456aé", 18).unwrap_err(), [PatternFault::Prefix]);
     }
 
     #[test]

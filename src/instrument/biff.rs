@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use super::compound::{u16_at, u32_at};
-use super::workbook::{Put, Sheet, Value};
+use super::workbook::{Put, Sheet, Value, once_each};
 
 const BOF: u16 = 0x0809;
 const EOF: u16 = 0x000A;
@@ -41,7 +41,7 @@ pub(super) fn sheets(
     let read = |(at, name): (usize, String)| {
         Sheet::read(name, is_wanted, |put| cells(stream, at, &strings, put))
     };
-    bound.into_iter().map(read).collect()
+    once_each(bound, |(_, name)| name)?.into_iter().map(read).collect()
 }
 
 fn broken() -> Refusal {

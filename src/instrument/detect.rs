@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::archive::Archive;
 use super::mapping_read::Unmapped;
 use super::metadata::Metadata;
-use super::table::{MAX_FILE_BYTES, Table, heading};
+use super::table::{MAX_COLUMNS, MAX_FILE_BYTES, Table, heading};
 use super::text::{Text, delimited, is_binary};
 use super::workbook::{self, Sheet};
 use super::{
@@ -139,7 +139,7 @@ pub(super) fn section_name(line: &str) -> Option<&str> {
 
 /// The header of an old `.eds`' results: the only one that calls a target its detector.
 fn is_sds_header(line: &str) -> bool {
-    let cells: Vec<String> = line.split('\t').map(heading).collect();
+    let cells: Vec<String> = line.split('\t').take(MAX_COLUMNS).map(heading).collect();
     let has = |name: &str| cells.iter().any(|cell| cell == name);
     cells[0] == "well" && has("detector") && (has("ct") || has("call"))
 }
@@ -148,6 +148,7 @@ fn cfx_delimiter(first: &[&str]) -> Option<u8> {
     let is_header = |line: &str, delimiter: u8| {
         let cells: Vec<String> = line
             .split(char::from(delimiter))
+            .take(MAX_COLUMNS)
             .map(|cell| heading(cell.trim().trim_matches('"')))
             .collect();
         ["well", "fluor", "cq"].iter().all(|name| cells.iter().any(|cell| cell == name))

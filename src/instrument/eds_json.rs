@@ -13,7 +13,7 @@ use super::block::Block;
 use super::eds_setup::moment;
 use super::rdml_document::MAX_CYCLES;
 use super::results::{DecimalMark, ct_of, named};
-use super::table::MAX_ROWS;
+use super::table::{MAX_ROWS, check_name};
 use super::{Ct, Curve, Format, Point, Reading, Refusal, RunFile};
 use crate::plate::{PlateSize, WellPosition};
 
@@ -262,6 +262,7 @@ impl<'a> Found<'a> {
         let setup = self.wells.get(&index).copied();
         let sample = result.sample_name.as_deref();
         let sample = sample.or_else(|| setup?.sample_name.as_deref()).unwrap_or_default().trim();
+        check_name(sample)?;
         for reaction in &result.reaction_results.0 {
             let target = reaction.target_name.as_deref().unwrap_or_default().trim();
             let Some(amplified) = &reaction.amplification_result else {
@@ -275,6 +276,7 @@ impl<'a> Found<'a> {
                 return Err(Refusal::TooManyRows);
             }
             let dye = self.dyes.get(target).copied().unwrap_or_default();
+            check_name(dye)?;
             let (ct, raw_ct) = cq(well, amplified.cq)?;
             let points = points(amplified);
             if !points.is_empty() {

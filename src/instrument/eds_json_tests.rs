@@ -73,6 +73,20 @@ fn a_cq_that_is_no_number_is_no_cq_and_an_impossible_one_is_refused() {
 }
 
 #[test]
+fn a_name_that_every_reading_would_repeat_has_an_end() {
+    let long = "x".repeat(5_000);
+    let result = analysed(r#"{"cq": 31.2}"#);
+    let named = result.replace(r#"NaN \" mut, NaN"#, &long);
+    let dyed = SETUP_JSON.replace("FAM", &long);
+    for (setup, result) in [(SETUP_JSON, &named), (dyed.as_str(), &result)] {
+        let members = [(SETUP, setup), (RESULT, result.as_str())];
+        let refusal = read_zip(&members).unwrap_err();
+        assert!(matches!(refusal, Refusal::CutShort { .. }), "{refusal}");
+    }
+    assert!(read_zip(&[(SETUP, SETUP_JSON), (RESULT, &result)]).is_ok());
+}
+
+#[test]
 fn a_target_without_an_amplification_result_is_said_and_is_no_negative() {
     let refusal = with("null").unwrap_err();
     assert!(matches!(refusal, Refusal::NoResults { .. }), "{refusal}");

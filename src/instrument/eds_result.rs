@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::rdml_document::MAX_CYCLES;
 use super::results::{self, DecimalMark};
-use super::table::{MAX_ROWS, Row, heading};
+use super::table::{MAX_COLUMNS, MAX_ROWS, Row, heading};
 use super::text::{Text, tabbed};
 use super::{Ct, Point, Refusal};
 
@@ -81,7 +81,7 @@ pub(super) fn results(text: &Text) -> std::result::Result<Vec<Result>, Refusal> 
 
 impl Columns {
     fn find(header: &str) -> std::result::Result<Self, Refusal> {
-        let headings: Vec<String> = header.split('\t').map(heading).collect();
+        let headings: Vec<String> = header.split('\t').take(MAX_COLUMNS).map(heading).collect();
         let column = |names: &[&str]| {
             names.iter().find_map(|name| headings.iter().position(|heading| heading == name))
         };
@@ -133,15 +133,16 @@ fn points<'a>(
 ) -> std::result::Result<Vec<Point>, Refusal> {
     let mut points = Vec::new();
     for (cycle, cell) in (1..).zip(cells.map(str::trim)) {
+        // Before a blank is passed over: no row may count beyond the last number of a cycle.
+        if cycle > MAX_CYCLES {
+            return Err(Refusal::cut(format!("row {number} has more than {MAX_CYCLES} cycles")));
+        }
         if cell.is_empty() {
             continue;
         }
         let signal: f64 = cell
             .parse()
             .map_err(|_no_number| Refusal::bad_cell(number, "Rn", cell, "a fluorescence"))?;
-        if cycle > MAX_CYCLES {
-            return Err(Refusal::cut(format!("row {number} has more than {MAX_CYCLES} cycles")));
-        }
         if signal.is_finite() {
             points.push(Point { cycle, signal });
         }

@@ -55,6 +55,13 @@ fn the_cycle_count_is_no_ct_by_the_curves() {
 }
 
 #[test]
+fn a_row_of_more_blank_cycles_than_can_be_counted_is_refused() {
+    let blanks = format!("Rn values{}\r\n", "\t".repeat(70_000));
+    let refusal = analysed(&(row(0, "T1", "N", "31.2") + &blanks)).unwrap_err().to_string();
+    assert!(refusal.contains("row 4 has more than 200 cycles"), "{refusal}");
+}
+
+#[test]
 fn without_curves_a_whole_number_is_refused_and_the_protocol_can_tell() {
     let refusal = analysed(&row(0, "T1", "N", "40.0")).unwrap_err().to_string();
     assert!(refusal.contains("A1: `40.0` may be a Ct"), "{refusal}");

@@ -4,7 +4,7 @@
 use super::metadata::Metadata;
 use super::parts::{Channel, Part};
 use super::results::{DecimalMark, Source};
-use super::table::{MAX_ROWS, Row, Table, heading};
+use super::table::{MAX_ROWS, Row, Table, check_name, heading};
 use super::text::{Text, tabbed};
 use super::{Format, Refusal};
 
@@ -37,6 +37,7 @@ pub(super) fn text(text: &Text, detected_by: Vec<String>) -> Result<Part, Refusa
     if filter.is_empty() {
         return Err(Refusal::NoResults { missing: "the title line names no filter" });
     }
+    check_name(filter)?;
     let mut run = Source {
         format: Format::LightCycler480,
         detected_by,
@@ -191,6 +192,9 @@ mod tests {
             let refusal = read(file(title, &[row]).as_bytes()).unwrap_err().to_string();
             assert!(refusal.contains(message), "{refusal}");
         }
+        let endless = format!("{TITLE}{}", "x".repeat(5_000));
+        let endless = read(file(&endless, &[sound]).as_bytes()).unwrap_err().to_string();
+        assert!(endless.contains("a name that stands for many readings"), "{endless}");
         let twice = read(file(TITLE, &[sound, sound]).as_bytes()).unwrap_err().to_string();
         assert!(twice.contains("row 4: well A1 has a second reading"), "{twice}");
         let alone = read(TITLE.as_bytes()).unwrap_err().to_string();

@@ -11,7 +11,7 @@ use super::mapping::{
 use super::metadata::Metadata;
 use super::parts::{Channel, Part};
 use super::results::{DecimalMark, Source};
-use super::table::{MAX_ROWS, Row, Table};
+use super::table::{MAX_ROWS, Row, Table, check_name};
 use super::text::{Text, delimited, is_binary, tabbed};
 use super::workbook::Sheet;
 use super::{Format, Refusal};
@@ -73,6 +73,7 @@ pub(super) fn read(file: &Unmapped<'_>, mapping: &Mapping, why: &str) -> Result<
     let dye = fixed(&mapping.fixed.dye, Above::Dye, Fact::Dye, missing)?;
     let missing = "the lines above the table do not name the target";
     let target = fixed(&mapping.fixed.target, Above::Target, Fact::Target, missing)?;
+    [&dye, &target].into_iter().try_for_each(|name| check_name(name))?;
     for reading in &mut run.readings {
         if reading.target.is_empty() {
             reading.target.clone_from(&target);

@@ -94,6 +94,15 @@ fn an_own_mapping_reads_an_own_language_mark_and_flag() {
 }
 
 #[test]
+fn a_dye_above_the_table_has_an_end() {
+    let mapping = own("[above]\ndye = [\"Canal\"]\n");
+    let file = |dye: &str| format!("Canal\t{dye}\n\nPosicao\tCiclo\tAlvo\nA1\t31.2\tN\n");
+    assert_eq!(by(&mapping, file("FAM").as_bytes()).unwrap().readings[0].dye, "FAM");
+    let refusal = by(&mapping, file(&"x".repeat(5_000)).as_bytes()).unwrap_err();
+    assert!(matches!(refusal, Refusal::CutShort { .. }), "{refusal}");
+}
+
+#[test]
 fn a_named_mapping_that_does_not_fit_says_why() {
     let sound = "Posicao,Alvo,Ciclo\nA1,N,31.5\n";
     for (more, text, why) in [

@@ -8,7 +8,7 @@ use zip::ZipArchive;
 
 use super::Refusal;
 use super::table::MAX_UNPACKED_BYTES;
-use super::workbook::{Put, Sheet, Value};
+use super::workbook::{Put, Sheet, Value, once_each};
 
 /// First bytes of a zip: with a member, without one, or once split in volumes (Bio-Rad's RDML).
 const SIGNATURES: [[u8; 4]; 3] = [*b"PK\x03\x04", *b"PK\x05\x06", *b"PK\x07\x08"];
@@ -91,7 +91,7 @@ fn read(bytes: &[u8], is_wanted: &mut dyn FnMut(&str) -> bool) -> Result<Vec<She
     let names = workbook.sheet_names();
     let read =
         |name: String| Sheet::read(name.clone(), is_wanted, |put| cells(&mut workbook, &name, put));
-    names.into_iter().map(read).collect()
+    once_each(names, String::as_str)?.into_iter().map(read).collect()
 }
 
 /// The cells one by one: calamine's own range would be as large as the farthest cell says.

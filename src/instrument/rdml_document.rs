@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::table::MAX_ROWS;
+use super::table::{MAX_ROWS, check_name};
 use super::xml::{Step, Tag, walk};
 use super::{Point, Refusal};
 
@@ -68,6 +68,9 @@ pub(super) struct Run {
     pub reacts: Vec<React>,
 }
 
+/// Declarations whose texts every reading of theirs repeats.
+const NAMES: [&str; 3] = ["rdml/sample/", "rdml/target/", "rdml/dye/"];
+
 /// One place of the block.
 #[derive(Debug, Default)]
 pub(super) struct React {
@@ -126,7 +129,10 @@ struct Builder {
 
 impl Builder {
     fn open(&mut self, path: &str, tag: &Tag<'_>) -> Result<(), Refusal> {
-        let id = || tag.attribute("id").map(Option::unwrap_or_default);
+        let id = || {
+            let id = tag.attribute("id")?.unwrap_or_default();
+            check_name(&id).map(|()| id)
+        };
         match path {
             "rdml" => self.document.version = tag.attribute("version")?.unwrap_or_default(),
             "rdml/sample" => (self.id, self.sample) = (id()?, Sample::default()),
@@ -153,6 +159,9 @@ impl Builder {
             return self.close_run(within, text);
         }
         self.count(path)?;
+        if NAMES.iter().any(|names| path.starts_with(names)) {
+            check_name(text)?;
+        }
         let id = || self.id.clone();
         let document = &mut self.document;
         match path {
@@ -285,6 +294,24 @@ mod tests {
         let document = Document::read(xml.as_bytes()).unwrap();
         let dyes = ["a", "b", "c"].map(|id| document.targets[id].dye.as_str());
         assert_eq!(dyes, ["FAM", "HEX", ""]);
+    }
+
+    #[test]
+    fn a_name_that_every_reading_would_repeat_has_an_end() {
+        let long = "x".repeat(5_000);
+        for inside in [
+            format!("<sample id='s'><description>{long}</description></sample>"),
+            format!("<sample id='s'><type>{long}</type></sample>"),
+            format!("<target id='{long}'/>"),
+            format!("<target id='t'><dyeId id='{long}'/></target>"),
+            format!("<dye id='d'><description>{long}</description></dye>"),
+        ] {
+            let xml = format!("<rdml version='1.2'>{inside}</rdml>");
+            let refusal = Document::read(xml.as_bytes()).unwrap_err();
+            assert!(matches!(refusal, Refusal::CutShort { .. }), "{refusal}");
+        }
+        let note = format!("<rdml version='1.2'><id><publisher>{long}</publisher></id></rdml>");
+        assert!(Document::read(note.as_bytes()).is_ok(), "nobody repeats a publisher");
     }
 
     #[test]

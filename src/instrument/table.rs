@@ -13,6 +13,9 @@ pub const MAX_ROWS: usize = 20_000;
 pub const MAX_COLUMNS: usize = 128;
 /// Longest cell, in bytes; a spreadsheet itself ends at 32,767 characters.
 pub const MAX_CELL_BYTES: usize = 4 * 32_767;
+/// Longest name, in bytes, that a file states once and many readings repeat; a sheet's cell would
+/// be kept once for every reading.
+pub(super) const MAX_NAME_BYTES: usize = 4_096;
 /// Rows looked through for the header; the deepest one seen is the 46th.
 const HEADER_WITHIN: usize = 200;
 
@@ -51,6 +54,14 @@ impl Row {
     pub fn filled(&self) -> usize {
         self.cells.iter().filter(|cell| !cell.trim().is_empty()).count()
     }
+}
+
+/// Refuses a name beyond [`MAX_NAME_BYTES`].
+pub(super) fn check_name(name: &str) -> Result<(), Refusal> {
+    if name.len() > MAX_NAME_BYTES {
+        return Err(Refusal::cut("a name that stands for many readings has no end"));
+    }
+    Ok(())
 }
 
 /// A header and the rows under it.
@@ -193,6 +204,12 @@ mod tests {
         let (_, whole) = Table::split(rows(&whole), true).unwrap();
         assert!(whole.check_end(2).is_ok());
         assert!(whole.check_end(3).is_err(), "the last cell may have lost its tail");
+    }
+
+    #[test]
+    fn a_name_that_many_readings_repeat_has_an_end() {
+        assert!(check_name(&"x".repeat(MAX_NAME_BYTES)).is_ok());
+        assert!(check_name(&"x".repeat(MAX_NAME_BYTES + 1)).is_err());
     }
 
     #[test]

@@ -125,7 +125,8 @@ pub(super) fn delimited(text: &str, delimiter: u8, first: usize) -> Result<Vec<R
         if rows.len() == MAX_ROWS {
             return Err(Refusal::TooManyRows);
         }
-        rows.push(Row::new(number, record.iter().map(str::to_owned).collect())?);
+        let cells = record.iter().take(MAX_COLUMNS + 1).map(str::to_owned);
+        rows.push(Row::new(number, cells.collect())?);
     }
     Ok(rows)
 }
@@ -197,6 +198,15 @@ mod tests {
     fn a_nul_means_binary_unless_the_text_is_utf_16() {
         assert!(is_binary(b"Well\0"));
         assert!(!is_binary(b"\xff\xfeW\0"));
+    }
+
+    #[test]
+    fn more_separators_than_any_table_has_are_refused_before_they_take_memory() {
+        let most = ",".repeat(MAX_COLUMNS * MAX_ROWS);
+        assert_eq!(delimited(&format!("{most},\n"), b',', 1), Err(Refusal::TooManyRows));
+        assert!(matches!(delimited(&most, b',', 1), Err(Refusal::CutShort { .. })));
+        assert!(tabbed(&"\t".repeat(MAX_COLUMNS), 1).is_err());
+        assert!(tabbed(&"\t".repeat(MAX_COLUMNS - 1), 1).is_ok());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Sheets of a workbook, whichever way it is stored; only the sheets that matter are read.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::amplification::Amplification;
@@ -114,6 +114,19 @@ fn is_wanted(name: &str) -> bool {
     WANTED.contains(&heading(name).as_str())
 }
 
+/// Most sheets a workbook may have; real ones have a dozen.
+const MAX_NAMES: usize = 1_000;
+
+/// Leaves the first sheet of each name. No program writes two of one name, but a forged workbook
+/// may name one sheet a thousand times, and each reading of it would take a whole file's memory.
+pub(super) fn once_each<T>(sheets: Vec<T>, name: impl Fn(&T) -> &str) -> Result<Vec<T>, Refusal> {
+    if sheets.len() > MAX_NAMES {
+        return Err(Refusal::cut(format!("the workbook has more than {MAX_NAMES} sheets")));
+    }
+    let mut met = BTreeSet::new();
+    Ok(sheets.into_iter().filter(|sheet| met.insert(heading(name(sheet)))).collect())
+}
+
 /// The sheets of an `.xls`.
 pub(super) fn from_compound(bytes: &[u8]) -> Result<Vec<Sheet>, Refusal> {
     biff::sheets(&compound::workbook_stream(bytes)?, &mut is_wanted)
@@ -212,6 +225,13 @@ mod tests {
         let long = "x".repeat(MAX_CELL_BYTES);
         let put = |index| grid.put(index / MAX_COLUMNS, index % MAX_COLUMNS, long.clone());
         assert!((0..MAX_ROWS).try_for_each(put).is_err());
+    }
+
+    #[test]
+    fn a_sheet_named_again_and_again_is_read_once() {
+        let names = vec!["Results", "results ", "Setup", "RESULTS"];
+        assert_eq!(once_each(names, |name| name).unwrap(), ["Results", "Setup"]);
+        assert!(once_each(vec!["x"; MAX_NAMES + 1], |name| name).is_err());
     }
 
     #[test]

@@ -32,6 +32,10 @@ pub const VOLUME_DEFAULT: &str = "5";
 pub const TOLERANCE_DEFAULT: u8 = 10;
 /// Most rows a log may have; a plate of 384 wells needs fewer than a thousand.
 const ROWS_MAX: usize = 100_000;
+/// Most cells of a row: a Tecan distribution has 16 and each of 384 wells that is left out.
+const CELLS_MAX: usize = 400;
+/// Longest cell of a row, in bytes: every dispense repeats the labware it was taken from.
+const CELL_MAX: usize = 1_024;
 
 /// Which maker's log it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Bytes to a log: the text, its rows, and whose it is.
 
-use super::{Log, LogRefusal, ROWS_MAX, biomek, hamilton, tecan};
+use super::{CELL_MAX, CELLS_MAX, Log, LogRefusal, ROWS_MAX, biomek, hamilton, tecan};
 use crate::plate::text;
 
 /// Rows of a comma-separated text with a header, or without one.
@@ -97,9 +97,13 @@ fn cells(text: &str, from: usize) -> Result<Vec<(usize, Vec<String>)>, LogRefusa
         if rows.len() == ROWS_MAX {
             return Err(LogRefusal::TooLong);
         }
+        let at = from + usize::try_from(line).unwrap_or(usize::MAX);
+        if record.len() > CELLS_MAX || record.iter().any(|cell| cell.len() > CELL_MAX) {
+            return Err(LogRefusal::Row { line: at, what: "it has no end" });
+        }
         let row: Vec<_> = record.iter().map(str::to_owned).collect();
         if row.iter().any(|cell| !cell.trim().is_empty()) {
-            rows.push((from + usize::try_from(line).unwrap_or(usize::MAX), row));
+            rows.push((at, row));
         }
     }
     Ok(rows)

@@ -196,6 +196,17 @@ fn what_is_no_log_is_refused_and_never_repeated() {
 
 #[test]
 fn a_log_without_end_is_refused() {
+    let label = "R".repeat(CELL_MAX + 1);
+    for endless in [
+        format!("A;{label};;;1;;5;;;\nD;P;;;1;;5;;;\n"),
+        format!(
+            "SourcePosition,SourceWell,Volume,DestinationPosition,DestinationWell\n{label},A1,5,P,1\n"
+        ),
+        format!("Method = M\nLogged in user = U\n\n{}\n", ",".repeat(CELLS_MAX)),
+    ] {
+        let refusal = read(endless.as_bytes()).unwrap_err();
+        assert!(matches!(refusal, LogRefusal::Row { what: "it has no end", .. }), "{refusal}");
+    }
     let mut text = "A;R;;;1;;5;;;\n".to_owned();
     text.push_str(&"D;P;;;1;;5;;;\n".repeat(ROWS_MAX + 1));
     assert_eq!(read(text.as_bytes()), Err(LogRefusal::TooLong));

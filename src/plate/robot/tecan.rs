@@ -7,7 +7,9 @@
 //! of `0.0` is written for wells that need nothing and moves nothing.
 
 use super::tips::Tips;
-use super::{Format, Log, LogRefusal, Origin, Place, ROWS_MAX, Spot, Transfer, Volume};
+use super::{
+    CELL_MAX, CELLS_MAX, Format, Log, LogRefusal, Origin, Place, ROWS_MAX, Spot, Transfer, Volume,
+};
 
 /// Records that move nothing: wash, decontaminate, flush, break, set tip type, and comment.
 const SILENT: [&str; 6] = ["F", "B", "S", "C", "WD", "WS"];
@@ -32,7 +34,10 @@ pub(super) fn read(text: &str, detected_by: Vec<String>) -> Result<Log, LogRefus
         if number > ROWS_MAX || log.transfers.len() > ROWS_MAX {
             return Err(LogRefusal::TooLong);
         }
-        let fields: Vec<_> = line.split(';').map(str::trim).collect();
+        let fields: Vec<_> = line.split(';').take(CELLS_MAX + 1).map(str::trim).collect();
+        if fields.len() > CELLS_MAX || fields.iter().any(|field| field.len() > CELL_MAX) {
+            return Err(LogRefusal::Row { line: number, what: "it has no end" });
+        }
         match fields[0] {
             "A" => tips.aspirate("", place(number, &fields)?),
             "D" => dispense(number, &fields, &mut tips, &mut log)?,

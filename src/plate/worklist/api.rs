@@ -93,13 +93,12 @@ async fn write(
         Format::Hamilton => worklist_hamilton,
         Format::Biomek => worklist_biomek,
     };
-    let steps = match &plate.made.stamp {
-        Some(stamp) => stamp_steps(layout, stamp),
-        None => {
-            let tubes = layout.tubes().into_keys();
-            let seats = racks::seats(tx, &plate.made.laboratory, tubes).await?;
-            steps(layout, &seats, wanted.controls)
-        }
+    let steps = if let Some(stamp) = &plate.made.stamp {
+        stamp_steps(layout, stamp)
+    } else {
+        let tubes = layout.tubes().into_keys();
+        let seats = racks::seats(tx, &plate.made.laboratory, tubes).await?;
+        steps(layout, &seats, wanted.controls)
     };
     let shape = (layout.size().rows(), layout.size().columns());
     Ok(robot(Work { plate: plate.code.as_str(), shape, volume, steps: &steps }))
