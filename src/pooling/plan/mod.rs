@@ -1,6 +1,6 @@
 //! Which pooling scheme, of which size, for how many tests: what a scheme is expected to do.
 //!
-//! Nested schemes ([`nested`]: single, two-stage, three-stage), square arrays ([`array`]) and the
+//! Nested schemes (`nested.rs`: single, two-stage, three-stage), square arrays (`array.rs`) and the
 //! two-infection assay ([`two_infections`]) are exact under one assumption: people are infected
 //! independently of each other. People who queue together are not, and then pools do better than
 //! planned (Barak 2021). A field pool's follow-up is a new swab, which is an independent test all
