@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn more_separators_than_any_table_has_are_refused_before_they_take_memory() {
         let most = ",".repeat(MAX_COLUMNS * MAX_ROWS);
-        assert_eq!(delimited(&format!("{most},\n"), b',', 1), Err(Refusal::TooManyRows));
+        assert!(matches!(delimited(&format!("{most},\n"), b',', 1), Err(Refusal::CutShort { .. })));
         assert!(matches!(delimited(&most, b',', 1), Err(Refusal::CutShort { .. })));
         assert!(tabbed(&"\t".repeat(MAX_COLUMNS), 1).is_err());
         assert!(tabbed(&"\t".repeat(MAX_COLUMNS - 1), 1).is_ok());

@@ -59,7 +59,8 @@ const SERIAL_MAX: usize = 40;
 pub(super) fn word(text: &str) -> &str {
     let plain = text.trim().to_lowercase();
     let stem = plain.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-' || c == ' ');
-    if WORDS.contains(&stem) || WORDS.contains(&plain.as_str()) { text } else { "" }
+    let is_numbered = !stem.is_empty() && WORDS.contains(&stem);
+    if is_numbered || WORDS.contains(&plain.as_str()) { text } else { "" }
 }
 
 /// The serial number if it looks like one: a code with a figure in it, without blanks between.
