@@ -124,11 +124,11 @@ pub async fn run_post(
         return Ok((StatusCode::OK, Json(answer(&app, &mut tx, &run).await?)));
     }
     robot::refuse_open(&mut tx, plate.code.as_str()).await?;
-    let mut interpretation = call(&app, &mut tx, &plate, &file).await?;
+    let kit = app.kit(&mut tx, &plate.made.kit.0, &plate.made.kit.1).await?;
+    let mut interpretation = call(&app, &mut tx, (&kit, &plate), &file).await?;
     let at = app.clock.now();
     let id = app.clock.id().to_string();
     let new = Incoming { id: &id, sha256: &sha256, files: &files, at };
-    let kit = app.kit(&mut tx, &plate.made.kit.0, &plate.made.kit.1).await?;
     let (facts, judged) =
         chart(&mut tx, &actor, (&kit, &plate, &file, &mut interpretation), &new).await?;
     keep(&mut tx, &actor, (&plate, &file, &interpretation), &new).await?;
@@ -146,11 +146,10 @@ pub async fn run_post(
 async fn call(
     app: &App,
     tx: &mut Tx,
-    plate: &StoredPlate,
+    (kit, plate): (&Kit, &StoredPlate),
     file: &RunFile,
 ) -> Result<Interpretation> {
     let layout = &plate.made.layout;
-    let kit = app.kit(tx, &plate.made.kit.0, &plate.made.kit.1).await?;
     let mut reasons = Vec::new();
     if let Some(barcode) = file.plate_barcode.as_deref().filter(|code| is_other(plate, code)) {
         reasons.push(Reason::new(
@@ -162,10 +161,10 @@ async fn call(
     let mut wanted = names(&file.readings);
     wanted.extend(layout.tubes().into_keys().map(str::to_owned));
     let facts = tube_facts(tx, wanted).await?;
-    let interpreted = interpret(&kit, layout, &file.readings, &facts);
+    let interpreted = interpret(kit, layout, &file.readings, &facts);
     if !interpreted.as_ref().is_ok_and(|read| read.verdict.usable) {
         let read = (file.readings.as_slice(), &facts);
-        let fitting = swapped::fitting(tx, &kit, plate, read, app.clock.now()).await?;
+        let fitting = swapped::fitting(tx, kit, plate, read, app.clock.now()).await?;
         reasons.extend(swapped::reasons(&plate.code, &fitting));
     }
     match interpreted {

@@ -7,13 +7,13 @@
 //! more, the suspect tubes are held: a single tube is tested again before its positive is
 //! reported, once. A pool is not held up, for its members are collected again anyway.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
 use super::calls::{Call, TargetState};
 use super::controls::{VerdictCode, VerdictReason};
-use super::{Disposition, Outcome};
+use super::{Disposition, Outcome, TubeFacts};
 use crate::instrument::Ct;
 use crate::plate::{TargetRole, WellPosition};
 
@@ -39,13 +39,17 @@ pub fn flags(calls: &[Call]) -> Vec<VerdictReason> {
 }
 
 /// The calls of a plate, with suspect positives held: where one would be reported after its first
-/// test, the tube is tested again instead. What the repeat says is reported.
-pub fn hold(mut calls: Vec<Call>) -> Vec<Call> {
+/// test alone, the tube is tested again instead. What the repeat says is reported.
+///
+/// The test of a laboratory pool is none of a tube alone: its tubes stand side by side on the next
+/// plate, so of all tubes they are the ones that may have caught it from each other.
+pub fn hold(mut calls: Vec<Call>, tubes: &BTreeMap<String, TubeFacts>) -> Vec<Call> {
     let suspects = suspicions(&calls).into_iter().flat_map(|(_, tubes)| tubes);
     let held: BTreeSet<String> = suspects.map(str::to_owned).collect();
     let reported = Disposition::Report(Outcome::Detected);
     for call in &mut calls {
-        if call.attempt == 1 && call.disposition == reported && held.contains(&call.tube) {
+        let is_first = tubes.get(&call.tube).is_some_and(|facts| facts.attempt_alone() == 1);
+        if is_first && call.disposition == reported && held.contains(&call.tube) {
             call.disposition = Disposition::Retest;
             call.reason.push_str("; held for a repeat because of its neighbour");
         }

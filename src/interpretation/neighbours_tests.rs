@@ -12,6 +12,15 @@ use crate::plate::PlateSize;
 
 /// A full plate of single tubes with positives at these places, tested for the `attempt`th time.
 fn read(positives: &[(&str, &'static str)], depth: u16, attempt: u8) -> Interpretation {
+    read_after(positives, depth, (attempt, 0))
+}
+
+/// The same after so many tests in laboratory pools.
+fn read_after(
+    positives: &[(&str, &'static str)],
+    depth: u16,
+    (attempt, pooled): (u8, u8),
+) -> Interpretation {
     let kit = orf();
     let layout = plate(&kit, "one-well-94-columns", 94, depth);
     let shows = |tube: &str| {
@@ -20,7 +29,7 @@ fn read(positives: &[(&str, &'static str)], depth: u16, attempt: u8) -> Interpre
     };
     let mut facts = first_tests(&layout);
     for fact in facts.values_mut() {
-        fact.attempt = attempt;
+        (fact.attempt, fact.pooled) = (attempt, pooled);
     }
     interpret(&kit, &layout, &run(&kit, &layout, None, &shows), &facts).unwrap()
 }
@@ -61,6 +70,15 @@ fn what_the_repeat_says_is_reported() {
 }
 
 #[test]
+fn after_a_laboratory_pool_the_first_test_alone_is_held_as_well() {
+    let pair = ["D5".to_owned(), "E6".to_owned()];
+    let alone = read_after(&[("D5", "27"), ("E6", "28")], 1, (2, 1));
+    assert_eq!(fates(&alone).1, pair);
+    let again = read_after(&[("D5", "27"), ("E6", "28")], 1, (3, 1));
+    assert_eq!(fates(&again), (pair.to_vec(), Vec::new()));
+}
+
+#[test]
 fn a_pool_is_collected_again_and_not_held_up() {
     let pools = read(&[("D5", "27"), ("E6", "28")], 10, 1);
     let recalled = pools.calls.iter().filter(|call| call.disposition == Disposition::Recall);
@@ -90,7 +108,9 @@ fn make_positive(call: &mut Call, ct: Ct) {
 }
 
 fn held(calls: Vec<Call>) -> usize {
-    hold(calls).iter().filter(|call| call.disposition == Disposition::Retest).count()
+    let facts = calls.iter().map(|call| (call.tube.clone(), TubeFacts::first_test(1)));
+    let facts = facts.collect();
+    hold(calls, &facts).iter().filter(|call| call.disposition == Disposition::Retest).count()
 }
 
 proptest! {

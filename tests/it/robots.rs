@@ -225,6 +225,25 @@ each_engine! {
         assert_eq!(app.get(&world.auditor, &file).await.expect(200).text(), swapped);
     }
 
+    async fn what_is_a_tube_is_no_reagent_whatever_is_said_of_it(app) {
+        let world = received(app, 3).await;
+        let technician = &world.technician;
+        lab::load(app, &world, 0, &[tube(0), tube(1)]).await;
+        let list = worklist(app, &world, 0, "format=tecan&controls=false").await;
+        // A third tube goes into every well of the first column, as a reagent would.
+        let code = tube(2);
+        let spread = format!("{list}R;{code};;;1;1;{};;;1;8;5;W;1;8;0\n", plate(0));
+        let query = format!("&dry_run=true&reagents={code}");
+        for query in ["&dry_run=true", &query] {
+            let read = bring(app, technician, 0, query, &spread).await.expect(200);
+            assert!(read.text().contains("wrong_tube"), "{query}: {}", read.text());
+        }
+        // What nobody knows as a tube may be one.
+        let mix = format!("{list}R;Mix;;;1;1;{};;;1;8;5;W;1;8;0\n", plate(0));
+        let read = bring(app, technician, 0, "&dry_run=true", &mix).await.expect(200);
+        assert!(!read.text().contains("wrong_tube"), "{}", read.text());
+    }
+
     async fn a_plate_given_up_gives_its_tubes_to_another(app) {
         let world = received(app, 2).await;
         let technician = &world.technician;
