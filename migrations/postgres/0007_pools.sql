@@ -54,6 +54,8 @@ alter table well add constraint well_holds_one
     check (num_nonnulls(tube_code, pool_code, control) = 1);
 alter table well add constraint well_depth check ((control is not null) = (depth = 0));
 alter table well add unique (plate_code, pool_code, reaction);
+drop index well_tube;
+create index well_tube on well (tube_code) where tube_code is not null;
 create index well_pool on well (pool_code) where pool_code is not null;
 
 -- The pool a tube was called through; a pool gives nobody an individual positive.

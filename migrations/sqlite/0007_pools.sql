@@ -92,7 +92,7 @@ insert into well_7 (plate_code, well, reaction, tube_code, pool_code, depth, con
     select plate_code, well, reaction, tube_code, null, depth, control from well;
 drop table well;
 alter table well_7 rename to well;
-create index well_tube on well (tube_code);
+create index well_tube on well (tube_code) where tube_code is not null;
 create index well_pool on well (pool_code) where pool_code is not null;
 create trigger well_fixed before update on well
 begin select raise(abort, 'well rows never change'); end;

@@ -30,14 +30,15 @@ pub const TUBE_ARRIVALS: &str = "select a.id, a.box_code, a.laboratory_code, a.a
     where f.tube_code = $1 order by a.recorded_us, a.id";
 /// Tube.
 pub const TUBE_WELLS: &str = "select w.plate_code, p.state as plate_state, w.well, w.reaction,
-        w.pool_code, w.depth, p.laboratory_code, p.kit_code, p.kit_version, p.frozen_us
-    from (select plate_code, well, reaction, pool_code, depth from well where tube_code = $1
-        union all
-        select v.plate_code, v.well, v.reaction, v.pool_code, v.depth
-        from pool_tube k cross join well v
-        where k.tube_code = $1 and v.pool_code = k.pool_code) w
-        join plate p on p.code = w.plate_code
-    order by p.made_us, w.plate_code, w.well";
+        w.pool_code, w.depth, p.laboratory_code, p.kit_code, p.kit_version, p.frozen_us, p.made_us
+    from well w cross join plate p
+    where w.tube_code = $1 and p.code = w.plate_code
+    union all
+    select w.plate_code, p.state as plate_state, w.well, w.reaction,
+        w.pool_code, w.depth, p.laboratory_code, p.kit_code, p.kit_version, p.frozen_us, p.made_us
+    from pool_tube k cross join well w cross join plate p
+    where k.tube_code = $1 and w.pool_code = k.pool_code and p.code = w.plate_code
+    order by made_us, plate_code, well";
 /// Tube.
 pub const TUBE_POOLS: &str = "select p.code, p.laboratory_code, p.kit_code, p.kit_version,
         p.depth, p.made_us, p.state, p.state_us, p.outcome

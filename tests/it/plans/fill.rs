@@ -12,8 +12,8 @@ const NUMBERS: &str = "create temporary table row_number as
         select n + 1 from counted where n + 1 < 4 * {tubes})
     select n, 'T' || (1000000 + n) as tube, 'T' || (1000000 + n / 4) as pool,
         'Q' || (1000000 + n % (2 * {tubes})) as person, 'S' || (n % 50) as site,
-        'B' || (1000000 + n / 200) as box, 'P' || (1000000 + n / 94) as plate,
-        'R' || (1000000 + n / 94) as run, 'M' || (1000000 + n) as mixed, 1592697600000000 + n * 1000 as at_us
+        'B' || (1000000 + n / 20) as box, 'P' || (1000000 + n / 8) as plate,
+        'R' || (1000000 + n / 8) as run, 'M' || (1000000 + n) as mixed, 1592697600000000 + n * 1000 as at_us
     from counted";
 
 /// One statement a table, in the order of a tube's way; `{tubes}` is their number.
@@ -52,13 +52,13 @@ const ROWS: &[&str] = &[
         select pool, n % 4 + 1, person, 'tag', at_us from row_number",
     "insert into box (code, site_code, seal, tubes, content_tag, sealed_us, recorded_us,
             recorded_by, state, holder)
-        select box, 'S1', 'seal', 200, 'tag', at_us, at_us, 'A1', 'sealed', 'A1'
-        from row_number where n < {tubes} and n % 200 = 0",
+        select box, 'S1', 'seal', 20, 'tag', at_us, at_us, 'A1', 'sealed', 'A1'
+        from row_number where n < {tubes} and n % 20 = 0",
     "insert into box_tube (tube_code, box_code)
         select tube, box from row_number where n < {tubes}",
     "insert into handover (box_code, step, given_by, given_name, given_us, place, taken_by)
         select box, 1, 'A1', 'Somebody', at_us, 'gate', 'A2'
-        from row_number where n < {tubes} and n % 200 = 0",
+        from row_number where n < {tubes} and n % 20 = 0",
     "insert into recall (id, person_key, origin_tube, site_code, reason, opened_us, due_us,
             contact, note, state)
         select 'K' || n, person, pool, site, 'detected', at_us, at_us + 1000000, 'none', '', 'open'
@@ -66,13 +66,20 @@ const ROWS: &[&str] = &[
     "insert into arrival (id, box_code, laboratory_code, arrived_us, recorded_us, received_by,
             seal_intact, warnings)
         select 'I' || box, box, 'L01', at_us, at_us, 'A3', 1, '[]'
-        from row_number where n < {tubes} and n % 200 = 0",
+        from row_number where n < {tubes} and n % 20 = 0",
     "insert into arrival_tube (arrival_id, tube_code, finding)
         select 'I' || box, tube, 'accepted' from row_number where n < {tubes}",
     "insert into plate (code, laboratory_code, kit_code, kit_version, template, size, state,
             made_by, made_us)
         select plate, 'L01', 'kit', '1', '96', 96, 'draft', 'A4', at_us
-        from row_number where n < {tubes} and n % 94 = 0",
+        from row_number where n < {tubes} and n % 8 = 0",
+    "insert into plate (code, laboratory_code, kit_code, kit_version, template, size, state,
+            made_by, made_us)
+        select 'P' || (2000000 + n), 'L01', 'kit', '1', '96', 96, 'draft', 'A4', at_us
+        from row_number where n < 2500",
+    "insert into stamp (plate_code, quadrant, source_plate, scheme)
+        select 'P' || (2000000 + n / 5), n % 5, 'P' || (2000000 + 500 + n), 'z'
+        from row_number where n < 2000 and n % 5 > 0",
     "insert into lot (laboratory_code, kit_code, lot, expires_us, reactions, registered_by,
             registered_us) values ('L01', 'kit', 'lot', 0, 96, 'A4', 0)",
     "insert into lot_issue (id, laboratory_code, kit_code, lot, reactions, issued_by, issued_us)
@@ -80,8 +87,8 @@ const ROWS: &[&str] = &[
     "insert into kit_version (code, version, definition, effective_us, proposed_by, proposed_us)
         values ('kit', '1', '{}', 0, 'A5', 0)",
     "insert into shadow (id, kit_code, kit_version, runs, calls, changed_calls, changed_verdicts,
-            ran_by, ran_us) values ('Y1', 'kit', '1', 1, 94, 1, 0, 'A5', 0)",
-    "update plate set lot = 'lot' || (made_us / 94000 % 200)",
+            ran_by, ran_us) values ('Y1', 'kit', '1', 1, 8, 1, 0, 'A5', 0)",
+    "update plate set lot = 'lot' || (made_us / 8000 % 200)",
     "insert into pool (code, laboratory_code, kit_code, kit_version, depth, made_by, made_us, state,
             state_us)
         select mixed, 'L01', 'kit', '1', 4, 'A4', at_us, 'open', at_us
@@ -89,42 +96,42 @@ const ROWS: &[&str] = &[
     "insert into pool_tube (pool_code, tube_code)
         select mixed, tube from row_number where n < {tubes}",
     "insert into well (plate_code, well, reaction, pool_code, depth)
-        select plate, 100 + n % 94, 'mix', mixed, 4 from row_number where n < {tubes}",
+        select plate, 100 + n % 8, 'mix', mixed, 4 from row_number where n < {tubes}",
     "insert into well (plate_code, well, reaction, tube_code, depth)
-        select plate, n % 94, 'mix', tube, 4 from row_number where n < {tubes}",
+        select plate, n % 8, 'mix', tube, 4 from row_number where n < {tubes}",
     "update plate set state = 'frozen', frozen_us = made_us",
     "update pool set state = 'plated' where made_us % 80000 <> 0",
     "update pool set state = 'called', outcome = 'not_detected'
         where state = 'plated' and made_us % 80000 <> 4000",
     "insert into rack (laboratory_code, code, version, size, scanned_by, scanned_us)
-        select 'L01', 'X' || (n / 192), n / 96 % 2 + 1, 96, 'A4', at_us
-        from row_number where n < {tubes} and n % 96 = 0",
+        select 'L01', 'X' || (n / 48), n / 24 % 2 + 1, 96, 'A4', at_us
+        from row_number where n < {tubes} and n % 24 = 0",
     "insert into rack_tube (laboratory_code, rack_code, version, position, tube_code)
-        select 'L01', 'X' || (n / 192), n / 96 % 2 + 1, n % 96, tube
+        select 'L01', 'X' || (n / 48), n / 24 % 2 + 1, n % 24, tube
         from row_number where n < {tubes}",
     "insert into transfer_log (id, plate_code, number, sha256, name, format, content, volume_nl,
             tolerance, labware, reagents, fills, errors, differences, read_by, read_us)
-        select 'Y' || n, plate, n % 94 + 1, 'F' || n, 'log', 'tecan', unhex('00'), 5000, 10, '',
+        select 'Y' || n, plate, n % 8 + 1, 'F' || n, 'log', 'tecan', unhex('00'), 5000, 10, '',
             '[]', '[]', '[]', '[]', 'A4', at_us
-        from row_number where n < {tubes} and n % 94 < 2",
+        from row_number where n < {tubes} and n % 8 < 2",
     "insert into transfer_acceptance (log_id, explanations, accepted_by, accepted_us)
         select id, '[\"log_mistaken\"]', 'A5', read_us from transfer_log where number = 2",
     "insert into run_file (sha256, name, content, kept_us)
         select 'F' || run, 'run.txt', unhex('00'), at_us
-        from row_number where n < {tubes} and n % 94 = 0",
+        from row_number where n < {tubes} and n % 8 = 0",
     "insert into run (id, plate_code, sha256, format, instrument, serial, run_ended, kit_code,
             kit_version, usable, verdict, warnings, imported_by, imported_us, state)
         select run, plate, 'F' || run, 'cfx', 'i', 's', 'e', 'kit', '1', 1, '{}', '[]', 'A4',
             at_us, 'draft'
-        from row_number where n < {tubes} and n % 94 = 0",
+        from row_number where n < {tubes} and n % 8 = 0",
     "insert into run_part (run_id, part, sha256)
-        select run, 1, 'F' || run from row_number where n < {tubes} and n % 94 = 0",
+        select run, 1, 'F' || run from row_number where n < {tubes} and n % 8 = 0",
     "insert into reading (run_id, well, target, dye, task, operator_name, ct, raw_ct, omitted)
-        select 'R' || (1000000 + n / 188), n / 2 % 94, 'N' || (n % 2), 'FAM', 'unknown', 'o',
+        select 'R' || (1000000 + n / 16), n / 2 % 8, 'N' || (n % 2), 'FAM', 'unknown', 'o',
             '30.1', '30.1', 0
         from row_number where n < 2 * {tubes}",
     "insert into curve (run_id, well, target, dye, first_cycle, points)
-        select 'R' || (1000000 + n / 188), n / 2 % 94, 'N' || (n % 2), 'FAM', 1, unhex('0000003f')
+        select 'R' || (1000000 + n / 16), n / 2 % 8, 'N' || (n % 2), 'FAM', 1, unhex('0000003f')
         from row_number where n < 2 * {tubes}",
     "insert into call (run_id, tube_code, outcome, rule, disposition, members, attempt, clean,
             detail, state)
@@ -132,8 +139,8 @@ const ROWS: &[&str] = &[
         from row_number where n < {tubes}",
     "insert into quality_run (run_id, laboratory_code, instrument, kit, lot, account_id, at_us,
             accepted, tubes, detected, internal_failures)
-        select run, 'L1' || (n / 94 % 50), 'I' || (n / 94 % 4), 'kit 1', 'LOT', 'A' || (n / 94 % 8), at_us, 1, 94, 9, 0
-        from row_number where n < {tubes} and n % 94 = 0",
+        select run, 'L1' || (n / 8 % 50), 'I' || (n / 8 % 4), 'kit 1', 'LOT', 'A' || (n / 8 % 8), at_us, 1, 8, 1, 0
+        from row_number where n < {tubes} and n % 8 = 0",
     "insert into quality_point (run_id, measure, target, laboratory_code, instrument, kit, lot,
             account_id, at_us, accepted, ct)
         select r.run_id, m.measure, 'N' || t.n, r.laboratory_code, r.instrument, r.kit, r.lot, r.account_id,
@@ -142,11 +149,11 @@ const ROWS: &[&str] = &[
             select 'internal_control') m cross join (select 0 as n union all select 1) t",
     "insert into signature (id, about, meaning, account_id, signer, signed_us, content_hash)
         select 'G' || n, run, 'release', 'A5', 'Somebody', at_us, 'hash'
-        from row_number where n < {tubes} and n % 94 < 2",
+        from row_number where n < {tubes} and n % 8 < 2",
     "insert into result (id, tube_code, version, outcome, run_id, reviewed_by, released_by,
             released_us, signature_id, content_hash)
         select tube || '.1', tube, 1, 'not_detected', run, 'A5', 'A6', at_us,
-            'G' || (n - n % 94), 'hash'
+            'G' || (n - n % 8), 'hash'
         from row_number where n < {tubes}",
     "insert into amendment (id, result_id, outcome, reason, proposed_by, proposed_us)
         select 'M' || n, tube || '.1', 'withdrawn', 'clerical', 'A5', at_us
@@ -166,10 +173,10 @@ const ROWS: &[&str] = &[
         where state = 'packed' and sealed_us % 20000 <> 1000",
     "update tube set state = 'plated' where state = 'received' and sealed_us % 20000 <> 2000",
     "update tube set state = 'released' where state = 'plated' and sealed_us % 20000 <> 3000",
-    "update call set state = 'released' where run_id < 'R' || (1000000 + {tubes} / 94 - 5)",
-    "update run set state = 'reviewed' where id < 'R' || (1000000 + {tubes} / 94 - 5)",
-    "update run set state = 'released' where id < 'R' || (1000000 + {tubes} / 94 - 5)",
-    "update plate set state = 'closed' where code < 'P' || (1000000 + {tubes} / 94 - 5)",
+    "update call set state = 'released' where run_id < 'R' || (1000000 + {tubes} / 8 - 5)",
+    "update run set state = 'reviewed' where id < 'R' || (1000000 + {tubes} / 8 - 5)",
+    "update run set state = 'released' where id < 'R' || (1000000 + {tubes} / 8 - 5)",
+    "update plate set state = 'closed' where code < 'P' || (1000000 + {tubes} / 8 - 5)",
     "insert into tube (code, size, members, swab_count, round_code, site_code, session_code,
             event_id, device_id, device_seq, device_skew_us, sealed_us, recorded_us, recorded_by,
             content_tag, state, state_us)
