@@ -4,44 +4,46 @@
 mod run;
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use criterion::Criterion;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, raw_sql};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, query, raw_sql};
 use swabline::app::App;
 use swabline::auth::{self, NewAccount, Role};
 use swabline::barcode::PlateCode;
 use swabline::clock::{Clock, Span};
 use swabline::config::Config;
-use swabline::instrument::{Curve, read};
-use swabline::interpretation::interpret;
+use swabline::instrument::read;
+use swabline::interpretation::{Kit, interpret};
 use swabline::on;
 use swabline::plate::store::{Made, plate_draft, plate_freeze};
 use swabline::plate::{Layout, PlateSize};
 use swabline::simulation::curves::curves;
 use swabline::simulation::files::{SimulatedRun, quantstudio_text_with};
+use swabline::storage::{Tx, codes};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
 /// Plates that may be run.
 const PLATES: u64 = 100_000;
 
-/// A laboratory that has 382 tubes and everything else a run needs.
+/// A laboratory with everything a run needs but the tubes.
 struct Laboratory {
     runtime: Runtime,
     app: App,
     router: Router,
     technician: (String, String),
-    layout: Layout,
+    kit: Kit,
     plates: u64,
     _folder: tempfile::TempDir,
     server: Option<(String, String)>,
 }
 
 impl Laboratory {
-    fn open(server: Option<String>, layout: Layout) -> Self {
+    fn open(server: Option<String>, kit: Kit) -> Self {
         let runtime = Runtime::new().expect("the runtime starts");
         let folder = tempfile::tempdir().expect("there is a folder for passing files");
         let name = format!("swabline_bench_{}", std::process::id());
@@ -54,37 +56,42 @@ impl Laboratory {
         let config = Config { data, database, demonstration_kits: true, ..Config::default() };
         let clock = Clock::stepped("2020-06-21T08:00:00Z".parse().expect("it is a time"));
         let app = runtime.block_on(App::open(config, clock)).expect("the application opens");
-        let technician = runtime.block_on(furnish(&app, &layout));
+        let technician = runtime.block_on(furnish(&app));
         let server = server.map(|server| (server, name));
         let router = swabline::http::router(app.clone());
-        Self { runtime, app, router, technician, layout, plates: 0, _folder: folder, server }
+        Self { runtime, app, router, technician, kit, plates: 0, _folder: folder, server }
     }
 
-    /// Freezes the next plate with the same tubes; gives the upload of its file.
-    fn upload(&mut self, run: &SimulatedRun, curves: &[Curve]) -> Request<Body> {
+    /// Receives 382 new tubes and freezes the next plate with them; gives the upload of its file.
+    fn upload(&mut self, with_curves: bool) -> Request<Body> {
         self.plates += 1;
         let code = PlateCode::numbered(self.plates).expect("the number is small");
-        let made = Made {
-            laboratory: "L01".to_owned(),
-            kit: ("orf1ab-n-ic".to_owned(), "1".to_owned()),
-            lot: None,
-            template: "explicit".to_owned(),
-            layout: self.layout.clone(),
-            stamp: None,
-        };
+        let layout = run::numbered(&self.kit, PlateSize::P384, self.plates);
+        let run = run::run(&self.kit, &layout);
+        let run = SimulatedRun { plate_barcode: code.to_string(), ..run };
+        let drawn = if with_curves { curves(&run, self.plates) } else { Vec::new() };
+        let text = quantstudio_text_with(&run, &drawn);
         let now = self.app.clock.now();
         self.runtime.block_on(async {
             let mut tx = self.app.db.write("bench.plate").await.expect("the store answers");
+            receive(&mut tx, &layout).await;
+            let made = Made {
+                laboratory: "L01".to_owned(),
+                kit: ("orf1ab-n-ic".to_owned(), "1".to_owned()),
+                lot: None,
+                template: "explicit".to_owned(),
+                layout,
+                stamp: None,
+            };
             let by = (self.technician.0.as_str(), now);
             plate_draft(&mut tx, &code, &made, by).await.expect("the plate is stored");
             plate_freeze(&mut tx, &code, now).await.expect("the plate is frozen");
             tx.commit().await.expect("the store commits");
         });
-        let run = SimulatedRun { plate_barcode: code.to_string(), ..run.clone() };
         let request = Request::post(format!("/v1/plates/{code}/runs"))
             .header("authorization", format!("Bearer {}", self.technician.1))
             .header("content-type", "application/octet-stream");
-        request.body(Body::from(quantstudio_text_with(&run, curves))).expect("it is a request")
+        request.body(Body::from(text)).expect("it is a request")
     }
 
     fn send(&self, request: Request<Body>) {
@@ -106,10 +113,28 @@ impl Drop for Laboratory {
     }
 }
 
-/// Places, tubes that were received, plate codes and a technician; gives account and token.
-async fn furnish(app: &App, layout: &Layout) -> (String, String) {
+/// Tubes of ten people each, sealed, packed and received.
+async fn receive(tx: &mut Tx, layout: &Layout) {
+    let tubes = codes(layout.tubes().into_keys());
+    for sql in [
+        "insert into tube (code, size, members, swab_count, round_code, site_code, session_code,
+            event_id, device_id, device_seq, device_skew_us, sealed_us, recorded_us, recorded_by,
+            content_tag, state, state_us)
+        select e.value ->> 'code', 10, 10, 10, 'R01', 'S01', 'W01', e.value ->> 'code', 'D01', 1,
+            0, 0, 0, 'A1', '', 'sealed', 0 from json_each($1) e",
+        "update tube set state = 'packed'
+        where code in (select e.value ->> 'code' from json_each($1) e)",
+        "update tube set state = 'received', laboratory_code = 'L01'
+        where code in (select e.value ->> 'code' from json_each($1) e)",
+    ] {
+        on!(tx, c => query(sql).bind(&tubes).execute(c).await.map(drop)).expect("it is stored");
+    }
+}
+
+/// Places, plate codes and a technician; gives account and token.
+async fn furnish(app: &App) -> (String, String) {
     let mut tx = app.db.write("bench.furnish").await.expect("the store answers");
-    let mut statements = vec![
+    let statements: Vec<String> = vec![
         "insert into laboratory (code, name, address, created_us) values ('L01', 'L', 'A', 0)"
             .into(),
         "insert into site (code, name, area, created_us) values ('S01', 'S', 'A', 0)".into(),
@@ -121,17 +146,6 @@ async fn furnish(app: &App, layout: &Layout) -> (String, String) {
             .into(),
         format!("update code_counter set next_number = {PLATES} where kind = 'plate'"),
     ];
-    for (tube, depth) in layout.tubes() {
-        statements.push(format!(
-            "insert into tube (code, size, members, swab_count, round_code, site_code,
-                session_code, event_id, device_id, device_seq, device_skew_us, sealed_us,
-                recorded_us, recorded_by, content_tag, state, state_us)
-            values ('{tube}', 10, {depth}, {depth}, 'R01', 'S01', 'W01', '{tube}', 'D01', 1, 0, 0,
-                0, 'A1', '', 'sealed', 0)"
-        ));
-    }
-    statements.push("update tube set state = 'packed'".into());
-    statements.push("update tube set state = 'received', laboratory_code = 'L01'".into());
     for sql in statements {
         let sql = AssertSqlSafe(sql);
         on!(tx, c => raw_sql(sql).execute(c).await.map(drop)).expect("the store obeys");
@@ -180,14 +194,14 @@ fn import(c: &mut Criterion) {
             b.iter(|| interpret(&kit, &layout, &file.readings, &facts).expect("it fits"));
         });
         for server in servers() {
-            let mut laboratory = Laboratory::open(server, layout.clone());
+            let mut laboratory = Laboratory::open(server, kit.clone());
             let engine = laboratory.app.db.engine();
             group.bench_function(format!("{name}/parsed_called_stored/{engine}"), |b| {
                 b.iter_custom(|times| {
-                    let mut spent = std::time::Duration::ZERO;
+                    let mut spent = Duration::ZERO;
                     for _time in 0..times {
-                        let request = laboratory.upload(&run, drawn);
-                        let start = std::time::Instant::now();
+                        let request = laboratory.upload(!drawn.is_empty());
+                        let start = Instant::now();
                         laboratory.send(request);
                         spent += start.elapsed();
                     }

@@ -16,11 +16,21 @@ use crate::plate::{PlateSize, WellPosition};
 
 /// Columns looked at; the widest sheet seen has eight.
 const WIDTH: usize = 16;
+/// Cycles of a usual programme.
+const USUAL_CYCLES: usize = 45;
 /// Rows looked through for the header.
 const HEADER_WITHIN: usize = 200;
 
+/// A cell, borrowed from the line or the row it stands in: there are tens of thousands of rows,
+/// and none of them needs memory of its own.
+#[derive(Debug, Clone, Copy)]
+enum Cell<'a> {
+    Text(&'a str),
+    Number(f64),
+}
+
 /// A row of the block; cells it has not are empty.
-type Cells<'a> = [Value<'a>; WIDTH];
+type Cells<'a> = [Cell<'a>; WIDTH];
 
 /// Everything read so far.
 #[derive(Debug)]
@@ -35,7 +45,7 @@ pub(super) struct Amplification {
     /// Rows without a well or beyond the bounds.
     lost: Option<&'static str>,
     /// The row of a sheet that is being filled, and its number.
-    filling: (usize, Cells<'static>),
+    filling: (usize, [Value<'static>; WIDTH]),
 }
 
 /// Where in the block each fact stands.
@@ -98,11 +108,15 @@ impl Amplification {
 
     /// Takes a line of text separated by tabs.
     pub fn line(&mut self, line: &str) {
-        let mut cells = blank();
-        for (cell, text) in cells.iter_mut().zip(line.split('\t')) {
-            let text = text.trim();
-            let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-            *cell = Value::from(inner.unwrap_or(text));
+        let mut cells = [Cell::Text(""); WIDTH];
+        let mut rest = Some(line);
+        for cell in &mut cells {
+            let Some(left) = rest else { break };
+            let end = left.bytes().position(|byte| byte == b'\t');
+            let text = left[..end.unwrap_or(left.len())].trim();
+            rest = end.map(|end| &left[end + 1..]);
+            let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+            *cell = Cell::Text(inner.unwrap_or(text));
         }
         self.row(&cells);
     }
@@ -120,8 +134,11 @@ impl Amplification {
 
     /// Ends the row of a sheet that was being filled.
     pub fn end(&mut self) {
-        let cells = std::mem::replace(&mut self.filling.1, blank());
-        self.row(&cells);
+        let filled = std::mem::replace(&mut self.filling.1, blank());
+        self.row(&filled.each_ref().map(|value| match value {
+            Value::Text(text) => Cell::Text(text.trim()),
+            Value::Number(number) => Cell::Number(*number),
+        }));
     }
 
     /// The last line has no line end: its cells may have lost their tail.
@@ -144,8 +161,8 @@ impl Amplification {
             }
             return;
         };
-        let at = |column: usize| &cells[column];
-        let either = |column: Option<usize>| column.map_or(&Value::Number(f64::NAN), at);
+        let at = |column: usize| cells[column];
+        let either = |column: Option<usize>| column.map_or(Cell::Text(""), at);
         let (rn, delta) = (signal(either(columns.rn)), signal(either(columns.delta)));
         if matches!((rn, delta), (Ok(None), Ok(None))) {
             return;
@@ -154,9 +171,8 @@ impl Amplification {
             self.lost = self.lost.or(Some("a row of the amplification data names no well"));
             return;
         };
-        let name = |column: Option<usize>| column.map_or(Cow::default(), |at| cells[at].text());
-        let (target, dye) = (name(columns.target), name(columns.dye));
-        let Some(trace) = self.trace(place, target.trim(), dye.trim()) else {
+        let (target, dye) = (either(columns.target), either(columns.dye));
+        let Some(trace) = self.trace(place, &target.text(), &dye.text()) else {
             self.lost = Some("there are more of them than a plate has");
             return;
         };
@@ -185,7 +201,7 @@ impl Amplification {
                     place,
                     target: target.to_owned(),
                     dye: dye.to_owned(),
-                    points: Vec::new(),
+                    points: Vec::with_capacity(USUAL_CYCLES),
                     unreadable: false,
                 });
             }
@@ -268,14 +284,27 @@ fn dyes(readings: &[Reading]) -> Dyes<'_> {
     dyes
 }
 
-fn blank() -> Cells<'static> {
+fn blank() -> [Value<'static>; WIDTH] {
     std::array::from_fn(|_| Value::from(""))
+}
+
+impl<'a> Cell<'a> {
+    fn text(self) -> Cow<'a, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Number(number) => Cow::Owned(number.to_string()),
+        }
+    }
+
+    fn is_blank(self) -> bool {
+        matches!(self, Self::Text(""))
+    }
 }
 
 impl Columns {
     /// The columns of a header; none where the row is not one.
     fn find(cells: &Cells<'_>) -> Option<Self> {
-        let headings = cells.each_ref().map(|cell| plain(&cell.text()));
+        let headings = cells.map(|cell| plain(&cell.text()));
         let column = |names: &[&str]| {
             names.iter().find_map(|name| headings.iter().position(|heading| heading == name))
         };
@@ -306,38 +335,39 @@ fn plain(name: &str) -> String {
 }
 
 /// The well in a cell, by name or number.
-fn place(cell: &Value<'_>) -> Option<Place> {
-    if let Value::Text(text) = cell
-        && let Ok(well) = text.parse()
+fn place(cell: Cell<'_>) -> Option<Place> {
+    if let Cell::Text(text) = cell
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
     {
-        return Some(Place::Named(well));
+        return text.parse().map(Place::Named).ok();
     }
     whole(cell).map(Place::Numbered)
 }
 
 /// The cycle in a cell, from 1.
-fn cycle(cell: &Value<'_>) -> Option<u16> {
+fn cycle(cell: Cell<'_>) -> Option<u16> {
     whole(cell).filter(|cycle| *cycle > 0)
 }
 
 /// A small whole number, also written `1.0`.
-fn whole(cell: &Value<'_>) -> Option<u16> {
+fn whole(cell: Cell<'_>) -> Option<u16> {
     let text = cell.text();
-    let text = text.trim();
-    text.strip_suffix(".0").unwrap_or(text).parse().ok()
+    text.strip_suffix(".0").unwrap_or(&text).parse().ok()
 }
 
 /// The fluorescence in a cell, none where it is empty, or that it cannot be read.
-fn signal(cell: &Value<'_>) -> Result<Option<f64>, NotASignal> {
-    let text = match cell {
-        Value::Number(number) => return Ok(Some(*number).filter(|number| !number.is_nan())),
-        Value::Text(text) => text.trim(),
+fn signal(cell: Cell<'_>) -> Result<Option<f64>, NotASignal> {
+    let number = match cell {
+        Cell::Number(number) => number,
+        Cell::Text("") => return Ok(None),
+        Cell::Text(text) => match text.parse() {
+            Ok(number) => number,
+            Err(_) if text.eq_ignore_ascii_case("n/a") => return Ok(None),
+            Err(_) => without_thousands(text)?.parse().map_err(|_not_a_number| NotASignal)?,
+        },
     };
-    if text.is_empty() || text.eq_ignore_ascii_case("nan") || text.eq_ignore_ascii_case("n/a") {
-        return Ok(None);
-    }
-    let number = if text.contains(',') { without_thousands(text)?.parse() } else { text.parse() };
-    number.map(Some).map_err(|_not_a_number| NotASignal)
+    // Some files write `NaN` where they have no value.
+    Ok(Some(number).filter(|number: &f64| !number.is_nan()))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -414,7 +444,7 @@ mod tests {
 
     #[test]
     fn thousands_are_marked_by_a_comma_and_decimals_by_a_point() {
-        let read = |text: &str| signal(&Value::from(text));
+        let read = |text: &str| signal(Cell::Text(text));
         assert_eq!(read("36,431.130"), Ok(Some(36_431.13)));
         assert_eq!(read("-1,036,431.5"), Ok(Some(-1_036_431.5)));
         assert_eq!(read("2.183E-03"), Ok(Some(0.002_183)));

@@ -44,6 +44,9 @@ impl Text {
 
 /// The text with `\n` for every line end.
 fn with_plain_ends(content: &str) -> String {
+    if !content.contains('\r') {
+        return content.to_owned();
+    }
     content.replace("\r\n", "\n").replace('\r', "\n")
 }
 

@@ -41,14 +41,6 @@ impl From<String> for Value<'_> {
 }
 
 impl Value<'_> {
-    /// The cell as text.
-    pub fn text(&self) -> Cow<'_, str> {
-        match self {
-            Self::Text(text) => Cow::Borrowed(text),
-            Self::Number(number) => Cow::Owned(number.to_string()),
-        }
-    }
-
     /// The cell as text of its own.
     pub fn into_text(self) -> String {
         match self {
@@ -63,11 +55,6 @@ impl Value<'_> {
             Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
             Self::Number(number) => Value::Number(number),
         }
-    }
-
-    /// Whether the cell says nothing.
-    pub fn is_blank(&self) -> bool {
-        matches!(self, Self::Text(text) if text.trim().is_empty())
     }
 }
 
