@@ -7,7 +7,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::lot::store::holds;
-use super::store::{calls_add, run_find, tube_facts};
+use super::store::{RunHead, calls_add, calls_find, run_find, tube_facts};
 use super::upload::{self, SealedFile, Taken};
 use super::{
     Call, Interpretation, Kit, Verdict, VerdictCode, VerdictReason, gather, interpret, names,
@@ -121,7 +121,9 @@ pub async fn run_post(
     let plate = plates::frozen(&mut tx, &actor, &code).await?;
     file.leave_out_curves_off(plate.made.layout.size());
     if let Some(run) = upload::same_run(&mut tx, &plate, (&files, &sha256)).await? {
-        return Ok((StatusCode::OK, Json(answer(&app, &mut tx, &run).await?)));
+        let head = run_find(&mut tx, &run).await?;
+        let calls = calls_find(&mut tx, &run).await?;
+        return Ok((StatusCode::OK, Json(answer(&app, &mut tx, head, calls).await?)));
     }
     robot::refuse_open(&mut tx, plate.code.as_str()).await?;
     let kit = app.kit(&mut tx, &plate.made.kit.0, &plate.made.kit.1).await?;
@@ -133,7 +135,8 @@ pub async fn run_post(
         chart(&mut tx, &actor, (&kit, &plate, &file, &mut interpretation), &new).await?;
     keep(&mut tx, &actor, (&plate, &file, &interpretation), &new).await?;
     quality::keep(&mut tx, &app.clock, &actor, (&facts, &judged)).await?;
-    let mut answer = answer(&app, &mut tx, &id).await?;
+    let head = run_find(&mut tx, &id).await?;
+    let mut answer = answer(&app, &mut tx, head, interpretation.calls).await?;
     answer.detected_by = file.detected_by;
     if upload.dry_run {
         let dry = RunAnswer { id: None, imported_at: None, ..answer };
@@ -282,15 +285,16 @@ pub async fn run_get(
     Path(run): Path<String>,
 ) -> Result<Json<RunAnswer>> {
     let mut tx = app.db.read("run.get").await?;
-    let (row, ..) = run_find(&mut tx, &run).await?;
-    actor.in_laboratory(&row.laboratory_code)?;
-    Ok(Json(answer(&app, &mut tx, &run).await?))
+    let head = run_find(&mut tx, &run).await?;
+    actor.in_laboratory(&head.run.laboratory_code)?;
+    let calls = calls_find(&mut tx, &run).await?;
+    Ok(Json(answer(&app, &mut tx, head, calls).await?))
 }
 
-async fn answer(app: &App, tx: &mut Tx, run: &str) -> Result<RunAnswer> {
-    let (row, verdict, warnings, calls) = run_find(tx, run).await?;
-    let holds = holds(tx, run, app.config.lot_keeping).await?;
-    let parts = runs::parts(tx, run).await?;
+async fn answer(app: &App, tx: &mut Tx, head: RunHead, calls: Vec<Call>) -> Result<RunAnswer> {
+    let RunHead { run: row, verdict, warnings } = head;
+    let holds = holds(tx, &row.id, app.config.lot_keeping).await?;
+    let parts = runs::parts(tx, &row.id).await?;
     Ok(RunAnswer {
         id: Some(row.id),
         plate: row.plate_code,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::drawing::{self, Filter};
-use super::store::{StoredRun, run_find};
+use super::store::{RunHead, StoredRun, calls_find, run_find};
 use super::{Call, Kit, Verdict};
 use crate::app::App;
 use crate::auth::Actor;
@@ -197,7 +197,7 @@ impl Seen {
     /// The run, if it is of the actor's laboratory; the transaction sees on what it saw.
     async fn of(app: &App, actor: &Actor, run: &str) -> Result<(Tx, Self)> {
         let mut tx = app.db.read("run.look").await?;
-        let (row, verdict, _, calls) = run_find(&mut tx, run).await?;
+        let RunHead { run: row, verdict, .. } = run_find(&mut tx, run).await?;
         actor.in_laboratory(&row.laboratory_code)?;
         let code = PlateCode::parse(&row.plate_code).map_err(|unreadable| {
             let (id, reason) = (run.to_owned(), unreadable.to_string());
@@ -206,6 +206,7 @@ impl Seen {
         let plate = plate_get(&mut tx, &code).await?;
         let kit = app.kit(&mut tx, &row.kit_code, &row.kit_version).await?;
         let readings = readings_find(&mut tx, run, plate.made.layout.size()).await?;
+        let calls = calls_find(&mut tx, run).await?;
         Ok((tx, Self { row, verdict, calls, plate, kit, readings }))
     }
 

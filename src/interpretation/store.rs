@@ -187,20 +187,31 @@ pub async fn calls_add(tx: &mut Tx, run: &str, calls: &[Call], verdict: &Verdict
     Ok(ensure_rows("CALLS_ADD", rows.len() as u64, written)?)
 }
 
-/// A run with its verdict, warnings and calls.
-pub async fn run_find(
-    tx: &mut Tx,
-    run: &str,
-) -> Result<(StoredRun, Verdict, Vec<String>, Vec<Call>)> {
+/// A stored run without its calls.
+#[derive(Debug)]
+pub struct RunHead {
+    /// The run.
+    pub run: StoredRun,
+    /// Whether its plate may be used.
+    pub verdict: Verdict,
+    /// What a person should know of its file.
+    pub warnings: Vec<String>,
+}
+
+/// A run with its verdict and warnings.
+pub async fn run_find(tx: &mut Tx, run: &str) -> Result<RunHead> {
     let row: Option<StoredRun> =
         on!(tx, c => query_as(RUN_FIND).bind(run).fetch_optional(c).await)?;
     let row = row.ok_or_else(|| Error::not_found("run", run))?;
     let verdict = read("run", run, &row.verdict)?;
     let warnings = read("run", run, &row.warnings)?;
+    Ok(RunHead { run: row, verdict, warnings })
+}
+
+/// The calls of a run, by tube.
+pub async fn calls_find(tx: &mut Tx, run: &str) -> Result<Vec<Call>> {
     let rows: Vec<CallRow> = on!(tx, c => query_as(CALLS_FIND).bind(run).fetch_all(c).await)?;
-    let calls: Result<Vec<_>> =
-        rows.iter().map(|call| read("call", &call.tube_code, &call.detail)).collect();
-    Ok((row, verdict, warnings, calls?))
+    rows.iter().map(|call| read("call", &call.tube_code, &call.detail)).collect()
 }
 
 fn read<T: serde::de::DeserializeOwned>(table: &'static str, id: &str, text: &str) -> Result<T> {

@@ -26,7 +26,7 @@
 //! A plate of 384 that is stamped from four of 96 can suffer faults of its own: two of the four are
 //! exchanged, or one is turned ([`Transform::STAMPING`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Content, Expectation, Layout, Plan, PlateSize, TargetRole, Transform, WellPosition};
 
@@ -43,6 +43,17 @@ enum Signal {
     Unknown,
     /// A control that must be silent, or nothing.
     Never,
+}
+
+impl Signal {
+    /// Whether a channel that is expected to show this showed the contrary.
+    const fn contradicts(self, amplified: bool) -> bool {
+        match self {
+            Self::Surely | Self::Usually => !amplified,
+            Self::Never => amplified,
+            Self::Seldom | Self::Unknown => false,
+        }
+    }
 }
 
 fn signal(content: &Content, dye: &str, plan: &Plan) -> Signal {
@@ -117,8 +128,8 @@ pub struct Observed {
 /// Faults of stamping are suspected where the controls could tell: on a plate of 384 laid out
 /// directly they cannot, for most of its quadrants hold none.
 pub fn suspected_transform(layout: &Layout, plan: &Plan, observed: &Observed) -> Option<Transform> {
-    let shown = Shown::of(plan, observed);
-    let as_laid_out = shown.contradictions(layout, None, usize::MAX)?;
+    let shown = Shown::of(layout, plan, observed);
+    let as_laid_out = shown.contradictions(None, usize::MAX)?;
     if as_laid_out == 0 {
         return None;
     }
@@ -130,52 +141,54 @@ pub fn suspected_transform(layout: &Layout, plan: &Plan, observed: &Observed) ->
     faults
         .into_iter()
         .filter_map(|fault| {
-            let left = shown.contradictions(layout, Some(fault), as_laid_out)?;
+            let left = shown.contradictions(Some(fault), as_laid_out)?;
             Some((fault, left))
         })
         .min_by_key(|(_, left)| *left)
         .map(|(fault, _)| fault)
 }
 
-/// What a run showed, ready to be compared with a layout many times.
+/// What a run showed beside what its layout expects, to be compared under many faults; dyes are in
+/// the order of the plan's.
 struct Shown<'a> {
-    plan: &'a Plan,
-    dyes: BTreeSet<&'a str>,
-    read: &'a BTreeSet<WellPosition>,
-    amplified: BTreeSet<(WellPosition, &'a str)>,
+    layout: &'a Layout,
+    expected: BTreeMap<WellPosition, Vec<Signal>>,
+    amplified: Vec<(WellPosition, Vec<bool>)>,
+    nothing: Vec<Signal>,
 }
 
 impl<'a> Shown<'a> {
-    fn of(plan: &'a Plan, observed: &'a Observed) -> Self {
-        let amplified = observed.amplified.iter().map(|(well, dye)| (*well, dye.as_str()));
-        let (dyes, amplified) = (plan.dyes(), amplified.collect());
-        Self { plan, dyes, read: &observed.read, amplified }
+    fn of(layout: &'a Layout, plan: &Plan, observed: &Observed) -> Self {
+        let dyes = plan.dyes();
+        let expects = |content| dyes.iter().map(|dye| signal(content, dye, plan)).collect();
+        let expected = layout.wells().iter().map(|(well, content)| (*well, expects(content)));
+        let amplified: BTreeSet<(WellPosition, &str)> =
+            observed.amplified.iter().map(|(well, dye)| (*well, dye.as_str())).collect();
+        let read = observed.read.iter().filter(|well| layout.size().contains(**well));
+        let seen = |well| dyes.iter().map(|dye| amplified.contains(&(well, *dye))).collect();
+        Self {
+            layout,
+            expected: expected.collect(),
+            amplified: read.map(|well| (*well, seen(*well))).collect(),
+            nothing: expects(&Content::Nothing),
+        }
     }
 
     /// Channels that showed what they should not, or not what they should, if that is fewer than
     /// `fewer`; under a fault none of them may lie where a control is expected.
-    fn contradictions(
-        &self,
-        layout: &Layout,
-        fault: Option<Transform>,
-        fewer: usize,
-    ) -> Option<usize> {
+    fn contradictions(&self, fault: Option<Transform>, fewer: usize) -> Option<usize> {
         let mut contradictions = 0;
-        let size = layout.size();
-        for well in self.read.iter().copied().filter(|well| size.contains(*well)) {
-            let content = moved(layout, fault, well);
-            let contradicting = self.dyes.iter().filter(|dye| {
-                let seen = self.amplified.contains(&(well, **dye));
-                match signal(content, dye, self.plan) {
-                    Signal::Surely | Signal::Usually => !seen,
-                    Signal::Never => seen,
-                    Signal::Seldom | Signal::Unknown => false,
-                }
-            });
-            let here = contradicting.count();
+        for (well, amplified) in &self.amplified {
+            let source = source(self.layout, fault, *well);
+            let expected = source.and_then(|source| self.expected.get(&source));
+            let here = expected.unwrap_or(&self.nothing).iter().zip(amplified);
+            let here = here.filter(|(expected, seen)| expected.contradicts(**seen)).count();
             contradictions += here;
-            let in_control = here > 0 && matches!(content, Content::Control { .. });
-            if contradictions >= fewer || (in_control && fault.is_some()) {
+            let in_control = || {
+                let content = source.map(|source| self.layout.content(source));
+                matches!(content, Some(Content::Control { .. }))
+            };
+            if contradictions >= fewer || (here > 0 && fault.is_some() && in_control()) {
                 return None;
             }
         }
@@ -185,11 +198,13 @@ impl<'a> Shown<'a> {
 
 /// What is read at `well` if the plate suffered `transform`.
 fn moved(layout: &Layout, transform: Option<Transform>, well: WellPosition) -> &Content {
-    let source = match transform {
-        Some(transform) => transform.put_at(well, layout.size()),
-        None => Some(well),
-    };
+    let source = source(layout, transform, well);
     source.map_or(&Content::Nothing, |source| layout.content(source))
+}
+
+/// Where what is read at `well` was laid out, if the plate suffered `fault`.
+fn source(layout: &Layout, fault: Option<Transform>, well: WellPosition) -> Option<WellPosition> {
+    fault.map_or(Some(well), |fault| fault.put_at(well, layout.size()))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::instrument::store::readings_find;
 use crate::interpretation::TubeFacts;
-use crate::interpretation::store::{earlier_tests, run_find};
+use crate::interpretation::store::{RunHead, calls_find, earlier_tests, run_find};
 use crate::plate::store::plate_get;
 use crate::storage::{StoreError, Tx, ensure_rows, json};
 
@@ -85,7 +85,8 @@ pub async fn runs_last(
 
 /// A stored run as it was called, with the laboratory its plate stands in.
 pub async fn past_run(tx: &mut Tx, id: &str) -> Result<(PastRun, String)> {
-    let (row, verdict, _, calls) = run_find(tx, id).await?;
+    let RunHead { run: row, verdict, .. } = run_find(tx, id).await?;
+    let calls = calls_find(tx, id).await?;
     let inconsistent = |reason: String| {
         Error::Store(StoreError::Inconsistent { table: "reading", id: id.to_owned(), reason })
     };
