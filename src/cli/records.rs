@@ -123,7 +123,8 @@ impl Ledger {
             }
             None => None,
         };
-        let scope = Scope { site: self.site, laboratory: self.laboratory, sealed };
+        let (site, laboratory) = (self.site, self.laboratory);
+        let scope = Scope { site, laboratory, sealed, is_blind: false };
         let mut tx = app.db.read("ledger").await?;
         let report = ledger::store::ledger(&mut tx, app.clock.now(), &scope).await?;
         drop(tx);

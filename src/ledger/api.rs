@@ -47,7 +47,7 @@ impl LedgerQuery {
         let laboratory = self.laboratory.or_else(|| actor.laboratory.clone());
         site.as_deref().map_or(Ok(()), |site| actor.at_site(site))?;
         laboratory.as_deref().map_or(Ok(()), |laboratory| actor.in_laboratory(laboratory))?;
-        Ok(Scope { site, laboratory, sealed })
+        Ok(Scope { site, laboratory, sealed, is_blind: actor.is_blind() })
     }
 }
 
