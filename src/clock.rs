@@ -13,6 +13,9 @@ use uuid::Uuid;
 #[sqlx(transparent)]
 pub struct Time(i64);
 
+/// China keeps one time zone, UTC+8, without summer time.
+const CHINA: Span = Span::hours(8);
+
 /// A span of microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(i64);
@@ -31,6 +34,25 @@ impl Time {
     /// How long ago `earlier` was; negative when it lies ahead.
     pub const fn since(self, earlier: Self) -> Span {
         Span(self.0 - earlier.0)
+    }
+
+    /// What a clock in China shows: `2020-06-21 08:30:00`.
+    pub fn local(self) -> String {
+        let shown = (self + CHINA).to_string();
+        shown.get(..19).unwrap_or(&shown).replace('T', " ")
+    }
+
+    /// The day in China this falls on, as `YYYY-MM-DD`.
+    pub fn day(self) -> String {
+        let local = self.local();
+        local.get(..10).unwrap_or(&local).to_owned()
+    }
+
+    /// First and last moment of a day `YYYY-MM-DD` in China, the last not included.
+    pub fn day_bounds(day: &str) -> Option<(Self, Self)> {
+        let date: jiff::civil::Date = day.parse().ok()?;
+        let start: Self = format!("{date}T00:00:00Z").parse().ok()?;
+        Some((start - CHINA, start - CHINA + Span::days(1)))
     }
 }
 
@@ -193,6 +215,20 @@ mod tests {
         let time = Time::from_us(1_592_380_800_123_456);
         assert_eq!(time.to_string(), "2020-06-17T08:00:00.123456Z");
         assert_eq!("2020-06-17T16:00:00.123456+08:00".parse::<Time>().unwrap(), time);
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_in_china() {
+        let at = |text: &str| text.parse::<Time>().unwrap();
+        assert_eq!(at("2020-06-20T15:59:59Z").day(), "2020-06-20");
+        assert_eq!(at("2020-06-20T16:00:00Z").day(), "2020-06-21");
+        assert_eq!(at("2020-06-20T16:30:09.5Z").local(), "2020-06-21 00:30:09");
+        let (start, end) = Time::day_bounds("2020-06-21").unwrap();
+        assert_eq!(start, at("2020-06-20T16:00:00Z"));
+        assert_eq!(end.day(), "2020-06-22");
+        for wrong in ["2020-02-30", "today", ""] {
+            assert_eq!(Time::day_bounds(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -10,16 +10,23 @@ create table quality_run (
     account_id text not null,
     at_us bigint not null,
     accepted bigint not null check (accepted in (0, 1)),
-    tubes bigint not null check (tubes >= 0),
-    detected bigint not null check (detected between 0 and tubes),
-    internal_failures bigint not null check (internal_failures >= 0),
-    expected_laboratory bigint check (expected_laboratory between 1 and 999999),
-    expected_instrument bigint check (expected_instrument between 1 and 999999),
-    expected_lot bigint check (expected_lot between 1 and 999999),
-    expected_operator bigint check (expected_operator between 1 and 999999)
+    internal_failures bigint not null check (internal_failures >= 0)
 );
 create index quality_run_laboratory on quality_run (laboratory_code, at_us, run_id);
 create index quality_run_time on quality_run (at_us);
+-- What a run found by people per reaction, with what was expected of each, in parts per million.
+create table quality_share (
+    run_id text not null references quality_run,
+    people bigint not null check (people > 0),
+    tubes bigint not null check (tubes > 0),
+    detected bigint not null check (detected between 0 and tubes),
+    alone bigint not null check (alone in (0, 1)),
+    expected_laboratory bigint check (expected_laboratory between 1 and 999999),
+    expected_instrument bigint check (expected_instrument between 1 and 999999),
+    expected_lot bigint check (expected_lot between 1 and 999999),
+    expected_operator bigint check (expected_operator between 1 and 999999),
+    primary key (run_id, people)
+);
 create table quality_point (
     run_id text not null references quality_run,
     measure text not null check (measure in ('positive_control', 'weak_positive_control',
@@ -47,7 +54,7 @@ create table quality_alarm (
     scope text not null check (scope in ('laboratory', 'instrument', 'lot', 'operator')),
     subject text not null,
     measure text not null check (measure in ('positive_control', 'weak_positive_control',
-        'internal_control', 'positivity', 'seeded')),
+        'internal_control', 'positivity', 'seeded', 'seeded_recall')),
     kit text not null,
     target text not null,
     direction text not null check (direction in ('rise', 'fall')),
@@ -82,6 +89,10 @@ create trigger quality_run_kept before delete on quality_run for each row
 execute function refuse('quality_run rows are kept');
 create trigger quality_run_fixed before update on quality_run for each row
 execute function refuse('quality_run rows never change');
+create trigger quality_share_kept before delete on quality_share for each row
+execute function refuse('quality_share rows are kept');
+create trigger quality_share_fixed before update on quality_share for each row
+execute function refuse('quality_share rows never change');
 create trigger quality_point_kept before delete on quality_point for each row
 execute function refuse('quality_point rows are kept');
 create trigger quality_point_fixed before update on quality_point for each row

@@ -7,6 +7,7 @@ use sqlx::{FromRow, query_as};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
+use crate::auth::Actor;
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Query};
@@ -22,9 +23,13 @@ const ROWS_MAX: u32 = 1_000;
 const ABOUT_MAX: usize = 128;
 
 /// `$1` subject, `$2` time, `$3` chain and `$4` number of the last row seen, `$5` rows: those
-/// about the thing alone, and those about many of which it is one.
+/// about the thing alone, and those about many of which it is one. `$6` is 1 where seeded tubes are
+/// blind: neither their planting nor their alarms are shown then.
 pub const ABOUT: &str = "select chain, seq, at_us, account_id, action, about, detail, hash
     from audit where about = $1 and (at_us, chain, seq) > ($2, $3, $4)
+        and (cast($6 as bigint) = 0 or (action <> 'quality.seed' and not exists
+            (select 1 from quality_alarm q where q.id = audit.about
+                and q.measure in ('seeded', 'seeded_recall'))))
     union all
     select a.chain, a.seq, a.at_us, a.account_id, a.action, a.about, a.detail, a.hash
     from audit_subject s join audit a on a.chain = s.chain and a.seq = s.seq
@@ -96,6 +101,7 @@ pub struct AuditRow {
         (status = 422, body = Problem)))]
 pub async fn audit_get(
     State(app): State<App>,
+    actor: Actor,
     Query(asked): Query<AuditQuery>,
 ) -> Result<Json<AuditPage>> {
     if asked.about.is_empty() || asked.about.len() > ABOUT_MAX || asked.about.contains('\0') {
@@ -106,7 +112,7 @@ pub async fn audit_get(
     let after = asked.after.map_or(start, |Cursor(position)| position);
     let rows = Limit::or(asked.limit, ROWS_USUAL).rows();
     let mut tx = app.db.read("audit.about").await?;
-    let rows = about(&mut tx, &asked.about, &after, rows).await?;
+    let rows = about(&mut tx, (&asked.about, actor.is_blind()), &after, rows).await?;
     let next = rows
         .last()
         .map(|row| Cursor(Position { at_us: row.at.us(), chain: row.chain.clone(), seq: row.seq }));
@@ -140,8 +146,13 @@ impl TryFrom<Row> for AuditRow {
 }
 
 /// At most `rows` rows about `thing` after `after`.
-async fn about(tx: &mut Tx, thing: &str, after: &Position, rows: i64) -> Result<Vec<AuditRow>> {
+async fn about(
+    tx: &mut Tx,
+    (thing, is_blind): (&str, bool),
+    after: &Position,
+    rows: i64,
+) -> Result<Vec<AuditRow>> {
     let found: Vec<Row> = on!(tx, c => query_as(ABOUT).bind(thing).bind(after.at_us)
-        .bind(&after.chain).bind(after.seq).bind(rows).fetch_all(c).await)?;
+        .bind(&after.chain).bind(after.seq).bind(rows).bind(i64::from(is_blind)).fetch_all(c).await)?;
     Ok(found.into_iter().map(AuditRow::try_from).collect::<Result<_, StoreError>>()?)
 }

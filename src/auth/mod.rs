@@ -96,6 +96,12 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Whether seeded tubes are blind for them: whoever belongs to a laboratory must not know which
+    /// tubes are seeded, whatever their role.
+    pub const fn is_blind(&self) -> bool {
+        self.laboratory.is_some()
+    }
+
     /// Refuses when this actor is bound to another site.
     pub fn at_site(&self, site: &str) -> Result<()> {
         match &self.site {

@@ -3,6 +3,7 @@
 use super::Refused;
 use crate::app::App;
 use crate::audit;
+use crate::clock::Time;
 use crate::integrity::root;
 use crate::ledger::{self, store::Scope};
 use crate::review::verify::{Signatures, signatures_verify};
@@ -117,12 +118,13 @@ impl Ledger {
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
         let sealed = match &self.day {
             Some(day) => {
-                let bounds = ledger::bounds(day);
+                let bounds = Time::day_bounds(day);
                 Some(bounds.ok_or_else(|| anyhow::anyhow!("a day is written like 2020-06-21"))?)
             }
             None => None,
         };
-        let scope = Scope { site: self.site, laboratory: self.laboratory, sealed };
+        let (site, laboratory) = (self.site, self.laboratory);
+        let scope = Scope { site, laboratory, sealed, is_blind: false };
         let mut tx = app.db.read("ledger").await?;
         let report = ledger::store::ledger(&mut tx, app.clock.now(), &scope).await?;
         drop(tx);

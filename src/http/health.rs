@@ -9,6 +9,7 @@ use sqlx::query_scalar;
 
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::quality::alarm;
 
 /// The store answers.
 pub const READY: &str = "select cast(1 as bigint)";
@@ -33,8 +34,21 @@ pub async fn readyz(State(app): State<App>) -> Result<&'static str> {
 
 /// Counters and histograms in Prometheus' text form; no label ever names a person.
 #[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String)))]
-pub async fn metrics() -> String {
-    recorder().render()
+pub async fn metrics(State(app): State<App>) -> String {
+    let recorder = recorder();
+    if let Err(error) = gauge(&app).await {
+        tracing::warn!(%error, "the gauges show what they showed before");
+    }
+    recorder.render()
+}
+
+/// Reads from the store how many alarms are open, so that nothing undone is ever counted.
+#[expect(clippy::cast_precision_loss, reason = "nobody has so many alarms")]
+async fn gauge(app: &App) -> Result<()> {
+    let mut tx = app.db.read("metrics").await?;
+    let open = alarm::open(&mut tx).await?;
+    metrics::gauge!("swabline_quality_alarms").set(open as f64);
+    Ok(())
 }
 
 /// How often what was measured is summed up.

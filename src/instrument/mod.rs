@@ -96,6 +96,16 @@ impl RunFile {
     pub fn serial_code(&self) -> Option<&str> {
         self.serial.as_deref().map(vocabulary::serial).filter(|code| !code.is_empty())
     }
+
+    /// Calls the instrument as whoever brought the file does, where the file has no serial number;
+    /// false when that is no code an instrument may have.
+    pub fn name_instrument(&mut self, stated: &str) -> bool {
+        let code = vocabulary::stated(stated);
+        if let (Some(code), None) = (code, self.serial_code()) {
+            self.serial = Some(code.to_owned());
+        }
+        code.is_some()
+    }
 }
 
 /// One well and one target: three independent facts and the text they came from.

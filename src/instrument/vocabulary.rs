@@ -54,6 +54,8 @@ const WORDS: [&str; 45] = [
 ];
 /// Longest serial number kept.
 const SERIAL_MAX: usize = 40;
+/// Most figures in what a person calls an instrument: fewer than a telephone or an ID number has.
+const FIGURES_MAX: usize = 10;
 
 /// The word if an instrument writes it by itself, else nothing.
 pub(super) fn word(text: &str) -> &str {
@@ -71,6 +73,13 @@ pub(super) fn serial(text: &str) -> &str {
         && code.chars().all(is_code)
         && code.chars().any(|c| c.is_ascii_digit());
     if looks_right { code } else { "" }
+}
+
+/// What a person calls an instrument, if it is a code and cannot be somebody's name or number.
+pub(super) fn stated(text: &str) -> Option<&str> {
+    let code = serial(text);
+    let figures = code.bytes().filter(u8::is_ascii_digit).count();
+    (1..=FIGURES_MAX).contains(&figures).then_some(code)
 }
 
 #[cfg(test)]
@@ -91,6 +100,18 @@ mod tests {
         assert_eq!(serial("CT-012/4"), "CT-012/4");
         for typed in ["Canary Person", "Canary", "null", "room 4"] {
             assert_eq!(serial(typed), "", "{typed}");
+            assert_eq!(stated(typed), None, "{typed}");
         }
+    }
+
+    #[test]
+    fn a_person_may_call_an_instrument_by_a_code_and_not_by_a_number_people_have() {
+        assert_eq!(stated(" CFX-3 "), Some("CFX-3"));
+        assert_eq!(stated("278870001"), Some("278870001"));
+        for of_people in ["110105194912310021", "11010519491231002X", "13800138000", "", " "] {
+            assert_eq!(stated(of_people), None, "{of_people}");
+        }
+        assert_eq!(stated(&format!("CFX-{}", "x".repeat(36))), None);
+        assert_eq!(stated(&format!("CFX3{}", "x".repeat(37))), None);
     }
 }

@@ -12,7 +12,6 @@ use crate::clock::{Span, Time};
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
-use crate::ledger;
 use crate::receiving::store::laboratory_exists;
 use crate::storage::Tx;
 
@@ -42,7 +41,7 @@ impl IntegrityQuery {
     pub fn scope(self, now: Time) -> Result<Scope> {
         let wrong = |field: &str, message: &str| Error::invalid("integrity.period", field, message);
         let day = |field: &'static str, text: &str| {
-            ledger::bounds(text).ok_or_else(|| wrong(field, "a day is written like 2020-06-21"))
+            Time::day_bounds(text).ok_or_else(|| wrong(field, "a day is written like 2020-06-21"))
         };
         if self.laboratory.as_ref().is_some_and(|code| code.contains('\0')) {
             return Err(wrong("laboratory", "the code holds a NUL; send it without"));

@@ -16,7 +16,6 @@ use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
-use crate::ledger;
 use crate::storage::Tx;
 
 /// Every chain, in order.
@@ -52,7 +51,8 @@ pub struct RootQuery {
 /// The root of a day that is over at `now`.
 pub async fn root(tx: &mut Tx, day: &str, now: Time) -> Result<Root> {
     let wrong = |message: &str| Error::invalid("integrity.day", "day", message);
-    let (_, end) = ledger::bounds(day).ok_or_else(|| wrong("a day is written like 2020-06-21"))?;
+    let (_, end) =
+        Time::day_bounds(day).ok_or_else(|| wrong("a day is written like 2020-06-21"))?;
     if end > now {
         return Err(wrong("the day is not over; ask again when it is"));
     }

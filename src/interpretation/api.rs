@@ -42,6 +42,11 @@ pub struct Upload {
     /// The mapping to read it by, where several fit or another is wanted.
     #[serde(default)]
     mapping: Option<String>,
+    /// The instrument's serial or inventory number, as `CFX-3`, where the file does not hold one:
+    /// each instrument has its own charts. At most 40 letters, figures and `-_./`, with one to ten
+    /// figures among them, so that it is nobody's name.
+    #[serde(default)]
+    instrument: Option<String>,
 }
 
 /// A run of several files, one for each filter or channel.
@@ -115,6 +120,9 @@ pub async fn run_post(
 ) -> Result<(StatusCode, Json<RunAnswer>)> {
     let Taken { files, sha256, run: mut file } =
         upload::take(&app, files, (&upload.name, upload.mapping.as_deref())).await?;
+    let stated = upload.instrument.as_deref();
+    name_instrument(&mut file, stated)?;
+    file.warnings.extend(nameless(&file));
     let mut tx = app.db.write("run.import").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
     file.warnings.extend(foreign_barcode(&file, &code));
@@ -123,7 +131,8 @@ pub async fn run_post(
     if let Some(run) = upload::same_run(&mut tx, &plate, (&files, &sha256)).await? {
         let head = run_find(&mut tx, &run).await?;
         let calls = calls_find(&mut tx, &run).await?;
-        return Ok((StatusCode::OK, Json(answer(&app, &mut tx, head, calls).await?)));
+        let answer = answer(&app, &mut tx, head, calls).await?;
+        return Ok((StatusCode::OK, Json(same_instrument(answer, stated, &file)?)));
     }
     robot::refuse_open(&mut tx, plate.code.as_str()).await?;
     let kit = app.kit(&mut tx, &plate.made.kit.0, &plate.made.kit.1).await?;
@@ -144,6 +153,33 @@ pub async fn run_post(
     }
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Calls the instrument as whoever brings the run does, where its file does not say.
+fn name_instrument(file: &mut RunFile, stated: Option<&str>) -> Result<()> {
+    if stated.is_none_or(|stated| file.name_instrument(stated)) {
+        return Ok(());
+    }
+    let message = "an instrument is called by its serial or inventory number: at most 40 letters, \
+                   figures and -_./ with one to ten figures among them; give that";
+    Err(Error::invalid("run.instrument", "instrument", message))
+}
+
+/// A warning when nothing says of which instrument the run is.
+fn nameless(file: &RunFile) -> Option<String> {
+    let message = "the file does not hold the instrument's serial number; say ?instrument= with the \
+                   file, else every instrument of the type shares its charts";
+    file.serial_code().is_none().then(|| message.to_owned())
+}
+
+/// A run that is there already keeps the instrument it was brought with.
+fn same_instrument(answer: RunAnswer, stated: Option<&str>, file: &RunFile) -> Result<RunAnswer> {
+    if stated.is_none() || answer.serial == file.serial_code().unwrap_or_default() {
+        return Ok(answer);
+    }
+    let message = "this run was brought in before with another instrument; leave it out, or void \
+                   the run and bring it again";
+    Err(Error::conflict("run.other_instrument", "instrument", message))
 }
 
 async fn call(

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use super::calls::{Call, TargetCall, TargetState, target_calls};
 use super::gather::Gathered;
 use super::kit::Kit;
-use super::{Interpretation, Outcome};
+use super::{Disposition, Interpretation, Outcome};
 use crate::clock::Time;
 use crate::instrument::Ct;
 use crate::plate::{Content, Control, Expectation, TargetRole};
-use crate::quality::{Answer, Facts, Measure, Subjects, Value, median};
+use crate::quality::{Answer, Facts, Measure, Share, Subjects, Value, median};
 
 /// The facts of a run, for [`crate::quality`].
 pub fn facts(
@@ -20,25 +20,55 @@ pub fn facts(
     gathered: &[Gathered],
     read: &Interpretation,
 ) -> Facts {
-    let calls = &read.calls;
-    let count = |matches: &dyn Fn(&Call) -> bool| {
-        u32::try_from(calls.iter().filter(|call| matches(call)).count()).unwrap_or(u32::MAX)
-    };
-    let detected = count(&|call| call.outcome == Outcome::Detected);
+    let reactions = reactions(&read.calls);
+    let is_lost = |call: &&&Call| internal(call).any(|t| t.state != TargetState::Amplified);
+    let failures = reactions.iter().map(|(_, call)| call).filter(is_lost).count();
     let mut values = controls(kit, gathered);
-    values.extend(internal_medians(calls));
+    values.extend(internal_medians(&reactions));
     Facts {
         run: run.to_owned(),
         subjects,
         kit: format!("{} {}", kit.code, kit.version),
         at,
         usable: read.verdict.usable,
-        tubes: detected + count(&|call| call.outcome == Outcome::NotDetected),
-        detected,
-        internal_failures: count(&|call| internal(call).any(|t| t.state != TargetState::Amplified)),
+        shares: shares(&reactions),
+        internal_failures: u32::try_from(failures).unwrap_or(u32::MAX),
         values,
-        answers: calls.iter().map(answer).collect(),
+        answers: read.calls.iter().map(answer).collect(),
     }
+}
+
+/// What was read once: each tube that stood alone, and each laboratory pool, by the people in it.
+/// Every tube of a pool has the call of the pool's wells; the first stands for all.
+fn reactions(calls: &[Call]) -> Vec<(u32, &Call)> {
+    let mut alone = Vec::new();
+    let mut pools: BTreeMap<&str, (u32, &Call)> = BTreeMap::new();
+    for call in calls {
+        let people = u32::from(call.pool_size);
+        match &call.pool {
+            None => alone.push((people, call)),
+            Some(pool) => pools.entry(pool).or_insert((0, call)).0 += people,
+        }
+    }
+    alone.extend(pools.into_values());
+    alone
+}
+
+/// Counts of first tests by people per reaction: whatever was tested before comes again because of
+/// what it was.
+fn shares(reactions: &[(u32, &Call)]) -> Vec<Share> {
+    let mut counts: BTreeMap<u32, (u32, u32)> = BTreeMap::new();
+    for (people, call) in reactions.iter().filter(|(_, call)| call.attempt <= 1) {
+        let detected = match call.outcome {
+            Outcome::Detected => 1,
+            Outcome::NotDetected => 0,
+            Outcome::Inconclusive | Outcome::Invalid => continue,
+        };
+        let count = counts.entry(*people).or_default();
+        (count.0, count.1) = (count.0 + 1, count.1 + detected);
+    }
+    let share = |(people, (tubes, detected))| Share { people, tubes, detected };
+    counts.into_iter().map(share).collect()
 }
 
 fn answer(call: &Call) -> Answer {
@@ -47,7 +77,8 @@ fn answer(call: &Call) -> Answer {
         Outcome::NotDetected => Some(false),
         Outcome::Inconclusive | Outcome::Invalid => None,
     };
-    Answer { tube: call.tube.clone(), detected }
+    let again = call.disposition == Disposition::Retest;
+    Answer { tube: call.tube.clone(), detected, pooled: call.pool.is_some(), again }
 }
 
 fn internal(call: &Call) -> impl Iterator<Item = &TargetCall> {
@@ -87,9 +118,9 @@ fn controls(kit: &Kit, gathered: &[Gathered]) -> Vec<Value> {
     found.into_iter().map(value).collect()
 }
 
-fn internal_medians(calls: &[Call]) -> Vec<Value> {
+fn internal_medians(reactions: &[(u32, &Call)]) -> Vec<Value> {
     let mut found: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for target in calls.iter().flat_map(internal) {
+    for target in reactions.iter().flat_map(|(_, call)| internal(call)) {
         if let (TargetState::Amplified, Some(ct)) = (target.state, target.ct) {
             found.entry(&target.target).or_default().push(cycles(ct));
         }
@@ -132,10 +163,43 @@ mod tests {
             value(Measure::InternalControl, "IC", 26.5),
         ];
         assert_eq!(facts.values, expected);
-        assert_eq!((facts.tubes, facts.detected, facts.internal_failures), (20, 1, 0));
+        assert_eq!(facts.shares, [Share { people: 1, tubes: 20, detected: 1 }]);
+        assert_eq!(facts.internal_failures, 0);
         let found: Vec<_> =
             facts.answers.iter().filter(|answer| answer.detected == Some(true)).collect();
-        assert_eq!(found, [&Answer { tube: "T2".to_owned(), detected: Some(true) }]);
+        let alone =
+            Answer { tube: "T2".to_owned(), detected: Some(true), pooled: false, again: false };
+        assert_eq!(found, [&alone]);
+    }
+
+    fn call_of(tube: &str, pool: Option<&str>, (people, attempt): (u16, u8)) -> Call {
+        let kit = orf();
+        let layout = plate(&kit, "one-well-94-columns", 1, people);
+        let readings = run(&kit, &layout, None, &|_| Some("30.5"));
+        let mut read = interpret(&kit, &layout, &readings, &first_tests(&layout)).unwrap();
+        let (tube, pool) = (tube.to_owned(), pool.map(str::to_owned));
+        Call { tube, pool, attempt, ..read.calls.remove(0) }
+    }
+
+    #[test]
+    fn a_laboratory_pool_counts_once_with_all_its_people() {
+        let pooled: Vec<_> = ["T3", "T4", "T5"].map(|t| call_of(t, Some("M1"), (1, 1))).into();
+        let calls = [vec![call_of("T1", None, (1, 1)), call_of("T2", None, (10, 1))], pooled];
+        let calls = calls.concat();
+        let read = reactions(&calls);
+        let share = |people| Share { people, tubes: 1, detected: 1 };
+        assert_eq!(shares(&read), [share(1), share(3), share(10)]);
+        // Three wells had an internal control: too few for a median, though five tubes were called.
+        assert_eq!(internal_medians(&read), []);
+        let alone: Vec<_> = ["T3", "T4", "T5"].map(|t| call_of(t, None, (1, 1))).into();
+        let five = [calls[..2].to_vec(), alone].concat();
+        assert_eq!(internal_medians(&reactions(&five)).len(), 1);
+    }
+
+    #[test]
+    fn what_was_tested_before_says_nothing_of_the_people() {
+        let calls = [call_of("T1", None, (1, 1)), call_of("T2", None, (1, 2))];
+        assert_eq!(shares(&reactions(&calls)), [Share { people: 1, tubes: 1, detected: 1 }]);
     }
 
     #[test]

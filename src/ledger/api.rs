@@ -4,10 +4,11 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::Report;
 use super::store::{Scope, ledger};
-use super::{Report, bounds};
 use crate::app::App;
 use crate::auth::Actor;
+use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
@@ -36,16 +37,17 @@ impl LedgerQuery {
             }
         }
         let sealed = match &self.day {
-            Some(day) => {
-                Some(bounds(day).ok_or_else(|| wrong("day", "a day is written like 2020-06-21"))?)
-            }
+            Some(day) => Some(
+                Time::day_bounds(day)
+                    .ok_or_else(|| wrong("day", "a day is written like 2020-06-21"))?,
+            ),
             None => None,
         };
         let site = self.site.or_else(|| actor.site.clone());
         let laboratory = self.laboratory.or_else(|| actor.laboratory.clone());
         site.as_deref().map_or(Ok(()), |site| actor.at_site(site))?;
         laboratory.as_deref().map_or(Ok(()), |laboratory| actor.in_laboratory(laboratory))?;
-        Ok(Scope { site, laboratory, sealed })
+        Ok(Scope { site, laboratory, sealed, is_blind: actor.is_blind() })
     }
 }
 

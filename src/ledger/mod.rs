@@ -22,11 +22,9 @@ use utoipa::ToSchema;
 pub use evidence::{Evidence, Finding};
 pub use sum::Sum;
 
-use crate::clock::{Span, Time};
+use crate::clock::Time;
 use crate::collection::TubeState;
 
-/// China keeps one time zone, UTC+8, without summer time.
-const ZONE: Span = Span::hours(8);
 /// Unexplained tubes named at most.
 pub const NAMED_MAX: usize = 100;
 /// Overdue tubes named at most.
@@ -173,35 +171,9 @@ pub struct Overdue {
     pub due_at: Time,
 }
 
-/// The day in China that `time` falls on, as `YYYY-MM-DD`.
-pub fn day(time: Time) -> String {
-    let local = (time + ZONE).to_string();
-    local.split_once('T').map_or(local.clone(), |(day, _)| day.to_owned())
-}
-
-/// First and last moment of a day `YYYY-MM-DD` in China, the last not included.
-pub fn bounds(day: &str) -> Option<(Time, Time)> {
-    let date: jiff::civil::Date = day.parse().ok()?;
-    let start: Time = format!("{date}T00:00:00Z").parse().ok()?;
-    Some((start - ZONE, start - ZONE + Span::days(1)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_day_begins_at_midnight_in_china() {
-        let at = |text: &str| text.parse::<Time>().unwrap();
-        assert_eq!(day(at("2020-06-20T15:59:59Z")), "2020-06-20");
-        assert_eq!(day(at("2020-06-20T16:00:00Z")), "2020-06-21");
-        let (start, end) = bounds("2020-06-21").unwrap();
-        assert_eq!(start, at("2020-06-20T16:00:00Z"));
-        assert_eq!(day(end), "2020-06-22");
-        for wrong in ["2020-02-30", "today", ""] {
-            assert_eq!(bounds(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn whatever_is_counted_adds_up() {

@@ -98,6 +98,9 @@ pub struct Scope {
     pub laboratory: Option<String>,
     /// Sealed within these bounds, the last not included.
     pub sealed: Option<(Time, Time)>,
+    /// Whether seeded tubes are blind for the asker and counted like any other: with people who are
+    /// missing from the sum, a narrow question would give them away.
+    pub is_blind: bool,
 }
 
 #[derive(FromRow)]
@@ -179,7 +182,9 @@ pub async fn ledger(tx: &mut Tx, now: Time, scope: &Scope) -> Result<Report> {
         let Some(newest) = rows.last() else { break };
         last.clone_from(&newest.code);
         for row in rows {
-            sum.add(&row.into(), now);
+            let evidence = Evidence::from(row);
+            let seeded = evidence.seeded && !scope.is_blind;
+            sum.add(&Evidence { seeded, ..evidence }, now);
         }
     }
     if *scope == Scope::default() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Count, Evidence, Line, NAMED_MAX, OVERDUE_MAX, Report, Unexplained, day, rules};
+use super::{Count, Evidence, Line, NAMED_MAX, OVERDUE_MAX, Report, Unexplained, rules};
 use crate::clock::Time;
 use crate::collection::TubeState;
 
@@ -21,7 +21,7 @@ impl Sum {
         let state = reasons.is_empty().then_some(evidence.state);
         let members = if evidence.seeded { 0 } else { evidence.declared.max(evidence.members) };
         let people = u64::try_from(members).unwrap_or(0);
-        let day = day(evidence.sealed);
+        let day = evidence.sealed.day();
         let site = (day.clone(), Some(evidence.site.clone()));
         let laboratory = (day, evidence.laboratory.clone());
         let counts = [

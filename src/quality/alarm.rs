@@ -24,13 +24,14 @@ pub const PAST: &str = "select scope, subject, kit, target, direction, since_us,
     order by opened_us desc, id desc limit 1000";
 /// What is open, without seeded tubes.
 pub const OPEN: &str = "select count(*) from quality_alarm
-    where acknowledged_us is null and measure <> 'seeded'";
-/// Laboratory or null for all, measure that is left out, acknowledged ones too, the cursor, rows.
+    where acknowledged_us is null and measure not in ('seeded', 'seeded_recall')";
+/// Laboratory or null for all, whether seeded tubes are among them, acknowledged ones too, the cursor, rows.
 pub const LIST: &str = "select id, laboratory_code, scope, subject, measure, kit, target,
         direction, tube, run_id, plates, since_us, opened_us, acknowledged_us, acknowledged_by,
         reason
     from quality_alarm
-    where (cast($1 as text) is null or laboratory_code = $1) and measure <> $2
+    where (cast($1 as text) is null or laboratory_code = $1)
+        and (cast($2 as bigint) = 1 or measure not in ('seeded', 'seeded_recall'))
         and (acknowledged_us is null or cast($3 as bigint) = 1) and (opened_us, id) > ($4, $5)
     order by opened_us, id limit $6";
 /// `$1` alarm.
@@ -76,6 +77,11 @@ pub enum AlarmReason {
 }
 
 impl AlarmReason {
+    /// Whether the share of positives that was usual before is no longer.
+    const fn changes_the_people(self) -> bool {
+        self.changes_the_usual() || matches!(self, Self::PopulationDiffers)
+    }
+
     /// Whether what was usual before is no longer.
     const fn changes_the_usual(self) -> bool {
         matches!(self, Self::InstrumentServiced | Self::ReagentReplaced)
@@ -132,13 +138,23 @@ impl Alarm {
         let (scope, subject, plates) = (self.scope, &self.subject, self.plates);
         let what = match (self.measure, self.direction) {
             (Measure::Seeded, Direction::Fall) => {
-                return format!("{subject} missed seeded tube {}; ask for its curves", self.tube);
+                return format!(
+                    "{subject} did not find seeded tube {}, which holds virus, or is late with it; \
+                     ask for its curves",
+                    self.tube
+                );
             }
             (Measure::Seeded, Direction::Rise) => {
                 return format!(
-                    "{subject} found virus in seeded tube {}, which has none; \
-                    look for contamination",
+                    "{subject} did not find seeded tube {} clean, which has no virus; look for \
+                     contamination",
                     self.tube
+                );
+            }
+            (Measure::SeededRecall, _) => {
+                return format!(
+                    "{subject} found too few of its last {plates} seeded tubes with virus; nothing \
+                     is released there by rule until somebody acknowledges this"
                 );
             }
             (Measure::Positivity, Direction::Fall) => "finds fewer positives than the others",
@@ -241,6 +257,19 @@ pub(super) fn relearnt(past: &[Past], (kit, target): (&str, &str), of: &Subjects
     own.filter_map(|one| one.acknowledged).max().unwrap_or(Time::from_us(0))
 }
 
+/// Since when a laboratory learns from itself what share of positives is usual.
+pub(super) fn people_learnt(past: &[Past]) -> Time {
+    let own = past.iter().filter(|one| {
+        one.scope == Scope::Laboratory && one.reason.is_some_and(AlarmReason::changes_the_people)
+    });
+    own.filter_map(|one| one.acknowledged).max().unwrap_or(Time::from_us(0))
+}
+
+/// When somebody last acknowledged one of these; long ago where nobody did.
+pub(super) fn acknowledged(past: &[Past]) -> Time {
+    past.iter().filter_map(|one| one.acknowledged).max().unwrap_or(Time::from_us(0))
+}
+
 /// Raises what is not open already, each with its row in the audit trail.
 pub(super) async fn raise(
     tx: &mut Tx,
@@ -266,17 +295,13 @@ pub(super) async fn raise(
         audit::record(tx, entry).await?;
         raised.push(find(tx, &id).await?);
     }
-    tell(tx).await?;
     Ok(raised)
 }
 
-/// Shows in the metrics how many alarms are open. Seeded tubes are left out: the figures are
-/// for everybody.
-#[expect(clippy::cast_precision_loss, reason = "nobody has so many alarms")]
-async fn tell(tx: &mut Tx) -> Result<()> {
-    let open: i64 = on!(tx, c => query_scalar(OPEN).fetch_one(c).await)?;
-    metrics::gauge!("swabline_quality_alarms").set(open as f64);
-    Ok(())
+/// How many alarms are open, for the metrics. Seeded tubes are left out: the figures are for
+/// everybody.
+pub async fn open(tx: &mut Tx) -> Result<i64> {
+    Ok(on!(tx, c => query_scalar(OPEN).fetch_one(c).await)?)
 }
 
 /// Which alarms are asked for.
@@ -297,8 +322,8 @@ pub async fn list(
     (after, after_id): (Time, &str),
     rows: i64,
 ) -> Result<Vec<Alarm>> {
-    let hidden = if asked.with_seeded { "" } else { "seeded" };
-    Ok(on!(tx, c => query_as(LIST).bind(asked.laboratory).bind(hidden)
+    Ok(on!(tx, c => query_as(LIST).bind(asked.laboratory)
+        .bind(i64::from(asked.with_seeded))
         .bind(i64::from(asked.with_acknowledged)).bind(after).bind(after_id).bind(rows)
         .fetch_all(c).await)?)
 }
@@ -318,6 +343,5 @@ pub async fn acknowledge(
 ) -> Result<bool> {
     let done = on!(tx, c => query(ACKNOWLEDGE).bind(id).bind(by).bind(at).bind(reason)
         .execute(c).await.map(|done| done.rows_affected()))?;
-    tell(tx).await?;
     Ok(done == 1)
 }

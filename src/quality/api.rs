@@ -9,9 +9,10 @@ use sqlx::{FromRow, query_as};
 use utoipa::{IntoParams, ToSchema};
 
 use super::alarm::{self, Alarm, AlarmReason, Asked};
+use super::shares::{ChartShare, ShareRow};
 use super::svg::svg;
 use super::{Chart, ChartPoint, Frame, Measure, Scope};
-use super::{rules, store};
+use super::{rules, shares, store};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::{Actor, Role};
@@ -109,7 +110,7 @@ async fn asked_chart(app: &App, actor: &Actor, asked: ChartQuery) -> Result<Char
         let message = "a name has at most 100 visible characters";
         return Err(Error::invalid("quality.name", "laboratory", message));
     }
-    if asked.measure == Measure::Seeded {
+    if asked.measure.is_blind() {
         let message = "seeded tubes have no chart; an officer reads /v1/seeded";
         return Err(Error::invalid("quality.measure", "measure", message));
     }
@@ -142,15 +143,6 @@ struct PointRow {
     sd: Option<i64>,
 }
 
-#[derive(FromRow)]
-struct CountsRow {
-    run_id: String,
-    internal_failures: i64,
-    accepted: i64,
-    #[sqlx(flatten)]
-    counts: store::CountRow,
-}
-
 /// A chart out of the store.
 pub async fn chart(
     tx: &mut Tx,
@@ -164,12 +156,11 @@ pub async fn chart(
         rules::begun(&alarm::known(&past, (kit, target)), (scope, &subject))
     };
     let points = if frame.measure == Measure::Positivity {
-        let rows: Vec<CountsRow> = on!(tx, c => query_as(store::CHART_POSITIVES)
+        let rows: Vec<ChartShare> = on!(tx, c => query_as(shares::CHART_POSITIVES)
             .bind(&frame.laboratory).bind(&frame.instrument).bind(&frame.lot)
             .bind(&frame.operator).bind(kit).bind(frame.from).bind(frame.to).fetch_all(c).await)?;
-        let place = Scope::ALL.iter().position(|one| *one == scope).unwrap_or(0);
-        let rows = rows.into_iter().filter(|row| row.counts.tubes > 0);
-        rows.map(|row| (String::new(), String::new(), counted(row, place))).collect()
+        let points = counted(rows, scope).into_iter();
+        points.map(|point| (String::new(), String::new(), point)).collect()
     } else {
         let rows: Vec<PointRow> = on!(tx, c => query_as(store::CHART).bind(&frame.laboratory)
             .bind(frame.measure).bind(&frame.instrument).bind(&frame.lot).bind(&frame.operator)
@@ -182,40 +173,55 @@ pub async fn chart(
 fn measured(row: PointRow) -> (String, String, ChartPoint) {
     let usual = store::usual(row.mean, row.sd);
     let point = ChartPoint {
-        run: row.run_id,
-        at: row.at_us,
         instrument: row.instrument,
         lot: row.lot,
         operator: row.account_id,
-        accepted: row.accepted == 1,
         value: store::cycles(row.ct),
         mean: usual.map(|usual| usual.mean),
         sd: usual.map(|usual| usual.sd),
-        tubes: None,
-        internal_failures: None,
-        distance: None,
-        rules: Vec::new(),
-        rise: 0.0,
-        fall: 0.0,
+        ..of_run(row.run_id, row.at_us, row.accepted == 1)
     };
     (row.kit, row.target, point)
 }
 
-fn counted(row: CountsRow, place: usize) -> ChartPoint {
-    let counts = row.counts;
-    let count = |stored: i64| u32::try_from(stored).unwrap_or(0);
+/// A point for each run, of its shares.
+fn counted(rows: Vec<ChartShare>, scope: Scope) -> Vec<ChartPoint> {
+    let mut runs: Vec<(ChartPoint, Vec<ShareRow>)> = Vec::new();
+    for row in rows {
+        match runs.last_mut().filter(|(point, _)| point.run == row.run_id) {
+            Some((_, shares)) => shares.push(row.share),
+            None => runs.push((of_run(row.run_id, row.at_us, row.accepted == 1), vec![row.share])),
+        }
+        let Some((point, _)) = runs.last_mut() else { continue };
+        (point.instrument, point.lot, point.operator) = (row.instrument, row.lot, row.account_id);
+        point.internal_failures = u32::try_from(row.internal_failures).ok();
+    }
+    let counted = runs.into_iter().map(|(mut point, shares)| {
+        let (tubes, detected) = shares::total(&shares);
+        point.found = shares::found(&shares, scope);
+        let known: f64 = point.found.iter().map(|part| f64::from(part.tubes)).sum();
+        let expected = point.found.iter().map(|part| part.expected * f64::from(part.tubes));
+        point.mean = (known > 0.0).then(|| expected.sum::<f64>() / known);
+        (point.value, point.tubes) = (f64::from(detected) / f64::from(tubes), Some(tubes));
+        point
+    });
+    counted.collect()
+}
+
+fn of_run(run: String, at: Time, accepted: bool) -> ChartPoint {
     ChartPoint {
-        run: row.run_id,
-        at: counts.at_us,
-        accepted: row.accepted == 1,
-        value: f64::from(count(counts.detected)) / f64::from(count(counts.tubes)),
-        mean: counts.expected()[place],
+        run,
+        at,
+        accepted,
+        instrument: String::new(),
+        lot: None,
+        operator: String::new(),
+        value: 0.0,
+        mean: None,
         sd: None,
-        tubes: Some(count(counts.tubes)),
-        internal_failures: Some(count(row.internal_failures)),
-        instrument: counts.instrument,
-        lot: counts.lot,
-        operator: counts.account_id,
+        tubes: None,
+        found: Vec::new(),
+        internal_failures: None,
         distance: None,
         rules: Vec::new(),
         rise: 0.0,
@@ -294,8 +300,8 @@ pub async fn alarms_get(
 }
 
 /// Whoever works in a laboratory must not know which tubes are seeded.
-fn sees_seeded(actor: &Actor) -> bool {
-    matches!(actor.role, Role::Officer | Role::Auditor) && actor.laboratory.is_none()
+pub(super) fn sees_seeded(actor: &Actor) -> bool {
+    matches!(actor.role, Role::Officer | Role::Auditor) && !actor.is_blind()
 }
 
 /// What was found.
@@ -320,7 +326,7 @@ pub async fn acknowledge_post(
 ) -> Result<Json<AlarmAnswer>> {
     let mut tx = app.db.write("quality.acknowledge").await?;
     let alarm = alarm::find(&mut tx, &id).await?;
-    if alarm.measure == Measure::Seeded && !sees_seeded(&actor) {
+    if alarm.measure.is_blind() && !sees_seeded(&actor) {
         return Err(Error::not_found("alarm", id));
     }
     actor.in_laboratory(&alarm.laboratory_code)?;

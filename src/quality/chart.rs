@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::cusum::{self, Usual, Weights};
+use super::cusum::{self, Found, Usual, Weights};
 use super::westgard::{self, LOOK_BACK, Rule};
 use super::{Measure, Scope};
 use crate::clock::Time;
@@ -66,10 +66,13 @@ pub struct ChartPoint {
     pub mean: Option<f64>,
     /// The standard deviation of the instrument.
     pub sd: Option<f64>,
-    /// Tubes behind a share.
+    /// Reactions behind a share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tubes: Option<u32>,
-    /// Tubes whose internal control did not amplify, beside a share.
+    /// Those of which something was expected, by people per reaction.
+    #[serde(skip)]
+    pub found: Vec<Found>,
+    /// Reactions whose internal control did not amplify, beside a share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub internal_failures: Option<u32>,
     /// Distance from the mean in standard deviations.
@@ -96,14 +99,7 @@ impl ChartPoint {
         if let Some(shift) = measure.shift() {
             return Some(cusum::of_ct(self.usual()?, shift, self.value));
         }
-        let tubes = self.tubes?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of a plate's tubes is a whole number of them"
-        )]
-        let detected = (self.value * f64::from(tubes)).round() as u32;
-        Some(cusum::of_positives(detected, tubes, self.mean?))
+        cusum::of_positives(&self.found)
     }
 }
 
@@ -215,6 +211,7 @@ pub(super) mod tests {
             mean: usual.map(|(mean, _)| mean),
             sd: usual.map(|(_, sd)| sd),
             tubes: None,
+            found: Vec::new(),
             internal_failures: None,
             distance: None,
             rules: Vec::new(),
@@ -274,13 +271,15 @@ pub(super) mod tests {
     fn the_sums_of_positives_are_those_of_the_alarms() {
         let with = |n: usize| ChartPoint {
             tubes: Some(94),
+            found: vec![Found { detected: 5, tubes: 94, expected: 0.15, alone: false }],
             mean: Some(0.15),
             ..point(n, 5.0 / 94.0, None)
         };
         let points = (0..8).map(|n| (String::new(), String::new(), with(n)));
         let chart = Chart::draw(frame(Measure::Positivity), points, |_, _| None);
         let falls: Vec<_> = chart.series[0].points.iter().map(|point| point.fall).collect();
-        let by_hand = cusum::of_positives(5, 94, 0.15).fall;
+        let found = [Found { detected: 5, tubes: 94, expected: 0.15, alone: false }];
+        let by_hand = cusum::of_positives(&found).unwrap().fall;
         assert!((falls[0] - by_hand).abs() < 1e-9);
         assert!(!cusum::decides(falls[6]) && cusum::decides(falls[7]));
     }

@@ -18,6 +18,9 @@ const POSITIVES_MIN: i64 = 50;
 /// Odds ratio looked for, up and down. A stream that stays between three quarters and four thirds
 /// of what is expected drifts to neither line.
 const ODDS: f64 = 2.0;
+/// The same where a laboratory is compared with itself, for a day differs from the days before by more
+/// than from the same day elsewhere. Between 0.63 and 1.63 times an expected 12 % nothing adds up.
+const ODDS_ALONE: f64 = 3.0;
 /// The same thought for Ct: as much as six plates of twice the allowance.
 const ALLOWANCES: f64 = 6.0;
 /// Logarithm of the mean number of points between false alarms of one stream (about 10^8 / 2).
@@ -80,14 +83,31 @@ pub fn of_ct(usual: Usual, shift: f64, ct: f64) -> Weights {
     Weights { rise: weight(above), fall: weight(-above) }
 }
 
-/// Weights of `detected` among `tubes`, where the share `expected` was to be expected.
-pub fn of_positives(detected: u32, tubes: u32, expected: f64) -> Weights {
-    let weight = |odds: f64| {
-        let ratio = f64::from(detected) * odds.ln()
-            - f64::from(tubes) * (1.0 - expected + odds * expected).ln();
-        (ratio / POSITIVITY_LINE).min(WEIGHT_MAX)
+/// Positives among reactions of as many people each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// Reactions with the pathogen.
+    pub detected: u32,
+    /// All of them.
+    pub tubes: u32,
+    /// The share that was to be expected.
+    pub expected: f64,
+    /// Whether no other laboratory tests such reactions.
+    pub alone: bool,
+}
+
+/// Weights of what a plate found; none where nothing could be expected.
+pub fn of_positives(found: &[Found]) -> Option<Weights> {
+    let weight = |rises: bool| {
+        let ratio = |part: &Found| {
+            let odds = if part.alone { ODDS_ALONE } else { ODDS };
+            let odds = if rises { odds } else { odds.recip() };
+            f64::from(part.detected) * odds.ln()
+                - f64::from(part.tubes) * (1.0 - part.expected + odds * part.expected).ln()
+        };
+        (found.iter().map(ratio).sum::<f64>() / POSITIVITY_LINE).min(WEIGHT_MAX)
     };
-    Weights { rise: weight(ODDS), fall: weight(1.0 / ODDS) }
+    (!found.is_empty()).then(|| Weights { rise: weight(true), fall: weight(false) })
 }
 
 /// The share others found, in parts per million; none where they found too few to say.
@@ -154,11 +174,39 @@ mod tests {
     /// Weights by hand: p0 0.15, odds halved, 94 tubes of which 5: 5 ln 0.5 - 94 ln 0.925 = 3.8628.
     #[test]
     fn the_likelihood_ratio_is_that_of_the_paper() {
-        let weights = of_positives(5, 94, 0.15);
+        let of = |detected, tubes, expected| {
+            of_positives(&[Found { detected, tubes, expected, alone: false }]).unwrap()
+        };
+        let weights = of(5, 94, 0.15);
         assert!((weights.fall * POSITIVITY_LINE - 3.862_8).abs() < 1e-3, "{weights:?}");
         assert!(weights.rise < 0.0);
-        assert!(of_positives(14, 94, 0.15).fall < 0.0);
-        assert!(of_positives(94, 94, 0.001).rise <= WEIGHT_MAX);
+        assert!(of(14, 94, 0.15).fall < 0.0);
+        assert!(of(94, 94, 0.001).rise <= WEIGHT_MAX);
+    }
+
+    #[test]
+    fn single_tubes_and_tubes_of_ten_are_each_weighed_by_their_own() {
+        let tens = Found { detected: 10, tubes: 50, expected: 0.2, alone: false };
+        let singles = Found { detected: 1, tubes: 44, expected: 0.02, alone: false };
+        let both = of_positives(&[tens, singles]).unwrap();
+        // As usual for each; for tubes of ten alone it would be a fall.
+        assert!(both.rise < 0.0 && both.fall < 0.0, "{both:?}");
+        let mixed = Found { detected: 11, tubes: 94, ..tens };
+        let mixed = of_positives(&[mixed]).unwrap();
+        assert!(mixed.fall > 0.0, "{mixed:?}");
+        let apart = of_positives(&[tens]).unwrap().fall + of_positives(&[singles]).unwrap().fall;
+        assert!((both.fall - apart).abs() < 1e-12);
+        assert_eq!(of_positives(&[]), None);
+    }
+
+    #[test]
+    fn a_laboratory_that_is_compared_with_itself_may_differ_more() {
+        let fall = |detected, alone| {
+            let found = Found { detected, tubes: 100, expected: 0.12, alone };
+            of_positives(&[found]).unwrap().fall
+        };
+        assert!(fall(8, false) > 0.0 && fall(8, true) < 0.0);
+        assert!(fall(2, true) >= WEIGHT_MAX);
     }
 
     #[test]

@@ -11,8 +11,9 @@
 //! | each control | first [`BASELINE`] points of its instrument and kit | [`westgard`] | the run is not released by rule |
 //! | each control | the same | [`cusum`] tuned to 1 Ct | alarm |
 //! | internal control, median of a plate | the same | [`cusum`] tuned to 2 Ct | alarm |
-//! | positivity | everything else in the city, last 24 hours | [`cusum`] of likelihood ratios | alarm |
+//! | positivity | everything else in the city, last 24 hours; without others the own week before | [`cusum`] of likelihood ratios, by people per reaction ([`shares`]) | alarm |
 //! | seeded tubes | what was seeded | [`seeded`] | alarm for the officer, at once |
+//! | their recall | nine of ten of the last twenty | [`seeded`] | alarm; nothing is released by rule |
 //!
 //! Each is watched for the laboratory, the instrument, the kit lot and the operator, and
 //! the alarm names the one that stands out ([`rules`]). Westgard's rules reject about one
@@ -25,8 +26,9 @@ pub mod alarm;
 pub mod api;
 mod chart;
 pub mod cusum;
-pub mod seeded;
 pub mod rules;
+pub mod seeded;
+pub mod shares;
 pub mod store;
 mod svg;
 mod watch;
@@ -76,6 +78,8 @@ pub enum Measure {
     Positivity,
     /// Whether seeded tubes are found.
     Seeded,
+    /// How many of the last seeded tubes with virus were found.
+    SeededRecall,
 }
 
 impl Measure {
@@ -84,8 +88,13 @@ impl Measure {
         match self {
             Self::PositiveControl | Self::WeakPositiveControl => Some(1.0),
             Self::InternalControl => Some(2.0),
-            Self::Positivity | Self::Seeded => None,
+            Self::Positivity | Self::Seeded | Self::SeededRecall => None,
         }
+    }
+
+    /// Whether nobody in a laboratory may know of its alarms.
+    pub const fn is_blind(self) -> bool {
+        matches!(self, Self::Seeded | Self::SeededRecall)
     }
 
     /// Whether Westgard's rules are applied.
@@ -102,6 +111,7 @@ impl fmt::Display for Measure {
             Self::InternalControl => "internal control",
             Self::Positivity => "positivity",
             Self::Seeded => "seeded tubes",
+            Self::SeededRecall => "recall of seeded tubes",
         })
     }
 }
@@ -184,7 +194,8 @@ impl Direction {
 pub struct Subjects {
     /// Code of the laboratory.
     pub laboratory: String,
-    /// Serial number of the instrument, or its type, or the format of a file that names neither.
+    /// Serial number of the instrument, or what whoever brought the run in calls it, or its type, or
+    /// the format of a file that names none of them.
     pub instrument: String,
     /// The kit lot, where the plate has one.
     pub lot: Option<String>,
@@ -217,16 +228,26 @@ pub struct Facts {
     pub at: Time,
     /// Whether the plate may be used; only such a plate teaches what is usual.
     pub usable: bool,
-    /// Tubes that were called detected or not detected.
-    pub tubes: u32,
-    /// Those of them with the pathogen.
-    pub detected: u32,
-    /// Tubes whose internal control did not amplify.
+    /// First tests that were called detected or not detected, by people per reaction.
+    pub shares: Vec<Share>,
+    /// Reactions whose internal control did not amplify.
     pub internal_failures: u32,
     /// Ct of controls and medians of internal controls.
     pub values: Vec<Value>,
     /// What was called of each tube, for those that were seeded.
     pub answers: Vec<Answer>,
+}
+
+/// What a run found in reactions of as many people each. A laboratory pool is one reaction; what was
+/// tested before is left out, for its first answer is why it is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// People in one reaction.
+    pub people: u32,
+    /// Reactions that were called detected or not detected.
+    pub tubes: u32,
+    /// Those of them with the pathogen.
+    pub detected: u32,
 }
 
 /// One Ct of a run.
@@ -247,6 +268,10 @@ pub struct Answer {
     pub tube: String,
     /// Whether the pathogen was found; none when nothing could be said.
     pub detected: Option<bool>,
+    /// Whether it was read in a laboratory pool, with others.
+    pub pooled: bool,
+    /// Whether the same tube is tested again before anybody is told.
+    pub again: bool,
 }
 
 /// The middle of some Ct, where there are enough of them.

@@ -11,12 +11,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
-use super::alarm::NewAlarm;
-use super::{Direction, Facts, Measure, Scope};
+use super::alarm::{self, NewAlarm};
+use super::api::sees_seeded;
+use super::{Answer, Direction, Facts, Measure, Scope};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
@@ -28,15 +29,43 @@ use crate::http::extract::{Json, Path, Query};
 use crate::http::problem::Problem;
 use crate::storage::{Tx, codes};
 
-/// China's one time zone: the day of an answer.
-const ZONE: Span = Span::hours(8);
+/// How old a seeded tube may be to count: for the recall of its laboratory, or as late there.
+const RECALL_PERIOD: Span = Span::days(30);
+/// Fewest missed tubes that make a recall low: of a sound laboratory that misses one of a hundred,
+/// fewer than one month in a hundred with twenty tubes.
+const MISSED_MIN: usize = 2;
 
 /// Tube, expected, who, when.
 pub const SEED: &str = "insert into quality_seeded (tube_code, expected, seeded_by, seeded_us)
     values ($1, $2, $3, $4) on conflict do nothing";
-/// `$1` tubes: those of them that were seeded.
-pub const SEEDED: &str = "select tube_code, expected from quality_seeded
-    where tube_code in (select e.value ->> 'code' from json_each($1) e) order by tube_code";
+/// `$1` tubes: those of them that were seeded, and how often each alone gave no answer.
+pub const SEEDED: &str = "select s.tube_code, s.expected,
+        (select count(*) from call c where c.tube_code = s.tube_code and c.state <> 'void'
+            and c.pool_code is null and c.outcome in ('inconclusive', 'invalid')) as unclear
+    from quality_seeded s
+    where s.tube_code in (select e.value ->> 'code' from json_each($1) e) order by s.tube_code";
+/// Laboratory, now, seeded since: tubes seeded with virus that wait there longer than anybody's
+/// tube may, and of which no alarm told. The order of the tables is that of the few seeded tubes.
+pub const LATE: &str = "select s.tube_code
+    from quality_seeded s cross join tube t left join round r on r.code = t.round_code
+    where s.seeded_us >= $3 and s.expected = 'detected'
+        and t.code = s.tube_code and t.laboratory_code = $1 and t.state in ('received', 'plated')
+        and t.sealed_us + coalesce(r.result_hours, 24) * 3600000000 < $2
+        and not exists (select 1 from quality_alarm q where q.laboratory_code = $1
+            and q.measure = 'seeded' and q.tube = s.tube_code)
+    order by s.tube_code limit 1000";
+/// Laboratory, seeded since, answered since: what was last said for good of its tubes with virus,
+/// newest first.
+pub const LAST: &str = "select c.outcome
+    from quality_seeded s join call c on c.tube_code = s.tube_code
+        join run r on r.id = c.run_id join plate l on l.code = r.plate_code
+    where s.expected = 'detected' and s.seeded_us >= $2 and l.laboratory_code = $1
+        and c.state <> 'void' and c.disposition <> 'retest' and r.usable = 1
+        and r.imported_us > $3
+    order by r.imported_us desc, s.tube_code limit 20";
+/// `$1` laboratory: its open alarms about recall.
+pub const HOLDS: &str = "select count(*) from quality_alarm where laboratory_code = $1
+    and measure = 'seeded_recall' and acknowledged_us is null";
 /// From, until: what was seeded, and what was last called of it.
 pub const ANSWERS: &str = "select s.tube_code, s.expected, s.seeded_us, l.laboratory_code,
         c.outcome, r.imported_us as answered_us
@@ -50,7 +79,14 @@ pub const ANSWERS: &str = "select s.tube_code, s.expected, s.seeded_us, l.labora
     order by s.seeded_us, s.tube_code limit 10000";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[(&str, &str)] = &[("SEED", SEED), ("SEEDED", SEEDED), ("ANSWERS", ANSWERS)];
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("SEED", SEED),
+    ("SEEDED", SEEDED),
+    ("LATE", LATE),
+    ("LAST", LAST),
+    ("HOLDS", HOLDS),
+    ("ANSWERS", ANSWERS),
+];
 
 /// What is in a seeded tube.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
@@ -67,35 +103,94 @@ pub enum Expected {
 struct SeededRow {
     tube_code: String,
     expected: Expected,
+    unclear: i64,
 }
 
-/// The seeded tubes of a run that were not answered as they must be.
+/// Which way an answer is wrong for a tube that alone gave none so often; none where it is right,
+/// or where the tube is tested once more. A pool with virus says nothing of one tube in it.
+fn wrong(expected: Expected, answer: &Answer, unclear: i64) -> Option<Direction> {
+    let side = match expected {
+        Expected::Detected => Direction::Fall,
+        Expected::NotDetected => Direction::Rise,
+    };
+    let is_wrong = match (expected, answer.detected) {
+        (Expected::Detected, Some(detected)) => !detected,
+        (Expected::NotDetected, Some(detected)) => detected && !answer.pooled,
+        (_, None) => !answer.again || unclear > 1,
+    };
+    is_wrong.then_some(side)
+}
+
+/// Whether too few of the last tubes with virus were found: less than nine of ten, and one missed
+/// tube is never enough.
+const fn is_below(answered: usize, found: usize) -> bool {
+    answered.saturating_sub(found) >= MISSED_MIN && found * 10 < answered * 9
+}
+
+/// The alarms about seeded tubes that a run gives cause for: answers that are wrong, tubes that
+/// wait too long in its laboratory, and a recall that is too low.
 pub(super) async fn answered(tx: &mut Tx, facts: &Facts) -> Result<Vec<NewAlarm>> {
+    let mut new = late(tx, facts).await?;
     if !facts.usable || facts.answers.is_empty() {
-        return Ok(Vec::new());
+        return Ok(new);
     }
     let tubes = codes(facts.answers.iter().map(|answer| &answer.tube));
     let rows: Vec<SeededRow> = on!(tx, c => query_as(SEEDED).bind(&tubes).fetch_all(c).await)?;
-    let wrong = rows.into_iter().filter_map(|row| {
+    if rows.is_empty() {
+        return Ok(new);
+    }
+    new.extend(rows.into_iter().filter_map(|row| {
         let answer = facts.answers.iter().find(|answer| answer.tube == row.tube_code)?;
-        let direction = match (row.expected, answer.detected?) {
-            (Expected::Detected, false) => Direction::Fall,
-            (Expected::NotDetected, true) => Direction::Rise,
-            _ => return None,
-        };
-        Some(NewAlarm {
-            scope: Scope::Laboratory,
-            subject: facts.subjects.laboratory.clone(),
-            measure: Measure::Seeded,
-            kit: String::new(),
-            target: String::new(),
-            direction,
-            tube: row.tube_code,
-            plates: 1,
-            since: facts.at,
-        })
-    });
-    Ok(wrong.collect())
+        let direction = wrong(row.expected, answer, row.unclear)?;
+        Some(of_tube(facts, row.tube_code, direction))
+    }));
+    new.extend(low_recall(tx, facts).await?);
+    Ok(new)
+}
+
+fn of_tube(facts: &Facts, tube: String, direction: Direction) -> NewAlarm {
+    NewAlarm {
+        scope: Scope::Laboratory,
+        subject: facts.subjects.laboratory.clone(),
+        measure: Measure::Seeded,
+        kit: String::new(),
+        target: String::new(),
+        direction,
+        tube,
+        plates: 1,
+        since: facts.at,
+    }
+}
+
+async fn late(tx: &mut Tx, facts: &Facts) -> Result<Vec<NewAlarm>> {
+    let tubes: Vec<String> = on!(tx, c => query_scalar(LATE).bind(&facts.subjects.laboratory)
+        .bind(facts.at).bind(facts.at - RECALL_PERIOD).fetch_all(c).await)?;
+    // What this run answers is not late but right or wrong.
+    let late = tubes
+        .into_iter()
+        .filter(|tube| !facts.usable || !facts.answers.iter().any(|answer| answer.tube == *tube));
+    Ok(late.map(|tube| of_tube(facts, tube, Direction::Fall)).collect())
+}
+
+async fn low_recall(tx: &mut Tx, facts: &Facts) -> Result<Option<NewAlarm>> {
+    let laboratory = &facts.subjects.laboratory;
+    let past = alarm::past(tx, laboratory, Measure::SeededRecall).await?;
+    let outcomes: Vec<String> = on!(tx, c => query_scalar(LAST).bind(laboratory)
+        .bind(facts.at - RECALL_PERIOD).bind(alarm::acknowledged(&past)).fetch_all(c).await)?;
+    let found = outcomes.iter().filter(|outcome| *outcome == "detected").count();
+    let low = NewAlarm {
+        measure: Measure::SeededRecall,
+        plates: i64::try_from(outcomes.len()).unwrap_or(i64::MAX),
+        ..of_tube(facts, String::new(), Direction::Fall)
+    };
+    Ok(is_below(outcomes.len(), found).then_some(low))
+}
+
+/// Whether nothing may be released by rule in a laboratory: it found too few of its seeded tubes,
+/// and nobody acknowledged that.
+pub async fn holds(tx: &mut Tx, laboratory: &str) -> Result<bool> {
+    let open: i64 = on!(tx, c => query_scalar(HOLDS).bind(laboratory).fetch_one(c).await)?;
+    Ok(open > 0)
 }
 
 /// What an officer plants.
@@ -120,13 +215,15 @@ pub struct Seeded {
     params(("code" = String, Path, description = "code of a tube that is not sealed yet")),
     request_body = SeedRequest,
     responses((status = 200, body = Seeded), (status = 201, body = Seeded),
-        (status = 409, body = Problem), (status = 422, body = Problem)))]
+        (status = 403, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
 pub async fn seeded_put(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,
     Json(request): Json<SeedRequest>,
 ) -> Result<(StatusCode, Json<Seeded>)> {
+    refuse_laboratory(&actor)?;
     let mut tx = app.db.write("quality.seed").await?;
     let parsed = codes_store::tube_codes(&mut tx, &[&code]).await?;
     let code = parsed.into_iter().next().expect("one code has one answer");
@@ -158,6 +255,16 @@ async fn seeded_before(tx: &mut Tx, code: &str) -> Result<Option<Expected>> {
     let tubes = codes([code]);
     let rows: Vec<SeededRow> = on!(tx, c => query_as(SEEDED).bind(&tubes).fetch_all(c).await)?;
     Ok(rows.into_iter().next().map(|row| row.expected))
+}
+
+/// Seeded tubes are blind for everybody who works in a laboratory.
+fn refuse_laboratory(actor: &Actor) -> Result<()> {
+    if sees_seeded(actor) {
+        return Ok(());
+    }
+    let message = "seeded tubes are blind for whoever works in a laboratory; ask an officer of the \
+                   city";
+    Err(Error::forbidden("seeded.blind", "laboratory", message))
 }
 
 /// Which seeded tubes.
@@ -219,11 +326,14 @@ pub struct SeededList {
 
 /// What was seeded and what was found, for officers alone.
 #[utoipa::path(get, path = "/v1/seeded", tag = "quality", security(("bearer" = [])),
-    params(SeededQuery), responses((status = 200, body = SeededList)))]
+    params(SeededQuery),
+    responses((status = 200, body = SeededList), (status = 403, body = Problem)))]
 pub async fn seeded_get(
     State(app): State<App>,
+    actor: Actor,
     Query(asked): Query<SeededQuery>,
 ) -> Result<Json<SeededList>> {
+    refuse_laboratory(&actor)?;
     let now = app.clock.now();
     let (from, to) = (asked.from.unwrap_or(now - Span::days(30)), asked.to);
     let to = to.unwrap_or(now + Span::MICROSECOND);
@@ -242,12 +352,57 @@ fn recall(seeded: &[SeededAnswer]) -> Vec<Recall> {
         else {
             continue;
         };
-        let local = (at + ZONE).to_string();
-        let day = local.get(..10).unwrap_or(&local).to_owned();
-        let count = counts.entry((laboratory.clone(), day)).or_default();
+        let count = counts.entry((laboratory.clone(), at.day())).or_default();
         count.0 += 1;
         count.1 += u32::from(outcome == "detected");
     }
     let line = |((laboratory, day), (answered, found))| Recall { laboratory, day, answered, found };
     counts.into_iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(detected: Option<bool>, pooled: bool, again: bool) -> Answer {
+        Answer { tube: "T1".to_owned(), detected, pooled, again }
+    }
+
+    #[test]
+    fn a_wrong_answer_is_wrong_at_once_and_a_right_one_never() {
+        use Expected::{Detected, NotDetected};
+        let said = |detected| answer(Some(detected), false, false);
+        assert_eq!(wrong(Detected, &said(false), 0), Some(Direction::Fall));
+        assert_eq!(wrong(NotDetected, &said(true), 0), Some(Direction::Rise));
+        assert_eq!(wrong(Detected, &said(true), 1), None);
+        assert_eq!(wrong(NotDetected, &said(false), 1), None);
+    }
+
+    #[test]
+    fn no_answer_is_allowed_once_and_only_if_the_tube_is_tested_again() {
+        let none = |again| answer(None, false, again);
+        assert_eq!(wrong(Expected::Detected, &none(true), 1), None);
+        assert_eq!(wrong(Expected::Detected, &none(true), 2), Some(Direction::Fall));
+        assert_eq!(wrong(Expected::Detected, &none(false), 1), Some(Direction::Fall));
+        assert_eq!(wrong(Expected::NotDetected, &none(false), 1), Some(Direction::Rise));
+    }
+
+    #[test]
+    fn a_laboratory_pool_with_virus_accuses_none_of_its_tubes() {
+        let pool = |detected| answer(detected, true, true);
+        assert_eq!(wrong(Expected::NotDetected, &pool(Some(true)), 0), None);
+        assert_eq!(wrong(Expected::Detected, &pool(Some(true)), 0), None);
+        assert_eq!(wrong(Expected::Detected, &pool(None), 0), None);
+        assert_eq!(wrong(Expected::Detected, &pool(Some(false)), 0), Some(Direction::Fall));
+    }
+
+    #[test]
+    fn a_recall_below_nine_of_ten_is_too_low_and_one_missed_tube_is_not() {
+        for (answered, found) in [(20, 18), (20, 20), (19, 18), (1, 0), (5, 4), (0, 0)] {
+            assert!(!is_below(answered, found), "{found} of {answered}");
+        }
+        for (answered, found) in [(20, 17), (19, 17), (2, 0), (5, 3)] {
+            assert!(is_below(answered, found), "{found} of {answered}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::cusum::Usual;
-use super::{Facts, Measure, Scope, Subjects, Value};
+use super::{Facts, Measure, Value};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::storage::{Tx, ensure_rows, json};
@@ -27,30 +27,10 @@ pub const WINDOW: &str = "select p.instrument, p.lot, p.account_id, p.at_us, p.c
     where p.laboratory_code = $1 and p.measure = $2 and p.kit = $3 and p.target = $4
         and p.accepted = 1
     order by p.at_us desc, p.run_id desc limit 500";
-/// Laboratory: the same for positives.
-pub const WINDOW_POSITIVES: &str = "select instrument, lot, account_id, at_us, tubes, detected,
-        expected_laboratory, expected_instrument, expected_lot, expected_operator
-    from quality_run where laboratory_code = $1 and accepted = 1
-    order by at_us desc, run_id desc limit 500";
-/// Laboratory, instrument, lot, operator, since, until: tubes and positives of the city, and of
-/// those four.
-pub const PEERS: &str = "select cast(coalesce(sum(tubes), 0) as bigint) as tubes,
-        cast(coalesce(sum(detected), 0) as bigint) as detected,
-        cast(coalesce(sum(case when laboratory_code = $1 then tubes end), 0) as bigint) as tubes_laboratory,
-        cast(coalesce(sum(case when laboratory_code = $1 then detected end), 0) as bigint) as detected_laboratory,
-        cast(coalesce(sum(case when laboratory_code = $1 and instrument = $2 then tubes end), 0) as bigint) as tubes_instrument,
-        cast(coalesce(sum(case when laboratory_code = $1 and instrument = $2 then detected end), 0) as bigint) as detected_instrument,
-        cast(coalesce(sum(case when laboratory_code = $1 and lot = $3 then tubes end), 0) as bigint) as tubes_lot,
-        cast(coalesce(sum(case when laboratory_code = $1 and lot = $3 then detected end), 0) as bigint) as detected_lot,
-        cast(coalesce(sum(case when laboratory_code = $1 and account_id = $4 then tubes end), 0) as bigint) as tubes_operator,
-        cast(coalesce(sum(case when laboratory_code = $1 and account_id = $4 then detected end), 0) as bigint) as detected_operator
-    from quality_run where at_us >= $5 and at_us < $6 and accepted = 1";
-/// Run, laboratory, instrument, kit, lot, operator, time, accepted, tubes, detected, failures,
-/// expected of each scope.
+/// Run, laboratory, instrument, kit, lot, operator, time, accepted, failures.
 pub const RUN_KEEP: &str = "insert into quality_run (run_id, laboratory_code, instrument, kit, lot,
-        account_id, at_us, accepted, tubes, detected, internal_failures, expected_laboratory,
-        expected_instrument, expected_lot, expected_operator)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+        account_id, at_us, accepted, internal_failures)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 /// `$1` run, `$2` points.
 pub const POINTS_KEEP: &str = "insert into quality_point (run_id, measure, target, laboratory_code,
         instrument, kit, lot, account_id, at_us, accepted, ct, mean, sd)
@@ -71,19 +51,6 @@ pub const CHART: &str = "select p.run_id, p.kit, p.target, p.instrument, p.lot, 
         and (cast($7 as text) is null or p.kit = $7)
         and p.at_us >= $8 and p.at_us < $9
     order by p.at_us, p.run_id, p.target limit 20000";
-/// Laboratory, instrument, lot, operator, kit (each all when null), from, until: the same for
-/// positives.
-pub const CHART_POSITIVES: &str = "select run_id, kit, instrument, lot, account_id, at_us,
-        accepted, tubes, detected, internal_failures, expected_laboratory, expected_instrument,
-        expected_lot, expected_operator
-    from quality_run
-    where laboratory_code = $1
-        and (cast($2 as text) is null or instrument = $2)
-        and (cast($3 as text) is null or lot = $3)
-        and (cast($4 as text) is null or account_id = $4)
-        and (cast($5 as text) is null or kit = $5)
-        and at_us >= $6 and at_us < $7
-    order by at_us, run_id limit 20000";
 /// Every laboratory.
 pub const LABORATORIES: &str = "select code from laboratory order by code";
 /// Laboratory, measure: its last points, newest first.
@@ -96,12 +63,9 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("USUAL", USUAL),
     ("LAST", LAST),
     ("WINDOW", WINDOW),
-    ("WINDOW_POSITIVES", WINDOW_POSITIVES),
-    ("PEERS", PEERS),
     ("RUN_KEEP", RUN_KEEP),
     ("POINTS_KEEP", POINTS_KEEP),
     ("CHART", CHART),
-    ("CHART_POSITIVES", CHART_POSITIVES),
     ("LABORATORIES", LABORATORIES),
     ("NEWEST", NEWEST),
 ];
@@ -120,11 +84,6 @@ pub(super) fn cycles(thousandths: i64) -> f64 {
 
 pub(super) fn usual(mean: Option<i64>, sd: Option<i64>) -> Option<Usual> {
     Some(Usual { mean: cycles(mean?), sd: cycles(sd?) })
-}
-
-/// A share out of stored parts per million.
-pub(super) fn share(millionths: i64) -> f64 {
-    f64::from(i32::try_from(millionths).unwrap_or(i32::MAX)) / 1e6
 }
 
 /// The Ct of the first points of an instrument since `since`, and its last ones, oldest first.
@@ -147,40 +106,6 @@ pub async fn before(
     Ok((found.pop().unwrap_or_default(), last))
 }
 
-/// Tubes and positives, of the city and of the four subjects of a run.
-#[derive(Debug, FromRow)]
-pub struct Peers {
-    tubes: i64,
-    detected: i64,
-    tubes_laboratory: i64,
-    detected_laboratory: i64,
-    tubes_instrument: i64,
-    detected_instrument: i64,
-    tubes_lot: i64,
-    detected_lot: i64,
-    tubes_operator: i64,
-    detected_operator: i64,
-}
-
-impl Peers {
-    /// Tubes and positives of everybody but the subject in this scope.
-    pub const fn others(&self, scope: Scope) -> (i64, i64) {
-        let (tubes, detected) = match scope {
-            Scope::Laboratory => (self.tubes_laboratory, self.detected_laboratory),
-            Scope::Instrument => (self.tubes_instrument, self.detected_instrument),
-            Scope::Lot => (self.tubes_lot, self.detected_lot),
-            Scope::Operator => (self.tubes_operator, self.detected_operator),
-        };
-        (self.tubes - tubes, self.detected - detected)
-    }
-}
-
-/// What the city found in `[since, until)`.
-pub async fn peers(tx: &mut Tx, of: &Subjects, since: Time, until: Time) -> Result<Peers> {
-    Ok(on!(tx, c => query_as(PEERS).bind(&of.laboratory).bind(&of.instrument).bind(&of.lot)
-        .bind(&of.operator).bind(since).bind(until).fetch_one(c).await)?)
-}
-
 #[derive(Serialize)]
 struct NewPoint<'a> {
     measure: Measure,
@@ -195,15 +120,11 @@ pub async fn run_keep(
     tx: &mut Tx,
     facts: &Facts,
     points: &[(&Value, Option<Usual>)],
-    expected: [Option<i64>; 4],
 ) -> Result<()> {
     let of = &facts.subjects;
-    let [laboratory, instrument, lot, operator] = expected;
     on!(tx, c => query(RUN_KEEP).bind(&facts.run).bind(&of.laboratory).bind(&of.instrument)
         .bind(&facts.kit).bind(&of.lot).bind(&of.operator).bind(facts.at)
-        .bind(i64::from(facts.usable)).bind(i64::from(facts.tubes))
-        .bind(i64::from(facts.detected)).bind(i64::from(facts.internal_failures))
-        .bind(laboratory).bind(instrument).bind(lot).bind(operator)
+        .bind(i64::from(facts.usable)).bind(i64::from(facts.internal_failures))
         .execute(c).await.map(drop))?;
     let rows: Vec<_> = points
         .iter()
@@ -240,52 +161,10 @@ pub struct WindowRow {
     pub sd: Option<i64>,
 }
 
-/// Stored counts as an alarm sees them.
-#[derive(Debug, FromRow)]
-pub struct CountRow {
-    /// The instrument.
-    pub instrument: String,
-    /// The lot.
-    pub lot: Option<String>,
-    /// The operator.
-    pub account_id: String,
-    /// When.
-    pub at_us: Time,
-    /// Tubes with an answer.
-    pub tubes: i64,
-    /// Those with the pathogen.
-    pub detected: i64,
-    expected_laboratory: Option<i64>,
-    expected_instrument: Option<i64>,
-    expected_lot: Option<i64>,
-    expected_operator: Option<i64>,
-}
-
-impl CountRow {
-    /// The share that was expected of each scope, in the order of [`Scope::ALL`].
-    pub fn expected(&self) -> [Option<f64>; 4] {
-        [
-            self.expected_laboratory,
-            self.expected_instrument,
-            self.expected_lot,
-            self.expected_operator,
-        ]
-        .map(|millionths| millionths.map(share))
-    }
-}
-
 /// The last points of a laboratory, oldest first.
 pub async fn window(tx: &mut Tx, facts: &Facts, value: &Value) -> Result<Vec<WindowRow>> {
     let mut rows: Vec<WindowRow> = on!(tx, c => query_as(WINDOW).bind(&facts.subjects.laboratory)
         .bind(value.measure).bind(&facts.kit).bind(&value.target).fetch_all(c).await)?;
-    rows.reverse();
-    Ok(rows)
-}
-
-/// The last counts of a laboratory, oldest first.
-pub async fn window_positives(tx: &mut Tx, laboratory: &str) -> Result<Vec<CountRow>> {
-    let mut rows: Vec<CountRow> =
-        on!(tx, c => query_as(WINDOW_POSITIVES).bind(laboratory).fetch_all(c).await)?;
     rows.reverse();
     Ok(rows)
 }

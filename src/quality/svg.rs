@@ -6,18 +6,18 @@ use std::ops::Range;
 
 use plotters::backend::SVGBackend;
 use plotters::chart::{ChartBuilder, ChartContext};
-use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
 use plotters::coord::types::RangedCoordf64;
-use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea as _};
-use plotters::element::{Circle, EmptyElement, PathElement, Text};
+use plotters::element::{Circle, PathElement};
 use plotters::series::LineSeries;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color as _, IntoFont as _, RGBColor, ShapeStyle, TextStyle};
+use plotters::style::{Color as _, IntoFont as _, RGBColor, ShapeStyle};
 
 use super::westgard::Rule;
 use super::{Chart, ChartPoint, Direction, Measure, Series};
 use crate::error::{Error, Result};
+use crate::instrument::picture::NotDrawn;
+use crate::instrument::picture::colours::{FAINT, INK};
+use crate::instrument::picture::sheet::{Area, Drawn, Format, Place, Type, sheet, write as text};
 
 /// Points drawn at most, the newest: more are no picture.
 const DRAWN_MAX: usize = 400;
@@ -25,11 +25,11 @@ const DRAWN_MAX: usize = 400;
 const SERIES_MAX: usize = 4;
 /// Size of one series, in pixels.
 const SIZE: (u32, u32) = (1000, 460);
+/// Size of letters beside lines and points.
+const LETTERS: i32 = 10;
 /// Height of its upper half.
 const UPPER: u32 = 300;
 
-const INK: RGBColor = RGBColor(38, 50, 56);
-const PALE: RGBColor = RGBColor(225, 229, 232);
 const POINT: RGBColor = RGBColor(25, 90, 160);
 const ONE: RGBColor = RGBColor(120, 170, 120);
 const TWO: RGBColor = RGBColor(224, 150, 30);
@@ -37,33 +37,24 @@ const THREE: RGBColor = RGBColor(198, 40, 40);
 const FALL: RGBColor = RGBColor(123, 63, 152);
 const UNUSED: RGBColor = RGBColor(160, 168, 173);
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Plot<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
-type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 /// Draws the newest points of a chart.
 pub fn svg(chart: &Chart) -> Result<String> {
-    let mut text = String::new();
     let count = chart.series.len().clamp(1, SERIES_MAX);
     let size = (SIZE.0, SIZE.1 * u32::try_from(count).unwrap_or(1));
-    let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
-    draw(chart, &root, count)
-        .map_err(|error| Error::Internal(format!("a chart cannot be drawn: {error}")))?;
-    drop(root);
-    Ok(text)
+    let format = Format { shown: size, steps: 1, name: "chart" };
+    let points = if chart.series.is_empty() { "no points" } else { "points" };
+    let about = format!("{points} between {} and {}", chart.frame.from, chart.frame.to);
+    let name = title(chart, None);
+    sheet(format, (&name, &about), |root| draw(chart, root, count, &about))
+        .map_err(|error| Error::Internal(error.to_string()))
 }
 
-fn draw(chart: &Chart, root: &Area<'_>, count: usize) -> Drawn {
-    root.fill(&plotters::style::WHITE)?;
+fn draw(chart: &Chart, root: &Area<'_>, count: usize, about: &str) -> Drawn {
     if chart.series.is_empty() {
-        let style = TextStyle::from(("sans-serif", 18).into_font()).color(&INK);
-        let what = format!(
-            "{}: no points between {} and {}",
-            title(chart, None),
-            chart.frame.from,
-            chart.frame.to
-        );
-        root.draw(&Text::new(what, (40, 40), style))?;
+        let what = format!("{}: {about}", title(chart, None));
+        text(root, &what, (40, 50), Type::new(15, INK))?;
     }
     for (series, area) in chart.series.iter().zip(root.split_evenly((count, 1))) {
         let (upper, lower) = area.split_vertically(UPPER);
@@ -72,7 +63,7 @@ fn draw(chart: &Chart, root: &Area<'_>, count: usize) -> Drawn {
         values(&upper, &title(chart, Some(series)), (points, chart.frame.measure))?;
         sums(&lower, points)?;
     }
-    root.present()
+    Ok(())
 }
 
 fn title(chart: &Chart, series: Option<&Series>) -> String {
@@ -170,7 +161,7 @@ fn plot<'a, 'b>(
     area: &'a Area<'b>,
     title: Option<&str>,
     (points, range, name): (&[ChartPoint], Range<f64>, &str),
-) -> Result<Plot<'a, 'b>, DrawingAreaErrorKind<std::io::Error>> {
+) -> Result<Plot<'a, 'b>, NotDrawn> {
     let mut builder = ChartBuilder::on(area);
     builder.margin_right(70).margin_left(10).margin_top(8).margin_bottom(4);
     builder.set_label_area_size(plotters::chart::LabelAreaPosition::Left, 56);
@@ -184,7 +175,7 @@ fn plot<'a, 'b>(
     plot.configure_mesh()
         .disable_x_mesh()
         .light_line_style(plotters::style::TRANSPARENT)
-        .bold_line_style(PALE)
+        .bold_line_style(FAINT)
         .axis_style(INK)
         .label_style(("sans-serif", 12).into_font().color(&INK))
         .x_labels(8)
@@ -254,11 +245,11 @@ fn values(area: &Area<'_>, title: &str, (points, measure): (&[ChartPoint], Measu
     let path: Vec<_> =
         places.filter_map(|(x, point)| Some((coordinate(x), axis.place(point)?))).collect();
     plot.draw_series(LineSeries::new(path, POINT.mix(0.35)))?;
-    marks(&mut plot, points, axis)
+    marks(area, &mut plot, (points, axis))
 }
 
 /// The points, and above them the rules that reject: one word for each time they are broken.
-fn marks(plot: &mut Plot<'_, '_>, points: &[ChartPoint], axis: Axis) -> Drawn {
+fn marks(area: &Area<'_>, plot: &mut Plot<'_, '_>, (points, axis): (&[ChartPoint], Axis)) -> Drawn {
     let radius = if points.len() > 150 { 2 } else { 3 };
     for (x, point) in points.iter().enumerate() {
         let Some(y) = axis.place(point) else { continue };
@@ -275,10 +266,10 @@ fn marks(plot: &mut Plot<'_, '_>, points: &[ChartPoint], axis: Axis) -> Drawn {
     for (from, rules) in episodes(points) {
         let names: Vec<_> = rules.into_iter().map(Rule::name).collect();
         // A word near the right end is written to the left of its point.
-        let side = if from * 4 > points.len() * 3 { HPos::Right } else { HPos::Left };
-        let style = TextStyle::from(("sans-serif", 12).into_font()).color(&THREE);
-        let text = Text::new(names.join(" "), (0, 2), style.pos(Pos::new(side, VPos::Top)));
-        plot.draw_series([EmptyElement::at((coordinate(from), top)) + text])?;
+        let letters = Type::new(LETTERS, THREE);
+        let letters = if from * 4 > points.len() * 3 { letters.ending() } else { letters };
+        let (x, y) = place(plot, area, (coordinate(from), top));
+        text(area, &names.join(" "), (x, y + LETTERS), letters)?;
     }
     Ok(())
 }
@@ -305,17 +296,21 @@ fn episodes(points: &[ChartPoint]) -> Vec<(usize, BTreeSet<Rule>)> {
     found.into_iter().map(|(from, _, rules)| (from, rules)).collect()
 }
 
+/// Where a point of the plot lies in its area.
+fn place(plot: &Plot<'_, '_>, area: &Area<'_>, at: (f64, f64)) -> Place {
+    let ((x, y), (left, top)) = (plot.backend_coord(&at), area.get_base_pixel());
+    (x - left, y - top)
+}
+
 /// A word at the right end of a line.
 fn margin_label(
     plot: &Plot<'_, '_>,
     area: &Area<'_>,
     at: (f64, f64),
-    (text, colour): (&str, RGBColor),
+    (word, colour): (&str, RGBColor),
 ) -> Drawn {
-    let (x, y) = plot.backend_coord(&at);
-    let (left, top) = area.get_base_pixel();
-    let style = TextStyle::from(("sans-serif", 12).into_font()).color(&colour);
-    area.draw(&Text::new(text.to_owned(), (x - left + 6, y - top - 7), style))
+    let (x, y) = place(plot, area, at);
+    text(area, word, (x + 6, y), Type::new(LETTERS, colour))
 }
 
 /// The lower half.
@@ -337,8 +332,7 @@ fn sums(area: &Area<'_>, points: &[ChartPoint]) -> Drawn {
         let path = points.iter().enumerate().map(|(x, point)| (coordinate(x), sum(point)));
         let style = ShapeStyle::from(colour).stroke_width(2);
         plot.draw_series(LineSeries::new(path, style))?;
-        let style = TextStyle::from(("sans-serif", 13).into_font()).color(&colour);
-        area.draw(&Text::new(name.to_owned(), (left, 12), style))?;
+        text(area, name, (left, 18), Type::new(LETTERS, colour))?;
     }
     Ok(())
 }

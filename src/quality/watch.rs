@@ -3,16 +3,14 @@
 use super::alarm::{self, Alarm, NewAlarm};
 use super::cusum::{self, Usual};
 use super::rules::{self, Signal, Step};
-use super::store::{self, CountRow, WindowRow};
+use super::shares::{self, CountRow};
+use super::store::{self, WindowRow};
 use super::westgard::{self, Rule};
 use super::{Facts, Measure, Scope, Subjects, seeded};
 use crate::auth::Actor;
-use crate::clock::{Clock, Span};
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::storage::Tx;
-
-/// How long what the others found counts as the same period.
-const SAME_PERIOD: Span = Span::hours(24);
 
 /// What is known of a run's values before it is written.
 #[derive(Debug, Default)]
@@ -60,9 +58,12 @@ pub async fn keep(
     actor: &Actor,
     (facts, judged): (&Facts, &Judged),
 ) -> Result<Vec<Alarm>> {
-    let expected = expected(tx, facts).await?;
+    let laboratory = &facts.subjects.laboratory;
+    let past = alarm::past(tx, laboratory, Measure::Positivity).await?;
+    let expected = shares::expected(tx, facts, alarm::people_learnt(&past)).await?;
     let points: Vec<_> = facts.values.iter().zip(judged.usual.iter().copied()).collect();
-    store::run_keep(tx, facts, &points, expected).await?;
+    store::run_keep(tx, facts, &points).await?;
+    shares::keep(tx, facts, &expected).await?;
     let mut new = seeded::answered(tx, facts).await?;
     if facts.usable {
         for value in &facts.values {
@@ -72,8 +73,8 @@ pub async fn keep(
             let name = (value.measure, facts.kit.as_str(), value.target.as_str());
             new.extend(signals(tx, facts, name, &steps).await?);
         }
-        let rows = store::window_positives(tx, &facts.subjects.laboratory).await?;
-        let steps: Vec<_> = rows.into_iter().map(|row| of_positives(row, facts)).collect();
+        let rows = shares::window(tx, laboratory).await?;
+        let steps: Vec<_> = rows.into_iter().map(of_positives).collect();
         new.extend(signals(tx, facts, (Measure::Positivity, "", ""), &steps).await?);
     }
     alarm::raise(tx, clock, actor, (facts, new)).await
@@ -92,18 +93,6 @@ async fn signals(
     Ok(signals.into_iter().map(|signal: Signal| NewAlarm::of(signal, name)).collect())
 }
 
-/// The share that was to be expected of each scope, in parts per million: what everybody else in
-/// the city finds in the same period.
-async fn expected(tx: &mut Tx, facts: &Facts) -> Result<[Option<i64>; 4]> {
-    let until = facts.at + Span::MICROSECOND;
-    let peers = store::peers(tx, &facts.subjects, facts.at - SAME_PERIOD, until).await?;
-    Ok(Scope::ALL.map(|scope| {
-        facts.subjects.of(scope)?;
-        let (tubes, detected) = peers.others(scope);
-        cusum::expected_share(tubes, detected)
-    }))
-}
-
 fn subjects(
     facts: &Facts,
     (instrument, lot, operator): (String, Option<String>, String),
@@ -118,11 +107,7 @@ fn of_ct(row: WindowRow, facts: &Facts, shift: f64) -> Step {
     Step { at: row.at_us, subjects, weights: [weights; 4] }
 }
 
-fn of_positives(row: CountRow, facts: &Facts) -> Step {
-    let count = |stored: i64| u32::try_from(stored).unwrap_or(0);
-    let weights = row.expected().map(|expected| {
-        expected.map(|share| cusum::of_positives(count(row.detected), count(row.tubes), share))
-    });
-    let subjects = subjects(facts, (row.instrument, row.lot, row.account_id));
-    Step { at: row.at_us, subjects, weights }
+fn of_positives(row: CountRow) -> Step {
+    let weights = Scope::ALL.map(|scope| cusum::of_positives(&shares::found(&row.shares, scope)));
+    Step { at: row.at, subjects: row.subjects, weights }
 }

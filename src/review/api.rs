@@ -23,6 +23,7 @@ use crate::http::problem::Problem;
 use crate::interpretation::CLEAN_NEGATIVE_RULE;
 use crate::interpretation::lot::store::refuse_held;
 use crate::plate::robot::store as robot;
+use crate::quality::seeded;
 use crate::storage::Tx;
 
 /// Most runs on one page of the queue.
@@ -161,7 +162,8 @@ async fn accept(app: &App, tx: &mut Tx, actor: &Actor, draft: Draft) -> Result<R
     store::run_move(tx, &run, "draft", "reviewed").await?;
     robot::refuse_open(tx, &reviewed.content().plate).await?;
     store::sign(tx, &run, &signature, None).await?;
-    let on = switch::switch_find(tx, switch::AUTO_RELEASE).await?.on;
+    let held = seeded::holds(tx, &reviewed.content().laboratory).await?;
+    let on = !held && switch::switch_find(tx, switch::AUTO_RELEASE).await?.on;
     let released_by_rule = rules::released_by_rule(reviewed.content(), on);
     if !released_by_rule.is_empty() {
         let by_rule = Signature::new(&app.clock, actor, Meaning::ReleaseByRule, hash);

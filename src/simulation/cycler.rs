@@ -4,7 +4,7 @@ use super::city::City;
 use super::curves::curves;
 use super::files::{SimulatedRun, SimulatedWell, cfx_csv, quantstudio_text_with};
 use super::laboratory::{control_ct, internal_ct, mixed_ct, viral_ct};
-use crate::clock::{Span, Time};
+use crate::clock::Time;
 use crate::instrument::Ct;
 use crate::plate::api::{PlateAnswer, WellAnswer};
 use crate::plate::{Control, NotAWell, PlateSize};
@@ -32,8 +32,6 @@ const TARGETS: [(&str, [&str; 2]); 3] =
     [("ORF1ab", ["FAM", "FAM"]), ("N", ["VIC", "HEX"]), ("IC", ["CY5", "Cy5"])];
 /// The target that every swab shows.
 const INTERNAL: &str = "IC";
-/// China's one time zone.
-const ZONE: Span = Span::hours(8);
 
 impl Maker {
     /// The file this maker's program writes, and the name an operator gives it. The export of
@@ -106,9 +104,8 @@ pub fn run<'m>(
             });
         }
     }
-    let local = (loaded.ends + ZONE).to_string();
-    let half = if local.get(11..13).is_some_and(|hour| hour < "12") { "AM" } else { "PM" };
-    let written = local.get(..19).unwrap_or(&local).replace('T', " ");
+    let written = loaded.ends.local();
+    let half = if written.get(11..13).is_some_and(|hour| hour < "12") { "AM" } else { "PM" };
     let plate_size = if loaded.plate.size == 384 { PlateSize::P384 } else { PlateSize::P96 };
     Ok(SimulatedRun {
         plate_size,

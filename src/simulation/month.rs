@@ -76,7 +76,7 @@ pub fn month(seed: u64, days: i64, laboratories: &[Habits]) -> Vec<RunEvidence> 
                     run,
                     laboratory: laboratory.clone(),
                     serial: format!("S-{laboratory}"),
-                    ended: written(ended),
+                    ended: ended.local(),
                     frozen: Some(ended - Span::minutes(100)),
                     imported: ended + Span::minutes(10),
                     is_void: false,
@@ -88,12 +88,6 @@ pub fn month(seed: u64, days: i64, laboratories: &[Habits]) -> Vec<RunEvidence> 
     }
     runs.sort_by_key(|run| run.imported);
     runs
-}
-
-/// The run's end as an instrument in China writes it.
-fn written(ended: Time) -> String {
-    let local = (ended + Span::hours(8)).to_string();
-    local.get(..19).unwrap_or(&local).replace('T', " ")
 }
 
 /// The values of another run under this run's own tubes, one well further on.

@@ -98,8 +98,12 @@ const DUMPS: &[(&str, &str)] = &[
     (
         "quality_run",
         "select run_id || ' ' || instrument || ' ' || kit || ' ' || account_id || ' ' || at_us || ' '
-            || accepted || ' ' || tubes || ' ' || detected || ' ' || internal_failures || ' '
-            || coalesce(expected_instrument, 0) from quality_run order by run_id",
+            || accepted || ' ' || internal_failures from quality_run order by run_id",
+    ),
+    (
+        "quality_share",
+        "select run_id || ' ' || people || ' ' || tubes || ' ' || detected || ' '
+            || coalesce(expected_laboratory, 0) from quality_share order by run_id, people",
     ),
     (
         "quality_point",

@@ -358,16 +358,17 @@ each_engine! {
             "allotment", "box_tube", "well", "code_counter", "kit_version", "shadow",
             "shadow_run", "lot", "lot_issue", "run_part", "curve", "rack", "rack_tube", "transfer_log",
             "transfer_acceptance", "quality_alarm", "quality_point", "quality_run",
-            "quality_seeded", "pool", "pool_tube", "pool_assessment", "kit_withdrawal",
-            "lot_confirmation"];
+            "quality_seeded", "quality_share", "pool", "pool_tube", "pool_assessment",
+            "kit_withdrawal", "lot_confirmation"];
         let fixed = [
             ("member", "taken_us"), ("arrival", "arrived_us"), ("arrival_tube", "finding"),
             ("run_file", "name"), ("run_part", "sha256"), ("reading", "raw_ct"), ("curve", "points"),
             ("signature", "signer"), ("result", "outcome"), ("audit", "detail"),
             ("feed", "at_us"), ("allotment", "count"), ("box_tube", "box_code"),
             ("well", "depth"), ("shadow", "calls"), ("shadow_run", "difference"),
-            ("lot_issue", "reactions"), ("quality_run", "tubes"), ("quality_point", "ct"),
-            ("quality_alarm", "plates"), ("quality_seeded", "expected"), ("rack", "size"),
+            ("lot_issue", "reactions"), ("quality_run", "accepted"), ("quality_point", "ct"),
+            ("quality_alarm", "plates"), ("quality_seeded", "expected"),
+            ("quality_share", "people"), ("rack", "size"),
             ("rack_tube", "tube_code"), ("transfer_log", "differences"),
             ("transfer_acceptance", "accepted_by"), ("pool_tube", "tube_code"),
             ("pool_assessment", "found"), ("kit_withdrawal", "reason"),

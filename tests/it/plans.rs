@@ -35,6 +35,7 @@ const LARGE: &[&str] = &[
     "plate",
     "quality_point",
     "quality_run",
+    "quality_share",
     "pool",
     "pool_tube",
     "reading",

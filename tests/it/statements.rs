@@ -39,6 +39,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("plate/rack/store.rs", swabline::plate::rack::store::STATEMENTS),
         ("plate/robot/store.rs", swabline::plate::robot::store::STATEMENTS),
         ("instrument/store.rs", swabline::instrument::store::STATEMENTS),
+        ("quality/shares.rs", swabline::quality::shares::STATEMENTS),
         ("quality/store.rs", swabline::quality::store::STATEMENTS),
         ("quality/alarm.rs", swabline::quality::alarm::STATEMENTS),
         ("quality/seeded.rs", swabline::quality::seeded::STATEMENTS),

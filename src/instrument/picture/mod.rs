@@ -4,10 +4,10 @@
 //! a well. Nothing in them is loaded from elsewhere or runs: no font, no script, no style sheet.
 
 mod axes;
-mod colours;
+pub(crate) mod colours;
 mod curves;
 mod plate;
-mod sheet;
+pub(crate) mod sheet;
 
 pub use curves::{CurvePicture, DrawnTarget, Line};
 pub use plate::{DrawnWell, Mark, PlatePicture, Shown};

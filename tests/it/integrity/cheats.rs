@@ -173,7 +173,7 @@ each_engine! {
 
     async fn an_edit_after_the_day_changes_the_root_that_was_lodged(app) {
         an_honest_morning(app).await;
-        let day = swabline::ledger::day(app.now());
+        let day = app.now().day();
         let path = format!("/v1/integrity/root?day={day}");
         let officer = app.client(Role::Officer).await;
         app.get(&officer, &path).await.expect(422);

@@ -138,9 +138,11 @@ const ROWS: &[&str] = &[
         select run, tube, 'not_detected', 'r', 'report', 4, 0, 1, '{}', 'draft'
         from row_number where n < {tubes}",
     "insert into quality_run (run_id, laboratory_code, instrument, kit, lot, account_id, at_us,
-            accepted, tubes, detected, internal_failures)
-        select run, 'L1' || (n / 8 % 50), 'I' || (n / 8 % 4), 'kit 1', 'LOT', 'A' || (n / 8 % 8), at_us, 1, 8, 1, 0
+            accepted, internal_failures)
+        select run, 'L1' || (n / 8 % 50), 'I' || (n / 8 % 4), 'kit 1', 'LOT', 'A' || (n / 8 % 8), at_us, 1, 0
         from row_number where n < {tubes} and n % 8 = 0",
+    "insert into quality_share (run_id, people, tubes, detected, alone)
+        select run_id, 1, 8, 1, 0 from quality_run",
     "insert into quality_point (run_id, measure, target, laboratory_code, instrument, kit, lot,
             account_id, at_us, accepted, ct)
         select r.run_id, m.measure, 'N' || t.n, r.laboratory_code, r.instrument, r.kit, r.lot, r.account_id,

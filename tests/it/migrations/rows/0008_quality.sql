@@ -1,7 +1,9 @@
 -- A row in every table that step 0008 makes; the same text on both engines.
 insert into quality_run (run_id, laboratory_code, instrument, kit, lot, account_id, at_us, accepted,
-    tubes, detected, internal_failures, expected_laboratory)
-    select id, 'L01', 'S1', 'K 1', 'LOT1', 'A1', 1, 1, 10, 1, 0, 1000 from run where id = 'U1';
+    internal_failures)
+    select id, 'L01', 'S1', 'K 1', 'LOT1', 'A1', 1, 1, 0 from run where id = 'U1';
+insert into quality_share (run_id, people, tubes, detected, alone, expected_laboratory)
+    select run_id, 10, 9, 1, 0, 1000 from quality_run where run_id = 'U1';
 insert into quality_point (run_id, measure, target, laboratory_code, instrument, kit, lot,
     account_id, at_us, accepted, ct, mean, sd)
     select id, 'positive_control', 'N', 'L01', 'S1', 'K 1', 'LOT1', 'A1', 1, 1, 26500, 26400, 300
