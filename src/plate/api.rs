@@ -56,6 +56,10 @@ pub struct PlateRequest {
     /// urgent first, and the named ones after them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub retests: bool,
+    /// Microlitres of its tube that go into each well, where the kit does not say; 5 when not
+    /// given. Robots' logs are judged by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<String>,
     /// Plates of 96 that are stamped onto this plate of 384, instead of all the above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<StampParts>,
@@ -111,6 +115,10 @@ pub struct PlateAnswer {
     pub template: String,
     /// 96 or 384.
     pub size: u16,
+    /// Microlitres of its tube that go into each well.
+    pub volume: String,
+    /// Percent by which a robot may miss that.
+    pub tolerance: u8,
     /// Filled wells, row by row.
     pub wells: Vec<WellAnswer>,
     /// When the layout was frozen.
@@ -147,7 +155,7 @@ pub struct WellAnswer {
 
 impl From<StoredPlate> for PlateAnswer {
     fn from(plate: StoredPlate) -> Self {
-        let Made { laboratory, kit, lot, template, layout, stamp } = plate.made;
+        let Made { laboratory, kit, lot, template, planned, layout, stamp } = plate.made;
         let wells = layout.wells().iter().map(|(well, content)| {
             let control = match content {
                 Content::Control { control, .. } => Some(*control),
@@ -173,6 +181,8 @@ impl From<StoredPlate> for PlateAnswer {
             lot,
             template,
             size: layout.size().wells(),
+            volume: planned.volume.to_string(),
+            tolerance: planned.tolerance,
             wells: wells.collect(),
             frozen_at: plate.frozen,
             stamp: stamp.map(|stamp| StampParts {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::api::{PlateRequest, StampParts};
 use super::pools::WantedPools;
+use super::robot::{Planned, VOLUME_DEFAULT, Volume};
 use super::store::{self, Made, StoredPlate};
 use super::{
     Content, Layout, LayoutRefusal, NotAWell, Placed, PlacedTube, Plan, PlateSize, Stamp, Template,
@@ -27,9 +28,10 @@ pub async fn make(
 ) -> Result<(Made, Vec<Reason>)> {
     let kit = (request.kit.as_str(), request.kit_version.as_str());
     let (plan, mut against) = app.plan(tx, kit, at).await?;
+    let planned = planned(app.config.volume_tolerance_percent, &plan, before, &request)?;
     let (made, more) = match &request.stamp {
-        Some(parts) => stamp(tx, &request, parts, &plan).await?,
-        None => fill(tx, (code, before), request, &plan).await?,
+        Some(parts) => stamp(tx, &request, parts, (&plan, planned)).await?,
+        None => fill(tx, (code, before), request, (&plan, planned)).await?,
     };
     against.extend(more);
     against.extend(against_lot(app, tx, &made, at).await?);
@@ -43,12 +45,48 @@ pub async fn against_lot(app: &App, tx: &mut Tx, made: &Made, at: Time) -> Resul
     app.against_lot(tx, lot, made.layout.wells().len(), at).await
 }
 
+/// How much goes into each well: as the kit says, else as the request does. A frozen plate keeps
+/// what it was frozen with, whatever kit or setting say by now.
+fn planned(
+    tolerance: u8,
+    plan: &Plan,
+    before: Option<&StoredPlate>,
+    request: &PlateRequest,
+) -> Result<Planned> {
+    let named = request.volume.as_deref();
+    let volume = named.map(|text| volume(text, "plate.volume")).transpose()?;
+    if let Some(frozen) = before.filter(|plate| plate.state != "draft") {
+        let kept = frozen.made.planned;
+        return Ok(Planned { volume: volume.unwrap_or(kept.volume), ..kept });
+    }
+    let planned = match plan.pipetting {
+        Some(kit) => {
+            let tolerance = kit.tolerance_percent.unwrap_or(tolerance);
+            Planned { volume: kit.volume, tolerance }
+        }
+        None => {
+            let usual = || Volume::parse(VOLUME_DEFAULT).expect("the usual volume is one");
+            Planned { volume: volume.unwrap_or_else(usual), tolerance }
+        }
+    };
+    refuse_if_any(planned.against(volume, None))?;
+    Ok(planned)
+}
+
+/// A volume that somebody names in a request.
+pub(super) fn volume(text: &str, code: &'static str) -> Result<Volume> {
+    Volume::parse(text).filter(|volume| !volume.is_nothing()).ok_or_else(|| {
+        let message = "a volume is a number of microlitres above 0, such as 5 or 2.5";
+        Error::invalid(code, "volume", message)
+    })
+}
+
 /// A plate of tubes: in a template's slots, or well by well.
 async fn fill(
     tx: &mut Tx,
     (code, before): (&PlateCode, Option<&StoredPlate>),
     request: PlateRequest,
-    plan: &Plan,
+    (plan, planned): (&Plan, Planned),
 ) -> Result<(Made, Vec<Reason>)> {
     let request = rack::api::filled_from_rack(tx, request).await?;
     let template = named_template(&request, code)?;
@@ -93,7 +131,7 @@ async fn fill(
     }
     let (laboratory, lot) = (request.laboratory, request.lot);
     let kit = (request.kit, request.kit_version);
-    let made = Made { laboratory, kit, lot, template: name, layout, stamp: None };
+    let made = Made { laboratory, kit, lot, template: name, planned, layout, stamp: None };
     Ok((made, against))
 }
 
@@ -132,7 +170,7 @@ async fn stamp(
     tx: &mut Tx,
     request: &PlateRequest,
     parts: &StampParts,
-    plan: &Plan,
+    (plan, planned): (&Plan, Planned),
 ) -> Result<(Made, Vec<Reason>)> {
     let stamp = stamp_of(tx, request, parts).await?;
     let found = store::sources(tx, &stamp).await?;
@@ -156,6 +194,7 @@ async fn stamp(
         kit: (kit.clone(), version.clone()),
         lot: request.lot.clone(),
         template: "stamp".to_owned(),
+        planned,
         layout,
         stamp: Some(stamp),
     };

@@ -162,6 +162,8 @@ mod tests {
             kit_version: "1".to_owned(),
             lot: None,
             template: "one-well-94-columns".to_owned(),
+            volume: "5".to_owned(),
+            tolerance: 10,
             size: 96,
             wells: vec![
                 well("A1", Some("POOL"), None),

@@ -57,7 +57,7 @@ impl Known<'_> {
 
     /// The tube's own barcode goes before the rack's position, and a rack before a labware that is
     /// a tube itself.
-    fn at(&self, place: &Place) -> Material {
+    pub(super) fn at(&self, place: &Place) -> Material {
         if !place.tube.is_empty() {
             return self.named(&place.tube);
         }
