@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
+use super::discard::{self, Discarded};
 use super::robot::Planned;
 use super::{Content, Control, Layout, PlateSize, Source, Stamp, StampOrder, WellPosition};
 use crate::barcode::PlateCode;
@@ -94,6 +95,8 @@ pub struct StoredPlate {
     pub frozen: Option<Time>,
     /// The plate it was stamped onto, which alone is run.
     pub stamped_onto: Option<PlateCode>,
+    /// How it was given up, if it was.
+    pub discarded: Option<Discarded>,
 }
 
 /// What a plate is made of.
@@ -191,7 +194,8 @@ pub async fn plate_find(tx: &mut Tx, code: &PlateCode) -> Result<Option<StoredPl
     };
     let onto = on!(tx, c => query_scalar(STAMPED_ONTO).bind(code).fetch_optional(c).await)?;
     let (state, frozen) = (row.state, row.frozen);
-    Ok(Some(StoredPlate { code: row.code, made, state, frozen, stamped_onto: onto }))
+    let discarded = if state == "closed" { discard::find(tx, code).await? } else { None };
+    Ok(Some(StoredPlate { code: row.code, made, state, frozen, stamped_onto: onto, discarded }))
 }
 
 async fn stamp_find(tx: &mut Tx, code: &PlateCode) -> Result<Option<Stamp>> {

@@ -174,6 +174,8 @@ mod tests {
             frozen_at: None,
             stamp: None,
             stamped_onto: None,
+            discarded: None,
+            warnings: Vec::new(),
         }
     }
 

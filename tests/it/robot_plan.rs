@@ -1,6 +1,8 @@
 //! A robot's log is judged by the plate's own plan, and within bounds.
 
 use serde_json::{Value, json};
+use swabline::auth::Role;
+use swabline::clock::Span;
 
 use crate::app::{Answer, TestApp};
 use crate::each_engine;
@@ -94,6 +96,48 @@ each_engine! {
         assert_eq!(codes(&waved.expect(422)), ["transfer.tip_reused"]);
         accept(app, &world.reviewer, &log, &["log_mistaken"]).await.expect(200);
         run(app, &world, 0).await.expect(201);
+    }
+
+    async fn a_plate_is_discarded_once_by_one_person_for_one_reason(app) {
+        let world = received(app, 4).await;
+        let technician = &world.technician;
+        lab::load(app, &world, 0, &[tube(0), tube(1)]).await;
+        let list = worklist(app, &world, 0, "format=tecan&controls=false").await;
+        bring(app, technician, 0, "", &list.replacen(";;5;;;", ";;4;;;", 1)).await.expect(201);
+        let path = |n: u64| format!("/v1/plates/{}/discard", plate(n));
+        let why = |reason: &str| json!({ "reason": reason });
+        let first = app.post(technician, &path(0), &why("robot_differs")).await.expect(200).json();
+        assert_eq!(first["discarded"], json!({ "reason": "robot_differs",
+            "by": technician.actor.account, "at": app.now() }));
+        app.pass(Span::minutes(5));
+        let again = app.post(technician, &path(0), &why("robot_differs")).await.expect(200).json();
+        assert_eq!(again, first);
+        let other = app.post(technician, &path(0), &why("spilled")).await.expect(409).json();
+        assert_eq!((&other["errors"][0]["code"], &other["errors"][0]["about"]),
+            (&json!("plate.discarded"), &json!("reason")));
+        let second = app.client_at(Role::Technician, None, Some("L01".to_owned())).await;
+        let other = app.post(&second, &path(0), &why("spilled")).await.expect(409);
+        assert_eq!(other.json()["errors"].as_array().unwrap().len(), 2);
+        // A plate that a run closed was never discarded.
+        lab::load(app, &world, 1, &[tube(2)]).await;
+        let id = run(app, &world, 1).await.expect(201).json()["id"].as_str().unwrap().to_owned();
+        lab::release(app, &world, &id).await;
+        let closed = app.post(technician, &path(1), &why("spilled")).await.expect(409);
+        assert_eq!(closed.code(), "plate.closed");
+
+        let way = app.get(&world.officer, &format!("/v1/tubes/{}", tube(1))).await.expect(200);
+        let way = way.json();
+        assert_eq!((&way["wells"][0]["well"], &way["wells"][0]["plate"]),
+            (&json!("C1"), &json!(plate(0))));
+        let told = &way["plates"][0];
+        assert_eq!((&told["plate"], &told["discarded"]["reason"]),
+            (&json!(plate(0)), &json!("robot_differs")));
+        let log = &told["transfers"][0];
+        assert_eq!((&log["number"], &log["format"], &log["differences"], &log["accepted_at"]),
+            (&json!(1), &json!("tecan"), &json!(1), &Value::Null));
+        assert!(!told.to_string().contains(&technician.actor.account), "{told}");
+        let other = app.get(&world.officer, &format!("/v1/tubes/{}", tube(2))).await.expect(200);
+        assert_eq!(other.json()["plates"], json!([]), "nothing but its run befell it");
     }
 
     async fn rows_differences_and_logs_of_a_plate_are_bounded(app) {

@@ -172,7 +172,8 @@ fn a_tip_of_a_worklist_that_is_not_washed_between_two_places_is_seen() {
 
 #[test]
 fn a_tip_that_is_never_washed_is_remembered_by_a_few_places() {
-    let endless: String = (1..=96).map(|n| format!("A;R;;;{n};;5;;;\nD;P;;;{n};;5;;;\n")).collect();
+    let step = |n: u16| format!("A;R;;;{n};;5;;;\nD;P;;;{n};;5;;;\n");
+    let endless = (1..=96).map(step).collect::<Vec<_>>().concat();
     let all = log(&endless).transfers;
     assert!(all.iter().skip(1).all(|one| !one.earlier.is_empty() && one.earlier.len() <= 16));
 }

@@ -61,7 +61,6 @@ pub mod microlitres {
     use super::Volume;
 
     /// Writes it.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
     pub fn serialize<S: Serializer>(volume: &Volume, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(volume)
     }
