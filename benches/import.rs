@@ -19,6 +19,7 @@ use swabline::config::Config;
 use swabline::instrument::read;
 use swabline::interpretation::{Kit, interpret};
 use swabline::on;
+use swabline::plate::robot::Planned;
 use swabline::plate::store::{Made, plate_draft, plate_freeze};
 use swabline::plate::{Layout, PlateSize};
 use swabline::simulation::curves::curves;
@@ -80,6 +81,7 @@ impl Laboratory {
                 kit: ("orf1ab-n-ic".to_owned(), "1".to_owned()),
                 lot: None,
                 template: "explicit".to_owned(),
+                planned: Planned::stored(5_000, 10).expect("the volume is usual"),
                 layout,
                 stamp: None,
             };

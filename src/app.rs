@@ -16,7 +16,7 @@ use crate::error::{Error, Reason};
 use crate::http;
 use crate::instrument::{MappingFault, Mappings};
 use crate::interpretation::kit::rules::{Standing, against_purpose, against_use};
-use crate::interpretation::kit::store::kit_find;
+use crate::interpretation::kit::store::{kit_find, versions};
 use crate::interpretation::lot::LotKey;
 use crate::interpretation::lot::rules::against_number;
 use crate::interpretation::lot::store::against_filling;
@@ -165,6 +165,14 @@ impl App {
     ) -> Result<(Plan, Vec<Reason>), Error> {
         let (kit, standing) = self.kit_standing(tx, code, version).await?;
         Ok((kit.plan(), against_use((code, version), &standing, at)))
+    }
+
+    /// Code and version of every kit there is: those that came with the program, then those that were
+    /// proposed here.
+    pub async fn kit_names(&self, tx: &mut Tx) -> Result<Vec<(String, String)>, Error> {
+        let shipped = self.kits.iter().map(|kit| (kit.code.clone(), kit.version.clone()));
+        let own = versions(tx).await?.into_iter().map(|kit| (kit.code, kit.version));
+        Ok(shipped.chain(own).collect())
     }
 
     async fn kit_standing(

@@ -36,6 +36,8 @@ pub struct Config {
     pub demonstration_kits: bool,
     /// Whether a run is held whose plate names no lot, an unknown one or an expired one.
     pub lot_keeping: bool,
+    /// Percent by which a robot may miss the planned volume of a well, for kits that do not say.
+    pub volume_tolerance_percent: u8,
 }
 
 /// How log lines are written.
@@ -69,6 +71,7 @@ impl Default for Config {
             token_file: PathBuf::new(),
             demonstration_kits: false,
             lot_keeping: true,
+            volume_tolerance_percent: 10,
         }
     }
 }
@@ -97,6 +100,7 @@ impl Config {
             ("requests_at_once", self.requests_at_once >= 1),
             ("recall_hours", (1..=24 * 14).contains(&self.recall_hours)),
             ("link_days", (1..=366).contains(&self.link_days)),
+            ("volume_tolerance_percent", self.volume_tolerance_percent <= 100),
         ];
         match bounds.iter().find(|(_, within)| !within) {
             Some((name, _)) => Err(ConfigError(format!("{name} is out of its bounds"))),
@@ -154,6 +158,7 @@ impl fmt::Display for Config {
         writeln!(f, "recall_hours = {}", self.recall_hours)?;
         writeln!(f, "link_days = {}", self.link_days)?;
         writeln!(f, "lot_keeping = {}", self.lot_keeping)?;
+        writeln!(f, "volume_tolerance_percent = {}", self.volume_tolerance_percent)?;
         writeln!(f, "mappings = \"{}\"", self.mappings.display())?;
         writeln!(f, "server = {:?}", self.server)?;
         writeln!(f, "token_file = \"{}\"", self.token_file.display())?;
@@ -177,6 +182,8 @@ mod tests {
         assert!(config.to_string().ends_with("demonstration_kits = false"));
         std::fs::write(&path, "recall_hours = 0\n").unwrap();
         assert!(Config::load(Some(&path)).unwrap_err().to_string().contains("recall_hours"));
+        std::fs::write(&path, "volume_tolerance_percent = 101\n").unwrap();
+        assert!(Config::load(Some(&path)).unwrap_err().to_string().contains("tolerance"));
         std::fs::write(&path, "reccall_hours = 4\n").unwrap();
         assert!(Config::load(Some(&path)).unwrap_err().to_string().contains("reccall_hours"));
     }

@@ -66,6 +66,18 @@ create table lot_issue (
     issued_us bigint not null,
     foreign key (laboratory_code, kit_code, lot) references lot (laboratory_code, kit_code, lot)
 );
+-- A further delivery of a registered lot, which has the same expiry.
+create table lot_delivery (
+    id text not null primary key,
+    laboratory_code text not null,
+    kit_code text not null,
+    lot text not null,
+    reactions bigint not null check (reactions between 1 and 10000000),
+    delivered_by text not null,
+    delivered_us bigint not null,
+    foreign key (laboratory_code, kit_code, lot) references lot (laboratory_code, kit_code, lot)
+);
+create index lot_delivery_lot on lot_delivery (laboratory_code, kit_code, lot);
 create index lot_issue_lot on lot_issue (laboratory_code, kit_code, lot);
 -- Null where no lot was named. A frozen plate keeps the lot it was filled from.
 alter table plate add column lot text;
@@ -99,6 +111,10 @@ create trigger shadow_run_kept before delete on shadow_run for each row
 execute function refuse('shadow_run rows are kept');
 create trigger lot_kept before delete on lot for each row
 execute function refuse('lot rows are kept');
+create trigger lot_delivery_kept before delete on lot_delivery for each row
+execute function refuse('lot_delivery rows are kept');
+create trigger lot_delivery_fixed before update on lot_delivery for each row
+execute function refuse('lot_delivery rows never change');
 create trigger lot_issue_kept before delete on lot_issue for each row
 execute function refuse('lot_issue rows are kept');
 create trigger shadow_fixed before update on shadow for each row

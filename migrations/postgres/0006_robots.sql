@@ -45,6 +45,14 @@ create table transfer_log (
     unique (plate_code, number),
     unique (plate_code, sha256)
 );
+-- A plate that was given up without a run: who, when and why.
+create table plate_discard (
+    plate_code text not null primary key references plate,
+    reason text not null check (reason in ('robot_differs', 'robot_stopped', 'spilled',
+        'contaminated', 'wrong_layout')),
+    discarded_by text not null,
+    discarded_us bigint not null
+);
 -- A second person's explanation of the differences a log shows.
 create table transfer_acceptance (
     log_id text not null primary key references transfer_log,
@@ -62,6 +70,10 @@ as $$ begin
 end $$;
 create trigger transfer_acceptance_second before insert on transfer_acceptance for each row
 execute function refuse_own_log();
+create trigger plate_discard_kept before delete on plate_discard for each row
+execute function refuse('plate_discard rows are kept');
+create trigger plate_discard_fixed before update on plate_discard for each row
+execute function refuse('plate_discard rows never change');
 create trigger rack_kept before delete on rack for each row
 execute function refuse('rack rows are kept');
 create trigger rack_tube_kept before delete on rack_tube for each row

@@ -45,6 +45,14 @@ create table transfer_log (
     unique (plate_code, number),
     unique (plate_code, sha256)
 );
+-- A plate that was given up without a run: who, when and why.
+create table plate_discard (
+    plate_code text not null primary key references plate,
+    reason text not null check (reason in ('robot_differs', 'robot_stopped', 'spilled',
+        'contaminated', 'wrong_layout')),
+    discarded_by text not null,
+    discarded_us bigint not null
+);
 -- A second person's explanation of the differences a log shows.
 create table transfer_acceptance (
     log_id text not null primary key references transfer_log,
@@ -56,6 +64,10 @@ create table transfer_acceptance (
 create trigger transfer_acceptance_second before insert on transfer_acceptance
 when exists (select 1 from transfer_log l where l.id = new.log_id and l.read_by = new.accepted_by)
 begin select raise(abort, 'a second person explains a log'); end;
+create trigger plate_discard_kept before delete on plate_discard
+begin select raise(abort, 'plate_discard rows are kept'); end;
+create trigger plate_discard_fixed before update on plate_discard
+begin select raise(abort, 'plate_discard rows never change'); end;
 create trigger rack_kept before delete on rack
 begin select raise(abort, 'rack rows are kept'); end;
 create trigger rack_tube_kept before delete on rack_tube

@@ -101,6 +101,7 @@ pub const RULES: &[Rule] = &[
     only("POST", "/v1/kits/{code}/versions/{version}/withdraw", &[Administrator, Reviewer]),
     only("GET", "/v1/lots", &[Technician, Reviewer, Administrator, Auditor]),
     only("PUT", "/v1/lots/{kit}/{lot}", &[Technician, Reviewer]),
+    only("POST", "/v1/lots/{kit}/{lot}/deliveries", &[Technician]),
     only("POST", "/v1/lots/{kit}/{lot}/issues", &[Technician]),
     only("GET", "/v1/runs/{id}/curves", &[Technician, Reviewer, Auditor]),
     only("GET", "/v1/runs/{id}/curves.svg", &[Technician, Reviewer, Auditor]),

@@ -72,6 +72,15 @@ impl utoipa::Modify for Bearer {
     }
 }
 
+/// The routes of lots.
+fn lots() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(interpretation::lot::api::lots_get))
+        .routes(routes!(interpretation::lot::api::lot_put))
+        .routes(routes!(interpretation::lot::api::delivery_post))
+        .routes(routes!(interpretation::lot::api::issue_post))
+}
+
 /// Every route and its description.
 fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
@@ -127,9 +136,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(interpretation::kit::shadow_api::shadow_post))
         .routes(routes!(interpretation::kit::approval_api::approve_post))
         .routes(routes!(interpretation::kit::approval_api::withdraw_post))
-        .routes(routes!(interpretation::lot::api::lots_get))
-        .routes(routes!(interpretation::lot::api::lot_put))
-        .routes(routes!(interpretation::lot::api::issue_post))
+        .merge(lots())
         .routes(routes!(interpretation::picture_api::run_curves_get))
         .routes(routes!(interpretation::picture_api::run_curves_svg_get))
         .routes(routes!(interpretation::picture_api::run_plate_svg_get))

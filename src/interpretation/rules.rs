@@ -55,6 +55,9 @@ pub enum KitFault {
     /// Grey signals are possible, but no rule says what they mean, or the other way round.
     #[error("grey zone, its rule name and `grey_again` go together; state all or none")]
     GreyRuleIncomplete,
+    /// A tolerance beyond what can be missed.
+    #[error("the pipetting tolerance is {0} percent; it lies between 0 and 100")]
+    Tolerance(u8),
     /// None or more targets needed than there are.
     #[error("`targets_needed` is {0}; it lies between 1 and the number of pathogen targets")]
     TargetsNeeded(usize),
@@ -117,6 +120,8 @@ pub fn kit_faults(kit: &Definition) -> Vec<KitFault> {
     } else if kit.laboratory_pools > kit.validated_depth {
         faults.push(KitFault::PoolsTooDeep(kit.laboratory_pools));
     }
+    let tolerance = kit.pipetting.and_then(|pipetting| pipetting.tolerance_percent);
+    faults.extend(tolerance.filter(|percent| *percent > 100).map(KitFault::Tolerance));
     for retests in [kit.retests.single, kit.retests.pool] {
         let counts = [retests.inconclusive, retests.invalid, retests.grey];
         let too_many = counts.into_iter().filter(|count| *count > RETESTS_MAX);

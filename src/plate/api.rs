@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::discard::Discarded;
 use super::make::{against_lot, make};
 use super::store::{self, Made, StoredPlate};
-use super::{Content, Control, StampOrder, pools, tubes};
+use super::{Content, Control, StampOrder, Template, pools, tubes};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
@@ -53,9 +54,13 @@ pub struct PlateRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u16>,
     /// With a template: tubes of the laboratory that wait to be tested again come first, most
-    /// urgent first, and the named ones after them.
+    /// urgent first, and the named ones after them; so do laboratory pools that are open again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub retests: bool,
+    /// Microlitres of its tube that go into each well, where the kit does not say; 5 when not
+    /// given. Robots' logs are judged by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<String>,
     /// Plates of 96 that are stamped onto this plate of 384, instead of all the above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<StampParts>,
@@ -111,6 +116,10 @@ pub struct PlateAnswer {
     pub template: String,
     /// 96 or 384.
     pub size: u16,
+    /// Microlitres of its tube that go into each well.
+    pub volume: String,
+    /// Percent by which a robot may miss that.
+    pub tolerance: u8,
     /// Filled wells, row by row.
     pub wells: Vec<WellAnswer>,
     /// When the layout was frozen.
@@ -121,6 +130,13 @@ pub struct PlateAnswer {
     /// The plate it was stamped onto, which is run in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamped_onto: Option<String>,
+    /// How it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discarded: Option<Discarded>,
+    /// What to think of: `plate.fixed_controls` where plates that change places would not be
+    /// found out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Reason>,
 }
 
 /// One filled well.
@@ -147,7 +163,7 @@ pub struct WellAnswer {
 
 impl From<StoredPlate> for PlateAnswer {
     fn from(plate: StoredPlate) -> Self {
-        let Made { laboratory, kit, lot, template, layout, stamp } = plate.made;
+        let Made { laboratory, kit, lot, template, planned, layout, stamp } = plate.made;
         let wells = layout.wells().iter().map(|(well, content)| {
             let control = match content {
                 Content::Control { control, .. } => Some(*control),
@@ -164,6 +180,7 @@ impl From<StoredPlate> for PlateAnswer {
                 control,
             }
         });
+        let warnings = Template::find(&template).map_or_else(Vec::new, |found| found.warnings());
         Self {
             code: plate.code.to_string(),
             state: plate.state,
@@ -173,6 +190,8 @@ impl From<StoredPlate> for PlateAnswer {
             lot,
             template,
             size: layout.size().wells(),
+            volume: planned.volume.to_string(),
+            tolerance: planned.tolerance,
             wells: wells.collect(),
             frozen_at: plate.frozen,
             stamp: stamp.map(|stamp| StampParts {
@@ -180,6 +199,8 @@ impl From<StoredPlate> for PlateAnswer {
                 quadrants: stamp.quadrants.map(|source| source.map(|s| s.to_string())).to_vec(),
             }),
             stamped_onto: plate.stamped_onto.map(|onto| onto.to_string()),
+            discarded: plate.discarded,
+            warnings,
         }
     }
 }

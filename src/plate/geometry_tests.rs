@@ -24,6 +24,7 @@ fn plan(reactions: Vec<Reaction>) -> Plan {
         validated_depth: 10,
         field_pools: true,
         laboratory_pools: 5,
+        pipetting: None,
     }
 }
 

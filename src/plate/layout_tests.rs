@@ -32,6 +32,7 @@ fn plan(reactions: &[&str]) -> Plan {
         validated_depth: 10,
         field_pools: true,
         laboratory_pools: 5,
+        pipetting: None,
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::api::{PlateRequest, StampParts};
 use super::pools::WantedPools;
+use super::retest::Suitable;
+use super::robot::{Planned, VOLUME_DEFAULT, Volume};
 use super::store::{self, Made, StoredPlate};
 use super::{
     Content, Layout, LayoutRefusal, NotAWell, Placed, PlacedTube, Plan, PlateSize, Stamp, Template,
@@ -27,9 +29,10 @@ pub async fn make(
 ) -> Result<(Made, Vec<Reason>)> {
     let kit = (request.kit.as_str(), request.kit_version.as_str());
     let (plan, mut against) = app.plan(tx, kit, at).await?;
+    let planned = planned(app.config.volume_tolerance_percent, &plan, before, &request)?;
     let (made, more) = match &request.stamp {
-        Some(parts) => stamp(tx, &request, parts, &plan).await?,
-        None => fill(tx, (code, before), request, &plan).await?,
+        Some(parts) => stamp(tx, &request, parts, (&plan, planned)).await?,
+        None => fill(tx, (code, before), request, (&plan, planned)).await?,
     };
     against.extend(more);
     against.extend(against_lot(app, tx, &made, at).await?);
@@ -40,7 +43,54 @@ pub async fn make(
 pub async fn against_lot(app: &App, tx: &mut Tx, made: &Made, at: Time) -> Result<Vec<Reason>> {
     let Some(lot) = &made.lot else { return Ok(Vec::new()) };
     let lot = (made.laboratory.as_str(), made.kit.0.as_str(), lot.as_str());
-    app.against_lot(tx, lot, made.layout.wells().len(), at).await
+    let taken = made.layout.wells().len();
+    let given_back = wells_of_sources(tx, made).await?;
+    app.against_lot(tx, lot, taken.saturating_sub(given_back), at).await
+}
+
+/// Wells of the sources that count for the same lot as long as they may be run themselves.
+async fn wells_of_sources(tx: &mut Tx, made: &Made) -> Result<usize> {
+    let mut wells = 0;
+    for source in made.stamp.iter().flat_map(Stamp::sources) {
+        let found = store::plate_find(tx, source).await?;
+        let same = |plate: &StoredPlate| {
+            let of = |made: &Made| (made.laboratory.clone(), made.kit.0.clone(), made.lot.clone());
+            plate.state == "frozen" && of(&plate.made) == of(made)
+        };
+        wells += found.filter(same).map_or(0, |plate| plate.made.layout.wells().len());
+    }
+    Ok(wells)
+}
+
+/// How much goes into each well: as the kit says, else as the request does. A frozen plate keeps
+/// what it was frozen with, whatever kit or setting say by now.
+fn planned(
+    tolerance: u8,
+    plan: &Plan,
+    before: Option<&StoredPlate>,
+    request: &PlateRequest,
+) -> Result<Planned> {
+    let named = request.volume.as_deref();
+    let volume = named.map(|text| volume(text, "plate.volume")).transpose()?;
+    if let Some(frozen) = before.filter(|plate| plate.state != "draft") {
+        let kept = frozen.made.planned;
+        return Ok(Planned { volume: volume.unwrap_or(kept.volume), ..kept });
+    }
+    let usual = || Volume::parse(VOLUME_DEFAULT).expect("the usual volume is one");
+    let said = plan.pipetting.map(|kit| kit.volume).or(volume);
+    let own = plan.pipetting.and_then(|kit| kit.tolerance_percent);
+    let (volume_planned, tolerance) = (said.unwrap_or_else(usual), own.unwrap_or(tolerance));
+    let planned = Planned { volume: volume_planned, tolerance };
+    refuse_if_any(planned.against(volume, None))?;
+    Ok(planned)
+}
+
+/// A volume that somebody names in a request.
+pub(super) fn volume(text: &str, code: &'static str) -> Result<Volume> {
+    Volume::parse(text).filter(|volume| !volume.is_nothing()).ok_or_else(|| {
+        let message = "a volume is a number of microlitres above 0, such as 5 or 2.5";
+        Error::invalid(code, "volume", message)
+    })
 }
 
 /// A plate of tubes: in a template's slots, or well by well.
@@ -48,9 +98,9 @@ async fn fill(
     tx: &mut Tx,
     (code, before): (&PlateCode, Option<&StoredPlate>),
     request: PlateRequest,
-    plan: &Plan,
+    (plan, planned): (&Plan, Planned),
 ) -> Result<(Made, Vec<Reason>)> {
-    let request = rack::api::filled_from_rack(tx, request).await?;
+    let mut request = rack::api::filled_from_rack(tx, request).await?;
     let template = named_template(&request, code)?;
     let mut listed = request.tubes.clone();
     if request.retests {
@@ -59,8 +109,10 @@ async fn fill(
             Error::invalid("plate.retests", "retests", message)
         })?;
         let first = retests(tx, &request, (before, template), plan).await?;
-        listed.retain(|tube| !first.contains(tube));
-        listed.splice(..0, first);
+        listed.retain(|tube| !first.tubes.contains(tube));
+        listed.splice(..0, first.tubes);
+        request.pools.retain(|pool| !first.pools.contains(pool));
+        request.pools.splice(..0, first.pools);
     }
     let pools = WantedPools::find(tx, &request).await?;
     let named = request.wells.iter().filter_map(|well| well.tube.clone());
@@ -93,7 +145,7 @@ async fn fill(
     }
     let (laboratory, lot) = (request.laboratory, request.lot);
     let kit = (request.kit, request.kit_version);
-    let made = Made { laboratory, kit, lot, template: name, layout, stamp: None };
+    let made = Made { laboratory, kit, lot, template: name, planned, layout, stamp: None };
     Ok((made, against))
 }
 
@@ -106,25 +158,28 @@ fn named_template(request: &PlateRequest, code: &PlateCode) -> Result<Option<Tem
     Ok(Some(template.for_plate(code.number().unwrap_or_default())))
 }
 
-/// The tubes to be tested again that go onto this plate first: those that wait, or, when it is
+/// The tubes and pools to be tested again that go onto this plate first: those that wait, or, when it is
 /// frozen, those it took in its time.
 async fn retests(
     tx: &mut Tx,
     request: &PlateRequest,
     (before, template): (Option<&StoredPlate>, &Template),
     plan: &Plan,
-) -> Result<Vec<String>> {
-    match before.filter(|plate| plate.state != "draft") {
-        None => retest::suitable(tx, &request.laboratory, plan, template.tube_slots().len()).await,
-        Some(frozen) => {
-            let slots = template.tube_slots().iter().filter_map(|slot| slot.first());
-            let taken = slots.filter_map(|well| frozen.made.layout.content(*well).tube());
-            Ok(taken
-                .filter(|tube| !request.tubes.iter().any(|t| t == tube))
-                .map(str::to_owned)
-                .collect())
-        }
+) -> Result<Suitable> {
+    let Some(frozen) = before.filter(|plate| plate.state != "draft") else {
+        let kit = (request.kit.as_str(), request.kit_version.as_str());
+        let places = template.tube_slots().len();
+        return retest::suitable(tx, (&request.laboratory, kit), plan, places).await;
+    };
+    let mut taken = Suitable::default();
+    for well in template.tube_slots().iter().filter_map(|slot| slot.first()) {
+        let content = frozen.made.layout.content(*well);
+        let tube = content.tube().filter(|tube| !request.tubes.iter().any(|named| named == tube));
+        let pool = content.pool().filter(|pool| !request.pools.iter().any(|named| named == pool));
+        taken.tubes.extend(tube.map(str::to_owned));
+        taken.pools.extend(pool.map(str::to_owned));
     }
+    Ok(taken)
 }
 
 /// A plate of 384 from the frozen plates of its quadrants.
@@ -132,7 +187,7 @@ async fn stamp(
     tx: &mut Tx,
     request: &PlateRequest,
     parts: &StampParts,
-    plan: &Plan,
+    (plan, planned): (&Plan, Planned),
 ) -> Result<(Made, Vec<Reason>)> {
     let stamp = stamp_of(tx, request, parts).await?;
     let found = store::sources(tx, &stamp).await?;
@@ -156,6 +211,7 @@ async fn stamp(
         kit: (kit.clone(), version.clone()),
         lot: request.lot.clone(),
         template: "stamp".to_owned(),
+        planned,
         layout,
         stamp: Some(stamp),
     };

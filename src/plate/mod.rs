@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 
 pub use geometry::{Observed, suspected_transform, unnoticed, unnoticed_in_stamping};
 pub use layout::{Layout, Placed, PlacedPool, PlacedTube, lay_out};
-pub use plan::{Channel, ControlRule, Expectation, Plan, Reaction, TargetRole};
+pub use plan::{Channel, ControlRule, Expectation, Pipetting, Plan, Reaction, TargetRole};
 pub use rules::{LayoutRefusal, refusals};
 pub use stamp::{Source, Stamp, StampOrder, against_sources, stamped};
 pub use template::{ControlSlot, Template, TemplateFault, templates};

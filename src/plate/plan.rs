@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::Control;
+use super::robot::{Volume, microlitres};
 
 /// What a target is measured for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -63,6 +64,18 @@ pub struct ControlRule {
     pub internal_control: Expectation,
 }
 
+/// What a kit says of the material that goes into each of its wells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pipetting {
+    /// How much of its tube goes into a well; in microlitres, written as text: `"5"`.
+    #[serde(with = "microlitres")]
+    pub volume: Volume,
+    /// By how many percent that may be missed; the laboratory's setting when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance_percent: Option<u8>,
+}
+
 impl ControlRule {
     /// What a target of that role has to do in this control.
     pub const fn expects(&self, role: TargetRole) -> Expectation {
@@ -88,6 +101,8 @@ pub struct Plan {
     pub field_pools: bool,
     /// Most single tubes that may be mixed in the laboratory; below two none may.
     pub laboratory_pools: u16,
+    /// How much goes into a well, where the kit says so.
+    pub pipetting: Option<Pipetting>,
 }
 
 impl Plan {

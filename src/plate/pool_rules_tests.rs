@@ -80,6 +80,7 @@ fn plan(laboratory_pools: u16, validated_depth: u16) -> Plan {
         validated_depth,
         field_pools: true,
         laboratory_pools,
+        pipetting: None,
     }
 }
 

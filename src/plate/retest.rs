@@ -2,7 +2,8 @@
 //! person finds them.
 //!
 //! A tube waits when it is received and has been on a plate that is closed: its call sent it back,
-//! or the run was void. Whose result is due first comes first.
+//! or the run was void. Whose result is due first comes first. A tube whose laboratory pool went
+//! back to open waits with its pool.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, query_as};
 use utoipa::{IntoParams, ToSchema};
 
+use super::pool_rules::against_making as against_pools;
 use super::worklist::csv::neutral;
 use super::{Plan, PlateSize, WellPosition, store, tubes};
 use crate::app::App;
@@ -24,6 +26,7 @@ use crate::error::Result;
 use crate::http::extract::{Json, Path, Query};
 use crate::http::page::Limit;
 use crate::http::problem::Problem;
+use crate::pooling::store::pools_find;
 use crate::storage::{StoreError, Tx};
 
 /// Most tubes that are listed at once.
@@ -36,7 +39,9 @@ pub const RETESTS: &str =
             and (w.tube_code = l.code or w.pool_code in
                 (select m.pool_code from pool_tube m where m.tube_code = l.code))) as well,
         (select p.size from plate p where p.code = l.plate_code) as size,
-        (select b.box_code from box_tube b where b.tube_code = l.code) as box_code
+        (select b.box_code from box_tube b where b.tube_code = l.code) as box_code,
+        (select m.pool_code from pool_tube m join pool p on p.code = m.pool_code
+            where m.tube_code = l.code and p.state = 'open') as pool_code
     from (select t.code, t.members, t.attempt, t.sealed_us,
             t.sealed_us + coalesce(r.result_hours, 0) * 3600000000 as due_us,
             (select s.plate_code from
@@ -49,7 +54,9 @@ pub const RETESTS: &str =
         from tube t left join round r on r.code = t.round_code
         where t.laboratory_code = $1 and t.state = 'received'
             and not exists (select 1 from pool_tube m join pool p on p.code = m.pool_code
-                where m.tube_code = t.code and p.state in ('open', 'plated'))) l
+                where m.tube_code = t.code and (p.state = 'plated' or p.state = 'open'
+                    and not exists (select 1 from well w join plate o on o.code = w.plate_code
+                        where w.pool_code = p.code and o.state = 'closed')))) l
     where l.plate_code is not null
     order by l.due_us, l.sealed_us, l.code limit $2";
 /// `$1` plate: its tubes with the plate each was on before.
@@ -89,6 +96,7 @@ struct WaitingRow {
     well: i64,
     size: i64,
     box_code: Option<String>,
+    pool_code: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -123,6 +131,10 @@ pub struct Retest {
     /// The box it came in.
     #[serde(rename = "box")]
     pub in_box: Option<String>,
+    /// The laboratory pool it is in, which was on a plate that came to nothing and is open again:
+    /// the pool is tested again, not the tube alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
 }
 
 /// Tubes of a laboratory that wait to be tested again, most urgent first.
@@ -164,29 +176,51 @@ pub async fn waiting(tx: &mut Tx, laboratory: &str, limit: i64) -> Result<Vec<Re
             last_plate: row.plate_code.to_string(),
             last_well: well.to_string(),
             in_box: row.box_code,
+            pool: row.pool_code,
         })
     };
     rows.into_iter().map(retest).collect()
 }
 
-/// At most `places` of the tubes that wait and that this kit may test, most urgent first; the
+/// What goes onto the next plate first, most urgent first.
+#[derive(Debug, Default)]
+pub(super) struct Suitable {
+    /// Tubes, each by itself.
+    pub tubes: Vec<String>,
+    /// Laboratory pools.
+    pub pools: Vec<String>,
+}
+
+/// At most `places` of the tubes and pools that wait and that this kit may test, the tubes first; the
 /// others wait for a plate of another kit.
-pub async fn suitable(
+pub(super) async fn suitable(
     tx: &mut Tx,
-    laboratory: &str,
+    (laboratory, kit): (&str, (&str, &str)),
     plan: &Plan,
     places: usize,
-) -> Result<Vec<String>> {
+) -> Result<Suitable> {
     let waiting = waiting(tx, laboratory, LISTED_MAX.into()).await?;
+    let mut pools: Vec<String> = Vec::new();
+    for pool in waiting.iter().filter_map(|retest| retest.pool.as_ref()) {
+        if !pools.contains(pool) {
+            pools.push(pool.clone());
+        }
+    }
+    let found = pools_find(tx, &pools).await?;
+    let refused = against_pools(&pools, &found, (laboratory, kit)).into_iter();
+    let refused: BTreeSet<String> = refused.map(|reason| reason.about).collect();
+    pools.retain(|pool| !refused.contains(pool));
     let depth = i64::from(plan.validated_depth);
-    let shallow = waiting.into_iter().filter(|retest| retest.members <= depth);
+    let alone = waiting.into_iter().filter(|retest| retest.pool.is_none());
+    let shallow = alone.filter(|retest| retest.members <= depth);
     let mut codes: Vec<String> = shallow.map(|retest| retest.tube).collect();
     let rows = tubes_find(tx, &codes).await?;
     let against = tubes::against_making(&codes, &rows, laboratory, plan);
     let refused: BTreeSet<String> = against.into_iter().map(|reason| reason.about).collect();
     codes.retain(|code| !refused.contains(code));
     codes.truncate(places);
-    Ok(codes)
+    pools.truncate(places - codes.len());
+    Ok(Suitable { tubes: codes, pools })
 }
 
 /// Tubes that wait to be tested again in a laboratory, and where each is to be found.

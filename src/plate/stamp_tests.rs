@@ -16,6 +16,7 @@ fn plan() -> Plan {
     };
     Plan {
         laboratory_pools: 0,
+        pipetting: None,
         kit: "test 1".to_owned(),
         reactions: vec![Reaction {
             code: "mix".to_owned(),

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
+use super::discard::{self, Discarded};
+use super::robot::Planned;
 use super::{Content, Control, Layout, PlateSize, Source, Stamp, StampOrder, WellPosition};
 use crate::barcode::PlateCode;
 use crate::clock::Time;
@@ -14,17 +16,18 @@ use crate::storage::{StoreError, Tx, ensure_rows, json};
 
 /// `$1` plate.
 pub const PLATE_FIND: &str = "select code, laboratory_code, kit_code, kit_version, template, size,
-        state, made_by, made_us, frozen_us, lot from plate where code = $1";
+        state, made_by, made_us, frozen_us, lot, volume_nl, tolerance from plate where code = $1";
 /// `$1` plate.
 pub const WELLS: &str = "select well, reaction, tube_code, pool_code, depth, control from well
     where plate_code = $1 order by well";
-/// Code, laboratory, kit, version, template, size, who, when, lot.
+/// Code, laboratory, kit, version, template, size, who, when, lot, volume, tolerance.
 pub const PLATE_ADD: &str = "insert into plate (code, laboratory_code, kit_code, kit_version,
-        template, size, state, made_by, made_us, lot)
-    values ($1, $2, $3, $4, $5, $6, 'draft', $7, $8, $9) on conflict do nothing";
-/// Code, laboratory, kit, version, template, size, lot; only while it is a draft.
+        template, size, state, made_by, made_us, lot, volume_nl, tolerance)
+    values ($1, $2, $3, $4, $5, $6, 'draft', $7, $8, $9, $10, $11) on conflict do nothing";
+/// Code, laboratory, kit, version, template, size, lot, volume, tolerance; only while it is a draft.
 pub const PLATE_REDO: &str = "update plate set laboratory_code = $2, kit_code = $3,
-        kit_version = $4, template = $5, size = $6, lot = $7 where code = $1 and state = 'draft'";
+        kit_version = $4, template = $5, size = $6, lot = $7, volume_nl = $8, tolerance = $9
+    where code = $1 and state = 'draft'";
 /// `$1` plate.
 pub const WELLS_CLEAR: &str = "delete from well where plate_code = $1";
 /// `$1` plate, `$2` wells.
@@ -92,6 +95,8 @@ pub struct StoredPlate {
     pub frozen: Option<Time>,
     /// The plate it was stamped onto, which alone is run.
     pub stamped_onto: Option<PlateCode>,
+    /// How it was given up, if it was.
+    pub discarded: Option<Discarded>,
 }
 
 /// What a plate is made of.
@@ -105,6 +110,8 @@ pub struct Made {
     pub lot: Option<String>,
     /// Name of the template, `explicit` when the wells were stated, `stamp` when it was stamped.
     pub template: String,
+    /// How much goes into each well, by which robots' logs are judged.
+    pub planned: Planned,
     /// Every well.
     pub layout: Layout,
     /// What it was stamped from.
@@ -123,6 +130,8 @@ struct PlateRow {
     #[sqlx(rename = "frozen_us")]
     frozen: Option<Time>,
     lot: Option<String>,
+    volume_nl: i64,
+    tolerance: i64,
 }
 
 #[derive(FromRow)]
@@ -170,17 +179,23 @@ pub async fn plate_find(tx: &mut Tx, code: &PlateCode) -> Result<Option<StoredPl
         id: code.to_string(),
         reason: "its wells make no layout".to_owned(),
     })?;
+    let planned = Planned::stored(row.volume_nl, row.tolerance).ok_or_else(|| {
+        let (id, reason) = (code.to_string(), "its volume is none".to_owned());
+        StoreError::Inconsistent { table: "plate", id, reason }
+    })?;
     let made = Made {
         laboratory: row.laboratory_code,
         kit: (row.kit_code, row.kit_version),
         lot: row.lot,
         template: row.template,
+        planned,
         layout,
         stamp: stamp_find(tx, code).await?,
     };
     let onto = on!(tx, c => query_scalar(STAMPED_ONTO).bind(code).fetch_optional(c).await)?;
     let (state, frozen) = (row.state, row.frozen);
-    Ok(Some(StoredPlate { code: row.code, made, state, frozen, stamped_onto: onto }))
+    let discarded = if state == "closed" { discard::find(tx, code).await? } else { None };
+    Ok(Some(StoredPlate { code: row.code, made, state, frozen, stamped_onto: onto, discarded }))
 }
 
 async fn stamp_find(tx: &mut Tx, code: &PlateCode) -> Result<Option<Stamp>> {
@@ -245,13 +260,14 @@ pub async fn plate_draft(
 ) -> Result<()> {
     let (kit, version) = (&made.kit.0, &made.kit.1);
     let size = i64::from(made.layout.size().wells());
+    let (volume, tolerance) = made.planned.columns();
     let added = on!(tx, c => query(PLATE_ADD).bind(code).bind(&made.laboratory).bind(kit)
         .bind(version).bind(&made.template).bind(size).bind(account).bind(at).bind(&made.lot)
-        .execute(c).await.map(|done| done.rows_affected()))?;
+        .bind(volume).bind(tolerance).execute(c).await.map(|done| done.rows_affected()))?;
     if added == 0 {
         let redone = on!(tx, c => query(PLATE_REDO).bind(code).bind(&made.laboratory).bind(kit)
             .bind(version).bind(&made.template).bind(size).bind(&made.lot)
-            .execute(c).await.map(|done| done.rows_affected()))?;
+            .bind(volume).bind(tolerance).execute(c).await.map(|done| done.rows_affected()))?;
         if redone == 0 {
             return Err(frozen(code));
         }

@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Control, PlateSize, WellPosition};
+use crate::error::Reason;
 
 /// The templates that come with the program.
 const EMBEDDED: [&str; 12] = [
@@ -200,6 +201,19 @@ impl Template {
     /// Plates after which the controls are in the same wells again; 1 when they never move.
     pub fn cycle(&self) -> usize {
         self.controls.iter().map(|cycle| cycle.slots.len()).max().unwrap_or(1)
+    }
+
+    /// What to think of before a plate is laid out by it.
+    pub fn warnings(&self) -> Vec<Reason> {
+        if self.cycle() > 1 {
+            return Vec::new();
+        }
+        let message = format!(
+            "the controls of template {} stand in the same wells on every plate, so that plates or \
+             files that change places are not found out; use a template whose controls move",
+            self.name
+        );
+        vec![Reason::new("plate.fixed_controls", "template", message)]
     }
 
     /// Unique name.
@@ -411,7 +425,15 @@ mod tests {
     fn controls_of_the_moving_templates_differ_on_every_two_plates_of_a_batch() {
         let moving: Vec<_> = templates().into_iter().filter(|t| t.cycle() > 1).collect();
         assert_eq!(moving.len(), 5);
+        let codes = |template: &Template| {
+            let warnings = template.warnings().into_iter();
+            warnings.map(|reason| reason.code.into_owned()).collect::<Vec<_>>()
+        };
+        for fixed in templates().iter().filter(|template| template.cycle() == 1) {
+            assert_eq!(codes(fixed), ["plate.fixed_controls"], "{}", fixed.name());
+        }
         for template in moving {
+            assert_eq!(codes(&template), Vec::<String>::new(), "{}", template.name());
             let cycle = template.cycle() as u64;
             assert_eq!(cycle, 23);
             let place = |number: u64, control| {

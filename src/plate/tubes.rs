@@ -91,6 +91,7 @@ mod tests {
             validated_depth: 10,
             field_pools,
             laboratory_pools: 5,
+            pipetting: None,
         }
     }
 

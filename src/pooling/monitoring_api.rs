@@ -98,14 +98,14 @@ pub async fn pooling_get(
     let (days, at) = (asked.days.unwrap_or(DAYS_MIN), asked.at.unwrap_or(app.clock.now()));
     let mut tx = app.db.read("pooling.get").await?;
     let mut kits = Vec::new();
-    for kit in app.kits.iter() {
+    // Also of a kit that was withdrawn since: what was pooled with it stays.
+    for (kit, kit_version) in app.kit_names(&mut tx).await? {
         let laboratory = asked.laboratory.as_str();
-        let scope = Scope { laboratory, kit: (&kit.code, &kit.version), at, days };
+        let scope = Scope { laboratory, kit: (&kit, &kit_version), at, days };
         let Some(began_at) = figures::began(&mut tx, scope).await? else { continue };
         let figures = figures::figures(&mut tx, scope).await?;
         let assessment = figures::assessment_last(&mut tx, scope).await?;
         let (state, reasons) = monitoring::standing(&figures);
-        let (kit, kit_version) = (kit.code.clone(), kit.version.clone());
         let one = KitPooling { kit, kit_version, began_at, figures, state, reasons, assessment };
         kits.push(one);
     }

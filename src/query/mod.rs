@@ -10,6 +10,7 @@ pub mod rules;
 pub mod store;
 pub mod way;
 pub mod way_api;
+pub mod way_plates;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

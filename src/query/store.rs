@@ -129,7 +129,6 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("TUBE_HANDOVERS", super::way::TUBE_HANDOVERS),
     ("TUBE_ARRIVALS", super::way::TUBE_ARRIVALS),
     ("TUBE_POOLS", super::way::TUBE_POOLS),
-    ("TUBE_WELLS", super::way::TUBE_WELLS),
     ("TUBE_CALLS", super::way::TUBE_CALLS),
     ("TUBE_RESULTS", super::way::TUBE_RESULTS),
     ("TUBE_RECALLS", super::way::TUBE_RECALLS),

@@ -5,6 +5,7 @@ use sqlx::{FromRow, query_as};
 use utoipa::ToSchema;
 
 use super::ToldOutcome;
+use super::way_plates::{self, WayPlate, WayWell};
 use crate::clock::Time;
 use crate::collection::TubeState;
 use crate::error::{Error, Result};
@@ -28,17 +29,6 @@ pub const TUBE_ARRIVALS: &str = "select a.id, a.box_code, a.laboratory_code, a.a
         a.temperature_cdeg, a.seal_intact, f.finding, f.reason, f.swab_count
     from arrival_tube f join arrival a on a.id = f.arrival_id
     where f.tube_code = $1 order by a.recorded_us, a.id";
-/// Tube.
-pub const TUBE_WELLS: &str = "select w.plate_code, p.state as plate_state, w.well, w.reaction,
-        w.pool_code, w.depth, p.laboratory_code, p.kit_code, p.kit_version, p.frozen_us, p.made_us
-    from well w cross join plate p
-    where w.tube_code = $1 and p.code = w.plate_code
-    union all
-    select w.plate_code, p.state as plate_state, w.well, w.reaction,
-        w.pool_code, w.depth, p.laboratory_code, p.kit_code, p.kit_version, p.frozen_us, p.made_us
-    from pool_tube k cross join well w cross join plate p
-    where k.tube_code = $1 and w.pool_code = k.pool_code and p.code = w.plate_code
-    order by made_us, plate_code, well";
 /// Tube.
 pub const TUBE_POOLS: &str = "select p.code, p.laboratory_code, p.kit_code, p.kit_version,
         p.depth, p.made_us, p.state, p.state_us, p.outcome
@@ -71,6 +61,8 @@ pub struct TubeWay {
     pub pools: Vec<WayPool>,
     /// Where it stood on plates.
     pub wells: Vec<WayWell>,
+    /// What became of those plates: stamped, discarded, told of by robots.
+    pub plates: Vec<WayPlate>,
     /// What its runs called.
     pub calls: Vec<WayCall>,
     /// What its members were told, version by version.
@@ -222,37 +214,6 @@ pub struct WayPool {
     pub outcome: Option<String>,
 }
 
-/// One well it stood in, alone or in a pool.
-#[derive(Clone, Debug, Serialize, Deserialize, FromRow, ToSchema)]
-pub struct WayWell {
-    /// The plate.
-    #[serde(rename = "plate")]
-    pub plate_code: String,
-    /// `draft`, `frozen` or `closed`.
-    pub plate_state: String,
-    /// The well's number, row by row from 0.
-    pub well: i64,
-    /// The reaction in it.
-    pub reaction: String,
-    /// The pool it was in there.
-    #[serde(rename = "pool")]
-    pub pool_code: Option<String>,
-    /// People in the well.
-    pub depth: i64,
-    /// The laboratory of the plate.
-    #[serde(rename = "laboratory")]
-    pub laboratory_code: String,
-    /// The kit.
-    #[serde(rename = "kit")]
-    pub kit_code: String,
-    /// Its version.
-    pub kit_version: String,
-    /// When the layout was frozen.
-    #[serde(rename = "frozen_at")]
-    #[sqlx(rename = "frozen_us")]
-    pub frozen: Option<Time>,
-}
-
 /// What one run called.
 #[derive(Clone, Debug, Serialize, Deserialize, FromRow, ToSchema)]
 pub struct WayCall {
@@ -332,7 +293,7 @@ pub async fn way(tx: &mut Tx, tube: WayTube) -> Result<TubeWay> {
     let handovers = on!(tx, c => query_as(TUBE_HANDOVERS).bind(code).fetch_all(c).await)?;
     let arrivals = on!(tx, c => query_as(TUBE_ARRIVALS).bind(code).fetch_all(c).await)?;
     let pools = on!(tx, c => query_as(TUBE_POOLS).bind(code).fetch_all(c).await)?;
-    let wells = on!(tx, c => query_as(TUBE_WELLS).bind(code).fetch_all(c).await)?;
+    let (wells, plates) = way_plates::of(tx, code).await?;
     let calls = on!(tx, c => query_as(TUBE_CALLS).bind(code).fetch_all(c).await)?;
     let results = on!(tx, c => query_as(TUBE_RESULTS).bind(code).fetch_all(c).await)?;
     let counts: Vec<(String, i64)> =
@@ -343,5 +304,5 @@ pub async fn way(tx: &mut Tx, tube: WayTube) -> Result<TubeWay> {
     let recalls =
         WayRecalls { open: count("open"), collected: count("collected"), closed: count("closed") };
     let transport = carried.map(|carried| WayBox { carried, handovers });
-    Ok(TubeWay { tube, transport, arrivals, pools, wells, calls, results, recalls })
+    Ok(TubeWay { tube, transport, arrivals, pools, wells, plates, calls, results, recalls })
 }

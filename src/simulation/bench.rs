@@ -67,6 +67,7 @@ impl Day<'_> {
             wells: Vec::new(),
             size: None,
             retests: false,
+            volume: None,
             stamp: None,
         };
         let (route, technician) = (format!("/v1/plates/{code}"), &self.staff.technician);

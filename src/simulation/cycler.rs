@@ -159,6 +159,8 @@ mod tests {
             kit_version: "1".to_owned(),
             lot: None,
             template: "one-well-94-columns".to_owned(),
+            volume: "5".to_owned(),
+            tolerance: 10,
             size: 96,
             wells: vec![
                 well("A1", Some("POOL"), None),
@@ -169,6 +171,8 @@ mod tests {
             frozen_at: None,
             stamp: None,
             stamped_onto: None,
+            discarded: None,
+            warnings: Vec::new(),
         }
     }
 

@@ -138,6 +138,7 @@ pub async fn kit_and_lot(app: &TestApp, world: &World) {
     app.put(&world.reviewer, "/v1/lots/orf1ab-n-ic/A1", &lot).await.expect(200);
     let shipped = "/v1/kits/huirui-orf1ab-n/versions/2020/withdraw";
     app.post(&world.reviewer, shipped, &json!({ "reason": "drill" })).await.expect(200);
+    app.post(&world.technician, "/v1/lots/orf1ab-n-ic/A1/deliveries", &lot).await.expect(201);
     let issue = json!({ "laboratory": "L01", "reactions": 9 });
     app.post(&world.technician, "/v1/lots/orf1ab-n-ic/A1/issues", &issue).await.expect(201);
 }
@@ -152,7 +153,7 @@ each_engine! {
         let expected = [
             "allotment.make", "arrival.record", "box.give", "box.seal", "box.take",
             "kit.approve", "kit.propose", "kit.shadow", "kit.withdraw", "laboratory.put",
-            "lot.confirm", "lot.issue", "lot.register", "pattern.register", "plate.accept_transfers",
+            "lot.confirm", "lot.deliver", "lot.issue", "lot.register", "pattern.register", "plate.accept_transfers",
             "plate.discard", "plate.freeze", "plate.put", "plate.transfers", "pool.dissolve",
             "pool.put", "pooling.assess",
             "quality.acknowledge", "quality.alarm", "quality.seed", "rack.scan",

@@ -16,6 +16,30 @@ use crate::world::{self, World};
 /// The kit every plate here is run with.
 pub const KIT: (&str, &str) = ("orf1ab-n-ic", "1");
 
+/// Where a version of the kit lies.
+fn version_path(version: &str) -> String {
+    format!("/v1/kits/{}/versions/{version}", KIT.0)
+}
+
+/// Version 1 of the kit under another name, changed, proposed by one reviewer and approved by the
+/// other while there are no runs to try it on.
+pub async fn approved(
+    app: &TestApp,
+    world: &World,
+    version: &str,
+    change: impl FnOnce(&mut Value),
+) -> Answer {
+    let shipped = app.get(&world.reviewer, &version_path(KIT.1)).await.expect(200).json();
+    let mut definition = shipped["definition"].clone();
+    definition["version"] = json!(version);
+    change(&mut definition);
+    let proposal = json!({ "definition": definition, "effective_from": app.now() });
+    let path = version_path(version);
+    app.put(&world.reviewer, &path, &proposal).await.expect(201);
+    let seen = json!({ "changed_calls": 0 });
+    app.post(&world.second_reviewer, &format!("{path}/approve"), &seen).await
+}
+
 /// Packs tubes into the `n`th box, hands it over twice and has all of them accepted.
 pub async fn deliver(app: &TestApp, world: &World, n: u64, tubes: &[String]) {
     let (path, now) = (format!("/v1/boxes/{}", world::box_(n)), app.now());

@@ -119,6 +119,32 @@ each_engine! {
         accept(app, world, &frozen).await.expect(200);
     }
 
+    async fn a_further_delivery_of_a_lot_adds_its_reactions(app) {
+        let (app, world) = (&keeping(app), &world(app).await);
+        let deliveries = format!("{}/deliveries", path("A1"));
+        let expires = app.now() + Span::hours(100);
+        let delivery = |hours: i64, reactions: u32| json!({ "laboratory": "L01",
+            "expires_at": expires + Span::hours(hours), "reactions": reactions });
+        app.post(&world.technician, &deliveries, &delivery(0, 5)).await.expect(404);
+        register(app, world, "A1", (100, 10)).await.expect(201);
+        let tubes = received(app, world, 12).await;
+        let many = make(app, world, 0, (Some("A1"), &tubes)).await.expect(422);
+        assert_eq!(codes(&many.json()["errors"]), ["lot.exhausted"]);
+        let other = app.post(&world.technician, &deliveries, &delivery(1, 5)).await.expect(409);
+        assert_eq!(other.code(), "lot.expiry");
+        app.post(&world.technician, &deliveries, &delivery(0, 0)).await.expect(422);
+        let added = app.post(&world.technician, &deliveries, &delivery(0, 5)).await;
+        assert_eq!(added.expect(201).json()["received"], 15);
+        make(app, world, 0, (Some("A1"), &tubes)).await.expect(201);
+        // What was registered stays what it was.
+        register(app, world, "A1", (100, 10)).await.expect(200);
+        let sum = register(app, world, "A1", (100, 15)).await.expect(409);
+        assert_eq!(codes(&sum.json()["errors"]), ["lot.exists"]);
+        let listed = app.get(&world.reviewer, "/v1/lots").await.expect(200).json();
+        assert_eq!((&listed["lots"][0]["received"], &listed["lots"][0]["left"]),
+            (&json!(15), &json!(15)));
+    }
+
     async fn a_run_of_an_unknown_lot_is_held_until_the_lot_is_registered(app) {
         let (app, world) = (&keeping(app), &world(app).await);
         let tubes = received(app, world, 1).await;

@@ -40,6 +40,7 @@ mod rearray;
 mod recall;
 mod receiving;
 mod review;
+mod robot_plan;
 mod robots;
 mod serve;
 mod shape;

@@ -356,7 +356,7 @@ each_engine! {
             "tube", "member", "recall", "handover", "arrival", "arrival_tube", "run_file", "run",
             "reading", "call", "signature", "result", "audit", "audit_chain", "feed",
             "allotment", "box_tube", "well", "code_counter", "kit_version", "shadow",
-            "shadow_run", "lot", "lot_issue", "run_part", "curve", "rack", "rack_tube", "transfer_log",
+            "shadow_run", "lot", "lot_delivery", "plate_discard", "lot_issue", "run_part", "curve", "rack", "rack_tube", "transfer_log",
             "transfer_acceptance", "quality_alarm", "quality_point", "quality_run",
             "quality_seeded", "quality_share", "pool", "pool_tube", "pool_assessment",
             "kit_withdrawal", "lot_confirmation"];
@@ -366,7 +366,8 @@ each_engine! {
             ("signature", "signer"), ("result", "outcome"), ("audit", "detail"),
             ("feed", "at_us"), ("allotment", "count"), ("box_tube", "box_code"),
             ("well", "depth"), ("shadow", "calls"), ("shadow_run", "difference"),
-            ("lot_issue", "reactions"), ("quality_run", "accepted"), ("quality_point", "ct"),
+            ("lot_issue", "reactions"), ("lot_delivery", "reactions"),
+            ("plate_discard", "reason"), ("quality_run", "accepted"), ("quality_point", "ct"),
             ("quality_alarm", "plates"), ("quality_seeded", "expected"),
             ("quality_share", "people"), ("rack", "size"),
             ("rack_tube", "tube_code"), ("transfer_log", "differences"),
@@ -558,6 +559,8 @@ each_engine! {
             ("insert into lot_issue (id, laboratory_code, kit_code, lot, reactions, issued_by,
                 issued_us) values ('X', 'L01', 'K', 'none', 1, 'A', 0)", false),
             ("update plate set lot = 'L' where state <> 'draft'", false),
+            ("update plate set volume_nl = volume_nl + 1 where state <> 'draft'", false),
+            ("update plate set tolerance = tolerance + 1 where state <> 'draft'", false),
         ] {
             assert_eq!(is_taken_now(app, sql.to_owned()).await, taken, "{sql}");
         }

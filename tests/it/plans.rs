@@ -55,6 +55,7 @@ const LARGE: &[&str] = &[
     "rack_tube",
     "transfer_log",
     "transfer_acceptance",
+    "plate_discard",
 ];
 
 /// A statement that may read a large table, by file and name, on which engines, and why.

@@ -93,4 +93,27 @@ each_engine! {
         assert_eq!(rows.len(), 1 + loaded["wells"].as_array().unwrap().len());
         assert!(rows.contains(&format!("A1,{},mix,tube", tube(0)).as_str()), "{text}");
     }
+
+    async fn a_template_whose_controls_never_move_is_warned_of(app) {
+        let world = world(app).await;
+        let tubes = lab::receive(app, &world, 0, 0..2).await;
+        for (n, template, warnings) in [
+            (0, "one-well-94-columns", json!(["plate.fixed_controls"])),
+            (1, "one-well-94-moving-columns", json!([])),
+        ] {
+            let request = json!({ "laboratory": "L01", "kit": lab::KIT.0,
+                "kit_version": lab::KIT.1, "template": template, "tubes": [tubes[n]] });
+            let path = format!("/v1/plates/{}", plate(n as u64));
+            let made = app.put(&world.technician, &path, &request).await.expect(201);
+            let freeze = format!("{path}/freeze");
+            let frozen = app.post(&world.technician, &freeze, &json!({})).await.expect(200);
+            for answer in [made, frozen] {
+                let answer = answer.json();
+                let told = answer.get("warnings").cloned().unwrap_or_else(|| json!([]));
+                let codes: Vec<_> =
+                    told.as_array().unwrap().iter().map(|told| told["code"].clone()).collect();
+                assert_eq!(json!(codes), warnings, "{template}");
+            }
+        }
+    }
 }

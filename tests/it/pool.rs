@@ -83,6 +83,11 @@ async fn shown(app: &TestApp, world: &World, n: u64) -> Value {
     answer["people"][0]["status"].clone()
 }
 
+async fn pooling_kits(app: &TestApp, world: &World) -> Value {
+    let path = "/v1/pooling?laboratory=L01";
+    app.get(&world.auditor, path).await.expect(200).json()["kits"].clone()
+}
+
 async fn pooling(app: &TestApp, world: &World) -> Value {
     let path = "/v1/pooling?laboratory=L01";
     app.get(&world.reviewer, path).await.expect(200).json()["kits"][0].clone()
@@ -365,6 +370,29 @@ each_engine! {
         assert_eq!(codes(&refused), ["pool.recall"]);
         let released = tested(app, &world, 1, (&both, &[]), &[]).await;
         assert_eq!(released["recalls_closed"], 1, "{released}");
+    }
+
+    async fn pools_of_a_kit_that_was_approved_here_are_counted_too(app) {
+        let world = world(app).await;
+        lab::approved(app, &world, "house", |_as_it_is| {}).await.expect(200);
+        let tubes = singles(app, &world, 0, 0..5).await;
+        let kit = json!({ "laboratory": "L01", "kit": lab::KIT.0, "kit_version": "house" });
+        let mut mix = kit.clone();
+        mix["tubes"] = json!(tubes);
+        let path = format!("/v1/pools/{}", pool(0));
+        app.put(&world.technician, &path, &mix).await.expect(201);
+        assert_eq!(pooling_kits(app, &world).await, json!([]));
+        let mut load = kit.clone();
+        load["template"] = json!("one-well-94-columns");
+        load["pools"] = json!([pool(0)]);
+        let plate = lab::freeze(app, &world, 0, &load).await;
+        let file = lab::run_file(&plate, &BTreeMap::new(), false);
+        let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+        lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        let kits = pooling_kits(app, &world).await;
+        assert_eq!((&kits[0]["kit"], &kits[0]["kit_version"]),
+            (&json!(lab::KIT.0), &json!("house")), "{kits}");
+        assert_eq!(kits.as_array().unwrap().len(), 1);
     }
 
     async fn above_a_quarter_pooling_is_stopped_until_the_figure_has_fallen(app) {

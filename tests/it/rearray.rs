@@ -172,4 +172,42 @@ each_engine! {
         let own = app.get(&nothing, "/v1/laboratories/L02/retests").await.expect(200).json();
         assert_eq!(own["retests"], json!([]));
     }
+
+    async fn a_pool_that_went_back_to_open_comes_onto_the_next_plate_as_a_pool(app) {
+        let world = world(app).await;
+        let tubes = lab::receive(app, &world, 0, 0..9).await;
+        for (n, share) in (0..).zip(tubes.chunks(4).take(2)) {
+            lab::mix(app, &world, n, share).await.expect(201);
+        }
+        lab::place(app, &world, 0, (&tubes[8..], &[pool(0)])).await.expect(201);
+        let loaded = lab::freeze_placed(app, &world, 0).await.expect(200).json();
+        let file = lab::run_file(&loaded, &BTreeMap::new(), true);
+        let run = lab::upload(app, &world, &loaded, file).await.expect(201).json();
+        let review = format!("/v1/runs/{}/review", run["id"].as_str().unwrap());
+        app.post(&world.reviewer, &review, &json!({ "decision": "void" })).await.expect(200);
+        let listed = app.get(&world.technician, "/v1/laboratories/L01/retests").await;
+        let listed = listed.expect(200).json();
+        let waits: Vec<_> = listed["retests"].as_array().unwrap().iter()
+            .map(|retest| (retest["tube"].clone(), retest["pool"].clone())).collect();
+        // The second pool was never on a plate: whoever mixed it puts it on one.
+        let mut expected: Vec<_> =
+            tubes[..4].iter().map(|tube| (json!(tube), json!(pool(0)))).collect();
+        expected.push((json!(tubes[8]), Value::Null));
+        assert_eq!(waits, expected);
+
+        let path = format!("/v1/plates/{}", plate(1));
+        let made = app.put(&world.technician, &path, &request(&[])).await.expect(201).json();
+        let held = |made: &Value, field: &str| -> Vec<Value> {
+            let wells = made["wells"].as_array().unwrap().iter();
+            wells.filter_map(|well| well.get(field).filter(|it| !it.is_null()).cloned()).collect()
+        };
+        assert_eq!(held(&made, "pool"), [json!(pool(0))]);
+        assert_eq!(held(&made, "tube"), [json!(tubes[8])]);
+        let freeze = format!("{path}/freeze");
+        let frozen = app.post(&world.technician, &freeze, &json!({})).await.expect(200).json();
+        let again = app.put(&world.technician, &path, &request(&[])).await.expect(200).json();
+        assert_eq!(again, frozen);
+        let listed = app.get(&world.technician, "/v1/laboratories/L01/retests").await;
+        assert_eq!(listed.expect(200).json()["retests"], json!([]));
+    }
 }

@@ -272,4 +272,43 @@ each_engine! {
             assert_eq!(is_taken(app, sql.clone()).await, taken, "{sql}");
         }
     }
+
+    async fn a_stamped_plate_uses_its_reactions_once_and_its_tubes_tell_of_it(app) {
+        let world = world(app).await;
+        let lot = format!("/v1/lots/{}/A1", KIT.0);
+        // Enough for four plates of five tubes and two controls, and for nothing else.
+        let came = json!({ "laboratory": "L01", "expires_at": app.now() + Span::days(9),
+            "reactions": 28 });
+        app.put(&world.technician, &lot, &came).await.expect(201);
+        let used = async || {
+            let listed = app.get(&world.reviewer, "/v1/lots").await.expect(200).json();
+            listed["lots"][0]["used"].clone()
+        };
+        let tubes = lab::receive(app, &world, 0, 0..20).await;
+        for (n, tubes) in (0..).zip(tubes.chunks(5)) {
+            let request = json!({ "laboratory": "L01", "kit": KIT.0, "kit_version": KIT.1,
+                "lot": "A1", "template": "one-well-94-moving-columns", "tubes": tubes });
+            lab::freeze(app, &world, n, &request).await;
+        }
+        assert_eq!(used().await, 28);
+        let mut wanted = stamp("z", &[Some(0), Some(1), Some(2), Some(3)]);
+        wanted["lot"] = json!("A1");
+        lab::freeze(app, &world, 4, &wanted).await;
+        assert_eq!(used().await, 28, "the wells that are run, once");
+
+        let way = app.get(&world.officer, &format!("/v1/tubes/{}", tube(5))).await.expect(200);
+        let way = way.json();
+        let stamped = &way["plates"][0];
+        assert_eq!((&stamped["plate"], &stamped["stamped"]["onto"]),
+            (&json!(plate(1)), &json!(plate(4))));
+        assert_eq!((&stamped["stamped"]["quadrant"], &stamped["stamped"]["order"]),
+            (&json!(2), &json!("z")));
+        let at = |n: u64| {
+            let wells = way["wells"].as_array().unwrap().iter();
+            let mut here = wells.filter(|well| well["plate"] == plate(n));
+            here.next().unwrap()["well"].as_str().unwrap().parse::<WellPosition>().unwrap()
+        };
+        let (source, here) = (at(1), at(4));
+        assert_eq!((here.row(), here.column()), (2 * source.row(), 2 * source.column() + 1));
+    }
 }

@@ -58,6 +58,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("interpretation/swapped.rs", swabline::interpretation::swapped::STATEMENTS),
         ("review", swabline::review::STATEMENTS),
         ("query", swabline::query::store::STATEMENTS),
+        ("query/way_plates.rs", swabline::query::way_plates::STATEMENTS),
         ("feeds/store.rs", swabline::feeds::store::STATEMENTS),
         ("ledger/store.rs", swabline::ledger::store::STATEMENTS),
         ("integrity/root.rs", swabline::integrity::root::STATEMENTS),

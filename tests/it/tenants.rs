@@ -174,8 +174,10 @@ impl Things {
             ("POST", "/v1/plates/{code}/runs") => {
                 return Some(app.upload(client, &path, self.file.clone()).await);
             }
-            ("PUT", "/v1/lots/{kit}/{lot}") => json!({ "laboratory": "L01",
-                "expires_at": app.now() + Span::days(9), "reactions": 9 }),
+            ("PUT", "/v1/lots/{kit}/{lot}") | ("POST", "/v1/lots/{kit}/{lot}/deliveries") => {
+                json!({ "laboratory": "L01",
+                "expires_at": app.now() + Span::days(9), "reactions": 9 })
+            }
             ("POST", "/v1/lots/{kit}/{lot}/issues") => {
                 json!({ "laboratory": "L01", "reactions": 1 })
             }

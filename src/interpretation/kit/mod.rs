@@ -24,7 +24,7 @@ pub use shipped::kits;
 use super::rules::{KitFault, kit_faults};
 use super::{CutOff, Outcome};
 use crate::instrument::Ct;
-use crate::plate::{Channel, Control, ControlRule, Plan, Reaction, TargetRole};
+use crate::plate::{Channel, Control, ControlRule, Pipetting, Plan, Reaction, TargetRole};
 
 /// A checked kit: a [`Definition`] in which no fault was found. Reads as its definition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,10 @@ pub struct Definition {
     /// where it is not validated for that, whatever it says of field pools.
     #[serde(default)]
     pub laboratory_pools: u16,
+    /// How much of a tube goes into each well; absent where the leaflet was not read for it, and
+    /// then each plate says how much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipetting: Option<Pipetting>,
     /// What runs in a well each, in slot order.
     pub reactions: Vec<KitReaction>,
     /// One rule for each control kind.
@@ -333,6 +337,7 @@ impl Kit {
             validated_depth: self.validated_depth,
             field_pools: self.field_pools,
             laboratory_pools: self.laboratory_pools,
+            pipetting: self.pipetting,
         }
     }
 }

@@ -98,7 +98,7 @@ pub struct LotPage {
 
 impl LotAnswer {
     fn new(stored: StoredLot, at: Time) -> Self {
-        let StoredLot { laboratory, kit, lot, count } = stored;
+        let StoredLot { laboratory, kit, lot, count, .. } = stored;
         let alarms = rules::alarms(&lot, &count, at);
         let LotCount { expires, received, issued, used } = count;
         let left = received - used;
@@ -160,16 +160,19 @@ async fn faults(app: &App, tx: &mut Tx, key: LotKey<'_>, reactions: u32) -> Resu
 }
 
 fn refuse_another(found: &StoredLot, request: &LotRequest) -> Result<()> {
-    let LotCount { expires, received, .. } = found.count;
+    let (expires, registered) = (found.count.expires, found.registered);
     let differences = [
         ("expires_at", expires != request.expires_at, expires.to_string()),
-        ("reactions", received != i64::from(request.reactions), received.to_string()),
+        ("reactions", registered != i64::from(request.reactions), registered.to_string()),
     ];
     let reasons: Vec<_> = differences
         .iter()
         .filter(|(_, differs, _)| *differs)
         .map(|(field, _, stored)| {
-            let message = format!("the lot is registered with {stored}; ask who registered it");
+            let message = format!(
+                "the lot is registered with {stored}; ask who registered it, or add a further \
+                 delivery of it under `deliveries`"
+            );
             Reason::new("lot.exists", *field, message)
         })
         .collect();
@@ -178,6 +181,48 @@ fn refuse_another(found: &StoredLot, request: &LotRequest) -> Result<()> {
 
 async fn found(tx: &mut Tx, key: LotKey<'_>) -> Result<StoredLot> {
     store::lot_find(tx, key).await?.ok_or_else(|| Error::not_found("lot", key.lot))
+}
+
+/// Adds a further delivery of a lot that is registered; it has the same expiry, else it is another
+/// lot or a mistake.
+#[utoipa::path(post, path = "/v1/lots/{kit}/{lot}/deliveries", tag = "lot",
+    security(("bearer" = [])),
+    params(("kit" = String, Path, description = "code of the kit"),
+        ("lot" = String, Path, description = "the maker's lot number")),
+    request_body = LotRequest,
+    responses((status = 201, body = LotAnswer), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn delivery_post(
+    State(app): State<App>,
+    actor: Actor,
+    Path((kit, lot)): Path<(String, String)>,
+    key: IdempotencyKey,
+    Json(request): Json<LotRequest>,
+) -> Result<Response> {
+    actor.in_laboratory(&request.laboratory)?;
+    let of = LotKey { laboratory: &request.laboratory, kit: &kit, lot: &lot };
+    let mut tx = app.db.write("lot.deliver").await?;
+    let at = app.clock.now();
+    let content = (&kit, &lot, &request);
+    let fresh = match idempotency::begin(&mut tx, &actor, key, at, &content).await? {
+        Attempt::Replay(response) => return Ok(response),
+        Attempt::Fresh(fresh) => fresh,
+    };
+    store::lot_lock(&mut tx, of).await?;
+    let expires = found(&mut tx, of).await?.count.expires;
+    refuse_if_any(faults(&app, &mut tx, of, request.reactions).await?)?;
+    if expires != request.expires_at {
+        let message =
+            format!("the lot expires at {expires}; read the label of this delivery again");
+        return Err(Error::conflict("lot.expiry", "expires_at", message));
+    }
+    let (id, reactions) = (app.clock.id().to_string(), i64::from(request.reactions));
+    store::delivery_add(&mut tx, &id, of, reactions, (&actor.account, at)).await?;
+    let detail = json!({ "kit": kit, "laboratory": request.laboratory, "reactions": reactions });
+    let entry = Entry { at, actor: &actor, action: "lot.deliver", about: &lot, detail };
+    audit::record(&mut tx, entry).await?;
+    let answer = LotAnswer::new(found(&mut tx, of).await?, at);
+    fresh.finish(tx, StatusCode::CREATED, &answer).await
 }
 
 /// Issues reactions of a lot to the bench.

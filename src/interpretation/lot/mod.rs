@@ -1,7 +1,7 @@
-//! The lot: one delivery of a kit with one expiry, whose reactions are counted.
+//! The lot: what came of a kit with one expiry, whose reactions are counted.
 //!
-//! A reaction is what one well is filled with. A lot is registered once, reactions are issued from
-//! it to the bench, and the wells of frozen plates that name it are what was used. A plate may be made
+//! A reaction is what one well is filled with. A lot is registered once, with its first delivery; a
+//! further one adds its reactions, if it has the same expiry. Reactions are issued from it to the bench, and the wells of frozen plates that name it are what was used. A plate may be made
 //! from a lot that nobody registered, since the reagents came before the paper; its run is held
 //! until somebody does.
 
@@ -31,6 +31,7 @@ pub struct LotCount {
     pub received: i64,
     /// Reactions that were issued to the bench.
     pub issued: i64,
-    /// Wells of frozen plates that were filled from it.
+    /// Wells of frozen plates that were filled from it; a plate that was stamped onto another has
+    /// no reactions of its own.
     pub used: i64,
 }

@@ -17,29 +17,43 @@ pub const LOT_ADD: &str = "insert into lot (laboratory_code, kit_code, lot, expi
 /// Laboratory, kit, lot; changes nothing and keeps everybody else from filling from it.
 pub const LOT_LOCK: &str = "update lot set lot = lot
     where laboratory_code = $1 and kit_code = $2 and lot = $3";
-/// Laboratory, kit, lot.
+/// Laboratory, kit, lot. The wells of a plate that was stamped onto another are not run and used
+/// nothing; those of the other are counted.
 pub const LOT_FIND: &str = "select l.laboratory_code, l.kit_code, l.lot, l.expires_us, l.reactions,
         (select cast(coalesce(sum(i.reactions), 0) as bigint) from lot_issue i
             where i.laboratory_code = l.laboratory_code and i.kit_code = l.kit_code
                 and i.lot = l.lot) as issued,
+        (select cast(coalesce(sum(d.reactions), 0) as bigint) from lot_delivery d
+            where d.laboratory_code = l.laboratory_code and d.kit_code = l.kit_code
+                and d.lot = l.lot) as delivered,
         (select count(*) from plate p join well w on w.plate_code = p.code
             where p.laboratory_code = l.laboratory_code and p.kit_code = l.kit_code
-                and p.lot = l.lot and p.state <> 'draft') as used
+                and p.lot = l.lot and p.state <> 'draft'
+                and not exists (select 1 from stamp s join plate o on o.code = s.plate_code
+                    where s.source_plate = p.code and o.state <> 'draft')) as used
     from lot l where l.laboratory_code = $1 and l.kit_code = $2 and l.lot = $3";
 /// `$1` laboratory, then the last lot of the page before, and how many.
 pub const LOTS: &str = "select l.laboratory_code, l.kit_code, l.lot, l.expires_us, l.reactions,
         (select cast(coalesce(sum(i.reactions), 0) as bigint) from lot_issue i
             where i.laboratory_code = l.laboratory_code and i.kit_code = l.kit_code
                 and i.lot = l.lot) as issued,
+        (select cast(coalesce(sum(d.reactions), 0) as bigint) from lot_delivery d
+            where d.laboratory_code = l.laboratory_code and d.kit_code = l.kit_code
+                and d.lot = l.lot) as delivered,
         (select count(*) from plate p join well w on w.plate_code = p.code
             where p.laboratory_code = l.laboratory_code and p.kit_code = l.kit_code
-                and p.lot = l.lot and p.state <> 'draft') as used
+                and p.lot = l.lot and p.state <> 'draft'
+                and not exists (select 1 from stamp s join plate o on o.code = s.plate_code
+                    where s.source_plate = p.code and o.state <> 'draft')) as used
     from lot l where (cast($1 as text) is null or l.laboratory_code = $1)
         and (l.laboratory_code, l.kit_code, l.lot) > ($2, $3, $4)
     order by l.laboratory_code, l.kit_code, l.lot limit $5";
 /// Id, laboratory, kit, lot, reactions, who, when.
 pub const ISSUE_ADD: &str = "insert into lot_issue (id, laboratory_code, kit_code, lot, reactions,
         issued_by, issued_us) values ($1, $2, $3, $4, $5, $6, $7)";
+/// Id, laboratory, kit, lot, reactions, who, when.
+pub const DELIVERY_ADD: &str = "insert into lot_delivery (id, laboratory_code, kit_code, lot,
+        reactions, delivered_by, delivered_us) values ($1, $2, $3, $4, $5, $6, $7)";
 /// Laboratory, kit, lot, who, when; once for each person.
 pub const CONFIRMATION_ADD: &str = "insert into lot_confirmation (laboratory_code, kit_code, lot,
         confirmed_by, confirmed_us) values ($1, $2, $3, $4, $5) on conflict do nothing";
@@ -66,6 +80,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("LOT_FIND", LOT_FIND),
     ("LOTS", LOTS),
     ("ISSUE_ADD", ISSUE_ADD),
+    ("DELIVERY_ADD", DELIVERY_ADD),
     ("CONFIRMATION_ADD", CONFIRMATION_ADD),
     ("RUN_FACTS", RUN_FACTS),
     ("LABORATORY", LABORATORY),
@@ -80,6 +95,8 @@ pub struct StoredLot {
     pub kit: String,
     /// Its number.
     pub lot: String,
+    /// Reactions it was registered with.
+    pub registered: i64,
     /// What became of its reactions.
     pub count: LotCount,
 }
@@ -93,6 +110,7 @@ struct LotRow {
     expires: Time,
     reactions: i64,
     issued: i64,
+    delivered: i64,
     used: i64,
 }
 
@@ -110,11 +128,13 @@ struct FactsRow {
 
 impl From<LotRow> for StoredLot {
     fn from(row: LotRow) -> Self {
-        let LotRow { expires, reactions: received, issued, used, .. } = row;
+        let LotRow { expires, reactions: registered, issued, delivered, used, .. } = row;
+        let received = registered + delivered;
         Self {
             laboratory: row.laboratory_code,
             kit: row.kit_code,
             lot: row.lot,
+            registered,
             count: LotCount { expires, received, issued, used },
         }
     }
@@ -184,6 +204,19 @@ pub async fn issue_add(
     (account, at): (&str, Time),
 ) -> Result<()> {
     on!(tx, c => query(ISSUE_ADD).bind(id).bind(key.laboratory).bind(key.kit).bind(key.lot)
+        .bind(reactions).bind(account).bind(at).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Adds the reactions of a further delivery.
+pub async fn delivery_add(
+    tx: &mut Tx,
+    id: &str,
+    key: LotKey<'_>,
+    reactions: i64,
+    (account, at): (&str, Time),
+) -> Result<()> {
+    on!(tx, c => query(DELIVERY_ADD).bind(id).bind(key.laboratory).bind(key.kit).bind(key.lot)
         .bind(reactions).bind(account).bind(at).execute(c).await.map(drop))?;
     Ok(())
 }

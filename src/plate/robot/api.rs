@@ -13,7 +13,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::store::{self, Accepted, Settings, StoredLog};
-use super::{Difference, Explanation, Log, Planned, Volume, receive};
+use super::{DIFFERENCES_MAX, Difference, Explanation, LOGS_MAX, Log, Planned, Volume, receive};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
@@ -23,6 +23,7 @@ use crate::error::{Error, Reason, Result, refuse_if_any};
 use crate::http::extract::{Json, Path, Query, Raw};
 use crate::http::problem::Problem;
 use crate::plate::api as plates;
+use crate::plate::make::volume;
 use crate::plate::store::{self as plate_store, StoredPlate};
 use crate::storage::{StoreError, Tx};
 
@@ -38,12 +39,13 @@ pub struct Upload {
     /// The file's name, kept beside it; the format is told by content.
     #[serde(default)]
     name: String,
-    /// Microlitres of its tube that each well should get; 5 when not given.
-    #[serde(default = "five")]
-    volume: String,
-    /// Percent by which a volume may miss that; 10 when not given.
-    #[serde(default = "ten")]
-    tolerance: u8,
+    /// Microlitres of its tube that each well should get, to be sure that they are those of the
+    /// plate's plan: any others are refused.
+    #[serde(default)]
+    volume: Option<String>,
+    /// Percent by which a volume may miss that; refused where the plan has another.
+    #[serde(default)]
+    tolerance: Option<u8>,
     /// What the robot calls the plate, where it does not know the plate's code.
     #[serde(default)]
     labware: String,
@@ -53,14 +55,6 @@ pub struct Upload {
     /// Answer as if it had come in, and keep nothing.
     #[serde(default)]
     dry_run: bool,
-}
-
-fn five() -> String {
-    super::VOLUME_DEFAULT.to_owned()
-}
-
-const fn ten() -> u8 {
-    super::TOLERANCE_DEFAULT
 }
 
 /// A log, and where it leaves the plate.
@@ -156,16 +150,18 @@ pub async fn transfers_post(
     Query(upload): Query<Upload>,
     Raw(bytes): Raw,
 ) -> Result<(StatusCode, Json<TransferAnswer>)> {
-    let settings = settings(&upload)?;
+    let asked = asked(&upload)?;
     let (sealed, sha256, log) = parse(&app, bytes).await?;
     let mut tx = app.db.write("plate.transfers").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
     let plate = plates::frozen(&mut tx, &actor, &code).await?;
+    let settings = settings(asked, &plate)?;
     let before = store::logs(&mut tx, code.as_str()).await?;
     if let Some(same) = before.iter().find(|stored| stored.sha256 == sha256) {
         refuse_if_read_otherwise(same, &settings)?;
         return Ok((StatusCode::OK, Json(answer(&code, same.clone()))));
     }
+    refuse_one_more(&code, before.len())?;
     let (id, at) = (app.clock.id().to_string(), app.clock.now());
     let new = NewLog { id, sha256, name: upload.name.trim().to_owned(), settings, at };
     let stored = compared(&mut tx, &actor, (&plate, &log, &before), new).await?;
@@ -180,15 +176,20 @@ pub async fn transfers_post(
     Ok((StatusCode::CREATED, Json(TransferAnswer { detected_by, ..whole })))
 }
 
+/// What was said with a log.
+struct Asked {
+    volume: Option<Volume>,
+    tolerance: Option<u8>,
+    labware: String,
+    reagents: Vec<String>,
+}
+
 /// What was said with a log, if it can be gone by; else every reason why not.
-fn settings(upload: &Upload) -> Result<Settings> {
+fn asked(upload: &Upload) -> Result<Asked> {
     let mut reasons = Vec::new();
-    let volume = Volume::parse(&upload.volume).filter(|volume| !volume.is_nothing());
-    if volume.is_none() {
-        let message = "a volume is a number of microlitres above 0, such as 5 or 2.5";
-        reasons.push(Reason::new("transfer.planned_volume", "volume", message));
-    }
-    if upload.tolerance > 100 {
+    let named = upload.volume.as_deref();
+    let volume = named.map(|text| volume(text, "transfer.planned_volume")).transpose()?;
+    if upload.tolerance.is_some_and(|percent| percent > 100) {
         let message = "a tolerance is 0 to 100 percent of the volume";
         reasons.push(Reason::new("transfer.tolerance", "tolerance", message));
     }
@@ -202,10 +203,19 @@ fn settings(upload: &Upload) -> Result<Settings> {
         reasons.push(Reason::new("transfer.name", "name", message));
     }
     refuse_if_any(reasons)?;
-    let volume =
-        volume.ok_or_else(|| Error::Internal("a refused volume got through".to_owned()))?;
-    let planned = Planned { volume, tolerance: upload.tolerance };
-    Ok(Settings { planned, labware: upload.labware.trim().to_owned(), reagents })
+    let (labware, tolerance) = (upload.labware.trim().to_owned(), upload.tolerance);
+    Ok(Asked { volume, tolerance, labware, reagents })
+}
+
+/// How a log of this plate is read: volume and tolerance are the plan's, never those of whoever
+/// brings the log, who might make its differences go away.
+fn settings(asked: Asked, plate: &StoredPlate) -> Result<Settings> {
+    let planned = plate.made.planned;
+    let against = planned.against(asked.volume, asked.tolerance);
+    if !against.is_empty() {
+        return Err(Error::Conflict(against));
+    }
+    Ok(Settings { planned, labware: asked.labware, reagents: asked.reagents })
 }
 
 /// Hashes, reads and seals the log away from the threads that serve.
@@ -224,15 +234,23 @@ async fn parse(app: &App, bytes: Bytes) -> Result<(Vec<u8>, String, Log)> {
     Ok((sealed, sha256, log))
 }
 
-/// The same file read with another volume or other labware would be another answer.
+/// A plate with so many logs is not one that anybody can explain.
+fn refuse_one_more(plate: &PlateCode, logs: usize) -> Result<()> {
+    if logs < LOGS_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "plate {plate} has {logs} logs, and a plate has at most {LOGS_MAX}; have the newest \
+         explained, or discard the plate"
+    );
+    Err(Error::conflict("transfer.too_many_logs", plate.as_str(), message))
+}
+
+/// The same file read with other labware would be another answer.
 fn refuse_if_read_otherwise(stored: &StoredLog, settings: &Settings) -> Result<()> {
     let (then, now) = (&stored.settings, settings);
-    let fields = [
-        ("volume", then.planned.volume == now.planned.volume),
-        ("tolerance", then.planned.tolerance == now.planned.tolerance),
-        ("labware", then.labware == now.labware),
-        ("reagents", then.reagents == now.reagents),
-    ];
+    let fields =
+        [("labware", then.labware == now.labware), ("reagents", then.reagents == now.reagents)];
     let differing = fields.into_iter().filter(|(_, same)| !same).map(|(field, _)| {
         let message = format!(
             "this very file is log {} of the plate, read with another {field}; try a file with \
@@ -283,6 +301,14 @@ async fn compared(
     }
     let planned = stored.settings.planned;
     stored.differences = super::compare(&plate.made.layout, planned, &fills, &errors);
+    if stored.differences.len() > DIFFERENCES_MAX {
+        let message = format!(
+            "the logs differ from the plan in {} places, more than {DIFFERENCES_MAX}; send the log \
+             of this plate alone, or discard the plate",
+            stored.differences.len()
+        );
+        return Err(Error::invalid("transfer.too_many_differences", "log", message));
+    }
     Ok(stored)
 }
 

@@ -6,6 +6,9 @@
 //! source and destination position, name, barcode, well and sample, then probe and amount. Wells
 //! count from 1 along the rows, as the Biomek software numbers them (not shown by the specimens,
 //! which use low wells of the first row only); `A1` is understood as well.
+//!
+//! A probe is not its tip, and no log seen tells when tips are changed: nothing is said of a tip
+//! that was used again.
 
 use super::read::Table;
 use super::tips::{Queue, Tips};
@@ -51,8 +54,8 @@ fn is_aspirate(cell: &str) -> bool {
 fn dispense(log: &mut Log, step: Dispense, origin: Origin) {
     if !step.volume.is_nothing() {
         let (line, volume) = (step.line, step.volume);
-        let (destination, is_reagent) = (step.place, false);
-        log.transfers.push(Transfer { line, origin, destination, volume, is_reagent });
+        let (destination, earlier, is_reagent) = (step.place, Vec::new(), false);
+        log.transfers.push(Transfer { line, origin, destination, volume, earlier, is_reagent });
     }
 }
 

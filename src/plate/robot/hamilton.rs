@@ -39,8 +39,9 @@ pub(super) fn read(table: &Table, detected_by: Vec<String>) -> Result<Log, LogRe
         let from = spot("Tube Rack Position").or(unread);
         let source = place(cell("Tube Rack Carrier"), from, tube)?;
         let destination = place(cell("Deep Well Plate"), spot("Deep Well Position"), "")?;
-        let origin = Origin::One(source);
-        log.transfers.push(Transfer { line, origin, destination, volume, is_reagent: false });
+        let (origin, earlier) = (Origin::One(source), Vec::new());
+        let is_reagent = false;
+        log.transfers.push(Transfer { line, origin, destination, volume, earlier, is_reagent });
     }
     Ok(log)
 }

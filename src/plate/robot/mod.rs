@@ -24,14 +24,16 @@ pub use explain::{Explanation, unexplained};
 pub use read::read;
 pub use rules::{Difference, Fill, Planned, compare};
 pub use source::{Known, Material, RackHistory};
-pub use volume::Volume;
+pub use volume::{Volume, microlitres};
 
-/// Microlitres of a tube that go into a well when nobody says otherwise.
+/// Microlitres of a tube that go into a well when neither kit nor plate say otherwise.
 pub const VOLUME_DEFAULT: &str = "5";
-/// Percent by which a volume may miss the plan when nobody says otherwise.
-pub const TOLERANCE_DEFAULT: u8 = 10;
-/// Most rows a log may have; a plate of 384 wells needs fewer than a thousand.
-const ROWS_MAX: usize = 100_000;
+/// Most rows and most dispenses a log may have; a plate of 384 wells needs fewer than a thousand.
+const ROWS_MAX: usize = 10_000;
+/// Most places in which a log may differ from the plan: several for every well of the largest plate.
+const DIFFERENCES_MAX: usize = 5_000;
+/// Most logs of one plate; each step of a robot's work has one, and few steps are done again.
+const LOGS_MAX: usize = 50;
 /// Most cells of a row: a Tecan distribution has 16 and each of 384 wells that is left out.
 const CELLS_MAX: usize = 400;
 /// Longest cell of a row, in bytes: every dispense repeats the labware it was taken from.
@@ -158,6 +160,9 @@ pub struct Transfer {
     pub destination: Place,
     /// How much.
     pub volume: Volume,
+    /// Where else the tip took from before, as far as the log says that it was neither washed nor
+    /// changed since.
+    pub earlier: Vec<Place>,
     /// Whether the log itself calls it the distribution of a reagent.
     pub is_reagent: bool,
 }

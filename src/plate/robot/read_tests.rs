@@ -51,6 +51,7 @@ fn every_real_tecan_worklist_has_the_transfers_counted_elsewhere() {
             assert_eq!(transfer.destination.label, label, "{name}");
             assert!(matches!(transfer.origin, Origin::One(_)), "{name}: {transfer:?}");
             assert_eq!(transfer.is_reagent, name == "reagent_dispense.gwl");
+            assert_eq!(transfer.earlier, [], "{name}: every tip is washed");
         }
     }
     let Some(unix) = real("tecan-gwl/basic_96well.gwl") else { return };
@@ -135,6 +136,46 @@ fn tecan_tips_are_followed_and_errors_kept() {
     let mixing: Vec<_> = log.transfers.iter().map(Transfer::is_mixing).collect();
     assert_eq!(mixing, [false, false, false, false, true]);
     assert_eq!(log.errors, [7]);
+}
+
+/// What the tip of each dispense had taken from before.
+fn earlier(text: &str) -> Vec<Vec<String>> {
+    let places = |one: Transfer| one.earlier.into_iter().map(|place| place.label).collect();
+    log(text).transfers.into_iter().map(places).collect()
+}
+
+#[test]
+fn a_tip_of_a_worklist_that_is_not_washed_between_two_places_is_seen() {
+    let none: Vec<String> = Vec::new();
+    let one = |from: &str, to: u8| format!("A;{from};;;1;;5;;;\nD;P;;;{to};;5;;;\n");
+    for clean in ["W;\n", "W2;\n", "WD;\n"] {
+        let washed = format!("{}{clean}{}", one("T1", 1), one("T2", 2));
+        assert_eq!(earlier(&washed), [none.clone(), none.clone()], "{clean}");
+    }
+    for idle in ["", "F;\n", "B;\n", "C;wash\n"] {
+        let kept = format!("{}{idle}{}{}", one("T1", 1), one("T2", 2), one("T3", 3));
+        let first = vec!["T1".to_owned()];
+        let both = vec!["T1".to_owned(), "T2".to_owned()];
+        assert_eq!(earlier(&kept), [none.clone(), first, both], "{idle}");
+    }
+    let same = format!("{}{}", one("T1", 1), one("T1", 2));
+    assert_eq!(earlier(&same), [none.clone(), none.clone()]);
+    let masked = "A;T1;;;1;;5;;;1\nD;P;;;1;;5;;;1\nA;T2;;;1;;5;;;2\nD;P;;;2;;5;;;2\n";
+    assert_eq!(earlier(masked), [none.clone(), none.clone()]);
+    // A Biomek log names a probe, not its tip.
+    let biomek = "Time Stamp,Pod,Transfer Step,Deck Position,Labware Name,Labware Barcode,\
+        Well Index,,Probe,Amount,Liquid Handling Technique\n\
+        t,Pod1,Aspirate,T,S,B,3,,1,50,x\nt,Pod1,Dispense,T,D,P,13,,1,50,x\n\
+        t,Pod1,Aspirate,T,S,B,4,,1,50,x\nt,Pod1,Dispense,T,D,P,14,,1,50,x\n";
+    assert_eq!(earlier(biomek), [none.clone(), none]);
+}
+
+#[test]
+fn a_tip_that_is_never_washed_is_remembered_by_a_few_places() {
+    let step = |n: u16| format!("A;R;;;{n};;5;;;\nD;P;;;{n};;5;;;\n");
+    let endless = (1..=96).map(step).collect::<Vec<_>>().concat();
+    let all = log(&endless).transfers;
+    assert!(all.iter().skip(1).all(|one| !one.earlier.is_empty() && one.earlier.len() <= 16));
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(super) async fn fills(
     let tubes: Vec<_> = into.iter().filter(|transfer| !transfer.is_mixing()).collect();
     let names: BTreeSet<&str> = tubes
         .iter()
-        .filter_map(|transfer| source(transfer))
+        .flat_map(|transfer| source(transfer).into_iter().chain(&transfer.earlier))
         .flat_map(|place| [place.barcode.as_str(), place.label.as_str()])
         .collect();
     let at = plate.frozen.ok_or_else(|| {
@@ -49,6 +49,7 @@ pub(super) async fn fills(
         well: transfer.destination.spot.on((size.rows(), size.columns())),
         material: known.material(&transfer.origin),
         volume: transfer.volume,
+        carried: carried(&known, transfer),
     };
     // What is a tube, a control or a place that is known is no reagent, whatever it is said to be.
     let is_known = |transfer: &&&&Transfer| {
@@ -61,6 +62,12 @@ pub(super) async fn fills(
         return Err(Error::invalid("transfer.reagents_only", "log", message));
     }
     Ok(fills)
+}
+
+/// What else the tip of a dispense had taken up, each once.
+fn carried(known: &Known<'_>, transfer: &Transfer) -> Vec<Material> {
+    let earlier = transfer.earlier.iter().map(|place| known.at(place));
+    earlier.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The other plates of this laboratory among the sources, by what the log calls them.

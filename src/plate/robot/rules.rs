@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Material, Volume};
+use crate::error::Reason;
 use crate::plate::{Content, Control, Layout, WellPosition};
 
 /// One dispense into the plate, with what it brought.
@@ -20,6 +21,9 @@ pub struct Fill {
     pub material: Material,
     /// How much.
     pub volume: Volume,
+    /// What else its tip had taken up since it was clean.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<Material>,
 }
 
 /// What was planned beside the layout.
@@ -29,6 +33,37 @@ pub struct Planned {
     pub volume: Volume,
     /// By how many percent it may be missed.
     pub tolerance: u8,
+}
+
+impl Planned {
+    /// As a store keeps it: nanolitres and percent.
+    pub fn columns(self) -> (i64, i64) {
+        (self.volume.nl().into(), self.tolerance.into())
+    }
+
+    /// Out of what a store keeps, if that makes one.
+    pub fn stored(nanolitres: i64, percent: i64) -> Option<Self> {
+        let volume = Volume::from_nl(u32::try_from(nanolitres).ok()?)?;
+        let tolerance = u8::try_from(percent).ok()?;
+        (!volume.is_nothing()).then_some(Self { volume, tolerance })
+    }
+
+    /// Why a request may not name this volume or this tolerance for a plate that has them.
+    pub fn against(self, volume: Option<Volume>, tolerance: Option<u8>) -> Vec<Reason> {
+        let other = |field: &'static str, unit: &str, planned: String| {
+            let message = format!(
+                "the plate was planned with {planned} {unit}; its plan is what counts, so leave \
+                 `{field}` out"
+            );
+            Reason::new("plate.not_planned", field, message)
+        };
+        let volume = volume.filter(|volume| *volume != self.volume);
+        let tolerance = tolerance.filter(|tolerance| *tolerance != self.tolerance);
+        let volume = volume.map(|_| other("volume", "µL", self.volume.to_string()));
+        let tolerance =
+            tolerance.map(|_| other("tolerance", "percent", self.tolerance.to_string()));
+        volume.into_iter().chain(tolerance).collect()
+    }
 }
 
 /// One difference between log and plan; serialised with its stable code under `code`.
@@ -100,6 +135,21 @@ pub enum Difference {
         log: u32,
         /// Its line.
         line: usize,
+    },
+    /// A tip that was neither washed nor changed after another tube, pool or control.
+    #[error(
+        "the tip of line {line} of log {log} had taken up {earlier} and was neither washed nor \
+         changed before well {well}"
+    )]
+    TipReused {
+        /// The well.
+        well: WellPosition,
+        /// Which log of the plate, from 1.
+        log: u32,
+        /// Its line.
+        line: usize,
+        /// What it had taken up before: a tube, a pool or a control.
+        earlier: String,
     },
     /// A rack scanned again, with another tube at that position.
     #[error(
@@ -196,6 +246,7 @@ fn well_differences(
         .filter(|fill| fill.material != own)
         .map(|fill| wrong(well, fill, named(content)))
         .collect();
+    found.extend(fills.iter().flat_map(|fill| carried_over(well, fill)));
     let sum = fills.iter().fold(Volume::default(), |sum, fill| sum.plus(fill.volume));
     let as_planned = planned.volume.is_met_by(sum, planned.tolerance);
     if fills.len() > 1 && !(found.is_empty() && as_planned) {
@@ -205,6 +256,19 @@ fn well_differences(
         found.push(Difference::Volume { well, found: got, planned });
     }
     found
+}
+
+/// What came along with a dispense in a tip that was not clean.
+fn carried_over(well: WellPosition, fill: &Fill) -> impl Iterator<Item = Difference> {
+    let named = |material: &Material| match material {
+        Material::Tube(tube) => Some(format!("tube {tube}")),
+        Material::Pool(pool) => Some(format!("pool {pool}")),
+        Material::Control(control) => Some(format!("a {control} control")),
+        Material::Mixture | Material::Moved | Material::Unknown => None,
+    };
+    let (log, line) = (fill.log, fill.line);
+    let others = fill.carried.iter().filter(|material| **material != fill.material);
+    others.filter_map(named).map(move |earlier| Difference::TipReused { well, log, line, earlier })
 }
 
 /// What is wrong with a dispense that brought something else than the well's own.
@@ -259,7 +323,7 @@ mod tests {
 
     fn fill(at: &str, material: Material, volume: &str) -> Fill {
         let volume = Volume::parse(volume).unwrap();
-        Fill { log: 1, line: 7, well: Some(well(at)), material, volume }
+        Fill { log: 1, line: 7, well: Some(well(at)), material, volume, carried: vec![] }
     }
 
     fn tube(code: &str) -> Material {
@@ -358,6 +422,36 @@ mod tests {
                 "well E1 was not filled; the plan has a negative control there",
             ]
         );
+    }
+
+    #[test]
+    fn a_tip_that_held_another_tube_is_named_and_one_that_held_the_same_or_water_is_not() {
+        let mut fills = as_planned();
+        fills[0].carried = vec![tube("T1"), Material::Unknown];
+        assert_eq!(differences(&fills), Vec::<String>::new());
+        fills[1].carried = vec![tube("T1"), Material::Control(Control::Positive)];
+        let came = |what: &str| {
+            format!(
+                "the tip of line 7 of log 1 had taken up {what} and was neither washed nor \
+                 changed before well B1"
+            )
+        };
+        assert_eq!(differences(&fills), [came("a positive control"), came("tube T1")]);
+    }
+
+    #[test]
+    fn what_contradicts_the_plan_is_named_and_what_repeats_it_is_not() {
+        let volume = |text| Volume::parse(text);
+        let planned = Planned { volume: volume("5").unwrap(), tolerance: 10 };
+        assert_eq!(planned.against(None, None), []);
+        assert_eq!(planned.against(volume("5.0"), Some(10)), []);
+        let reasons = planned.against(volume("4"), Some(50));
+        let about: Vec<_> = reasons.iter().map(|reason| reason.about.as_str()).collect();
+        assert_eq!(about, ["volume", "tolerance"]);
+        assert!(reasons[0].message.contains("planned with 5 µL"), "{}", reasons[0].message);
+        let (nanolitres, percent) = planned.columns();
+        assert_eq!(Planned::stored(nanolitres, percent), Some(planned));
+        assert_eq!(Planned::stored(0, percent), None);
     }
 
     #[test]

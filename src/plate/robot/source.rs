@@ -57,7 +57,7 @@ impl Known<'_> {
 
     /// The tube's own barcode goes before the rack's position, and a rack before a labware that is
     /// a tube itself.
-    fn at(&self, place: &Place) -> Material {
+    pub(super) fn at(&self, place: &Place) -> Material {
         if !place.tube.is_empty() {
             return self.named(&place.tube);
         }
@@ -79,11 +79,12 @@ impl Known<'_> {
         if let Some(control) = control_named(text) {
             return Material::Control(control);
         }
-        if let Ok(pool) = PoolCode::parse(text) {
-            return Material::Pool(pool.to_string());
+        // Makers are registered, and one of them may begin its codes with our letter for pools.
+        if let Ok(tube) = TubeCode::parse(text, self.patterns) {
+            return Material::Tube(tube.to_string());
         }
-        TubeCode::parse(text, self.patterns)
-            .map_or(Material::Unknown, |code| Material::Tube(code.to_string()))
+        let pool = PoolCode::parse(text);
+        pool.map_or(Material::Unknown, |code| Material::Pool(code.to_string()))
     }
 }
 
@@ -117,6 +118,7 @@ impl RackHistory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::barcode::{Alphabet, Pattern};
     use crate::plate::PlateSize;
     use crate::plate::rack::RackSize;
 
@@ -163,6 +165,22 @@ mod tests {
         ] {
             assert_eq!(known.material(&origin), expected, "{origin:?}");
         }
+    }
+
+    #[test]
+    fn a_registered_maker_s_tube_that_begins_as_a_pool_is_a_tube_and_a_pool_is_a_pool() {
+        let mut patterns = Patterns::default();
+        patterns.add(Pattern::new("Tube Works", "M", 10, Alphabet::Digits).unwrap()).unwrap();
+        let (racks, plates) = (BTreeMap::new(), BTreeMap::new());
+        let known = Known { patterns: &patterns, racks: &racks, plates: &plates };
+        let pool = PoolCode::numbered(123_456_789).unwrap().to_string();
+        assert!(pool.starts_with('M'), "{pool}");
+        assert_eq!(known.material(&place(&pool, 1, "")), Material::Pool(pool.clone()));
+        let tube = "M123456789".to_owned();
+        assert_eq!(known.material(&place("X", 1, &tube)), Material::Tube(tube.clone()));
+        let stranger = Known { patterns: &Patterns::default(), ..known };
+        assert_eq!(stranger.material(&place("X", 1, &tube)), Material::Unknown);
+        assert_eq!(stranger.material(&place(&pool, 1, "")), Material::Pool(pool));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, query, query_as, query_scalar};
 
-use super::{Difference, Explanation, Fill, Planned, Volume};
+use super::{Difference, Explanation, Fill, Planned};
 use crate::barcode::PlateCode;
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
@@ -42,10 +42,10 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("ACCEPT", ACCEPT),
 ];
 
-/// What was said with a log: how it is to be read.
+/// How a log is to be read: by the plate's plan, and by what was said with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Volume and tolerance.
+    /// Volume and tolerance, as the plate has them.
     pub planned: Planned,
     /// What the robot calls the plate; empty when it knows the plate's code.
     pub labware: String,
@@ -136,8 +136,7 @@ pub async fn logs(tx: &mut Tx, plate: &str) -> Result<Vec<StoredLog>> {
 }
 
 fn log(row: LogRow) -> Option<StoredLog> {
-    let volume = Volume::from_nl(u32::try_from(row.volume_nl).ok()?)?;
-    let planned = Planned { volume, tolerance: u8::try_from(row.tolerance).ok()? };
+    let planned = Planned::stored(row.volume_nl, row.tolerance)?;
     let reagents = serde_json::from_str(&row.reagents).ok()?;
     let accepted = match (row.explanations, row.accepted_by, row.accepted) {
         (Some(text), Some(by), Some(at)) => {
@@ -166,9 +165,10 @@ pub async fn log_add(tx: &mut Tx, plate: &PlateCode, log: &StoredLog, sealed: &[
     let Settings { planned, labware, reagents } = &log.settings;
     let (fills, errors) = (json(&log.fills), json(&log.errors));
     let (differences, reagents) = (json(&log.differences), json(reagents));
+    let (volume, tolerance) = planned.columns();
     on!(tx, c => query(LOG_ADD).bind(&log.id).bind(plate).bind(i64::from(log.number))
         .bind(&log.sha256).bind(&log.name).bind(&log.format).bind(sealed)
-        .bind(i64::from(planned.volume.nl())).bind(i64::from(planned.tolerance)).bind(labware)
+        .bind(volume).bind(tolerance).bind(labware)
         .bind(&reagents).bind(&fills).bind(&errors).bind(&differences).bind(&log.read_by)
         .bind(log.read).execute(c).await.map(drop))?;
     Ok(())

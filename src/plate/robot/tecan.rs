@@ -4,14 +4,15 @@
 //! `D;...` gives off, `W;` washes or changes the tip, `R;...` distributes a reagent, `C;` is a
 //! comment. Positions count from 1 down the columns: so the program that wrote our specimens does,
 //! and so Tecan's decks are documented by others; Tecan's own manual was not at hand. A dispense
-//! of `0.0` is written for wells that need nothing and moves nothing.
+//! of `0.0` is written for wells that need nothing and moves nothing. A tip stays on, unwashed, until a
+//! `W;` comes: what it took from before goes along. Tips that a mask tells apart are different ones.
 
-use super::tips::Tips;
+use super::tips::{Tips, Touched};
 use super::{
     CELL_MAX, CELLS_MAX, Format, Log, LogRefusal, Origin, Place, ROWS_MAX, Spot, Transfer, Volume,
 };
 
-/// Records that move nothing: wash, decontaminate, flush, break, set tip type, and comment.
+/// Records that move nothing: flush, break, set tip type, comment, decontaminate.
 const SILENT: [&str; 6] = ["F", "B", "S", "C", "WD", "WS"];
 
 /// Whether a line is a record of ours to read.
@@ -25,10 +26,22 @@ fn is_wash(kind: &str) -> bool {
     matches!(kind, "W" | "W1" | "W2" | "W3" | "W4")
 }
 
+/// Whether a tip is clean after it; all but `W` to `W4` leave what is in it there.
+fn is_cleaning(kind: &str) -> bool {
+    is_wash(kind) || matches!(kind, "WD" | "WS")
+}
+
+/// What is in the tips, and what was.
+#[derive(Default)]
+struct Held {
+    tips: Tips,
+    touched: Touched,
+}
+
 /// Every transfer of a worklist that was carried out.
 pub(super) fn read(text: &str, detected_by: Vec<String>) -> Result<Log, LogRefusal> {
     let mut log = Log { format: Format::Tecan, detected_by, transfers: vec![], errors: vec![] };
-    let mut tips = Tips::default();
+    let mut held = Held::default();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let number = index + 1;
         if number > ROWS_MAX || log.transfers.len() > ROWS_MAX {
@@ -39,11 +52,16 @@ pub(super) fn read(text: &str, detected_by: Vec<String>) -> Result<Log, LogRefus
             return Err(LogRefusal::Row { line: number, what: "it has no end" });
         }
         match fields[0] {
-            "A" => tips.aspirate("", place(number, &fields)?),
-            "D" => dispense(number, &fields, &mut tips, &mut log)?,
+            "A" => aspirate(number, &fields, &mut held)?,
+            "D" => dispense(number, &fields, &mut held, &mut log)?,
             "R" => distribute(number, &fields, &mut log)?,
             "C" if is_error(&fields) => log.errors.push(number),
-            kind if is_wash(kind) => tips.wash(),
+            kind if is_cleaning(kind) => {
+                held.touched.wash();
+                if is_wash(kind) {
+                    held.tips.wash();
+                }
+            }
             kind if SILENT.contains(&kind) => {}
             _ => {
                 return Err(LogRefusal::Row { line: number, what: "it is no Tecan record" });
@@ -78,17 +96,25 @@ fn volume(line: usize, fields: &[&str], at: usize) -> Result<Volume, LogRefusal>
         .ok_or(LogRefusal::Row { line, what: "its volume is no number of microlitres" })
 }
 
+fn aspirate(line: usize, fields: &[&str], held: &mut Held) -> Result<(), LogRefusal> {
+    let place = place(line, fields)?;
+    held.touched.aspirate(fields.get(9).copied().unwrap_or_default(), &place);
+    held.tips.aspirate("", place);
+    Ok(())
+}
+
 fn dispense(
     line: usize,
     fields: &[&str],
-    tips: &mut Tips,
+    held: &mut Held,
     log: &mut Log,
 ) -> Result<(), LogRefusal> {
     let destination = place(line, fields)?;
     let volume = volume(line, fields, 6)?;
-    let origin = tips.dispense("");
+    let origin = held.tips.dispense("");
     if !volume.is_nothing() {
-        log.transfers.push(Transfer { line, origin, destination, volume, is_reagent: false });
+        let (earlier, is_reagent) = (held.touched.earlier(), false);
+        log.transfers.push(Transfer { line, origin, destination, volume, earlier, is_reagent });
     }
     Ok(())
 }
@@ -115,7 +141,8 @@ fn distribute(line: usize, fields: &[&str], log: &mut Log) -> Result<(), LogRefu
     let wells = (number(9)?..=number(10)?).filter(|spot| !left_out.contains(spot));
     for spot in wells.filter(|_| !volume.is_nothing()) {
         let (origin, destination) = (Origin::One(source.clone()), labware(6, spot)?);
-        log.transfers.push(Transfer { line, origin, destination, volume, is_reagent: true });
+        let (earlier, is_reagent) = (Vec::new(), true);
+        log.transfers.push(Transfer { line, origin, destination, volume, earlier, is_reagent });
     }
     Ok(())
 }

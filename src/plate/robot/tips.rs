@@ -44,6 +44,42 @@ impl Tips {
     }
 }
 
+/// Most places a tip is remembered by; more without a wash are found by these few.
+const TOUCHED_MAX: usize = 16;
+
+/// Where tips took from since they were washed or changed, by what tells them apart, if anything.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    places: BTreeMap<String, Vec<Place>>,
+    earlier: Vec<Place>,
+}
+
+impl Touched {
+    /// The tip takes from this place, on top of whatever was in it before.
+    pub fn aspirate(&mut self, tip: &str, place: &Place) {
+        let places = self.places.entry(tip.to_owned()).or_default();
+        let other = |known: &&Place| !(known.is(place) && known.tube == place.tube);
+        self.earlier = places.iter().filter(other).cloned().collect();
+        if self.earlier.len() == places.len() {
+            places.push(place.clone());
+        }
+        if places.len() > TOUCHED_MAX {
+            places.remove(0);
+        }
+    }
+
+    /// Where the tip that took up last had taken from before.
+    pub fn earlier(&self) -> Vec<Place> {
+        self.earlier.clone()
+    }
+
+    /// The tips are washed or changed.
+    pub fn wash(&mut self) {
+        self.places.clear();
+        self.earlier.clear();
+    }
+}
+
 /// Tips that the log does not tell apart: whoever aspirated first dispenses first, and one that
 /// still holds enough may dispense again.
 #[derive(Debug, Default)]

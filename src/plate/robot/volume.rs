@@ -54,6 +54,26 @@ impl Volume {
     }
 }
 
+/// A volume of more than nothing, written as text in microlitres: `"5"`, `"2.5"`.
+pub mod microlitres {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use super::Volume;
+
+    /// Writes it.
+    pub fn serialize<S: Serializer>(volume: &Volume, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(volume)
+    }
+
+    /// Reads it.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Volume, D::Error> {
+        let text = String::deserialize(from)?;
+        let message = "a volume is a text of microlitres above 0, such as \"5\" or \"2.5\"";
+        let found = Volume::parse(&text).filter(|volume| !volume.is_nothing());
+        found.ok_or_else(|| D::Error::custom(message))
+    }
+}
+
 impl fmt::Display for Volume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Decimal::new(i64::from(self.0), 3).normalize())

@@ -16,8 +16,8 @@ use crate::barcode::store as codes;
 use crate::error::{Error, Result};
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
+use crate::plate::make::volume;
 use crate::plate::rack::store as racks;
-use crate::plate::robot::{VOLUME_DEFAULT, Volume};
 use crate::plate::store::{self, StoredPlate};
 use crate::storage::Tx;
 
@@ -30,16 +30,13 @@ pub struct Wanted {
     #[serde(default)]
     #[param(inline)]
     format: Format,
-    /// Microlitres that a robot puts into each well; 5 when not given.
-    #[serde(default = "five")]
-    volume: String,
+    /// Microlitres that a robot puts into each well, to be sure that they are those of the plate's
+    /// plan: any others are refused.
+    #[serde(default)]
+    volume: Option<String>,
     /// Whether the robot pipettes controls as well; `true` when not given.
     #[serde(default = "yes")]
     controls: bool,
-}
-
-fn five() -> String {
-    VOLUME_DEFAULT.to_owned()
 }
 
 const fn yes() -> bool {
@@ -51,23 +48,25 @@ const fn yes() -> bool {
     security(("bearer" = [])),
     params(("code" = String, Path, description = "plate"), Wanted),
     responses((status = 200, body = String, content_type = "text/csv"),
-        (status = 404, body = Problem), (status = 422, body = Problem)))]
+        (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
 pub async fn worklist_get(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response> {
-    let volume = Volume::parse(&wanted.volume).filter(|volume| !volume.is_nothing());
-    let volume = volume.ok_or_else(|| {
-        let message = "a volume is a number of microlitres above 0, such as 5 or 2.5";
-        Error::invalid("worklist.volume", "volume", message)
-    })?;
+    let named = wanted.volume.as_deref();
+    let named = named.map(|text| volume(text, "worklist.volume")).transpose()?;
     let mut tx = app.db.read("plate.worklist").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
     let plate = store::plate_get(&mut tx, &code).await?;
     actor.in_laboratory(&plate.made.laboratory)?;
-    let list = write(&app, &mut tx, &plate, (&wanted, volume)).await?;
+    let against = plate.made.planned.against(named, None);
+    if !against.is_empty() {
+        return Err(Error::Conflict(against));
+    }
+    let list = write(&app, &mut tx, &plate, &wanted).await?;
     let (kind, end) = wanted.format.kind();
     // The check character of a code may be `*`, which is no part of a file's name everywhere.
     let file = format!("attachment; filename=\"{}.{end}\"", code.as_str().replace('*', "_"));
@@ -75,12 +74,7 @@ pub async fn worklist_get(
     Ok((headers, list).into_response())
 }
 
-async fn write(
-    app: &App,
-    tx: &mut Tx,
-    plate: &StoredPlate,
-    (wanted, volume): (&Wanted, Volume),
-) -> Result<String> {
+async fn write(app: &App, tx: &mut Tx, plate: &StoredPlate, wanted: &Wanted) -> Result<String> {
     let layout = &plate.made.layout;
     let robot = match wanted.format {
         Format::Csv => return Ok(worklist_csv(layout)),
@@ -100,6 +94,7 @@ async fn write(
         let seats = racks::seats(tx, &plate.made.laboratory, tubes).await?;
         steps(layout, &seats, wanted.controls)
     };
+    let volume = plate.made.planned.volume;
     let shape = (layout.size().rows(), layout.size().columns());
     Ok(robot(Work { plate: plate.code.as_str(), shape, volume, steps: &steps }))
 }

@@ -114,6 +114,8 @@ const ROWS: &[&str] = &[
         select 'Y' || n, plate, n % 8 + 1, 'F' || n, 'log', 'tecan', unhex('00'), 5000, 10, '',
             '[]', '[]', '[]', '[]', 'A4', at_us
         from row_number where n < {tubes} and n % 8 < 2",
+    "insert into plate_discard (plate_code, reason, discarded_by, discarded_us)
+        select code, 'spilled', 'A4', made_us from plate where code > 'P2000000'",
     "insert into transfer_acceptance (log_id, explanations, accepted_by, accepted_us)
         select id, '[\"log_mistaken\"]', 'A5', read_us from transfer_log where number = 2",
     "insert into run_file (sha256, name, content, kept_us)

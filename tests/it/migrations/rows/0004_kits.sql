@@ -8,3 +8,6 @@ insert into lot (laboratory_code, kit_code, lot, expires_us, reactions, register
     values ('L01', 'orf1ab-n-ic', 'A1', 2, 96, 'A3', 1);
 insert into lot_issue (id, laboratory_code, kit_code, lot, reactions, issued_by, issued_us)
     values ('Z1', 'L01', 'orf1ab-n-ic', 'A1', 96, 'A3', 1);
+insert into lot_delivery (id, laboratory_code, kit_code, lot, reactions, delivered_by,
+    delivered_us)
+    select 'D1', laboratory_code, kit_code, lot, 10, 'A3', 2 from lot limit 1;

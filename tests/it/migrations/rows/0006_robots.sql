@@ -9,3 +9,5 @@ insert into transfer_log (id, plate_code, number, sha256, name, format, content,
     '[]', '[]', 'A3', 1);
 insert into transfer_acceptance (log_id, explanations, accepted_by, accepted_us)
     values ('X1', '["log_mistaken"]', 'A4', 1);
+insert into plate_discard (plate_code, reason, discarded_by, discarded_us)
+    values ('H1', 'spilled', 'A3', 1);
