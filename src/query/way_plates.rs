@@ -26,9 +26,9 @@ pub const TUBE_WELLS: &str =
 pub const WAY_STAMP: &str = "select s.plate_code, s.quadrant, s.scheme, p.frozen_us
     from stamp s join plate p on p.code = s.plate_code
     where s.source_plate = $1 and p.state <> 'draft'";
-/// `$1` plates.
-pub const WAY_DISCARDS: &str = "select d.plate_code, d.reason, d.discarded_us
-    from json_each($1) e join plate_discard d on d.plate_code = e.value ->> 'code'";
+/// `$1` plate.
+pub const WAY_DISCARD: &str =
+    "select reason, discarded_us from plate_discard where plate_code = $1";
 /// `$1` plates: their robots' logs.
 pub const WAY_LOGS: &str = "select l.plate_code, l.number, l.format, l.differences, l.read_us,
         a.accepted_us
@@ -39,7 +39,7 @@ pub const WAY_LOGS: &str = "select l.plate_code, l.number, l.format, l.differenc
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("TUBE_WELLS", TUBE_WELLS),
     ("WAY_STAMP", WAY_STAMP),
-    ("WAY_DISCARDS", WAY_DISCARDS),
+    ("WAY_DISCARD", WAY_DISCARD),
     ("WAY_LOGS", WAY_LOGS),
 ];
 
@@ -109,9 +109,6 @@ pub struct WayStamp {
 /// How a plate was given up.
 #[derive(Clone, Debug, Serialize, Deserialize, FromRow, ToSchema)]
 pub struct WayDiscard {
-    /// The plate that was given up.
-    #[serde(skip)]
-    pub plate_code: String,
     /// Why.
     pub reason: String,
     /// When.
@@ -201,14 +198,13 @@ fn well(row: WellRow) -> Result<WayWell> {
 /// What became of these plates; none of which nothing is told.
 async fn plates(tx: &mut Tx, names: &[&str]) -> Result<Vec<WayPlate>> {
     let list = codes(names);
-    let discards: Vec<WayDiscard> =
-        on!(tx, c => query_as(WAY_DISCARDS).bind(&list).fetch_all(c).await)?;
     let logs: Vec<LogRow> = on!(tx, c => query_as(WAY_LOGS).bind(&list).fetch_all(c).await)?;
     let mut plates = Vec::new();
     for name in names {
         let stamped: Option<WayStamp> =
             on!(tx, c => query_as(WAY_STAMP).bind(*name).fetch_optional(c).await)?;
-        let discarded = discards.iter().find(|discard| discard.plate_code == *name).cloned();
+        let discarded: Option<WayDiscard> =
+            on!(tx, c => query_as(WAY_DISCARD).bind(*name).fetch_optional(c).await)?;
         let own = logs.iter().filter(|log| log.plate_code == *name);
         let transfers = own.map(log).collect::<Result<Vec<_>>>()?;
         if stamped.is_some() || discarded.is_some() || !transfers.is_empty() {
