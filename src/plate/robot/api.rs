@@ -6,8 +6,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use data_encoding::HEXLOWER;
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -17,7 +15,7 @@ use super::{Difference, Explanation, Log, Planned, Volume, receive};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
-use crate::barcode::{PlateCode, store as codes};
+use crate::barcode::{FILE_NAME_MAX, PlateCode, file_name, is_file_name, store as codes};
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result, refuse_if_any};
 use crate::http::extract::{Json, Path, Query, Raw};
@@ -26,8 +24,6 @@ use crate::plate::api as plates;
 use crate::plate::store::{self as plate_store, StoredPlate};
 use crate::storage::{StoreError, Tx};
 
-/// Longest name a log may come under, and longest label of a labware, in characters.
-const NAME_MAX: usize = 200;
 /// Most labware that may be named as reagents.
 const REAGENTS_MAX: usize = 50;
 
@@ -167,7 +163,7 @@ pub async fn transfers_post(
         return Ok((StatusCode::OK, Json(answer(&code, same.clone()))));
     }
     let (id, at) = (app.clock.id().to_string(), app.clock.now());
-    let new = NewLog { id, sha256, name: upload.name.trim().to_owned(), settings, at };
+    let new = NewLog { id, sha256, name: file_name(&upload.name), settings, at };
     let stored = compared(&mut tx, &actor, (&plate, &log, &before), new).await?;
     store::log_add(&mut tx, &code, &stored, &sealed).await?;
     record(&mut tx, &actor, &code, &stored).await?;
@@ -195,10 +191,11 @@ fn settings(upload: &Upload) -> Result<Settings> {
     let labels = upload.reagents.split(',').map(str::trim).filter(|label| !label.is_empty());
     let reagents: Vec<_> = labels.map(str::to_owned).collect();
     let texts = [&upload.name, &upload.labware].into_iter().chain(&reagents);
-    let too_long =
-        |text: &String| text.chars().count() > NAME_MAX || text.chars().any(char::is_control);
-    if texts.into_iter().any(too_long) || reagents.len() > REAGENTS_MAX {
-        let message = "a name has at most 200 visible characters, and at most 50 are reagents";
+    if !texts.into_iter().all(|text| is_file_name(text)) || reagents.len() > REAGENTS_MAX {
+        let message = format!(
+            "a name has at most {FILE_NAME_MAX} visible characters, and at most {REAGENTS_MAX} are \
+             reagents"
+        );
         reasons.push(Reason::new("transfer.name", "name", message));
     }
     refuse_if_any(reasons)?;
@@ -212,9 +209,8 @@ fn settings(upload: &Upload) -> Result<Settings> {
 async fn parse(app: &App, bytes: Bytes) -> Result<(Vec<u8>, String, Log)> {
     let keys = Arc::clone(&app.keys);
     let work = move || {
-        let sha256 = HEXLOWER.encode(digest(&SHA256, &bytes).as_ref());
         let log = super::read(&bytes);
-        let sealed = keys.seal(store::log_place(&sha256), &bytes);
+        let (sha256, sealed) = keys.seal_file(store::log_place, &bytes);
         (sealed, sha256, log)
     };
     let (sealed, sha256, log) = tokio::task::spawn_blocking(work)
