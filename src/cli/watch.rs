@@ -105,7 +105,7 @@ impl Watch {
         Err(Refused(said).into())
     }
 
-    /// Looks again and again; a share that is away comes back.
+    /// Looks again and again, until nobody reads what it says; a share that is away comes back.
     async fn forever(&self, watch: &mut watch::Watch) -> anyhow::Result<()> {
         let mut is_away = false;
         loop {
@@ -119,16 +119,18 @@ impl Watch {
                 }
                 Err(error) => return Err(error.into()),
             }
+            if super::is_unheard() {
+                return Ok(());
+            }
             tokio::time::sleep(Duration::from_secs(self.every)).await;
         }
     }
 
-    #[expect(clippy::print_stdout, reason = "the command line speaks to people and programs")]
     fn tell(&self, event: &Event) {
         if self.json {
-            println!("{}", serde_json::to_string(event).expect("an event has only named fields"));
+            say!("{}", serde_json::to_string(event).expect("an event has only named fields"));
         } else {
-            println!("{event}");
+            say!("{event}");
         }
     }
 }

@@ -251,7 +251,7 @@ impl Watch {
             let reason = "it was taken before and holds something else now".to_owned();
             let event = self.event(Outcome::Changed, vec![judged.name.clone()], Some(reason));
             let (run, plate) = (record.run.clone(), record.plate.clone());
-            tell(Event { run, plate, ..event });
+            tell(Event { plate, run, ..event });
         }
     }
 
