@@ -1,5 +1,10 @@
 //! The command line: one command, one line when it fails, and an exit code that says so.
 
+/// Prints a line; whoever stopped reading, as `head` does, is not told the rest.
+macro_rules! say {
+    ($($said:tt)*) => { $crate::cli::print_line(format_args!($($said)*)) };
+}
+
 mod demo;
 mod inspect;
 mod integrity;
@@ -10,8 +15,11 @@ mod records;
 mod serve;
 mod watch;
 
+use std::fmt;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::{Parser, Subcommand};
 
@@ -84,6 +92,32 @@ enum Command {
 #[error("{0}")]
 struct Refused(String);
 
+/// Why nothing more can be printed.
+static UNHEARD: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints a line, until printing fails for the first time.
+fn print_line(line: fmt::Arguments<'_>) {
+    if UNHEARD.get().is_none() {
+        let printed = writeln!(io::stdout().lock(), "{line}");
+        printed.unwrap_or_else(|error| drop(UNHEARD.set(error)));
+    }
+}
+
+/// Whether nobody reads what is printed any more.
+fn is_unheard() -> bool {
+    UNHEARD.get().is_some()
+}
+
+/// What was printed came to its end, or nobody wanted the rest.
+fn all_printed() -> anyhow::Result<()> {
+    match UNHEARD.get() {
+        Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            anyhow::bail!("the output cannot be written: {error}; look at where it goes")
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Runs the program.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
@@ -91,7 +125,8 @@ pub fn run() -> ExitCode {
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(dispatch(arguments)));
+        .and_then(|runtime| runtime.block_on(dispatch(arguments)))
+        .and_then(|()| all_printed());
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
@@ -107,7 +142,6 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     if error.is::<Refused>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
-#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
 async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     let place = arguments.place;
     match arguments.command {
@@ -115,16 +149,16 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve(serve) => serve.run(place.configuration()?).await,
         Command::Migrate => {
             let app = place.open().await?;
-            println!("the store on {} is up to date", app.db.engine());
+            say!("the store on {} is up to date", app.db.engine());
             app.db.close().await;
             Ok(())
         }
         Command::Check => {
             let config = place.configuration()?;
-            println!("{config}");
+            say!("{config}");
             for mapping in mappings(&config)?.iter() {
                 let proven = if mapping.proven { "proven on" } else { "unproven," };
-                println!("mapping {}: {} {}", mapping.name, proven, mapping.proven_on);
+                say!("mapping {}: {} {}", mapping.name, proven, mapping.proven_on);
             }
             Ok(())
         }
@@ -177,8 +211,7 @@ fn mappings(config: &Config) -> anyhow::Result<Mappings> {
 }
 
 /// Prints a value as JSON, for programs.
-#[expect(clippy::print_stdout, reason = "the command line speaks to programs too")]
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    say!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }

@@ -8,6 +8,7 @@
 pub mod allot;
 pub mod api;
 pub mod check;
+mod file_name;
 pub mod label;
 mod own;
 mod pattern;
@@ -18,6 +19,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use file_name::{FILE_NAME_MAX, file_name, is_file_name};
 pub use own::{Kind, LENGTH, NUMBER_MAX, NotACode};
 pub use pattern::{Alphabet, Pattern, PatternFault, Patterns};
 pub use place::{NotAPlace, PlaceCode};

@@ -32,7 +32,6 @@ pub(super) struct Demo {
 
 impl Demo {
     /// Plays the morning in an empty store: a temporary one, or `database`.
-    #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
     pub(super) async fn run(self, database: Option<String>) -> anyhow::Result<()> {
         let temporary = tempfile::tempdir()?;
         let data = self.keep.unwrap_or_else(|| temporary.path().to_owned());
@@ -44,7 +43,7 @@ impl Demo {
         if self.json {
             super::print_json(&report)?;
         } else {
-            println!("{report}");
+            say!("{report}");
         }
         let complaints = report.adds_up();
         if complaints.is_empty() {

@@ -26,7 +26,6 @@ pub(super) struct Inspect {
 }
 
 impl Inspect {
-    #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
     pub(super) fn run(self, mappings: &Mappings) -> anyhow::Result<()> {
         let named = self.mapping.as_deref().map(|name| {
             let unknown = || {
@@ -58,9 +57,9 @@ impl Inspect {
             return super::print_json(&inspection);
         }
         for reason in &run.detected_by {
-            println!("detected by  {reason}");
+            say!("detected by  {reason}");
         }
-        print!("{inspection}");
+        say!("{}", inspection.to_string().trim_end());
         Ok(())
     }
 }

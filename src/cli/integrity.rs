@@ -2,8 +2,10 @@
 
 use super::Refused;
 use crate::app::App;
+use crate::clock::Span;
 use crate::integrity::api::{IntegrityQuery, refuse_unknown};
 use crate::integrity::store::integrity;
+use crate::integrity::{Elsewhere, Report};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Integrity {
@@ -15,7 +17,6 @@ pub(super) struct Integrity {
 }
 
 impl Integrity {
-    #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
         let scope = self.asked.scope(app.clock.now())?;
         let mut tx = app.db.read("integrity").await?;
@@ -26,13 +27,16 @@ impl Integrity {
         if self.json {
             super::print_json(&report)?;
         } else {
-            println!("{} runs and {} results looked at", report.runs, report.results);
+            say!("{} runs and {} results looked at", report.runs, report.results);
+            if report.runs == 0 {
+                say!("{}", nothing_there(&report));
+            }
             for checked in &report.checks {
-                println!("{:<14}{:>6}", checked.check.name(), checked.signs);
+                say!("{:<14}{:>6}", checked.check.name(), checked.signs);
             }
             for sign in &report.signs {
                 let laboratory = sign.laboratory.as_deref().unwrap_or("the city");
-                println!("{}: {}: {}: {}", sign.check.name(), laboratory, sign.about, sign.message);
+                say!("{}: {}: {}: {}", sign.check.name(), laboratory, sign.about, sign.message);
             }
         }
         if report.is_clean() {
@@ -41,4 +45,18 @@ impl Integrity {
         let signs: u64 = report.checks.iter().map(|checked| checked.signs).sum();
         Err(Refused(format!("{signs} signs speak against what was reported")).into())
     }
+}
+
+/// What is said where no run came in during the period.
+fn nothing_there(report: &Report) -> String {
+    // The end of a period is not in it.
+    let (from, until) = (report.from.day(), (report.until - Span::MICROSECOND).day());
+    let lies = report.runs_elsewhere.map_or_else(
+        || "there is none before or after".to_owned(),
+        |Elsewhere { first, last }| {
+            let (first, last) = (first.day(), last.day());
+            format!("they came in from {first} to {last}; ask with --from {first} --until {last}")
+        },
+    );
+    format!("no run came in from {from} to {until}; {lies}")
 }

@@ -95,7 +95,6 @@ fn console() -> Actor {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the token is shown once, here")]
 async fn add(app: &App, new: NewAccount, days: i64) -> anyhow::Result<()> {
     let mut tx = app.db.write("user.add").await?;
     let made = auth::account_add(&mut tx, &app.clock, new).await?;
@@ -105,11 +104,10 @@ async fn add(app: &App, new: NewAccount, days: i64) -> anyhow::Result<()> {
     let entry = Entry { at, actor: &actor, action: "user.add", about: &made.account, detail };
     audit::record(&mut tx, entry).await?;
     tx.commit().await?;
-    println!("account {}\ntoken   {}", made.account, token.reveal());
+    say!("account {}\ntoken   {}", made.account, token.reveal());
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "the token is shown once, here")]
 async fn issue(app: &App, account: &str, days: i64) -> anyhow::Result<()> {
     let mut tx = app.db.write("user.token").await?;
     anyhow::ensure!(
@@ -122,11 +120,10 @@ async fn issue(app: &App, account: &str, days: i64) -> anyhow::Result<()> {
     let entry = Entry { at, actor: &actor, action: "user.token", about: account, detail };
     audit::record(&mut tx, entry).await?;
     tx.commit().await?;
-    println!("token   {}", token.reveal());
+    say!("token   {}", token.reveal());
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
 async fn disable(app: &App, account: &str) -> anyhow::Result<()> {
     let mut tx = app.db.write("user.disable").await?;
     let at = app.clock.now();
@@ -135,11 +132,10 @@ async fn disable(app: &App, account: &str) -> anyhow::Result<()> {
     let entry = Entry { at, actor: &actor, action: "user.disable", about: account, detail };
     audit::record(&mut tx, entry).await?;
     tx.commit().await?;
-    println!("account {account} is ended");
+    say!("account {account} is ended");
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
 async fn list(app: &App, as_json: bool) -> anyhow::Result<()> {
     let mut tx = app.db.read("user.list").await?;
     let accounts = auth::accounts(&mut tx).await?;
@@ -148,7 +144,7 @@ async fn list(app: &App, as_json: bool) -> anyhow::Result<()> {
     }
     for actor in accounts {
         let place = actor.site.or(actor.laboratory).unwrap_or_default();
-        println!("{}  {:?}  {place}  {}", actor.account, actor.role, actor.name);
+        say!("{}  {:?}  {place}  {}", actor.account, actor.role, actor.name);
     }
     Ok(())
 }
@@ -160,7 +156,6 @@ pub(super) enum Key {
 }
 
 impl Key {
-    #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
     pub(super) async fn run(&self, app: &App) -> anyhow::Result<()> {
         let Self::Rotate = self;
         let path = app.config.keys_path();
@@ -175,7 +170,7 @@ impl Key {
         ring.replace(&path)?;
         tx.commit().await?;
         app.db.close().await;
-        println!("a fresh key is in {}; restart the service to use it", path.display());
+        say!("a fresh key is in {}; restart the service to use it", path.display());
         Ok(())
     }
 }

@@ -12,7 +12,6 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
     pub(super) fn run(self) -> anyhow::Result<()> {
         let answer = plan::answer(&self.question).map_err(|reasons| {
             let said: Vec<String> = reasons
@@ -24,16 +23,23 @@ impl Plan {
         if self.json {
             return super::print_json(&answer);
         }
-        println!(
+        say!(
             "{:<18}{:>6}{:>6}{:>10}{:>10}{:>10}{:>10}{:>10}",
-            "scheme", "size", "part", "tests", "sens.", "spec.", "ppv", "npv"
+            "scheme",
+            "size",
+            "part",
+            "tests",
+            "sens.",
+            "spec.",
+            "ppv",
+            "npv"
         );
         for scheme in &answer.schemes {
-            println!("{}", line(scheme));
+            say!("{}", line(scheme));
         }
         for scheme in &answer.schemes {
             if let Some(need) = &scheme.need {
-                println!(
+                say!(
                     "{}: {} people need {} wells on {} plates, {:.1} hours in {} rounds",
                     name(scheme),
                     need.people,
@@ -44,7 +50,7 @@ impl Plan {
                 );
             }
         }
-        println!(
+        say!(
             "the fewest tests: {} of {}, {:.4} a person",
             name(&answer.best),
             answer.best.size,

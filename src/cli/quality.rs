@@ -56,18 +56,17 @@ impl Quality {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
 fn show(printed: &Printed) {
     for answer in &printed.alarms {
         let alarm = &answer.alarm;
-        println!("{} {} {}: {}", alarm.opened, alarm.laboratory_code, alarm.id, answer.message);
+        say!("{} {} {}: {}", alarm.opened, alarm.laboratory_code, alarm.id, answer.message);
     }
     for point in &printed.newest {
         let usual = match (point.mean, point.sd) {
             (Some(mean), Some(sd)) => format!("usual {mean:.2}, SD {sd:.2}"),
             _ => "still being learnt".to_owned(),
         };
-        println!(
+        say!(
             "{:<8}{:<22}{:<10}{:<18}Ct {:.2}  {usual}",
             point.laboratory,
             point.measure.to_string(),

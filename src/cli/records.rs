@@ -48,7 +48,6 @@ impl Audit {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
 async fn day_root(app: &App, day: &str, lodged: Option<&str>, json: bool) -> anyhow::Result<()> {
     let mut tx = app.db.read("integrity.root").await?;
     let root = root::root(&mut tx, day, app.clock.now()).await?;
@@ -57,8 +56,8 @@ async fn day_root(app: &App, day: &str, lodged: Option<&str>, json: bool) -> any
     if json {
         super::print_json(&root)?;
     } else {
-        println!("{} rows in {} chains until the end of {day}", root.rows, root.chains);
-        println!("{}", root.sha256);
+        say!("{} rows in {} chains until the end of {day}", root.rows, root.chains);
+        say!("{}", root.sha256);
     }
     match lodged {
         Some(lodged) if !lodged.eq_ignore_ascii_case(&root.sha256) => {
@@ -68,7 +67,6 @@ async fn day_root(app: &App, day: &str, lodged: Option<&str>, json: bool) -> any
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
 async fn verify(app: &App, json: bool) -> anyhow::Result<()> {
     let mut tx = app.db.read("audit.verify").await?;
     let trail = audit::verify(&mut tx).await?;
@@ -92,8 +90,8 @@ async fn verify(app: &App, json: bool) -> anyhow::Result<()> {
         .into());
     }
     if !json {
-        println!("{} rows in {} chains are whole", trail.rows, trail.chains);
-        println!("{} signatures stand for their runs", signatures.compared);
+        say!("{} rows in {} chains are whole", trail.rows, trail.chains);
+        say!("{} signatures stand for their runs", signatures.compared);
     }
     Ok(())
 }
@@ -141,20 +139,19 @@ impl Ledger {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
 fn show(report: &ledger::Report) {
-    println!("{:<14}{:>12}{:>12}", "", "tubes", "people");
+    say!("{:<14}{:>12}{:>12}", "", "tubes", "people");
     let (tubes, people) = (report.whole.tubes.lines(), report.whole.people.lines());
     for ((name, tubes), (_, people)) in tubes.into_iter().zip(people) {
-        println!("{name:<14}{tubes:>12}{people:>12}");
+        say!("{name:<14}{tubes:>12}{people:>12}");
     }
     for tube in &report.reasons {
-        println!("unexplained: {}: {}", tube.tube, tube.reasons.join("; "));
+        say!("unexplained: {}: {}", tube.tube, tube.reasons.join("; "));
     }
     if report.overdue_tubes > 0 {
-        println!("{} tubes are overdue:", report.overdue_tubes);
+        say!("{} tubes are overdue:", report.overdue_tubes);
     }
     for late in &report.overdue {
-        println!("  {} was due {}", late.tube, late.due_at);
+        say!("  {} was due {}", late.tube, late.due_at);
     }
 }

@@ -25,7 +25,6 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    #[expect(clippy::print_stdout, reason = "the address is what the caller waits for")]
     pub(super) async fn run(self, mut config: Config) -> anyhow::Result<()> {
         config.listen = self.listen.unwrap_or(config.listen);
         config.log = self.log.unwrap_or(config.log);
@@ -35,7 +34,7 @@ impl Serve {
         crate::http::health::recorder();
         let app = App::open(config, Clock::system()).await?;
         let listener = app.listen().await?;
-        println!("swabline serves on http://{} from {}", listener.local_addr()?, app.db.engine());
+        say!("swabline serves on http://{} from {}", listener.local_addr()?, app.db.engine());
         app.serve(listener, stop).await?;
         Ok(())
     }

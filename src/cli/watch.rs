@@ -1,5 +1,6 @@
 //! `swabline watch DIR`: takes the run files that instruments drop into a folder.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -84,20 +85,32 @@ impl Watch {
         Ok(watch::Watch::new(folder, memory, Sender::new(client), mappings, clock))
     }
 
-    /// Looks, waits until what is there may have settled, and looks again.
+    /// Looks, waits until what is there may have settled, and looks again; says of everything
+    /// that was not taken why, also where an earlier watch said it before.
     async fn once(&self, watch: &mut watch::Watch) -> anyhow::Result<()> {
-        watch.sweep(Instant::now(), &mut |event| self.tell(&event)).await?;
+        let mut told = BTreeSet::new();
+        let mut tell = |event: Event| {
+            if told.insert((event.files.clone(), event.reason.clone())) {
+                self.tell(&event);
+            }
+        };
+        watch.sweep(Instant::now(), &mut tell).await?;
         tokio::time::sleep(Duration::from_secs(self.settle)).await;
-        let left = watch.sweep(Instant::now(), &mut |event| self.tell(&event)).await?;
-        if left == 0 { Ok(()) } else { Err(Refused(format!("runs not taken: {left}")).into()) }
+        let left = watch.sweep(Instant::now(), &mut tell).await?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let said = format!("runs not taken: {}", left.len());
+        left.into_iter().for_each(tell);
+        Err(Refused(said).into())
     }
 
-    /// Looks again and again; a share that is away comes back.
+    /// Looks again and again, until nobody reads what it says; a share that is away comes back.
     async fn forever(&self, watch: &mut watch::Watch) -> anyhow::Result<()> {
         let mut is_away = false;
         loop {
             match watch.sweep(Instant::now(), &mut |event| self.tell(&event)).await {
-                Ok(_left) => is_away = false,
+                Ok(_told) => is_away = false,
                 Err(WatchError::Folder(error)) => {
                     if !is_away {
                         complain(&WatchError::Folder(error));
@@ -106,16 +119,18 @@ impl Watch {
                 }
                 Err(error) => return Err(error.into()),
             }
+            if super::is_unheard() {
+                return Ok(());
+            }
             tokio::time::sleep(Duration::from_secs(self.every)).await;
         }
     }
 
-    #[expect(clippy::print_stdout, reason = "the command line speaks to people and programs")]
     fn tell(&self, event: &Event) {
         if self.json {
-            println!("{}", serde_json::to_string(event).expect("an event has only named fields"));
+            say!("{}", serde_json::to_string(event).expect("an event has only named fields"));
         } else {
-            println!("{event}");
+            say!("{event}");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What handlers take from a request; whatever cannot be taken is answered as a problem.
 
+use axum::Extension;
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,23 @@ use super::problem::Problem;
 use crate::auth::Actor;
 use crate::error::Error;
 
+/// Most bytes of the bodies of a route: one number, which is kept to and which is said.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyMax(pub usize);
+
+impl BodyMax {
+    /// Keeps to it; a layer further inside stands above one further outside.
+    pub fn layer(self) -> (DefaultBodyLimit, Extension<Self>) {
+        (DefaultBodyLimit::max(self.0), Extension(self))
+    }
+
+    /// The number that stands above this request, in words.
+    fn of(request: &Request) -> String {
+        let most = request.extensions().get::<Self>();
+        most.map_or_else(|| "allowed".to_owned(), |most| format!("{} MiB", most.0 >> 20))
+    }
+}
+
 /// A JSON body, in or out.
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
@@ -21,9 +39,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let most = BodyMax::of(&request);
         match axum::Json::<T>::from_request(request, state).await {
             Ok(axum::Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(explain_json(&rejection)),
+            Err(rejection) => Err(explain_json(&rejection, &most)),
         }
     }
 }
@@ -34,7 +53,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-fn explain_json(rejection: &JsonRejection) -> Problem {
+fn explain_json(rejection: &JsonRejection, most: &str) -> Problem {
     let status = rejection.status();
     let code = match status {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "body.media_type",
@@ -44,7 +63,7 @@ fn explain_json(rejection: &JsonRejection) -> Problem {
     };
     let detail = match status {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "send `content-type: application/json`".to_owned(),
-        StatusCode::PAYLOAD_TOO_LARGE => "the body is larger than allowed; send less".to_owned(),
+        StatusCode::PAYLOAD_TOO_LARGE => format!("the body is larger than {most}; send less"),
         _ => without_values(&rejection.body_text()),
     };
     Problem::new(status, code, "The request cannot be read", detail)
@@ -146,12 +165,14 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let most = BodyMax::of(&request);
         axum::body::Bytes::from_request(request, state).await.map(Self).map_err(|rejection| {
             let status = rejection.status();
             let (code, detail) = if status == StatusCode::PAYLOAD_TOO_LARGE {
-                ("body.too_large", "the file is larger than 64 MiB; export the results alone")
+                let detail = format!("the file is larger than {most}; export the results alone");
+                ("body.too_large", detail)
             } else {
-                ("body.cut", "the body ended too early; send it again")
+                ("body.cut", "the body ended too early; send it again".to_owned())
             };
             Problem::new(status, code, "The body cannot be read", detail)
         })
@@ -184,15 +205,16 @@ impl<S: Send + Sync> FromRequest<S> for Files {
             let Raw(bytes) = Raw::from_request(request, state).await?;
             return Ok(Self(vec![File { name: None, bytes }]));
         }
+        let most = BodyMax::of(&request);
         let mut form = Multipart::from_request(request, state)
             .await
-            .map_err(|rejection| unreadable_form(rejection.status()))?;
+            .map_err(|rejection| unreadable_form(rejection.status(), &most))?;
         let mut files = Vec::new();
-        let broken = |error: MultipartError| unreadable_form(error.status());
+        let broken = |error: MultipartError| unreadable_form(error.status(), &most);
         while let Some(field) = form.next_field().await.map_err(broken)? {
             let name = field.file_name().map(str::to_owned);
             if name.is_none() || files.len() > FILES_MAX {
-                return Err(unreadable_form(StatusCode::UNPROCESSABLE_ENTITY));
+                return Err(unreadable_form(StatusCode::UNPROCESSABLE_ENTITY, &most));
             }
             files.push(File { name, bytes: field.bytes().await.map_err(broken)? });
         }
@@ -200,17 +222,19 @@ impl<S: Send + Sync> FromRequest<S> for Files {
     }
 }
 
-fn unreadable_form(status: StatusCode) -> Problem {
+fn unreadable_form(status: StatusCode, most: &str) -> Problem {
     let (code, detail) = match status {
         StatusCode::PAYLOAD_TOO_LARGE => (
             "body.too_large",
-            "the files are larger than 64 MiB together; export the results alone",
+            format!("the files are larger than {most} together; export the results alone"),
         ),
         StatusCode::UNPROCESSABLE_ENTITY => (
             "body.files",
-            "a form of files takes at most 8, each with a file name, and nothing else",
+            format!(
+                "a form of files takes at most {FILES_MAX}, each with a file name, and nothing else"
+            ),
         ),
-        _ => ("body.cut", "the form cannot be read or ended too early; send it again"),
+        _ => ("body.cut", "the form cannot be read or ended too early; send it again".to_owned()),
     };
     Problem::new(status, code, "The body cannot be read", detail)
 }

@@ -8,7 +8,6 @@ mod limits;
 pub mod page;
 pub mod problem;
 
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router, middleware};
@@ -24,12 +23,13 @@ use crate::{
     audit, barcode, collection, feeds, instrument, integrity, interpretation, ledger, plate,
     pooling, quality, query, recall, receiving, review, transport,
 };
+use extract::BodyMax;
 use problem::Problem;
 
-/// Largest JSON body: a batch of 1,000 tubes of 20 people with room to spare.
-const BODY_MAX: usize = 16 * 1024 * 1024;
+/// Largest body that is no instrument file: a batch of 1,000 tubes of 20 people with room to spare.
+const BODY_MAX: BodyMax = BodyMax(16 * 1024 * 1024);
 /// Largest instrument file.
-const FILE_MAX: usize = instrument::MAX_FILE_BYTES;
+const FILE_MAX: BodyMax = BodyMax(instrument::MAX_FILE_BYTES);
 
 #[derive(OpenApi)]
 #[openapi(
@@ -127,7 +127,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(plate::robot::accept::transfer_accept_post))
         .routes(routes!(plate::discard::discard_post))
         // instrument
-        .routes(routes!(interpretation::api::run_post).layer(DefaultBodyLimit::max(FILE_MAX)))
+        .routes(routes!(interpretation::api::run_post).layer(FILE_MAX.layer()))
         .routes(routes!(interpretation::api::run_get))
         .routes(routes!(instrument::api::run_file_get))
         // kit and lot
@@ -190,7 +190,7 @@ pub fn router(app: App) -> Router {
                 .layer(PropagateRequestIdLayer::x_request_id())
                 .layer(middleware::from_fn_with_state(app.clone(), limits::bound))
                 .layer(CatchPanicLayer::custom(limits::panicked))
-                .layer(DefaultBodyLimit::max(BODY_MAX)),
+                .layer(BODY_MAX.layer()),
         )
         .with_state(app)
 }

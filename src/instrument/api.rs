@@ -99,6 +99,7 @@ pub async fn run_rdml_get(
             instrument: &exported.instrument,
             readings: &exported.readings,
             curves: &curves,
+            run: Some(&exported.run),
         })
     });
     let written =

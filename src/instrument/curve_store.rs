@@ -2,7 +2,7 @@
 
 use data_encoding::HEXLOWER;
 use serde::Serialize;
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::Curve;
 use crate::error::Result;
@@ -17,8 +17,11 @@ pub const CURVES_ADD: &str = "insert into curve (run_id, well, target, dye, firs
 /// `$1` run, `$2` the first well, `$3` the last.
 pub const CURVES_FIND: &str = "select well, target, dye, first_cycle, points from curve
     where run_id = $1 and well between $2 and $3 order by well, target, dye";
+/// `$1` run.
+pub const CURVES_COUNT: &str = "select count(*) from curve where run_id = $1";
 /// Every statement of this file.
-pub const STATEMENTS: &[(&str, &str)] = &[("CURVES_ADD", CURVES_ADD), ("CURVES_FIND", CURVES_FIND)];
+pub const STATEMENTS: &[(&str, &str)] =
+    &[("CURVES_ADD", CURVES_ADD), ("CURVES_FIND", CURVES_FIND), ("CURVES_COUNT", CURVES_COUNT)];
 
 #[derive(Serialize)]
 struct NewCurve<'a> {
@@ -61,6 +64,12 @@ pub async fn curves_add(tx: &mut Tx, run: &str, curves: &[Curve], size: PlateSiz
     let written = on!(tx, c => query(CURVES_ADD).bind(run).bind(&list)
         .execute(c).await.map(|done| done.rows_affected()))?;
     Ok(ensure_rows("CURVES_ADD", rows.len() as u64, written)?)
+}
+
+/// How many curves a run has.
+pub async fn curves_count(tx: &mut Tx, run: &str) -> Result<u64> {
+    let count: i64 = on!(tx, c => query_scalar(CURVES_COUNT).bind(run).fetch_one(c).await)?;
+    Ok(count.unsigned_abs())
 }
 
 /// The curves of a run in the wells with these indexes, the last one included, row by row of the

@@ -20,6 +20,7 @@ mod eds;
 mod eds_json;
 mod eds_result;
 mod eds_setup;
+mod ended;
 mod inspect;
 mod lightcycler_480;
 mod lighthouse;
@@ -34,6 +35,7 @@ mod parts;
 pub mod picture;
 mod rdml;
 mod rdml_document;
+pub mod rdml_stored;
 pub mod rdml_write;
 mod refusal;
 mod results;
@@ -51,6 +53,7 @@ use serde::{Deserialize, Serialize};
 
 pub use ct::{Ct, NotACt};
 pub use curve::{Curve, MAX_CURVES, MAX_CYCLE, Point};
+pub use ended::own_end;
 pub use inspect::{Inspection, TargetCount};
 pub use lighthouse::ResultList;
 pub use mapping::{
@@ -62,6 +65,7 @@ pub use mappings::Mappings;
 pub use parts::{Channel, MAX_PARTS, Part, PartFault, read_run};
 pub use refusal::Refusal;
 pub use table::{MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, MAX_UNPACKED_BYTES};
+pub use vocabulary::is_dye;
 
 use crate::plate::{PlateSize, WellPosition};
 

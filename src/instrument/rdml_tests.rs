@@ -1,8 +1,12 @@
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
+use std::collections::BTreeMap;
+
 use super::rdml_write::{Export, NotWritable, write};
 use super::*;
+use crate::clock::Time;
+use crate::instrument::rdml_stored::Stored;
 use crate::plate::PlateSize;
 
 /// A file of one run: `head` stands before the experiment, `reacts` in the run.
@@ -229,7 +233,7 @@ fn reading(well: &str, sample: &str, target: &str) -> Reading {
 }
 
 fn export(readings: &[Reading]) -> Export<'_> {
-    Export { plate_size: PlateSize::P96, instrument: "", readings, curves: &[] }
+    Export { plate_size: PlateSize::P96, instrument: "", readings, curves: &[], run: None }
 }
 
 #[test]
@@ -323,8 +327,7 @@ proptest! {
             }
         }
         let plate_size = PlateSize::P384;
-        let export =
-            Export { plate_size, instrument: &instrument, readings: &readings, curves: &curves };
+        let export = Export { plate_size, instrument: &instrument, readings: &readings, curves: &curves, run: None };
         let read = crate::instrument::read(&write(export).unwrap()).unwrap();
         let (mut found, mut found_curves) = (read.readings, read.curves);
         by_place(&mut readings);
@@ -336,5 +339,46 @@ proptest! {
         prop_assert_eq!(found_curves, curves);
         prop_assert_eq!(read.plate_size, Some(plate_size));
         prop_assert_eq!(read.instrument, Some(instrument));
+    }
+}
+
+#[test]
+fn a_stored_run_says_which_it_is_and_what_stands_where_nobody_typed_a_name() {
+    let mut readings = super::super::read(
+        b",Well,Fluor,Target,Content,Sample,Cq\n\
+        ,A01,FAM,N,Unkn,T1,30\n,A02,FAM,N,Pos Ctrl,,25\n,A03,FAM,N,,,\n",
+    )
+    .unwrap()
+    .readings;
+    for reading in &mut readings {
+        reading.task.clear();
+    }
+    let stored = Stored {
+        id: "R1".to_owned(),
+        plate: "P1".to_owned(),
+        ended: "2020-05-18 17:50:29 PM PDT".to_owned(),
+        imported: Time::from_us(0),
+        wells: BTreeMap::from([("A2".parse().unwrap(), "positive control A2".to_owned())]),
+    };
+    let export = Export {
+        plate_size: PlateSize::P96,
+        instrument: "",
+        readings: &readings,
+        curves: &[],
+        run: Some(&stored),
+    };
+    let bytes = write(export).unwrap();
+    assert_eq!(super::super::read(&bytes).unwrap().readings.len(), 3);
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(&bytes)).unwrap();
+    let xml = std::io::read_to_string(zip.by_name(MEMBER).unwrap()).unwrap();
+    for part in [
+        "<experiment id=\"P1\">\n<run id=\"R1\">\n<description>Plate P1, file taken in 1970-01-01",
+        "which says that the run ended 2020-05-18 17:50:29 PM PDT</description>",
+        "</pcrFormat>\n<runDate>2020-05-18T17:50:29</runDate>\n<react",
+        "<sample id=\"positive control A2\"><description></description>",
+        "<sample id=\"empty well A3\">",
+        "<sample id=\"T1\">",
+    ] {
+        assert!(xml.contains(part), "{part} is not in {xml}");
     }
 }

@@ -10,6 +10,7 @@ use std::io::{Cursor, Write as _};
 use zip::write::SimpleFileOptions;
 
 use super::block::needed_size;
+use super::rdml_stored::Stored;
 use super::{Curve, Reading, RunFile, rdml};
 use crate::plate::{PlateSize, WellPosition};
 
@@ -38,6 +39,8 @@ pub struct Export<'a> {
     pub readings: &'a [Reading],
     /// Curves of these readings; one without its reading is left out.
     pub curves: &'a [Curve],
+    /// Which run it is, where it was stored.
+    pub run: Option<&'a Stored>,
 }
 
 /// A run that RDML has no form for.
@@ -61,6 +64,7 @@ impl<'a> From<&'a RunFile> for Export<'a> {
             instrument: run.instrument.as_deref().unwrap_or_default(),
             readings: &run.readings,
             curves: &run.curves,
+            run: None,
         }
     }
 }
@@ -118,7 +122,7 @@ struct Plan<'a> {
 }
 
 fn xml(run: Export<'_>) -> Result<String, NotWritable> {
-    let plan = Plan::of(run.readings)?;
+    let plan = Plan::of(run)?;
     let mut xml = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <rdml xmlns=\"http://www.rdml.org\" version=\"1.3\">\n",
@@ -152,11 +156,11 @@ fn xml(run: Export<'_>) -> Result<String, NotWritable> {
 }
 
 impl<'a> Plan<'a> {
-    fn of(readings: &'a [Reading]) -> Result<Self, NotWritable> {
+    fn of(run: Export<'a>) -> Result<Self, NotWritable> {
         let (mut dye_ids, mut target_ids) = (Ids::default(), Ids::default());
         let (mut dyes, mut targets) = (BTreeMap::new(), BTreeMap::new());
         let mut by_well: BTreeMap<WellPosition, Vec<&Reading>> = BTreeMap::new();
-        for reading in readings {
+        for reading in run.readings {
             let (name, dye) = (reading.target.as_str(), reading.dye.as_str());
             dyes.entry(dye).or_insert_with(|| dye_ids.give(or(dye, "no dye")));
             targets
@@ -170,21 +174,26 @@ impl<'a> Plan<'a> {
         }
         let mut plan = Self { dyes, targets, samples: Vec::new(), wells: BTreeMap::new() };
         let mut ids = Ids::default();
-        let mut named: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut named: HashMap<String, Vec<usize>> = HashMap::new();
         for (well, readings) in by_well {
             let name = one_name(well, &readings)?;
-            let sample = plan.sample(name, &readings, (&mut ids, &mut named));
+            let wish = match (name, run.run) {
+                ("", Some(stored)) => stored.well(well),
+                (name, _) => or(name, "no name").to_owned(),
+            };
+            let sample = plan.sample((name, wish), &readings, (&mut ids, &mut named));
             plan.wells.insert(well, (sample, readings));
         }
         Ok(plan)
     }
 
-    /// The sample of that name whose roles agree with those of a well, or a new one.
+    /// The sample of that name, or of what it is called without one, whose roles agree with those
+    /// of a well, or a new one.
     fn sample(
         &mut self,
-        name: &'a str,
+        (name, wish): (&'a str, String),
         readings: &[&'a Reading],
-        (ids, named): (&mut Ids, &mut HashMap<&'a str, Vec<usize>>),
+        (ids, named): (&mut Ids, &mut HashMap<String, Vec<usize>>),
     ) -> usize {
         let id_of =
             |reading: &'a Reading| &self.targets[&(reading.target.as_str(), reading.dye.as_str())];
@@ -192,17 +201,13 @@ impl<'a> Plan<'a> {
             .iter()
             .map(|reading| (id_of(reading).clone(), reading.task.as_str()))
             .collect();
-        let known = named.entry(name).or_default();
+        let known = named.entry(wish.clone()).or_default();
         let agrees = |at: &&usize| {
             let has = &self.samples[**at].tasks;
             tasks.iter().all(|(target, task)| has.get(target).is_none_or(|other| other == task))
         };
         let at = known.iter().find(agrees).copied().unwrap_or_else(|| {
-            self.samples.push(SampleOut {
-                id: ids.give(or(name, "no name")),
-                name,
-                tasks: BTreeMap::new(),
-            });
+            self.samples.push(SampleOut { id: ids.give(&wish), name, tasks: BTreeMap::new() });
             known.push(self.samples.len() - 1);
             self.samples.len() - 1
         });
@@ -218,7 +223,12 @@ impl<'a> Plan<'a> {
             .iter()
             .map(|curve| ((curve.well, (curve.target.as_str(), curve.dye.as_str())), curve))
             .collect();
-        xml.push_str("<experiment id=\"experiment\">\n<run id=\"run\">\n");
+        let (plate, id) = run.run.map_or(("experiment", "run"), |run| (&run.plate, &run.id));
+        put(xml, format_args!("<experiment id=\"{}\">\n<run id=\"{}\">\n", safe(plate), safe(id)));
+        if let Some(stored) = run.run {
+            let said = safe(&stored.description());
+            put(xml, format_args!("<description>{said}</description>\n"));
+        }
         if !run.instrument.is_empty() {
             put(xml, format_args!("<instrument>{}</instrument>\n", safe(run.instrument)));
         }
@@ -230,6 +240,9 @@ impl<'a> Plan<'a> {
              <columnLabel>123</columnLabel></pcrFormat>\n"
             ),
         );
+        if let Some(date) = run.run.and_then(Stored::date) {
+            put(xml, format_args!("<runDate>{date}</runDate>\n"));
+        }
         for (well, (sample, readings)) in &self.wells {
             let sample = safe(&self.samples[*sample].id);
             let number = well.index(size) + 1;

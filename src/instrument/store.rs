@@ -7,12 +7,14 @@ use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::curve_store::curves_add;
+use super::rdml_stored::Stored;
 use super::vocabulary::word;
 use super::{Ct, Reading, RunFile};
-use crate::barcode::{Patterns, TubeCode};
+use crate::barcode::{Patterns, PlateCode, TubeCode};
 use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::plate::{PlateSize, WellPosition};
+use crate::plate::store::plate_get;
+use crate::plate::{Content, PlateSize, WellPosition};
 use crate::seal::Place;
 use crate::storage::{StoreError, Tx, ensure_rows, json};
 
@@ -52,8 +54,8 @@ pub const READINGS_ADD: &str = "insert into reading (run_id, well, target, dye, 
         cast(e.value ->> 'omitted' as bigint)
     from json_each($2) e";
 /// `$1` run.
-pub const RUN_EXPORTED: &str = "select p.laboratory_code, p.size, r.instrument
-    from run r join plate p on p.code = r.plate_code where r.id = $1";
+pub const RUN_EXPORTED: &str = "select r.plate_code, r.instrument, r.run_ended, r.imported_us
+    from run r where r.id = $1";
 /// `$1` run.
 pub const READINGS_FIND: &str = "select well, target, dye, task, operator_name, ct, raw_ct,
         amp_status, instrument_call, omitted
@@ -105,13 +107,16 @@ pub struct Exported {
     pub instrument: String,
     /// Its readings; a name an operator typed is there only where it is a code of ours.
     pub readings: Vec<Reading>,
+    /// What it is known by.
+    pub run: Stored,
 }
 
 #[derive(FromRow)]
 struct ExportedRun {
-    laboratory_code: String,
-    size: i64,
+    plate_code: String,
     instrument: String,
+    run_ended: String,
+    imported_us: Time,
 }
 
 #[derive(FromRow)]
@@ -286,16 +291,32 @@ fn new_reading(reading: &Reading, size: PlateSize) -> NewReading<'_> {
 pub async fn exported(tx: &mut Tx, run: &str) -> Result<Exported> {
     let found: Option<ExportedRun> =
         on!(tx, c => query_as(RUN_EXPORTED).bind(run).fetch_optional(c).await)?;
-    let ExportedRun { laboratory_code, size, instrument } =
-        found.ok_or_else(|| Error::not_found("run", run))?;
-    let plate_size = u16::try_from(size).ok().and_then(PlateSize::from_wells);
-    let plate_size = plate_size.ok_or_else(|| StoreError::Inconsistent {
-        table: "plate",
-        id: run.to_owned(),
-        reason: format!("{size} wells are no plate"),
+    let row = found.ok_or_else(|| Error::not_found("run", run))?;
+    let code = PlateCode::parse(&row.plate_code).map_err(|unreadable| {
+        let (id, reason) = (run.to_owned(), unreadable.to_string());
+        StoreError::Inconsistent { table: "run", id, reason }
     })?;
+    let made = plate_get(tx, &code).await?.made;
+    let plate_size = made.layout.size();
     let readings = readings_find(tx, run, plate_size).await?;
-    Ok(Exported { laboratory_code, plate_size, instrument, readings })
+    let said = |(well, content): (&WellPosition, &Content)| {
+        let said = match content {
+            Content::Tube { tube, .. } => tube.clone(),
+            Content::Pool { pool, .. } => pool.clone(),
+            Content::Control { control, .. } => format!("{control} control {well}"),
+            Content::Nothing => return None,
+        };
+        Some((*well, said))
+    };
+    let run = Stored {
+        id: run.to_owned(),
+        plate: row.plate_code,
+        ended: row.run_ended,
+        imported: row.imported_us,
+        wells: made.layout.wells().iter().filter_map(said).collect(),
+    };
+    let (laboratory_code, instrument) = (made.laboratory, row.instrument);
+    Ok(Exported { laboratory_code, plate_size, instrument, readings, run })
 }
 
 /// The readings of a run, row by row of its plate; a name an operator typed is there only where it

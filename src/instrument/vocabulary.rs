@@ -57,6 +57,45 @@ const SERIAL_MAX: usize = 40;
 /// Most figures in what a person calls an instrument: fewer than a telephone or an ID number has.
 const FIGURES_MAX: usize = 10;
 
+/// Dyes by which instruments name their channels, in lower case.
+const DYES: [&str; 30] = [
+    "abf",
+    "alexa fluor 546",
+    "alexa fluor 594",
+    "alexa fluor 647",
+    "atto 425",
+    "cal fluor gold 540",
+    "cal fluor orange 560",
+    "cal fluor red 610",
+    "cy3",
+    "cy3.5",
+    "cy5",
+    "cy5.5",
+    "fam",
+    "fret",
+    "hex",
+    "jun",
+    "joe",
+    "mustang purple",
+    "ned",
+    "passive",
+    "quasar 670",
+    "quasar 705",
+    "red 610",
+    "red 640",
+    "rox",
+    "sybr",
+    "tamra",
+    "tet",
+    "texas red",
+    "vic",
+];
+
+/// Whether this is the name of a dye, or names of several with strokes between them.
+pub fn is_dye(name: &str) -> bool {
+    name.split('/').all(|dye| DYES.contains(&dye.trim().to_lowercase().as_str()))
+}
+
 /// The word if an instrument writes it by itself, else nothing.
 pub(super) fn word(text: &str) -> &str {
     let plain = text.trim().to_lowercase();

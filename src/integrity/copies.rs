@@ -61,7 +61,9 @@ impl Copies {
             }
             earlier.push(number);
         }
-        for curve in run.curves.iter().filter(|curve| is_measured(curve)) {
+        for curve in
+            run.curves.iter().map(|curve| &curve.points).filter(|points| is_measured(points))
+        {
             let mut hasher = DefaultHasher::new();
             curve.hash(&mut hasher);
             if let Some(first) = self.curves.get(&hasher.finish()) {

@@ -50,7 +50,7 @@ pub struct ReportedRun {
     pub laboratory: String,
     /// Tubes whose members were told a result of it.
     pub reported: i64,
-    /// Different tubes of its plate with a reading in a well of theirs.
+    /// Different tubes of its plate with a Ct, if only of the internal control, in a well of theirs.
     pub amplified: i64,
     /// Of the tubes reported, those without.
     pub without: i64,
@@ -59,7 +59,7 @@ pub struct ReportedRun {
 /// Whether more was reported than amplified (Beijing 2022: raw data clearly fewer than reports).
 pub fn wells(run: &ReportedRun) -> Option<Sign> {
     let message = if run.without > 0 {
-        format!("{} of {} reported tubes were read in no well of theirs", run.without, run.reported)
+        format!("{} of {} reported tubes amplified in no well of theirs", run.without, run.reported)
     } else if run.reported > run.amplified {
         format!("{} tubes were reported and {} amplified", run.reported, run.amplified)
     } else {

@@ -1,6 +1,6 @@
 //! What an instrument can do in a day, and whether a file is of the day it came in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, SHORTEST_RUN, Sign};
 use crate::clock::{Span, Time};
@@ -10,67 +10,45 @@ const ZONES: Span = Span::hours(14);
 /// A file is imported while its plate is still remembered.
 const LATE: Span = Span::days(3);
 
-/// Runs by instrument, for the ceiling of each.
+/// Runs by instrument, for the ceiling of each. A serial number is one instrument, whichever
+/// laboratory says it.
 #[derive(Clone, Debug, Default)]
 pub struct Instruments {
-    ended: BTreeMap<(String, String), Vec<(Time, String)>>,
-    /// Runs whose file says no end, by laboratory, serial number and the day they came in.
-    imported: BTreeMap<(String, String, i64), i64>,
+    ended: BTreeMap<String, Vec<(Time, Imported)>>,
+    /// Runs whose file says no end, by serial number and the day they came in.
+    imported: BTreeMap<(String, i64), Vec<Imported>>,
+    /// Runs whose file says no serial number, by laboratory, type and the day they came in.
+    nameless: BTreeMap<(String, String, i64), i64>,
 }
 
-/// When a run ended, by the text in its file, as if it were UTC; none when the text is no date.
-///
-/// `2020-05-18 17:50:29 PM PDT`, `03-10-2024 10:00:00 AM EST` (month first) and RFC 3339 are known.
-pub fn own_end(text: &str) -> Option<Time> {
-    let mut words = text.split_whitespace();
-    let (date, rest) = match words.next()?.split_once('T') {
-        Some((date, time)) => (date, Some(time)),
-        None => (text.split_whitespace().next()?, None),
-    };
-    let parts: Vec<&str> = date.split(['-', '/']).collect();
-    let [a, b, c] = parts[..] else { return None };
-    let number = |text: &str| text.parse::<i16>().ok();
-    let (year, month, day) = if a.len() == 4 {
-        (number(a)?, number(b)?, number(c)?)
-    } else {
-        (number(c)?, number(a)?, number(b)?)
-    };
-    let time = rest.or_else(|| words.next())?;
-    let clock: Vec<i8> =
-        time.get(..8)?.split(':').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    let [hour, minute, second] = clock[..] else { return None };
-    // Some instruments write AM and PM beside a clock of 24 hours.
-    let hour = match words.next() {
-        Some("PM") if hour < 12 => hour + 12,
-        Some("AM") if hour == 12 => 0,
-        _ => hour,
-    };
-    let (month, day) = (i8::try_from(month).ok()?, i8::try_from(day).ok()?);
-    let moment = jiff::civil::DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
-    let utc = moment.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(Time::from_us(utc.timestamp().as_microsecond()))
-}
+/// A laboratory and a run of it.
+type Imported = (String, String);
+
+/// Runs one instrument can make in a day.
+const DAY_MAX: i64 = Span::days(1).us() / SHORTEST_RUN.us();
 
 impl Instruments {
-    /// Looks at one run: its laboratory, id, serial number, own end, freezing and import.
+    /// Looks at one run: its laboratory, id, type and serial number of its instrument, own end,
+    /// freezing and import.
     pub fn add(
         &mut self,
         (laboratory, run): (&str, &str),
-        serial: &str,
+        (instrument, serial): (&str, &str),
         ended: Option<Time>,
         (frozen, imported): (Option<Time>, Time),
     ) -> Option<Sign> {
         let serial = serial.trim();
-        let Some(ended) = ended else {
-            let day = imported.us().div_euclid(Span::days(1).us());
-            let key = (laboratory.to_owned(), serial.to_owned(), day);
-            *self.imported.entry(key).or_default() += 1;
-            return None;
-        };
-        if !serial.is_empty() {
-            let key = (laboratory.to_owned(), serial.to_owned());
-            self.ended.entry(key).or_default().push((ended, run.to_owned()));
+        let day = imported.us().div_euclid(Span::days(1).us());
+        let of = (laboratory.to_owned(), run.to_owned());
+        if serial.is_empty() {
+            let key = (laboratory.to_owned(), instrument.to_owned(), day);
+            *self.nameless.entry(key).or_default() += 1;
+        } else if let Some(ended) = ended {
+            self.ended.entry(serial.to_owned()).or_default().push((ended, of));
+        } else {
+            self.imported.entry((serial.to_owned(), day)).or_default().push(of);
         }
+        let ended = ended?;
         let too_old = frozen.is_some_and(|frozen| ended + ZONES < frozen);
         let too_late = ended - ZONES > imported;
         let forgotten = imported.since(ended + ZONES) > LATE;
@@ -87,21 +65,29 @@ impl Instruments {
         Some(Sign::new(Check::Instruments, laboratory, run, message))
     }
 
-    /// Instruments whose runs ended too shortly after one another.
+    /// Instruments that did more than they can.
     pub fn close(self) -> Vec<Sign> {
         let mut signs = Vec::new();
-        for ((laboratory, serial, _), runs) in self.imported {
-            // Without a serial number nobody knows how many instruments there are.
-            let most = Span::days(1).us() / SHORTEST_RUN.us();
-            if !serial.is_empty() && runs > most {
+        for ((laboratory, instrument, _), runs) in self.nameless {
+            if runs > DAY_MAX {
                 let message = format!(
-                    "{runs} of its runs came in on one day and it can make {most}; look at what it \
-                     was loaded with"
+                    "{runs} runs came in on one day without a serial number and one instrument can \
+                     make {DAY_MAX}; have files exported with it, or count the instruments there"
                 );
-                signs.push(Sign::new(Check::Instruments, &laboratory, &serial, message));
+                signs.push(Sign::new(Check::Instruments, &laboratory, &instrument, message));
             }
         }
-        for ((laboratory, serial), mut runs) in self.ended {
+        for ((serial, _), runs) in self.imported {
+            let count = i64::try_from(runs.len()).unwrap_or(i64::MAX);
+            if count > DAY_MAX {
+                let message = format!(
+                    "{count} of its runs came in on one day and it can make {DAY_MAX}; look at what \
+                     it was loaded with"
+                );
+                signs.extend(of_each(&serial, &message, runs.iter()));
+            }
+        }
+        for (serial, mut runs) in self.ended {
             runs.sort();
             let close: Vec<_> =
                 runs.windows(2).filter(|two| two[1].0.since(two[0].0) < SHORTEST_RUN).collect();
@@ -111,37 +97,27 @@ impl Instruments {
                  runs {} and {}; look at what it was loaded with",
                 close.len(),
                 runs.len(),
-                first[0].1,
-                first[1].1
+                first[0].1.1,
+                first[1].1.1
             );
-            signs.push(Sign::new(Check::Instruments, &laboratory, &serial, message));
+            let of = close.iter().flat_map(|two| two.iter()).map(|(_, of)| of);
+            signs.extend(of_each(&serial, &message, of));
         }
         signs
     }
 }
 
+/// The sign, for every laboratory that has a part in it.
+fn of_each<'r>(serial: &str, message: &str, runs: impl Iterator<Item = &'r Imported>) -> Vec<Sign> {
+    let laboratories: BTreeSet<&String> = runs.map(|(laboratory, _)| laboratory).collect();
+    let sign =
+        |laboratory: &String| Sign::new(Check::Instruments, laboratory, serial, message.to_owned());
+    laboratories.into_iter().map(sign).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_ends_that_instruments_write_are_read() {
-        let cases = [
-            ("2020-05-18 17:50:29 PM PDT", "2020-05-18T17:50:29Z"),
-            ("2020-04-20 09:59:51 AM PDT", "2020-04-20T09:59:51Z"),
-            ("03-10-2024 10:45:00 PM EST", "2024-03-10T22:45:00Z"),
-            ("2024-03-10 12:05:00 AM EST", "2024-03-10T00:05:00Z"),
-            ("2020-06-21T08:00:00Z", "2020-06-21T08:00:00Z"),
-        ];
-        for (written, read) in cases {
-            assert_eq!(own_end(written).unwrap().to_string(), read, "{written}");
-        }
-        for odd in
-            ["", "yesterday", "2020-13-45 10:00:00", "2020-05-18", "2020-05-18 17:50", "é-é-é éééé"]
-        {
-            assert_eq!(own_end(odd), None, "{odd}");
-        }
-    }
 
     fn at(minutes: i64) -> Time {
         Time::from_us(1_592_700_000_000_000) + Span::minutes(minutes)
@@ -149,7 +125,7 @@ mod tests {
 
     fn run(instruments: &mut Instruments, n: i64, ended: Time) -> Option<Sign> {
         let imported = (Some(at(n * 60)), at(n * 60 + 90));
-        instruments.add(("L01", &format!("R{n}")), "S1", Some(ended), imported)
+        instruments.add(("L01", &format!("R{n}")), ("QS5", "S1"), Some(ended), imported)
     }
 
     #[test]
@@ -182,5 +158,34 @@ mod tests {
         assert!(old.message.contains("before its plate was frozen"));
         let future = run(&mut instruments, 1, at(3 * 24 * 60)).unwrap();
         assert!(future.message.contains("after the file came in"));
+    }
+
+    #[test]
+    fn instruments_without_a_serial_number_are_counted_by_their_type() {
+        let day = |runs: i64| {
+            let mut instruments = Instruments::default();
+            for n in 0..runs {
+                let of = ("L01", &*format!("R{n}"));
+                assert_eq!(instruments.add(of, ("bio_rad_cfx", " "), None, (None, at(n))), None);
+            }
+            instruments.close()
+        };
+        assert_eq!(day(DAY_MAX), []);
+        let signs = day(DAY_MAX + 1);
+        assert_eq!((signs.len(), &*signs[0].about), (1, "bio_rad_cfx"));
+        assert!(signs[0].message.starts_with("49 runs came in on one day without"), "{signs:?}");
+    }
+
+    #[test]
+    fn one_serial_number_in_two_laboratories_is_one_instrument() {
+        let mut instruments = Instruments::default();
+        for (laboratory, minute) in [("L01", 0), ("L02", 5)] {
+            let ended = Some(at(minute));
+            instruments.add((laboratory, laboratory), ("QS5", "S1"), ended, (None, at(10)));
+        }
+        let signs = instruments.close();
+        let laboratories: Vec<_> =
+            signs.iter().filter_map(|sign| sign.laboratory.clone()).collect();
+        assert_eq!(laboratories, ["L01", "L02"], "{signs:?}");
     }
 }

@@ -11,6 +11,7 @@ mod counts;
 mod earlier;
 mod hidden_pools;
 mod instruments;
+mod interpolated;
 mod order;
 pub mod root;
 pub mod runs;
@@ -24,7 +25,8 @@ pub use copies::Copies;
 pub use counts::{Deepest, FollowUp, OpenRound, ReportedRun, depth, follow_up, round_open, wells};
 pub use earlier::{Earlier, EarlierNegative};
 pub use hidden_pools::HiddenPools;
-pub use instruments::{Instruments, own_end};
+pub use instruments::Instruments;
+pub use interpolated::{KeptCurve, interpolated};
 pub use order::{Moments, order};
 pub use scan::{RunEvidence, Scan};
 
@@ -58,7 +60,7 @@ pub enum Check {
     Earlier,
     /// An instrument did more than it can, or a file is not of its own day.
     Instruments,
-    /// The same Ct values or curves twice.
+    /// The same Ct values or curves twice, or curves made out of others.
     Copies,
 }
 
@@ -125,10 +127,23 @@ pub struct Report {
     pub runs: u64,
     /// Results looked at.
     pub results: u64,
+    /// Where no run came in during the period: when the first and the last run came in that there
+    /// are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_elsewhere: Option<Elsewhere>,
     /// Each check and how many signs it found.
     pub checks: Vec<Checked>,
     /// What was found, at most [`SIGNS_MAX`] of a check.
     pub signs: Vec<Sign>,
+}
+
+/// When runs came in that are not of the period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Elsewhere {
+    /// The first.
+    pub first: Time,
+    /// The last.
+    pub last: Time,
 }
 
 /// Signs of one check named at most.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::{FromRow, query_as};
 
 use super::store::{Scope, read};
-use super::{RunEvidence, Scan, Sign};
+use super::{KeptCurve, RunEvidence, Scan, Sign};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::interpretation::Call;
@@ -17,7 +17,7 @@ const RUN_PAGE: i64 = 50;
 /// `$1` laboratory (all when null), `$2` and `$3` bounds of import, `$4` and `$5` last row seen,
 /// `$6` rows.
 pub const RUNS: &str = "select r.id, r.plate_code, p.laboratory_code, r.serial, r.run_ended,
-        p.frozen_us, r.imported_us, r.state
+        r.instrument, r.format, p.frozen_us, r.imported_us, r.state
     from run r join plate p on p.code = r.plate_code
     where r.imported_us >= $2 and r.imported_us < $3 and (r.imported_us, r.id) > ($4, $5)
         and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
@@ -27,7 +27,8 @@ pub const CALLS: &str = "select c.run_id, c.detail from call c
     where c.run_id in (select e.value ->> 'code' from json_each($1) e)
     order by c.run_id, c.tube_code";
 /// `$1` runs.
-pub const CURVES: &str = "select v.run_id, v.points from json_each($1) e cross join curve v
+pub const CURVES: &str =
+    "select v.run_id, v.target, v.points from json_each($1) e cross join curve v
     where v.run_id = e.value ->> 'code'";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[("RUNS", RUNS), ("CALLS", CALLS), ("CURVES", CURVES)];
@@ -38,6 +39,8 @@ struct RunRow {
     plate_code: String,
     laboratory_code: String,
     serial: String,
+    instrument: String,
+    format: String,
     run_ended: String,
     frozen_us: Option<Time>,
     imported_us: Time,
@@ -72,11 +75,12 @@ pub(super) async fn walk(tx: &mut Tx, scope: &Scope) -> Result<(u64, Vec<Sign>)>
     Ok((looked_at, scan.close().into_iter().filter(ours).collect()))
 }
 
-fn evidence(row: RunRow, (calls, curves): (Vec<Call>, Vec<Vec<u8>>)) -> RunEvidence {
+fn evidence(row: RunRow, (calls, curves): (Vec<Call>, Vec<KeptCurve>)) -> RunEvidence {
     RunEvidence {
         run: row.id,
         plate: row.plate_code,
         laboratory: row.laboratory_code,
+        instrument: if row.instrument.is_empty() { row.format } else { row.instrument },
         serial: row.serial,
         ended: row.run_ended,
         frozen: row.frozen_us,
@@ -98,13 +102,13 @@ async fn calls_of(tx: &mut Tx, runs: &[RunRow]) -> Result<HashMap<String, Vec<Ca
     Ok(calls)
 }
 
-async fn curves_of(tx: &mut Tx, runs: &[RunRow]) -> Result<HashMap<String, Vec<Vec<u8>>>> {
+async fn curves_of(tx: &mut Tx, runs: &[RunRow]) -> Result<HashMap<String, Vec<KeptCurve>>> {
     let list = codes(runs.iter().map(|run| &run.id));
-    let rows: Vec<(String, Vec<u8>)> =
+    let rows: Vec<(String, String, Vec<u8>)> =
         on!(tx, c => query_as(CURVES).bind(&list).fetch_all(c).await)?;
-    let mut curves: HashMap<String, Vec<Vec<u8>>> = HashMap::new();
-    for (run, points) in rows {
-        curves.entry(run).or_default().push(points);
+    let mut curves: HashMap<String, Vec<KeptCurve>> = HashMap::new();
+    for (run, target, points) in rows {
+        curves.entry(run).or_default().push(KeptCurve { target, points });
     }
     Ok(curves)
 }

@@ -1,7 +1,8 @@
 //! One walk over the runs of a period, for the checks that compare runs with each other.
 
-use super::{Copies, HiddenPools, Instruments, Sign, own_end};
+use super::{Copies, HiddenPools, Instruments, KeptCurve, Sign, interpolated};
 use crate::clock::Time;
+use crate::instrument::own_end;
 use crate::interpretation::Call;
 
 /// What is known of one run.
@@ -13,6 +14,8 @@ pub struct RunEvidence {
     pub plate: String,
     /// Its laboratory.
     pub laboratory: String,
+    /// Type of the instrument as its file has it, else the file's format.
+    pub instrument: String,
     /// Serial number of the instrument, as its file has it.
     pub serial: String,
     /// When it ended, as its file has it.
@@ -25,8 +28,8 @@ pub struct RunEvidence {
     pub is_void: bool,
     /// Its calls.
     pub calls: Vec<Call>,
-    /// Its curves as they are kept: four bytes a cycle.
-    pub curves: Vec<Vec<u8>>,
+    /// Its curves.
+    pub curves: Vec<KeptCurve>,
 }
 
 /// What was seen so far.
@@ -46,9 +49,10 @@ impl Scan {
             self.hidden_pools.add((&run.laboratory, &run.serial), &run.calls, in_period);
         }
         if in_period {
+            self.signs.extend(interpolated(run));
             self.signs.extend(self.instruments.add(
                 (&run.laboratory, &run.run),
-                &run.serial,
+                (&run.instrument, &run.serial),
                 own_end(&run.ended),
                 (run.frozen, run.imported),
             ));

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
-use sqlx::{FromRow, query_as};
+use sqlx::{FromRow, query_as, query_scalar};
 
 use super::earlier::LOOK_BACK;
 use super::runs::walk;
 use super::{
-    Deepest, EarlierNegative, FollowUp, Moments, OpenRound, Report, ReportedRun, Sign, counted,
-    depth, follow_up, order, round_open, wells,
+    Deepest, EarlierNegative, Elsewhere, FollowUp, Moments, OpenRound, Report, ReportedRun, Sign,
+    counted, depth, follow_up, order, round_open, wells,
 };
 use crate::app::App;
 use crate::clock::Time;
@@ -30,23 +30,35 @@ pub const DEPTHS: &str = "select p.code, p.laboratory_code, p.kit_code, p.kit_ve
     order by p.frozen_us, p.code";
 /// `$1` laboratory (all when null), `$2` and `$3` bounds of import.
 pub const REPORTED: &str = "select r.id, p.laboratory_code,
-        (select count(*) from result v where v.run_id = r.id and v.version = 1) as reported,
+        (select count(distinct v.tube_code) from result v where v.run_id = r.id) as reported,
         (select count(distinct w.tube_code) from well w join reading g on g.run_id = r.id
-            and g.well = w.well where w.plate_code = r.plate_code)
+            and g.well = w.well and g.ct is not null and g.omitted = 0
+            where w.plate_code = r.plate_code)
         + (select count(distinct m.tube_code) from well w join pool_tube m
                 on m.pool_code = w.pool_code join reading g on g.run_id = r.id
-            and g.well = w.well where w.plate_code = r.plate_code) as amplified,
-        (select count(*) from result v where v.run_id = r.id and v.version = 1
+            and g.well = w.well and g.ct is not null and g.omitted = 0
+            where w.plate_code = r.plate_code) as amplified,
+        (select count(distinct v.tube_code) from result v where v.run_id = r.id
             and not exists (select 1 from well w join reading g on g.run_id = r.id
-                and g.well = w.well
+                and g.well = w.well and g.ct is not null and g.omitted = 0
                 where w.plate_code = r.plate_code and w.tube_code = v.tube_code)
             and not exists (select 1 from pool_tube m join well w on w.pool_code = m.pool_code
-                join reading g on g.run_id = r.id and g.well = w.well
+                join reading g on g.run_id = r.id and g.well = w.well and g.ct is not null
+                    and g.omitted = 0
                 where m.tube_code = v.tube_code and w.plate_code = r.plate_code)) as without
     from run r join plate p on p.code = r.plate_code
-    where r.state = 'released' and r.imported_us >= $2 and r.imported_us < $3
+    where r.imported_us >= $2 and r.imported_us < $3
+        and exists (select 1 from result v where v.run_id = r.id)
         and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
     order by r.imported_us, r.id";
+/// `$1` laboratory (all when null): its first run.
+pub const FIRST: &str = "select r.imported_us from run r join plate p on p.code = r.plate_code
+    where (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
+    order by r.imported_us, r.id limit 1";
+/// `$1` laboratory (all when null): its last run.
+pub const LAST: &str = "select r.imported_us from run r join plate p on p.code = r.plate_code
+    where (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
+    order by r.imported_us desc, r.id desc limit 1";
 /// `$1` laboratory (all when null), `$2` and `$3` bounds of release, `$4` and `$5` last row seen,
 /// `$6` rows.
 pub const MOMENTS: &str = "select v.id, v.tube_code, p.laboratory_code, t.sealed_us, p.frozen_us,
@@ -102,6 +114,8 @@ pub const EARLIER: &str = "select v.tube_code as found, e.tube_code, t.sealed_us
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("DEPTHS", DEPTHS),
     ("REPORTED", REPORTED),
+    ("FIRST", FIRST),
+    ("LAST", LAST),
     ("MOMENTS", MOMENTS),
     ("ROUNDS", ROUNDS),
     ("FOLLOW_UPS", FOLLOW_UPS),
@@ -191,8 +205,17 @@ pub async fn integrity(app: &App, tx: &mut Tx, scope: &Scope) -> Result<Report> 
     let (runs, of_runs) = walk(tx, scope).await?;
     signs.extend(of_runs);
     let (checks, signs) = counted(signs);
+    let runs_elsewhere = if runs == 0 { elsewhere(tx, scope).await? } else { None };
     let Scope { laboratory, from, until } = scope.clone();
-    Ok(Report { from, until, laboratory, runs, results, checks, signs })
+    Ok(Report { from, until, laboratory, runs, results, runs_elsewhere, checks, signs })
+}
+
+/// When runs came in, where none did in the period.
+async fn elsewhere(tx: &mut Tx, scope: &Scope) -> Result<Option<Elsewhere>> {
+    let of = &scope.laboratory;
+    let first: Option<Time> = on!(tx, c => query_scalar(FIRST).bind(of).fetch_optional(c).await)?;
+    let last: Option<Time> = on!(tx, c => query_scalar(LAST).bind(of).fetch_optional(c).await)?;
+    Ok(first.zip(last).map(|(first, last)| Elsewhere { first, last }))
 }
 
 async fn depths(app: &App, tx: &mut Tx, scope: &Scope) -> Result<Vec<Sign>> {

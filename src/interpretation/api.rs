@@ -10,8 +10,8 @@ use super::lot::store::holds;
 use super::store::{RunHead, calls_add, calls_find, run_find, tube_facts};
 use super::upload::{self, SealedFile, Taken};
 use super::{
-    Call, Interpretation, Kit, Verdict, VerdictCode, VerdictReason, gather, interpret, names,
-    points, swapped,
+    Call, Gathered, Interpretation, Kit, Verdict, VerdictCode, VerdictReason, interpret_wells,
+    names, points, swapped,
 };
 use crate::app::App;
 use crate::audit::{self, Entry};
@@ -22,6 +22,7 @@ use crate::error::{Error, Reason, Result};
 use crate::http::extract::{Files, Json, Path, Query};
 use crate::http::problem::Problem;
 use crate::instrument::RunFile;
+use crate::instrument::curve_store::curves_count;
 use crate::instrument::store::{self as runs, NewRun};
 use crate::plate::api as plates;
 use crate::plate::robot::store as robot;
@@ -33,7 +34,8 @@ use crate::storage::Tx;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Upload {
-    /// The file's name, kept beside it; the format is told by content.
+    /// The file's name, kept beside it where it is made of codes and known words; the format is
+    /// told by content.
     #[serde(default)]
     name: String,
     /// Answer as if it had come in, and keep nothing.
@@ -94,7 +96,10 @@ pub struct RunAnswer {
     /// One call for each tube.
     #[schema(value_type = Vec<Object>)]
     pub calls: Vec<Call>,
-    /// What a person should know of the file.
+    /// How many amplification curves were read from the file; calls are never made from them.
+    #[serde(default)]
+    pub curves: u64,
+    /// What a person should know of the file: also what is wrong with its curves.
     pub warnings: Vec<String>,
     /// `draft`, `reviewed`, `released` or `void`.
     pub state: String,
@@ -136,12 +141,13 @@ pub async fn run_post(
     }
     robot::refuse_open(&mut tx, plate.code.as_str()).await?;
     let kit = app.kit(&mut tx, &plate.made.kit.0, &plate.made.kit.1).await?;
-    let mut interpretation = call(&app, &mut tx, (&kit, &plate), &file).await?;
+    let (mut interpretation, wells) = call(&app, &mut tx, (&kit, &plate), &file).await?;
+    upload::number_foreign_names(&kit, &mut file);
     let at = app.clock.now();
     let id = app.clock.id().to_string();
     let new = Incoming { id: &id, sha256: &sha256, files: &files, at };
     let (facts, judged) =
-        chart(&mut tx, &actor, (&kit, &plate, &file, &mut interpretation), &new).await?;
+        chart(&mut tx, &actor, (&plate, &file), (&kit, &wells, &mut interpretation), &new).await?;
     keep(&mut tx, &actor, (&plate, &file, &interpretation), &new).await?;
     quality::keep(&mut tx, &app.clock, &actor, (&facts, &judged)).await?;
     let head = run_find(&mut tx, &id).await?;
@@ -187,7 +193,7 @@ async fn call(
     tx: &mut Tx,
     (kit, plate): (&Kit, &StoredPlate),
     file: &RunFile,
-) -> Result<Interpretation> {
+) -> Result<(Interpretation, Vec<Gathered>)> {
     let layout = &plate.made.layout;
     let mut reasons = Vec::new();
     if let Some(barcode) = file.plate_barcode.as_deref().filter(|code| is_other(plate, code)) {
@@ -200,16 +206,16 @@ async fn call(
     let mut wanted = names(&file.readings);
     wanted.extend(layout.tubes().into_keys().map(str::to_owned));
     let facts = tube_facts(tx, wanted).await?;
-    let interpreted = interpret(kit, layout, &file.readings, &facts);
-    if !interpreted.as_ref().is_ok_and(|read| read.verdict.usable) {
+    let interpreted = interpret_wells(kit, layout, &file.readings, &facts);
+    if !interpreted.as_ref().is_ok_and(|(read, _)| read.verdict.usable) {
         let read = (file.readings.as_slice(), &facts);
         let fitting = swapped::fitting(tx, kit, plate, read, app.clock.now()).await?;
         reasons.extend(swapped::reasons(&plate.code, &fitting));
     }
     match interpreted {
-        Ok(interpretation) if reasons.is_empty() => Ok(interpretation),
-        Ok(Interpretation { verdict, .. }) => {
-            reasons.extend(swapped::of_verdict(&plate.code, &verdict));
+        Ok(read) if reasons.is_empty() => Ok(read),
+        Ok((Interpretation { verdict, .. }, _)) => {
+            reasons.extend(verdict.as_reasons(plate.code.as_str()));
             Err(Error::Invalid(reasons))
         }
         Err(refusals) => {
@@ -241,7 +247,8 @@ fn foreign_barcode(file: &RunFile, plate: &PlateCode) -> Option<String> {
 async fn chart(
     tx: &mut Tx,
     actor: &Actor,
-    (kit, plate, file, read): (&Kit, &StoredPlate, &RunFile, &mut Interpretation),
+    (plate, file): (&StoredPlate, &RunFile),
+    (kit, wells, read): (&Kit, &[Gathered], &mut Interpretation),
     new: &Incoming<'_>,
 ) -> Result<(Facts, Judged)> {
     let named = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
@@ -252,8 +259,7 @@ async fn chart(
         lot: plate.made.lot.clone(),
         operator: actor.account.clone(),
     };
-    let gathered = gather(kit, &plate.made.layout, &file.readings).unwrap_or_default();
-    let facts = points::facts((new.id, new.at), subjects, kit, &gathered, read);
+    let facts = points::facts((new.id, new.at), subjects, kit, wells, read);
     let judged = quality::judge(tx, &facts).await?;
     let flags = judged.rejections.iter().map(|message| VerdictReason {
         code: VerdictCode::ControlRejected,
@@ -331,6 +337,7 @@ async fn answer(app: &App, tx: &mut Tx, head: RunHead, calls: Vec<Call>) -> Resu
     let RunHead { run: row, verdict, warnings } = head;
     let holds = holds(tx, &row.id, app.config.lot_keeping).await?;
     let parts = runs::parts(tx, &row.id).await?;
+    let curves = curves_count(tx, &row.id).await?;
     Ok(RunAnswer {
         id: Some(row.id),
         plate: row.plate_code,
@@ -346,6 +353,7 @@ async fn answer(app: &App, tx: &mut Tx, head: RunHead, calls: Vec<Call>) -> Resu
         verdict,
         holds,
         calls,
+        curves,
         warnings,
         state: row.state,
         imported_at: Some(row.imported),

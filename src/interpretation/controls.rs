@@ -13,6 +13,7 @@ use super::calls::{self, Call, TargetCall, TargetState};
 use super::gather::{Gathered, TargetReading};
 use super::kit::{ControlLimit, Kit};
 use super::{Outcome, neighbours};
+use crate::error::Reason;
 use crate::plate::{
     Content, Control, Expectation, Layout, Observed, TargetRole, WellPosition, suspected_transform,
 };
@@ -29,6 +30,19 @@ pub struct Verdict {
     pub reasons: Vec<VerdictReason>,
     /// What a person must look at before anything is released.
     pub flags: Vec<VerdictReason>,
+}
+
+impl Verdict {
+    /// Every reason and flag as it is said of this plate.
+    pub fn as_reasons(&self, plate: &str) -> Vec<Reason> {
+        let said = |reason: &VerdictReason| {
+            let code = serde_json::to_value(reason.code).unwrap_or_default();
+            let code = format!("run.{}", code.as_str().unwrap_or("controls"));
+            let about = reason.well.map_or_else(|| plate.to_owned(), |well| well.to_string());
+            Reason { code: code.into(), about, message: reason.message.clone() }
+        };
+        self.reasons.iter().chain(&self.flags).map(said).collect()
+    }
 }
 
 /// One reason or flag.

@@ -60,6 +60,15 @@ pub enum MatchRefusal {
         /// Code of the target.
         target: String,
     },
+    /// Nothing at all was read for some targets: a whole filter or channel is missing.
+    #[error(
+        "the file has no reading for {targets} in any well: the file of that filter or channel is \
+         missing; send the files of all filters of the run together, or export all channels"
+    )]
+    TargetsNotRead {
+        /// Codes of the targets with their dyes.
+        targets: String,
+    },
     /// A signal where the layout has nothing.
     #[error("well {well} shows a signal but holds nothing; check plate and file")]
     SignalInEmptyWell {
@@ -184,7 +193,48 @@ pub fn gather(
             Err(missing) => refusals.extend(missing),
         }
     }
-    if refusals.is_empty() { Ok(gathered) } else { Err(refusals.into_iter().collect()) }
+    if refusals.is_empty() {
+        return Ok(gathered);
+    }
+    let refusals = refusals.into_iter().collect();
+    Err(without_whole_channels(kit, layout, readings, refusals))
+}
+
+/// Says once that a target was read in no well, instead of once for each well that lacks it.
+fn without_whole_channels(
+    kit: &Kit,
+    layout: &Layout,
+    readings: &[Reading],
+    mut refusals: Vec<MatchRefusal>,
+) -> Vec<MatchRefusal> {
+    let read = |reading: &Reading| {
+        let here = layout.content(reading.well).reaction().and_then(|code| kit.reaction(code));
+        identify(kit, here.or(kit.reactions.first()), reading).map(|(_, target)| &*target.code)
+    };
+    let read: BTreeSet<&str> = readings.iter().filter_map(read).collect();
+    let mut unread = Vec::new();
+    refusals.retain(|refusal| match refusal {
+        MatchRefusal::MissingTarget { target, .. } if !read.contains(target.as_str()) => {
+            if !unread.contains(target) {
+                unread.push(target.clone());
+            }
+            false
+        }
+        _ => true,
+    });
+    if !unread.is_empty() {
+        let with_dye = |code: &String| {
+            let target = kit.targets().find(|(_, target)| target.code == *code);
+            target.map_or_else(
+                || code.clone(),
+                |(_, target)| format!("{code} ({})", target.channel()),
+            )
+        };
+        let targets: Vec<_> = unread.iter().map(with_dye).collect();
+        refusals.push(MatchRefusal::TargetsNotRead { targets: targets.join(", ") });
+        refusals.sort();
+    }
+    refusals
 }
 
 /// A row that only says that the well exists.

@@ -39,6 +39,27 @@ fn a_missing_well_target_or_a_doubled_one_is_refused() {
 }
 
 #[test]
+fn a_filter_that_is_missing_as_a_whole_is_one_reason_and_no_turned_plate() {
+    use crate::interpretation::{interpret, workbench::first_tests};
+
+    let (kit, layout) = (orf(), plate(&orf(), "one-well-94-columns", 10, 10));
+    let all = run(&kit, &layout, None, &|_| None);
+    for (missing, targets) in
+        [(&["N"][..], "N (VIC)"), (&["N", "IC"], "IC (CY5), N (VIC)"), (&["IC"], "IC (CY5)")]
+    {
+        let mut few = all.clone();
+        few.retain(|reading| !missing.contains(&reading.target.as_str()));
+        let refusals = interpret(&kit, &layout, &few, &first_tests(&layout)).unwrap_err();
+        let targets = targets.to_owned();
+        assert_eq!(refusals, [MatchRefusal::TargetsNotRead { targets }], "{missing:?}");
+    }
+    let mut one = all;
+    one.retain(|reading| reading.target != "N" || reading.well == well("A1"));
+    let refusals = gather(&kit, &layout, &one).unwrap_err();
+    assert_eq!(refusals.len(), 11, "a target that was read somewhere is missed well by well");
+}
+
+#[test]
 fn an_empty_well_may_be_listed_but_must_not_show_a_signal() {
     assert_eq!(refusals(|r| r.push(reading("H9", "", "", None))), []);
     assert_eq!(refusals(|r| r.push(reading("H9", "N", "VIC", None))), []);

@@ -166,13 +166,26 @@ pub fn interpret(
     readings: &[Reading],
     tubes: &BTreeMap<String, TubeFacts>,
 ) -> Result<Interpretation, Vec<MatchRefusal>> {
+    interpret_wells(kit, layout, readings, tubes).map(|(read, _wells)| read)
+}
+
+/// [`interpret`], with the wells it went by.
+fn interpret_wells(
+    kit: &Kit,
+    layout: &Layout,
+    readings: &[Reading],
+    tubes: &BTreeMap<String, TubeFacts>,
+) -> Result<(Interpretation, Vec<Gathered>), Vec<MatchRefusal>> {
     let mut refusals = tube_refusals(layout, tubes);
     let mut mismatches = names::misnamed(layout, tubes, readings);
     let gathered = match gather(kit, layout, readings) {
         Ok(gathered) if refusals.is_empty() && mismatches.is_empty() => gathered,
         gathered => {
             mismatches.extend(gathered.err().unwrap_or_default());
-            if !mismatches.is_empty() {
+            // Where a channel is missing, its controls are silent however the plate lay.
+            let lacks_channel =
+                mismatches.iter().any(|one| matches!(one, MatchRefusal::TargetsNotRead { .. }));
+            if !mismatches.is_empty() && !lacks_channel {
                 let seen = observed(kit, layout, readings);
                 let transform = suspected_transform(layout, &kit.plan(), &seen);
                 mismatches.extend(transform.map(|transform| MatchRefusal::Suspected { transform }));
@@ -206,7 +219,7 @@ pub fn interpret(
         calls.extend(pooled::calls_of(&pool, of.copied().unwrap_or_default(), tubes));
     }
     calls.sort_by(|one, other| one.tube.cmp(&other.tube));
-    Ok(Interpretation { verdict, calls })
+    Ok((Interpretation { verdict, calls }, gathered))
 }
 
 /// Tubes of the layout that the caller knows nothing of, or something else.

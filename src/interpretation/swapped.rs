@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use sqlx::query_scalar;
 
-use super::{Kit, TubeFacts, Verdict, interpret};
+use super::{Kit, TubeFacts, interpret};
 use crate::barcode::PlateCode;
 use crate::clock::{Span, Time};
 use crate::error::{Reason, Result};
@@ -71,17 +71,4 @@ pub fn reasons(plate: &PlateCode, fitting: &[PlateCode]) -> Vec<Reason> {
         Reason::new("run.fits_other_plate", other.as_str(), message)
     };
     fitting.iter().map(reason).collect()
-}
-
-/// A verdict's reasons, for a file that is not taken in.
-pub fn of_verdict(plate: &PlateCode, verdict: &Verdict) -> Vec<Reason> {
-    let reasons = verdict.reasons.iter();
-    let reason = reasons.map(|reason| {
-        let code = serde_json::to_value(reason.code).unwrap_or_default();
-        let code = format!("run.{}", code.as_str().unwrap_or("controls"));
-        let well = reason.well.map(|well| well.to_string());
-        let about = well.unwrap_or_else(|| plate.to_string());
-        Reason { code: code.into(), about, message: reason.message.clone() }
-    });
-    reason.collect()
 }

@@ -1,20 +1,18 @@
 //! The files of a run as they come in: hashed, read, sealed, and told from those of other runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use data_encoding::HEXLOWER;
-use ring::digest::{SHA256, digest};
-
+use super::{Kit, Target};
 use crate::app::App;
+use crate::barcode::{FILE_NAME_MAX, file_name, is_file_name};
 use crate::error::{Error, Reason, Result};
 use crate::http::extract::File;
 use crate::instrument::store as runs;
-use crate::instrument::{PartFault, RunFile, read_run};
+use crate::instrument::{PartFault, RunFile, is_dye, read_run};
 use crate::plate::store::StoredPlate;
 use crate::storage::Tx;
 
-/// Longest name a file may come under, in characters.
-const NAME_MAX: usize = 200;
 /// The name under which the list of a run's files is kept.
 const MANIFEST: &str = "parts";
 
@@ -32,7 +30,7 @@ pub(super) struct Taken {
 pub(super) struct SealedFile {
     /// SHA-256 of every byte, lower-case hex.
     pub sha256: String,
-    /// The name it came under.
+    /// The name it came under, as far as it is kept.
     pub name: String,
     /// Every byte, sealed.
     pub sealed: Vec<u8>,
@@ -64,8 +62,7 @@ pub(super) async fn take(
         let bytes: Vec<&[u8]> = files.iter().map(|file| file.bytes.as_ref()).collect();
         let run = read_run(&bytes, &mappings, mapping.and_then(|name| mappings.get(&name)));
         let seal = |(bytes, name): (&[u8], String), is_part| {
-            let sha256 = HEXLOWER.encode(digest(&SHA256, bytes).as_ref());
-            let sealed = keys.seal(runs::file_place(&sha256), bytes);
+            let (sha256, sealed) = keys.seal_file(runs::file_place, bytes);
             SealedFile { sha256, name, sealed, is_part }
         };
         let files = bytes.into_iter().zip(names).map(|file| seal(file, true));
@@ -84,17 +81,15 @@ pub(super) async fn take(
     Ok(Taken { files, sha256, run })
 }
 
-/// The name of each file.
+/// The name of each file, as far as it is kept.
 fn names(files: &[File], single: &str) -> Result<Vec<String>> {
     let own = |file: &File| file.name.as_deref().unwrap_or(single).trim().to_owned();
     let names: Vec<String> = files.iter().map(own).collect();
-    let is_bad =
-        |name: &&String| name.chars().count() > NAME_MAX || name.chars().any(char::is_control);
-    if names.iter().any(|name| is_bad(&name)) {
-        let message = "a name has at most 200 visible characters";
+    if !names.iter().all(|name| is_file_name(name)) {
+        let message = format!("a name has at most {FILE_NAME_MAX} visible characters");
         return Err(Error::invalid("run.name", "name", message));
     }
-    Ok(names)
+    Ok(names.iter().map(|name| file_name(name)).collect())
 }
 
 fn reason(fault: &PartFault) -> Reason {
@@ -112,6 +107,31 @@ fn reason(fault: &PartFault) -> Reason {
     };
     let about = part.map_or_else(|| "file".to_owned(), |part| format!("file[{part}]"));
     Reason::new(code, about, fault.to_string())
+}
+
+/// Gives targets and dyes that are none of the kit a number for a name: they stand where the plate
+/// is empty, and nobody knows what was typed there.
+pub(super) fn number_foreign_names(kit: &Kit, file: &mut RunFile) {
+    let is_known = |name: &str| {
+        let is_kit_s = |(_, target): (_, &Target)| target.is_named(name) || target.is_read_in(name);
+        name.trim().is_empty() || is_dye(name) || kit.targets().any(is_kit_s)
+    };
+    let mut numbered: BTreeMap<String, String> = BTreeMap::new();
+    let mut clear = |name: &mut String| {
+        if !is_known(name) {
+            let number = numbered.len() + 1;
+            let given = numbered.entry(name.clone()).or_insert_with(|| format!("other {number}"));
+            name.clone_from(given);
+        }
+    };
+    for reading in &mut file.readings {
+        clear(&mut reading.target);
+        clear(&mut reading.dye);
+    }
+    for curve in &mut file.curves {
+        clear(&mut curve.target);
+        clear(&mut curve.dye);
+    }
 }
 
 /// The run these files are already, on this plate; on another plate, or in other company, each
@@ -171,4 +191,24 @@ fn used(run: &runs::RunOfPlate, sha256: &str) -> Reason {
         run.id
     );
     Reason::new("run.part_used", &run.id, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instrument::read;
+
+    #[test]
+    fn names_that_are_none_of_the_kit_become_numbers_and_stay_apart() {
+        let kit = Kit::find("orf1ab-n-ic", "1").unwrap();
+        let file = ",Well,Fluor,Target,Content,Sample,Cq\n,A01,FAM,ORF1ab,Unkn,T1,30\n\
+                    ,H11,FAM,Li Si,,,\n,H12,HEX,Zhang San,,,\n,H12,Zhang San,N,,,\n\
+                    ,H12,FAM,Li Si,,,\n";
+        let mut run = read(file.as_bytes()).unwrap();
+        number_foreign_names(&kit, &mut run);
+        let names: Vec<_> =
+            run.readings.iter().map(|one| (one.target.as_str(), one.dye.as_str())).collect();
+        let known = [("ORF1ab", "FAM"), ("other 1", "FAM"), ("other 2", "HEX"), ("N", "other 2")];
+        assert_eq!(names, [&known[..], &[("other 1", "FAM")]].concat());
+    }
 }

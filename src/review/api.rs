@@ -67,7 +67,8 @@ pub async fn reviews_get(
     let Cursor((time, id)) = page.after.unwrap_or(Cursor((i64::MIN, String::new())));
     let mut tx = app.db.read("review.queue").await?;
     let position = (Time::from_us(time), id.as_str());
-    let runs = store::queue(&mut tx, actor.laboratory.as_deref(), position, rows).await?;
+    let asked = (rows, app.config.lot_keeping);
+    let runs = store::queue(&mut tx, actor.laboratory.as_deref(), position, asked).await?;
     let full = i64::try_from(runs.len()).is_ok_and(|count| count == rows);
     let next = runs.last().filter(|_last| full);
     let next = next.map(|run| Cursor((run.imported.us(), run.id.clone())));

@@ -6,9 +6,10 @@ use utoipa::ToSchema;
 
 use super::{Meaning, RunContent, Signature, Step, StoredCall};
 use crate::clock::Time;
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::instrument;
-use crate::interpretation::Outcome;
+use crate::interpretation::lot::store::holds_of;
+use crate::interpretation::{Outcome, Verdict};
 use crate::storage::{StoreError, Tx, ensure_rows};
 
 /// `$1` run.
@@ -30,7 +31,7 @@ pub const SIGN: &str = "insert into signature
 pub const RUN_MOVE: &str = "update run set state = $3 where id = $1 and state = $2";
 /// `$1` laboratory or null for all, `$2` and `$3` the cursor, `$4` how many.
 pub const QUEUE: &str = "select r.id, r.plate_code, r.laboratory_code, r.state, r.usable,
-        r.imported_us, r.kit_code, r.kit_version,
+        r.imported_us, r.kit_code, r.kit_version, r.verdict,
         count(c.tube_code) as calls,
         count(distinct c.pool_code) as pools,
         count(c.tube_code) filter (where c.outcome = 'detected') as detected,
@@ -38,7 +39,7 @@ pub const QUEUE: &str = "select r.id, r.plate_code, r.laboratory_code, r.state, 
         count(c.tube_code) filter (where c.outcome = 'invalid') as invalid,
         min(t.sealed_us) as oldest_us
     from (select w.id, w.plate_code, p.laboratory_code, w.state, w.usable, w.imported_us,
-            w.kit_code, w.kit_version
+            w.kit_code, w.kit_version, w.verdict
         from run w join plate p on p.code = w.plate_code
         where w.state in ('draft', 'reviewed')
             and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
@@ -47,7 +48,7 @@ pub const QUEUE: &str = "select r.id, r.plate_code, r.laboratory_code, r.state, 
         left join call c on c.run_id = r.id and c.state = 'draft'
         left join tube t on t.code = c.tube_code
     group by r.id, r.plate_code, r.laboratory_code, r.state, r.usable, r.imported_us, r.kit_code,
-        r.kit_version
+        r.kit_version, r.verdict
     order by r.imported_us, r.id";
 
 #[derive(FromRow)]
@@ -122,6 +123,13 @@ pub struct Waiting {
     #[sqlx(rename = "oldest_us")]
     #[serde(rename = "oldest_sealed_at")]
     pub oldest: Option<Time>,
+    /// What keeps it from being released, or from being released by rule: its lot, its kit, its
+    /// controls and their charts.
+    #[sqlx(skip)]
+    #[serde(default)]
+    pub holds: Vec<Reason>,
+    #[serde(skip)]
+    verdict: String,
 }
 
 /// A run's content and its state.
@@ -205,13 +213,24 @@ pub async fn run_move(tx: &mut Tx, run: &str, from: &str, to: &str) -> Result<()
     Ok(ensure_rows("RUN_MOVE", 1, moved)?)
 }
 
-/// Runs that wait, oldest first.
+/// Runs that wait, oldest first, each with everything that holds it.
 pub async fn queue(
     tx: &mut Tx,
     laboratory: Option<&str>,
     (after, after_id): (Time, &str),
-    limit: i64,
+    (limit, lot_keeping): (i64, bool),
 ) -> Result<Vec<Waiting>> {
-    Ok(on!(tx, c => query_as(QUEUE).bind(laboratory).bind(after).bind(after_id).bind(limit)
-        .fetch_all(c).await)?)
+    let mut runs: Vec<Waiting> = on!(tx, c => query_as(QUEUE).bind(laboratory).bind(after)
+        .bind(after_id).bind(limit).fetch_all(c).await)?;
+    let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+    let mut held = holds_of(tx, &ids, lot_keeping).await?;
+    for run in &mut runs {
+        let verdict: Verdict = serde_json::from_str(&run.verdict).map_err(|unreadable| {
+            let (id, reason) = (run.id.clone(), unreadable.to_string());
+            StoreError::Inconsistent { table: "run", id, reason }
+        })?;
+        run.holds = verdict.as_reasons(&run.plate_code);
+        run.holds.extend(held.remove(&run.id).unwrap_or_default());
+    }
+    Ok(runs)
 }

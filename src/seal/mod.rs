@@ -7,8 +7,9 @@
 mod keyring;
 mod pickup;
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::digest::{SHA256, digest};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -83,6 +84,14 @@ impl KeyRing {
         context.update(b"\0");
         context.update(of);
         BASE64URL_NOPAD.encode(&context.sign().as_ref()[..16])
+    }
+
+    /// Seals a file for the place that its content is kept under; gives its SHA-256 in lower-case
+    /// hex, and what is kept.
+    pub fn seal_file(&self, place: fn(&str) -> Place<'_>, bytes: &[u8]) -> (String, Vec<u8>) {
+        let sha256 = HEXLOWER.encode(digest(&SHA256, bytes).as_ref());
+        let sealed = self.seal(place(&sha256), bytes);
+        (sha256, sealed)
     }
 
     /// Seals `clear` for one place with the newest key.

@@ -75,6 +75,7 @@ pub fn month(seed: u64, days: i64, laboratories: &[Habits]) -> Vec<RunEvidence> 
                     plate: format!("P-{run}"),
                     run,
                     laboratory: laboratory.clone(),
+                    instrument: "simulated".to_owned(),
                     serial: format!("S-{laboratory}"),
                     ended: ended.local(),
                     frozen: Some(ended - Span::minutes(100)),

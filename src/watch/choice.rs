@@ -106,6 +106,8 @@ pub(super) struct Set {
     pub plate: String,
     /// Name and SHA-256 of each, by digest; a copy under another name is left out.
     pub files: Vec<(String, String)>,
+    /// A file that is still being written and may belong to the run.
+    pub waits_for: Option<String>,
 }
 
 impl Set {
@@ -130,19 +132,19 @@ pub(super) fn sets(judged: &BTreeMap<String, Judged>, unsettled: &[String]) -> V
         let set = sets.entry((plate, part_of.as_deref(), alone)).or_default();
         set.entry(&file.sha256).or_insert(name);
     }
-    let is_waiting = |plate: &str| {
-        unsettled.iter().filter_map(|name| named(name)).any(|named| named.as_str() == plate)
+    let written = |plate: &str| {
+        let of_plate = |name: &&String| named(name).is_some_and(|code| code.as_str() == plate);
+        unsettled.iter().find(of_plate).cloned()
     };
-    let ready =
-        sets.into_iter().filter(|((plate, part_of, _), _)| part_of.is_none() || !is_waiting(plate));
-    let set = |((plate, ..), files): ((&str, _, _), BTreeMap<&str, &str>)| Set {
+    let set = |((plate, part_of, _), files): ((&str, Option<&str>, _), BTreeMap<&str, &str>)| Set {
         plate: plate.to_owned(),
         files: files
             .iter()
             .map(|(sha256, name)| ((*name).to_owned(), (*sha256).to_owned()))
             .collect(),
+        waits_for: part_of.and_then(|_channels| written(plate)),
     };
-    ready.map(set).collect()
+    sets.into_iter().map(set).collect()
 }
 
 #[cfg(test)]
@@ -195,8 +197,8 @@ mod tests {
         let keys: Vec<_> = sets(&files, &[]).iter().map(Set::key).collect();
         assert_eq!(keys, ["1", "2", "3+4", "5"]);
         let waiting = sets(&files, &[format!("{one}_cy5.txt")]);
-        let keys: Vec<_> = waiting.iter().map(Set::key).collect();
-        assert_eq!(keys, ["1", "2"], "a channel of the plate is still being written");
+        let waits: Vec<_> = waiting.iter().map(|set| set.waits_for.is_some()).collect();
+        assert_eq!(waits, [false, false, true, true], "a channel is still being written");
         assert_eq!(sets(&files, &["notes.txt".to_owned()]).len(), 4);
     }
 

@@ -45,9 +45,20 @@ pub struct Look {
     /// The names of all files.
     pub names: BTreeSet<String>,
     /// Files that have stood still and were not read since.
-    pub fresh: Vec<Content>,
+    pub fresh: Vec<Settled>,
     /// Names of files that are still changing.
     pub unsettled: Vec<String>,
+    /// Names of files that cannot be read, and why.
+    pub unreadable: Vec<(String, String)>,
+}
+
+/// A file that has stood still, where it is and what it looked like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// Its name.
+    pub name: String,
+    path: PathBuf,
+    stamp: Stamp,
 }
 
 /// A file's content.
@@ -76,13 +87,24 @@ impl Folder {
             if name.starts_with(['.', '~']) {
                 continue;
             }
-            // A file may be gone again, or be replaced while it is looked at.
-            let Ok(metadata) = fs::metadata(entry.path()) else { continue };
-            if !metadata.is_file() {
-                continue;
+            match fs::metadata(entry.path()) {
+                Ok(metadata) if !metadata.is_file() => {}
+                Ok(_) if entry.file_name().to_str().is_none() => {
+                    let why = "its name is not UTF-8; rename it".to_owned();
+                    look.names.insert(name.clone());
+                    look.unreadable.push((name, why));
+                }
+                Ok(metadata) => {
+                    look.names.insert(name.clone());
+                    self.see(name, Stamp::of(&metadata), now, &mut look);
+                }
+                // A file may be gone again, or be replaced while it is looked at.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    look.names.insert(name.clone());
+                    look.unreadable.push((name, unreadable(&error)));
+                }
             }
-            look.names.insert(name.clone());
-            self.see(name, Stamp::of(&metadata), now, &mut look);
         }
         self.seen.retain(|name, _| look.names.contains(name));
         Ok(look)
@@ -97,41 +119,78 @@ impl Folder {
         if seen.was_read {
             return;
         }
-        let stood = now.duration_since(seen.since) >= self.settle;
-        match stood.then(|| read(&self.path.join(&name), &name, stamp)).flatten() {
-            Some(content) => {
-                seen.was_read = true;
-                look.fresh.push(content);
-            }
-            None => look.unsettled.push(name),
+        if now.duration_since(seen.since) >= self.settle {
+            look.fresh.push(Settled { path: self.path.join(&name), name, stamp });
+        } else {
+            look.unsettled.push(name);
         }
     }
 
-    /// Name and bytes of these files, if each still has this digest.
-    pub fn contents(&self, files: &[(String, String)]) -> Option<Vec<(String, Vec<u8>)>> {
-        let content = |(name, sha256): &(String, String)| {
-            let path = self.path.join(name);
-            let stamp = Stamp::of(&fs::metadata(&path).ok()?);
-            let content = read(&path, name, stamp).filter(|content| content.sha256 == *sha256)?;
-            Some((name.clone(), content.bytes?))
+    /// Notes that this file was read: it is fresh again only after it has changed.
+    pub fn was_read(&mut self, settled: &Settled) {
+        if let Some(seen) = self.seen.get_mut(&settled.name) {
+            seen.was_read = seen.stamp == settled.stamp;
+        }
+    }
+
+    /// Where the files of a run are.
+    pub fn places(&self, files: &[(String, String)]) -> Vec<Place> {
+        let place = |(name, sha256): &(String, String)| Place {
+            path: self.path.join(name),
+            name: name.clone(),
+            sha256: sha256.clone(),
         };
-        files.iter().map(content).collect()
+        files.iter().map(place).collect()
     }
 }
 
-/// The content of a file that is the same before and after it was read.
-fn read(path: &std::path::Path, name: &str, stamp: Stamp) -> Option<Content> {
-    let name = name.to_owned();
+/// Where a file of a known content is.
+#[derive(Debug)]
+pub struct Place {
+    path: PathBuf,
+    name: String,
+    sha256: String,
+}
+
+/// Name and bytes of these files, if each still has its digest.
+pub fn contents(places: &[Place]) -> Option<Vec<(String, Vec<u8>)>> {
+    let content = |place: &Place| {
+        let stamp = Stamp::of(&fs::metadata(&place.path).ok()?);
+        let settled = Settled { name: place.name.clone(), path: place.path.clone(), stamp };
+        let content = read(&settled).ok()??;
+        let same = content.sha256 == place.sha256;
+        same.then_some((content.name, content.bytes?))
+    };
+    places.iter().map(content).collect()
+}
+
+/// The content of a file that is the same before and after it was read; none when it has changed
+/// or is gone.
+pub fn read(settled: &Settled) -> Result<Option<Content>, String> {
+    let Settled { name, path, stamp } = settled;
+    let name = name.clone();
     let hex = |bytes: &[u8]| HEXLOWER.encode(digest(&SHA256, bytes).as_ref());
     if stamp.size > MAX_FILE_BYTES as u64 {
         let mark = format!("{name} {stamp:?}");
-        return Some(Content { name, sha256: hex(mark.as_bytes()), bytes: None });
+        return Ok(Some(Content { name, sha256: hex(mark.as_bytes()), bytes: None }));
     }
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).ok()?;
-    let after = Stamp::of(&fs::metadata(path).ok()?);
-    let whole = after == stamp && bytes.len() as u64 == stamp.size;
-    whole.then(|| Content { name, sha256: hex(&bytes), bytes: Some(bytes) })
+    let mut whole = || {
+        File::open(path)?.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        fs::metadata(path).map(|after| Stamp::of(&after))
+    };
+    match whole() {
+        Ok(after) if after == *stamp && bytes.len() as u64 == stamp.size => {
+            Ok(Some(Content { name, sha256: hex(&bytes), bytes: Some(bytes) }))
+        }
+        Ok(_changed) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(&error)),
+    }
+}
+
+fn unreadable(error: &io::Error) -> String {
+    format!("it cannot be read: {error}; look at its rights, and at the share it lies on")
 }
 
 #[cfg(test)]
@@ -141,7 +200,7 @@ mod tests {
     const SETTLE: Duration = Duration::from_secs(5);
 
     fn fresh(look: &Look) -> Vec<&str> {
-        look.fresh.iter().map(|content| content.name.as_str()).collect()
+        look.fresh.iter().map(|settled| settled.name.as_str()).collect()
     }
 
     #[test]
@@ -157,14 +216,36 @@ mod tests {
         assert_eq!(fresh(&folder.look(start + SETTLE).unwrap()), [""; 0], "it has grown");
         let look = folder.look(start + 2 * SETTLE).unwrap();
         assert_eq!(fresh(&look), ["run.txt"]);
-        let (name, sha256) = (look.fresh[0].name.clone(), look.fresh[0].sha256.clone());
+        assert_eq!(fresh(&folder.look(start + 2 * SETTLE).unwrap()), ["run.txt"], "not read yet");
+        let content = read(&look.fresh[0]).unwrap().unwrap();
+        folder.was_read(&look.fresh[0]);
         assert_eq!(fresh(&folder.look(start + 3 * SETTLE).unwrap()), [""; 0], "it was read");
-        let known = [(name, sha256)];
-        assert_eq!(folder.contents(&known).unwrap()[0].1, b"half and half");
+        let known = folder.places(&[(content.name, content.sha256)]);
+        assert_eq!(contents(&known).unwrap()[0].1, b"half and half");
         fs::write(&file, "another").unwrap();
-        assert_eq!(folder.contents(&known), None, "it holds something else now");
+        assert_eq!(read(&look.fresh[0]), Ok(None), "it is not what was looked at");
+        assert_eq!(contents(&known), None, "it holds something else now");
         assert_eq!(fresh(&folder.look(start + 4 * SETTLE).unwrap()), [""; 0]);
         assert_eq!(fresh(&folder.look(start + 5 * SETTLE).unwrap()), ["run.txt"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_its_reason() {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let place = tempfile::tempdir().unwrap();
+        let mut folder = Folder::new(place.path().to_owned(), Duration::ZERO);
+        std::os::unix::fs::symlink("loop.txt", place.path().join("loop.txt")).unwrap();
+        let odd = std::ffi::OsStr::from_bytes(b"run\xff.txt");
+        fs::write(place.path().join(odd), "x").unwrap();
+        let look = folder.look(Instant::now()).unwrap();
+        assert!(look.fresh.is_empty() && look.unsettled.is_empty(), "{look:?}");
+        let reasons: BTreeMap<_, _> = look.unreadable.into_iter().collect();
+        assert!(reasons["loop.txt"].contains("cannot be read"), "{reasons:?}");
+        assert!(reasons["run\u{fffd}.txt"].contains("rename it"), "{reasons:?}");
+        let (name, path) = ("drawer".to_owned(), place.path().to_owned());
+        let stamp = Stamp { size: 1, modified: None };
+        assert!(read(&Settled { name, path, stamp }).unwrap_err().contains("cannot be read"));
     }
 
     #[test]
@@ -189,6 +270,6 @@ mod tests {
         file.set_len(MAX_FILE_BYTES as u64 + 1).unwrap();
         let mut folder = Folder::new(place.path().to_owned(), Duration::ZERO);
         let look = folder.look(Instant::now()).unwrap();
-        assert_eq!(look.fresh[0].bytes, None);
+        assert_eq!(read(&look.fresh[0]).unwrap().unwrap().bytes, None);
     }
 }

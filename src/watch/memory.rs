@@ -107,14 +107,9 @@ impl Memory {
         Ok(memory)
     }
 
-    /// Whether something became of these files.
-    pub fn knows(&self, key: &str) -> bool {
-        self.records.contains_key(key)
-    }
-
-    /// Whether these files became a run.
-    pub fn took(&self, key: &str) -> bool {
-        self.records.get(key).is_some_and(|record| record.outcome == Outcome::Taken)
+    /// What became of these files.
+    pub fn find(&self, key: &str) -> Option<&Record> {
+        self.records.get(key)
     }
 
     /// Whether a file of this digest is among what something became of.
@@ -153,6 +148,10 @@ impl Memory {
 mod tests {
     use super::*;
 
+    fn knows(memory: &Memory, key: &str) -> bool {
+        memory.find(key).is_some()
+    }
+
     fn record(key: &str, outcome: Outcome) -> Record {
         let (key, files) = (key.to_owned(), vec![format!("{key}.txt")]);
         let at = Time::from_us(0);
@@ -170,14 +169,14 @@ mod tests {
         assert!(matches!(Memory::open(&path, false), Err(MemoryError::InUse(_))));
         drop(memory);
         let memory = Memory::open(&path, false).unwrap();
-        assert!(memory.knows("a") && memory.knows("b") && !memory.knows("d"));
+        assert!(knows(&memory, "a") && knows(&memory, "b") && !knows(&memory, "d"));
         assert_eq!(memory.taken_as("a.txt").unwrap().key, "a");
         assert_eq!(memory.taken_as("b.txt"), None);
-        assert!(memory.took("a") && !memory.took("b"));
+        assert_eq!(memory.find("b").unwrap().outcome, Outcome::Refused);
         assert!(memory.knows_file("a") && !memory.knows_file("d"));
         drop(memory);
         let again = Memory::open(&path, true).unwrap();
-        assert!(again.knows("a") && again.knows("c") && !again.knows("b"));
+        assert!(knows(&again, "a") && knows(&again, "c") && !knows(&again, "b"));
     }
 
     #[test]
@@ -192,7 +191,7 @@ mod tests {
         memory.add(record("c", Outcome::Taken)).unwrap();
         drop(memory);
         let memory = Memory::open(&path, false).unwrap();
-        assert!(memory.knows("a") && !memory.knows("b") && memory.knows("c"));
+        assert!(knows(&memory, "a") && !knows(&memory, "b") && knows(&memory, "c"));
         drop(memory);
         fs::write(&path, "\nshopping list\n").unwrap();
         assert!(matches!(Memory::open(&path, false), Err(MemoryError::Line { line: 1, .. })));

@@ -12,6 +12,7 @@ mod send;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ use crate::clock::{Clock, Time};
 use crate::instrument::Mappings;
 
 pub use choice::{Judged, PlateFault, Verdict, judge, plate_of};
-pub use folder::{Folder, Look};
+pub use folder::{Folder, Look, Settled};
 pub use memory::{Memory, MemoryError, Record};
 pub use send::{Sender, Sent};
 
@@ -38,8 +39,14 @@ pub enum Outcome {
     NoPlate,
     /// It was taken before and holds something else now.
     Changed,
-    /// The server is away or busy; it is tried again.
+    /// The server is away or busy, or a file of the run is still being written; it is tried again.
     Waiting,
+    /// The server does not take runs from this token; said again at every look.
+    Denied,
+    /// The file cannot be read; it is tried again.
+    Unreadable,
+    /// The file is still changing.
+    Unsettled,
 }
 
 /// One thing that happened, told once.
@@ -74,6 +81,9 @@ impl fmt::Display for Event {
             Outcome::NoPlate => "no plate",
             Outcome::Changed => "changed",
             Outcome::Waiting => "waiting",
+            Outcome::Denied => "denied",
+            Outcome::Unreadable => "unreadable",
+            Outcome::Unsettled => "changing",
         };
         // A name may hold a line end or the signs that colour a terminal.
         let files: Vec<String> =
@@ -104,11 +114,11 @@ pub struct Watch {
     /// Who sends.
     pub sender: Sender,
     /// How files without a built-in format are read.
-    pub mappings: Mappings,
+    pub mappings: Arc<Mappings>,
     /// Time.
     pub clock: Clock,
     judged: BTreeMap<String, Judged>,
-    told_waiting: BTreeSet<String>,
+    told: BTreeSet<(Vec<String>, Option<String>)>,
 }
 
 /// Why a watch cannot go on.
@@ -122,6 +132,9 @@ pub enum WatchError {
     Memory(#[from] MemoryError),
 }
 
+/// Who is told.
+type Tell<'a> = &'a mut (dyn FnMut(Event) + Send);
+
 impl Watch {
     /// A watch that has not looked yet.
     pub fn new(
@@ -131,58 +144,120 @@ impl Watch {
         mappings: Mappings,
         clock: Clock,
     ) -> Self {
-        let (judged, told_waiting) = (BTreeMap::new(), BTreeSet::new());
-        Self { folder, memory, sender, mappings, clock, judged, told_waiting }
+        let (judged, told) = (BTreeMap::new(), BTreeSet::new());
+        Self { folder, memory, sender, mappings: mappings.into(), clock, judged, told }
     }
 
-    /// Looks once and does what there is to do; tells everything that happened. Gives how many
-    /// runs lie in the folder that were not taken.
-    pub async fn sweep(
-        &mut self,
-        now: Instant,
-        tell: &mut (dyn FnMut(Event) + Send),
-    ) -> Result<usize, WatchError> {
+    /// Looks once and does what there is to do; tells everything that happened. Gives everything
+    /// that lies in the folder, may be a run and was not taken, each with its reason, whether it
+    /// was told before or not.
+    pub async fn sweep(&mut self, now: Instant, tell: Tell<'_>) -> Result<Vec<Event>, WatchError> {
         let look = self.folder.look(now).map_err(WatchError::Folder)?;
         self.judged.retain(|name, _| look.names.contains(name));
-        for content in look.fresh {
-            let judged = judge(&content, &self.mappings);
-            self.told_changed(&judged, tell);
-            self.judged.insert(content.name, judged);
-        }
-        for (name, judged) in self.judged.clone() {
-            self.note(&name, &judged, tell)?;
-        }
-        let homeless = |judged: &&Judged| matches!(judged.verdict, Verdict::NoPlate(_));
-        let mut left = self.judged.values().filter(homeless).count();
-        for set in choice::sets(&self.judged, &look.unsettled) {
-            if !self.memory.knows(&set.key()) {
-                self.deliver(&set, tell).await?;
+        let still = "it is still changing, or has not stood still for long enough";
+        let (mut unsettled, mut unreadable) = (look.unsettled, look.unreadable);
+        // One file at a time is in memory.
+        for settled in look.fresh {
+            match self.judge(&settled).await {
+                Ok(Some(judged)) => {
+                    self.folder.was_read(&settled);
+                    self.told_changed(&judged, tell);
+                    self.note(&judged, tell)?;
+                    self.judged.insert(settled.name, judged);
+                }
+                Ok(None) => unsettled.push(settled.name),
+                Err(reason) => unreadable.push((settled.name, reason)),
             }
-            left += usize::from(!self.memory.took(&set.key()));
+        }
+        let event = |event, name: String, reason| self.event(event, vec![name], Some(reason));
+        let unreadable = unreadable
+            .into_iter()
+            .map(|(name, reason)| event(Outcome::Unreadable, name, reason))
+            .collect::<Vec<_>>();
+        let changing = unsettled
+            .iter()
+            .map(|name| event(Outcome::Unsettled, name.clone(), still.to_owned()))
+            .collect::<Vec<_>>();
+        for event in &unreadable {
+            self.tell_once(event, tell);
+        }
+        let mut left = [unreadable, changing, self.homeless()].concat();
+        left.extend(self.send(&unsettled, tell).await?);
+        Ok(left)
+    }
+
+    fn event(&self, event: Outcome, files: Vec<String>, reason: Option<String>) -> Event {
+        Event { at: self.clock.now(), event, files, plate: None, run: None, usable: None, reason }
+    }
+
+    /// Tells what stays as it is for a while, the first time.
+    fn tell_once(&mut self, event: &Event, tell: Tell<'_>) {
+        if self.told.insert((event.files.clone(), event.reason.clone())) {
+            tell(event.clone());
+        }
+    }
+
+    /// Reads and judges a file away from the threads that send; none when it is changing.
+    async fn judge(&self, settled: &Settled) -> Result<Option<Judged>, String> {
+        let (settled, mappings) = (settled.clone(), Arc::clone(&self.mappings));
+        let work = move || Ok(folder::read(&settled)?.map(|content| judge(&content, &mappings)));
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|_panicked| {
+            Err("reading it failed; keep the file and report it".to_owned())
+        })
+    }
+
+    /// The runs of plates nobody can tell.
+    fn homeless(&self) -> Vec<Event> {
+        let event = |(name, judged): (&String, &Judged)| match &judged.verdict {
+            Verdict::NoPlate(fault) => {
+                Some(self.event(Outcome::NoPlate, vec![name.clone()], Some(fault.to_string())))
+            }
+            Verdict::Run { .. } | Verdict::NotARun(_) => None,
+        };
+        self.judged.iter().filter_map(event).collect()
+    }
+
+    /// Sends every run that was not sent; gives those that were not taken, now or earlier.
+    async fn send(
+        &mut self,
+        unsettled: &[String],
+        tell: Tell<'_>,
+    ) -> Result<Vec<Event>, WatchError> {
+        let mut left = Vec::new();
+        let mut refuses_all = None;
+        for set in choice::sets(&self.judged, unsettled) {
+            let waits = set.waits_for.as_ref().map(|name| {
+                let why = format!("{} is still being written", name.escape_debug());
+                (Outcome::Waiting, why)
+            });
+            if let Some(record) = self.memory.find(&set.key()) {
+                left.extend((record.outcome != Outcome::Taken).then(|| record.event(None)));
+            } else if let Some((outcome, reason)) = waits.or_else(|| refuses_all.clone()) {
+                left.push(self.event(outcome, set.names(), Some(reason)));
+            } else if let Some((event, every)) = self.deliver(&set, tell).await? {
+                let reason = event.reason.clone().unwrap_or_default();
+                refuses_all = every.then_some((event.event, reason));
+                left.push(event);
+            }
         }
         Ok(left)
     }
 
     /// Tells of a file that was taken under this name with another content.
-    fn told_changed(&self, judged: &Judged, tell: &mut (dyn FnMut(Event) + Send)) {
+    fn told_changed(&self, judged: &Judged, tell: Tell<'_>) {
         let Some(record) = self.memory.taken_as(&judged.name) else { return };
         if !self.memory.knows_file(&judged.sha256) {
-            let run = record.run.clone();
             let reason = "it was taken before and holds something else now".to_owned();
-            let at = self.clock.now();
-            let (files, plate) = (vec![judged.name.clone()], record.plate.clone());
-            let event = Outcome::Changed;
-            tell(Event { at, event, files, plate, run, usable: None, reason: Some(reason) });
+            let event = self.event(Outcome::Changed, vec![judged.name.clone()], Some(reason));
+            let (run, plate) = (record.run.clone(), record.plate.clone());
+            tell(Event { plate, run, ..event });
         }
     }
 
     /// Notes and tells of a file that is never sent, once.
-    fn note(
-        &mut self,
-        name: &str,
-        judged: &Judged,
-        tell: &mut (dyn FnMut(Event) + Send),
-    ) -> Result<(), WatchError> {
+    fn note(&mut self, judged: &Judged, tell: Tell<'_>) -> Result<(), WatchError> {
+        let name = &judged.name;
         let (outcome, reason, key) = match &judged.verdict {
             Verdict::NotARun(reason) => (Outcome::NotARun, reason.clone(), judged.sha256.clone()),
             // Another name may tell the plate of the same content.
@@ -191,7 +266,7 @@ impl Watch {
             }
             Verdict::Run { .. } => return Ok(()),
         };
-        if self.memory.knows(&key) {
+        if self.memory.find(&key).is_some() {
             return Ok(());
         }
         let at = self.clock.now();
@@ -202,41 +277,44 @@ impl Watch {
         Ok(self.memory.add(record)?)
     }
 
-    /// Sends one run, and remembers what the server made of it.
+    /// Sends one run, and remembers what the server made of it. Gives the run if it was not taken,
+    /// and whether no other would be.
     async fn deliver(
         &mut self,
         set: &choice::Set,
-        tell: &mut (dyn FnMut(Event) + Send),
-    ) -> Result<(), WatchError> {
-        let (key, names) = (set.key(), set.names());
-        // A file that changes under our hands is looked at again in the next sweep.
-        let Some(files) = self.folder.contents(&set.files) else { return Ok(()) };
+        tell: Tell<'_>,
+    ) -> Result<Option<(Event, bool)>, WatchError> {
+        let (key, names, plate) = (set.key(), set.names(), Some(set.plate.clone()));
+        let places = self.folder.places(&set.files);
+        let files = tokio::task::spawn_blocking(move || folder::contents(&places)).await;
+        let Ok(Some(files)) = files else {
+            let reason = "it changed after it was read; it is looked at again".to_owned();
+            return Ok(Some((self.event(Outcome::Unsettled, names, Some(reason)), false)));
+        };
         let answer = self.sender.send(&set.plate, files).await;
-        let at = self.clock.now();
-        let plate = Some(set.plate.clone());
-        let record = |outcome, run, reason| Record {
-            key: key.clone(),
-            files: names.clone(),
-            outcome,
+        let left = |outcome, reason| Event {
             plate: plate.clone(),
-            run,
-            reason,
-            at,
+            ..self.event(outcome, names.clone(), Some(reason))
         };
-        let (record, usable) = match answer {
-            Sent::Taken { run, usable, reasons } => {
-                (record(Outcome::Taken, run, reasons), Some(usable))
+        let (outcome, run, reason, usable) = match answer {
+            Sent::Taken { run, usable, reasons } => (Outcome::Taken, run, reasons, Some(usable)),
+            Sent::Refused(reason) => (Outcome::Refused, None, Some(reason), None),
+            Sent::Denied { reason, every } => {
+                let event = left(Outcome::Denied, reason);
+                tell(event.clone());
+                return Ok(Some((event, every)));
             }
-            Sent::Refused(reason) => (record(Outcome::Refused, None, Some(reason)), None),
             Sent::Away(reason) => {
-                if self.told_waiting.insert(key.clone()) {
-                    tell(record(Outcome::Waiting, None, Some(reason)).event(None));
-                }
-                return Ok(());
+                let event = left(Outcome::Waiting, reason);
+                self.tell_once(&event, tell);
+                return Ok(Some((event, false)));
             }
         };
-        self.told_waiting.remove(&key);
-        tell(record.event(usable));
-        Ok(self.memory.add(record)?)
+        let at = self.clock.now();
+        let record = Record { key, files: names, outcome, plate, run, reason, at };
+        let event = record.event(usable);
+        tell(event.clone());
+        self.memory.add(record)?;
+        Ok((outcome != Outcome::Taken).then_some((event, false)))
     }
 }

@@ -21,7 +21,14 @@ pub enum Sent {
     },
     /// The server refused it, and would again.
     Refused(String),
-    /// The server is not there, is busy, or does not know the token: later.
+    /// The server does not know the token, or does not let its owner do this: somebody must act.
+    Denied {
+        /// What the server says.
+        reason: String,
+        /// Whether it would say the same of every other run.
+        every: bool,
+    },
+    /// The server is not there or is busy, or the plate is not ready: later.
     Away(String),
 }
 
@@ -51,6 +58,15 @@ impl Sender {
                 if !is_passing(problem.status) && !is_early(&problem.code) =>
             {
                 Sent::Refused(problem.detail.clone())
+            }
+            Err(CallError::Refused { problem, .. }) if matches!(problem.status, 401 | 403) => {
+                let every = problem.status == 401;
+                let reason = format!(
+                    "the server answered {}: {}; give the watch the token of a technician of the \
+                     plate's laboratory",
+                    problem.status, problem.detail
+                );
+                Sent::Denied { reason, every }
             }
             Err(error) => Sent::Away(error.to_string()),
         }

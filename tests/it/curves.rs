@@ -231,6 +231,26 @@ async fn cycled(app: &TestApp, world: &World, n: u64) -> (Value, SimulatedRun) {
 }
 
 each_engine! {
+    async fn a_dry_run_says_how_many_curves_were_read_and_what_is_wrong_with_them(app) {
+        let world = world(app).await;
+        let (plate, run) = cycled(app, &world, 0).await;
+        let mut traced = curves(&run, 7);
+        traced.push(traced[0].clone());
+        let file = quantstudio_text_with(&run, &traced);
+        let path = format!("/v1/plates/{}/runs?dry_run=true", plate["code"].as_str().unwrap());
+        let dry = app.upload(&world.technician, &path, file.into_bytes()).await.expect(200).json();
+        let said = dry["warnings"].to_string();
+        assert!(said.contains("curves were left out"), "{dry}");
+        let kept = dry["curves"].as_u64().unwrap();
+        assert!(kept > 0 && kept < run.wells.len() as u64, "{dry}");
+        let whole = quantstudio_text_with(&run, &curves(&run, 7)).into_bytes();
+        let dry = app.upload(&world.technician, &path, whole.clone()).await.expect(200).json();
+        assert_eq!((&dry["curves"], &dry["id"]), (&json!(run.wells.len()), &json!(null)));
+        assert_eq!(dry["warnings"], json!([]));
+        let taken = lab::upload(app, &world, &plate, whole).await.expect(201).json();
+        assert_eq!(taken["curves"], dry["curves"]);
+    }
+
     async fn curves_come_in_with_a_run_and_are_shown_as_they_were(app) {
         let world = world(app).await;
         for n in 0..2 {

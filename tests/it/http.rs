@@ -74,6 +74,24 @@ each_engine! {
         assert_eq!(send("application/json", "[]").await.expect(422).code(), "body.shape");
     }
 
+    async fn a_body_that_is_too_large_is_told_the_limit_of_its_route(app) {
+        let technician = app.client_at(Role::Technician, None, Some("L01".to_owned())).await;
+        let mib = |n: usize| vec![b'x'; (n << 20) + 1];
+        for (route, most) in [("transfers?volume=5", 16), ("runs", 64)] {
+            let path = format!("/v1/plates/P/{route}");
+            let answer = app.upload(&technician, &path, mib(most)).await.expect(413);
+            assert_eq!(answer.code(), "body.too_large");
+            let said = format!("the file is larger than {most} MiB");
+            assert!(answer.text().contains(&said), "{}", answer.text());
+        }
+        let several = [("a", &mib(32)[..]), ("b", &mib(32)[..])];
+        let answer = app.upload_form(&technician, "/v1/plates/P/runs", &several).await.expect(413);
+        assert!(answer.text().contains("larger than 64 MiB together"), "{}", answer.text());
+        let officer = app.client(Role::Officer).await;
+        let answer = app.put(&officer, "/v1/sites/S09", &json!("x".repeat(17 << 20))).await.expect(413);
+        assert!(answer.text().contains("the body is larger than 16 MiB"), "{}", answer.text());
+    }
+
     async fn every_route_has_a_rule_and_every_rule_a_route(_app) {
         let description = serde_json::to_value(swabline::http::openapi()).unwrap();
         let mut described = BTreeSet::from([("GET".to_owned(), "/openapi.json".to_owned())]);

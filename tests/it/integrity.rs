@@ -2,4 +2,5 @@
 //! work that does not.
 
 mod cheats;
+mod interpolated;
 mod months;

@@ -151,6 +151,9 @@ each_engine! {
         make(app, world, 0, (Some("B7"), &tubes)).await.expect(201);
         let held = run(app, world, 0).await;
         assert_eq!(codes(&held["holds"]), ["run.lot_unknown"]);
+        let queue = app.get(&world.reviewer, "/v1/reviews").await.expect(200).json();
+        let waits = queue["runs"].as_array().unwrap().iter().find(|run| run["id"] == held["id"]);
+        assert_eq!(waits.unwrap()["holds"], held["holds"], "{queue}");
         assert_eq!(held["verdict"]["usable"], true);
         let refused = accept(app, world, &held).await.expect(422);
         assert_eq!(codes(&refused.json()["errors"]), ["run.lot_unknown"]);

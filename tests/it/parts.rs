@@ -114,7 +114,8 @@ each_engine! {
         let (world, plates, run) = bench(app).await;
         let [cy5, fam, vic] = filters(&run);
         let few = send(app, &world, 0, &[&fam, &vic]).await.expect(422);
-        assert!(codes(&few).iter().all(|code| code == "run.missing_target"), "{}", few.text());
+        assert_eq!(codes(&few), ["run.targets_not_read"], "{}", few.text());
+        assert!(few.text().contains("(CY5)") && few.text().contains("filters"), "{}", few.text());
         let other = lab::cycled(&plates[1], &BTreeMap::new(), false);
         let [_, _, other] = filters(&SimulatedRun { serial: "Another".to_owned(), ..other });
         for (files, wanted) in [
@@ -142,6 +143,45 @@ each_engine! {
         let kept = "select (select count(*) from run) + (select count(*) from run_file)
             + (select count(*) from run_part)";
         assert_eq!(count(app, kept).await, 0);
+    }
+
+    async fn what_people_type_into_names_of_files_and_targets_is_not_kept_in_clear(app) {
+        let (world, plates, run) = bench(app).await;
+        let mut typed = run.clone();
+        let well = "H12".parse().unwrap();
+        assert!(!typed.wells.iter().any(|one| one.well == well), "the well is empty");
+        for target in ["Zhang San", "Li Si"] {
+            let mut one = typed.wells[0].clone();
+            (one.well, one.ct) = (well, None);
+            (one.sample, one.target) = (String::new(), target.to_owned());
+            typed.wells.push(one);
+        }
+        let traced = swabline::simulation::curves::curves(&typed, 7);
+        let text = swabline::simulation::files::quantstudio_text_with(&typed, &traced);
+        let path = format!("{}?name=Zhang%20San.txt", path(0));
+        let made = app.upload(&world.technician, &path, text.clone().into_bytes()).await;
+        let made = made.expect(201).json();
+        for (kept, times) in [
+            ("select count(*) from run_file where name = 'file.txt'", 1),
+            ("select count(*) from run_file where name <> 'file.txt'", 0),
+            ("select count(*) from reading where target in ('other 1', 'other 2')", 2),
+            ("select count(*) from curve where target in ('other 1', 'other 2')", 2),
+            ("select count(*) from reading where target in ('Zhang San', 'Li Si')", 0),
+            ("select count(*) from curve where target in ('Zhang San', 'Li Si')", 0),
+        ] {
+            assert_eq!(count(app, kept).await, times, "{kept}");
+        }
+        let file = format!("/v1/runs/{}/file", made["id"].as_str().unwrap());
+        assert_eq!(app.get(&world.technician, &file).await.expect(200).text(), text);
+        let plain = format!("{}_fam.txt", plate(1));
+        let second = lab::cycled(&plates[1], &BTreeMap::new(), false);
+        let [cy5, fam, vic] = filters(&second);
+        let files = [(plain.as_str(), &fam), ("vic.txt", &vic), ("Li Si.txt", &cy5)]
+            .map(|(name, file)| (name, file.as_bytes()));
+        app.upload_form(&world.technician, &super::parts::path(1), &files).await.expect(201);
+        let kept = "select count(*) from run_file where name in ('vic.txt', 'file.txt', 'parts')";
+        assert_eq!(count(app, kept).await, 4, "and the one named by its plate");
+        assert_eq!(count(app, "select count(*) from run_file").await, 5);
     }
 
     async fn a_file_of_one_run_is_not_of_another(app) {

@@ -8,7 +8,13 @@ use swabline::simulation::zipped;
 
 use crate::each_engine;
 use crate::laboratory::{POSITIVE, SINGLE_TARGET, cycled, deliver, load, upload};
-use crate::world::{people, seal_tube, tube, world};
+use crate::world::{people, plate, seal_tube, tube, world};
+
+/// The document in an RDML file.
+fn document(bytes: &[u8]) -> String {
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    std::io::read_to_string(zip.by_name("rdml_data.xml").unwrap()).unwrap()
+}
 
 each_engine! {
     async fn a_run_is_given_as_rdml_with_its_curves(app) {
@@ -47,6 +53,16 @@ each_engine! {
         let named: Vec<_> = rdml.readings.iter().map(|r| r.sample.as_str()).collect();
         assert!(named.contains(&tube(0).as_str()), "{named:?}");
         assert!(!named.iter().any(|name| name.contains("Zhang") || *name == "PC"), "{named:?}");
+        let xml = document(&given.bytes);
+        let run = format!("<experiment id=\"{}\">\n<run id=\"{id}\">", loaded["code"].as_str().unwrap());
+        assert!(xml.contains(&run), "{xml}");
+        let imported = answer["imported_at"].as_str().unwrap();
+        let described = format!("<description>Plate {}, file taken in {imported}", plate(0));
+        assert!(xml.contains(&described), "{xml}");
+        for control in ["positive control ", "negative control "] {
+            assert!(xml.contains(&format!("<sample id=\"{control}")), "{control}: {xml}");
+        }
+        assert!(!xml.contains("no name"), "{xml}");
         let again = app.get(&world.technician, &path).await.expect(200);
         assert_eq!(again.bytes, given.bytes, "the same run is the same file");
     }

@@ -217,6 +217,7 @@ each_engine! {
         let queue = app.get(&world.reviewer, "/v1/reviews").await.expect(200).json();
         assert_eq!(queue["runs"][0]["id"], json!(run), "{queue}");
         assert_eq!(queue["runs"][0]["detected"], 1);
+        assert_eq!(queue["runs"][0]["holds"], json!([]));
         let other = app.client_at(Role::Reviewer, None, Some("L02".to_owned())).await;
         assert_eq!(app.get(&other, "/v1/reviews").await.expect(200).json()["runs"], json!([]));
         lab::release(app, &world, &run).await;

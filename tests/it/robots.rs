@@ -125,6 +125,19 @@ each_engine! {
         app.get(&world.auditor, "/v1/racks/FX2?laboratory=L01").await.expect(404);
     }
 
+    async fn a_person_s_name_in_the_name_of_a_log_is_not_kept(app) {
+        let world = received(app, 1).await;
+        lab::load(app, &world, 0, &[tube(0)]).await;
+        let log = worklist(app, &world, 0, "format=tecan").await;
+        let path = format!("/v1/plates/{}/transfers?name=Zhang%20San.gwl&volume=5", plate(0));
+        let read = app.upload(&world.technician, &path, log.into_bytes()).await.expect(201).json();
+        assert_eq!(read["name"], "file.gwl");
+        let mut tx = app.app.db.read("test.name").await.unwrap();
+        let kept: String = swabline::on!(tx, c =>
+            sqlx::query_scalar("select name from transfer_log").fetch_one(c).await).unwrap();
+        assert_eq!(kept, "file.gwl");
+    }
+
     async fn a_scan_with_faults_is_refused_whole_with_every_one(app) {
         let world = received(app, 2).await;
         let technician = &world.technician;

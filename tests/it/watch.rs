@@ -138,7 +138,8 @@ each_engine! {
         assert_eq!(run["plate"], plate(0));
 
         let (again, _) = post.once(&[]).await;
-        assert!(again.is_empty(), "{again:?}");
+        let again: Vec<_> = again.keys().map(String::as_str).collect();
+        assert_eq!(again, ["no_plate cfx.csv"], "what is left is named with every exit code 2");
         assert_eq!(post.contents(), before, "nothing in the folder was touched");
     }
 
@@ -155,8 +156,10 @@ each_engine! {
         assert_eq!(events["changed run.txt"]["run"], run);
         let reason = events["refused run.txt"]["reason"].as_str().unwrap();
         assert!(reason.contains("already"), "{reason}");
-        let (events, _) = post.once(&[]).await;
-        assert!(events.is_empty(), "it is told once: {events:?}");
+        let (events, said) = post.once(&[]).await;
+        said.expect(2);
+        let again: Vec<_> = events.keys().map(String::as_str).collect();
+        assert_eq!(again, ["refused run.txt"], "the change is told once, what is left always");
     }
 
     async fn a_server_that_is_away_is_tried_again_and_a_refusal_only_when_asked(app) {
@@ -170,8 +173,10 @@ each_engine! {
         let token = post.place.path().join("token");
         let sound = std::fs::read(&token).unwrap();
         std::fs::write(&token, "swl_unknown").unwrap();
-        let (events, _) = post.once(&[]).await;
-        assert!(events["waiting run.txt"]["reason"].as_str().unwrap().contains("401"));
+        let (events, said) = post.once(&[]).await;
+        said.expect(2);
+        let reason = events["denied run.txt"]["reason"].as_str().unwrap();
+        assert!(reason.contains("401") && reason.contains("token of a technician"), "{reason}");
         std::fs::write(&token, sound).unwrap();
         let (events, said) = post.once(&[]).await;
         said.expect(0);
@@ -189,10 +194,63 @@ each_engine! {
         assert!(events.contains_key("refused later.txt"), "{events:?}");
         lab::load(app, &world, 2, &[tube(2)]).await;
         let (events, said) = post.once(&[]).await;
-        assert!(events.is_empty() && said.code == Some(2), "{events:?}");
+        assert!(events.contains_key("refused later.txt") && said.code == Some(2), "{events:?}");
         let (events, said) = post.once(&["--again"]).await;
         said.expect(0);
         assert!(events.contains_key("taken later.txt"), "{events:?}");
+    }
+
+    async fn a_token_that_is_not_accepted_is_told_at_every_look(app) {
+        let (world, plates) = plates(app).await;
+        let post = Post::new(app, &world).await;
+        std::fs::write(post.place.path().join("token"), "swl_unknown").unwrap();
+        post.put("one.txt", text(&plates[0]));
+        post.put("two.txt", text(&plates[1]));
+        let mut command = post.command(&[]);
+        let mut watch = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+        let lines = || lines.take(3).map(Result::unwrap).collect::<Vec<String>>();
+        let lines = tokio::task::spawn_blocking(lines).await.unwrap();
+        for line in &lines {
+            assert!(line.contains("denied") && line.contains("401"), "{line}");
+        }
+        let runs = ["one.txt", "two.txt"].map(|name| lines[0].contains(name));
+        assert!(lines.iter().all(|line| ["one.txt", "two.txt"].map(|name| line.contains(name)) == runs),
+            "nobody sends the others, which would be denied too: {lines:?}");
+        terminate(watch.id());
+        tokio::task::spawn_blocking(move || watch.wait().unwrap()).await.unwrap();
+        let (events, said) = post.once(&[]).await;
+        let said = said.expect(2);
+        assert!(said.one_line().contains("runs not taken: 2"), "{}", said.err);
+        assert_eq!(events.len(), 2, "{events:?}");
+    }
+
+    async fn what_is_left_is_named_with_its_reason(app) {
+        let (world, plates) = plates(app).await;
+        let post = Post::new(app, &world).await;
+        let [cy5, fam, _vic] = filters(&plates[1]).try_into().unwrap();
+        post.put(&format!("{}_cy5.txt", plate(1)), cy5);
+        std::os::unix::fs::symlink("loop.txt", post.folder().join("loop.txt")).unwrap();
+        let growing = format!("{}_fam.txt", plate(1));
+        let path = post.folder().join(&growing);
+        let write = async {
+            for n in 1.. {
+                std::fs::write(&path, &fam[..n]).unwrap();
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        let (events, said) = tokio::select! {
+            said = post.once(&[]) => said,
+            () = write => unreachable!("the file grows for ever"),
+        };
+        let said = said.expect(2);
+        assert!(said.one_line().contains("runs not taken: 3"), "{}", said.err);
+        let reason = |key: &str| events[key]["reason"].as_str().unwrap();
+        assert!(reason("unreadable loop.txt").contains("cannot be read"));
+        assert!(reason(&format!("unsettled {growing}")).contains("still changing"));
+        let waiting = reason(&format!("waiting {}_cy5.txt", plate(1)));
+        assert!(waiting.contains(&growing) && waiting.contains("being written"), "{waiting}");
+        assert_eq!(events.len(), 3, "{events:?}");
     }
 
     async fn a_watch_goes_on_until_it_is_stopped(app) {

@@ -1,12 +1,14 @@
 //! Lots, what was issued of them, and what holds a run.
 
+use std::collections::BTreeMap;
+
 use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::rules::{self, RunFacts};
 use super::{LotCount, LotKey};
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result, refuse_if_any};
-use crate::storage::Tx;
+use crate::storage::{Tx, codes};
 
 /// Laboratory, kit, lot, expiry, reactions, who, when; nothing without such a laboratory.
 pub const LOT_ADD: &str = "insert into lot (laboratory_code, kit_code, lot, expires_us, reactions,
@@ -57,8 +59,8 @@ pub const DELIVERY_ADD: &str = "insert into lot_delivery (id, laboratory_code, k
 /// Laboratory, kit, lot, who, when; once for each person.
 pub const CONFIRMATION_ADD: &str = "insert into lot_confirmation (laboratory_code, kit_code, lot,
         confirmed_by, confirmed_us) values ($1, $2, $3, $4, $5) on conflict do nothing";
-/// `$1` run.
-pub const RUN_FACTS: &str = "select p.lot, l.expires_us, r.imported_us,
+/// `$1` runs.
+pub const RUN_FACTS: &str = "select r.id, p.lot, l.expires_us, r.imported_us,
         coalesce(k.withdrawn_us, s.withdrawn_us) as withdrawn_us,
         cast(case when l.registered_us > p.frozen_us and not exists (
                 select 1 from lot_confirmation c where c.laboratory_code = l.laboratory_code
@@ -70,7 +72,7 @@ pub const RUN_FACTS: &str = "select p.lot, l.expires_us, r.imported_us,
             and l.lot = p.lot
         left join kit_version k on k.code = r.kit_code and k.version = r.kit_version
         left join kit_withdrawal s on s.code = r.kit_code and s.version = r.kit_version
-    where r.id = $1";
+    where r.id in (select e.value ->> 'code' from json_each($1) e)";
 /// `$1` laboratory.
 pub const LABORATORY: &str = "select count(*) from laboratory where code = $1";
 /// Every statement of this file.
@@ -116,6 +118,7 @@ struct LotRow {
 
 #[derive(FromRow)]
 struct FactsRow {
+    id: String,
     lot: Option<String>,
     #[sqlx(rename = "expires_us")]
     expires: Option<Time>,
@@ -238,12 +241,24 @@ pub async fn against_filling(
 
 /// Why a run is held.
 pub async fn holds(tx: &mut Tx, run: &str, lot_keeping: bool) -> Result<Vec<Reason>> {
-    let row: Option<FactsRow> =
-        on!(tx, c => query_as(RUN_FACTS).bind(run).fetch_optional(c).await)?;
-    let FactsRow { lot, expires, imported, withdrawn, unconfirmed } =
-        row.ok_or_else(|| Error::not_found("run", run))?;
-    let unconfirmed = unconfirmed == 1;
-    Ok(rules::holds(&RunFacts { lot, expires, unconfirmed, imported, withdrawn }, lot_keeping))
+    let held = holds_of(tx, &[run], lot_keeping).await?.remove(run);
+    held.ok_or_else(|| Error::not_found("run", run))
+}
+
+/// Why each of these runs is held.
+pub async fn holds_of(
+    tx: &mut Tx,
+    runs: &[&str],
+    lot_keeping: bool,
+) -> Result<BTreeMap<String, Vec<Reason>>> {
+    let list = codes(runs);
+    let rows: Vec<FactsRow> = on!(tx, c => query_as(RUN_FACTS).bind(&list).fetch_all(c).await)?;
+    let held = |FactsRow { id, lot, expires, imported, withdrawn, unconfirmed }| {
+        let unconfirmed = unconfirmed == 1;
+        let facts = RunFacts { lot, expires, unconfirmed, imported, withdrawn };
+        (id, rules::holds(&facts, lot_keeping))
+    };
+    Ok(rows.into_iter().map(held).collect())
 }
 
 /// Refuses to go on with a run that is held, with every reason.

@@ -6,8 +6,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use data_encoding::HEXLOWER;
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -17,7 +15,7 @@ use super::{DIFFERENCES_MAX, Difference, Explanation, LOGS_MAX, Log, Planned, Vo
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
-use crate::barcode::{PlateCode, store as codes};
+use crate::barcode::{FILE_NAME_MAX, PlateCode, file_name, is_file_name, store as codes};
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result, refuse_if_any};
 use crate::http::extract::{Json, Path, Query, Raw};
@@ -27,8 +25,6 @@ use crate::plate::make::volume;
 use crate::plate::store::{self as plate_store, StoredPlate};
 use crate::storage::{StoreError, Tx};
 
-/// Longest name a log may come under, and longest label of a labware, in characters.
-const NAME_MAX: usize = 200;
 /// Most labware that may be named as reagents.
 const REAGENTS_MAX: usize = 50;
 
@@ -163,7 +159,7 @@ pub async fn transfers_post(
     }
     refuse_one_more(&code, before.len())?;
     let (id, at) = (app.clock.id().to_string(), app.clock.now());
-    let new = NewLog { id, sha256, name: upload.name.trim().to_owned(), settings, at };
+    let new = NewLog { id, sha256, name: file_name(&upload.name), settings, at };
     let stored = compared(&mut tx, &actor, (&plate, &log, &before), new).await?;
     store::log_add(&mut tx, &code, &stored, &sealed).await?;
     record(&mut tx, &actor, &code, &stored).await?;
@@ -196,10 +192,11 @@ fn asked(upload: &Upload) -> Result<Asked> {
     let labels = upload.reagents.split(',').map(str::trim).filter(|label| !label.is_empty());
     let reagents: Vec<_> = labels.map(str::to_owned).collect();
     let texts = [&upload.name, &upload.labware].into_iter().chain(&reagents);
-    let too_long =
-        |text: &String| text.chars().count() > NAME_MAX || text.chars().any(char::is_control);
-    if texts.into_iter().any(too_long) || reagents.len() > REAGENTS_MAX {
-        let message = "a name has at most 200 visible characters, and at most 50 are reagents";
+    if !texts.into_iter().all(|text| is_file_name(text)) || reagents.len() > REAGENTS_MAX {
+        let message = format!(
+            "a name has at most {FILE_NAME_MAX} visible characters, and at most {REAGENTS_MAX} are \
+             reagents"
+        );
         reasons.push(Reason::new("transfer.name", "name", message));
     }
     refuse_if_any(reasons)?;
@@ -222,9 +219,8 @@ fn settings(asked: Asked, plate: &StoredPlate) -> Result<Settings> {
 async fn parse(app: &App, bytes: Bytes) -> Result<(Vec<u8>, String, Log)> {
     let keys = Arc::clone(&app.keys);
     let work = move || {
-        let sha256 = HEXLOWER.encode(digest(&SHA256, &bytes).as_ref());
         let log = super::read(&bytes);
-        let sealed = keys.seal(store::log_place(&sha256), &bytes);
+        let (sha256, sealed) = keys.seal_file(store::log_place, &bytes);
         (sealed, sha256, log)
     };
     let (sealed, sha256, log) = tokio::task::spawn_blocking(work)

@@ -87,7 +87,33 @@ each_engine! {
         let found = signs(&report, "wells");
         assert_eq!(found.len(), 1, "{report}");
         let message = found[0]["message"].as_str().unwrap();
-        assert!(message.starts_with("1 of 3 reported tubes were read in no well"), "{message}");
+        assert!(message.starts_with("1 of 3 reported tubes amplified in no well"), "{message}");
+    }
+
+    async fn a_tube_reported_from_a_well_where_nothing_amplified_is_found(app) {
+        an_honest_morning(app).await;
+        let officer = app.client(Role::Officer).await;
+        let silent = format!("update reading set ct = null where well = (select min(well)
+            from well where tube_code = '{}')", tube(1));
+        tamper(app, &["reading_fixed"], &silent).await;
+        let report = report(app, &officer).await;
+        let found = signs(&report, "wells");
+        assert_eq!(found.len(), 1, "not even its internal control: {report}");
+        assert!(found[0]["message"].as_str().unwrap().starts_with("1 of 3 reported"), "{report}");
+    }
+
+    async fn a_period_without_runs_names_the_one_that_has_them(app) {
+        an_honest_morning(app).await;
+        let day = app.now().day();
+        app.pass(Span::days(200));
+        let officer = app.client(Role::Officer).await;
+        let report = report(app, &officer).await;
+        assert_eq!(report["runs"], 0);
+        let (first, last) = (&report["runs_elsewhere"]["first"], &report["runs_elsewhere"]["last"]);
+        assert!(first == last && first.is_string(), "{report}");
+        let path = format!("/v1/integrity?from={day}&until={day}");
+        let there = app.get(&officer, &path).await.expect(200).json();
+        assert_eq!((&there["runs"], there.get("runs_elsewhere")), (&json!(1), None));
     }
 
     async fn a_result_told_before_its_tube_arrived_is_found(app) {

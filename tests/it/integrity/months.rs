@@ -1,7 +1,7 @@
 //! Months of several laboratories, as the checks see them that compare runs with each other.
 
 use swabline::clock::Span;
-use swabline::integrity::{Check, RunEvidence, Scan, Sign};
+use swabline::integrity::{Check, KeptCurve, RunEvidence, Scan, Sign};
 use swabline::simulation::month::{BEGAN, Habits, month};
 
 const DAYS: i64 = 30;
@@ -98,15 +98,20 @@ fn plates_with_the_values_of_other_plates_show_also_when_shifted() {
 }
 
 /// A curve of forty cycles as it is kept, its values after `start`.
-fn curve(start: f32) -> Vec<u8> {
-    (0..40_u8).flat_map(|cycle| (start + f32::from(cycle) * 0.013_7).to_le_bytes()).collect()
+fn curve(start: f32) -> KeptCurve {
+    let points = (0..40_u8).flat_map(|cycle| (start + f32::from(cycle) * 0.013_7).to_le_bytes());
+    KeptCurve { target: "N".to_owned(), points: points.collect() }
 }
 
 #[test]
 fn a_curve_that_was_seen_before_shows_and_blank_ones_do_not() {
     let mut runs = month(17, 2, &[Habits::HONEST]);
     for (run, start) in runs.iter_mut().zip([0.1_f32, 0.2, 0.3, 0.4]) {
-        run.curves = vec![curve(start), curve(start + 10.0), vec![0; 160]];
+        run.curves = vec![
+            curve(start),
+            curve(start + 10.0),
+            KeptCurve { points: vec![0; 160], ..curve(0.0) },
+        ];
     }
     assert_eq!(found(&runs), []);
     runs[2].curves.push(curve(0.1));

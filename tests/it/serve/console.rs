@@ -121,10 +121,38 @@ async fn a_fresh_key_leaves_its_row_and_old_and_new_people_are_found() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn integrity_says_that_no_run_lies_in_its_period() {
+    on_each_engine(async |program| {
+        program.run(&["migrate"]).expect(0);
+        let said = program.run(&["integrity", "--until", "2020-06-30"]).expect(0);
+        let line = "no run came in from 2020-05-31 to 2020-06-30; there is none before or after";
+        assert!(said.out.lines().any(|said| said == line), "{}", said.out);
+    })
+    .await;
+}
+
 fn inspect(file: &str, json: bool) -> crate::program::Said {
     let mut inspect = command();
     inspect.arg("inspect").arg(file).args(json.then_some("--json"));
     finish(inspect)
+}
+
+#[test]
+fn whoever_stops_reading_ends_a_command_quietly() {
+    let file = format!("{FIXTURES}/sds/analysis_result.txt");
+    for arguments in [&["inspect", &file][..], &["inspect", &file, "--json"], &["check"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let said = command().args(arguments).stdout(writer).output().unwrap();
+        let err = String::from_utf8(said.stderr).unwrap();
+        assert_eq!((said.status.code(), &*err), (Some(0), ""), "{arguments:?}");
+    }
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let said = command().args(["inspect", &file]).stdout(full).output().unwrap();
+    let err = String::from_utf8(said.stderr).unwrap();
+    assert_eq!(said.status.code(), Some(1));
+    assert!(err.contains("the output cannot be written") && err.lines().count() == 1, "{err}");
 }
 
 /// What `inspect --json` says, and no more.
@@ -267,6 +295,7 @@ fn mappings_of_the_laboratory_are_checked_shown_and_used() {
     let with = |arguments: &[&str]| {
         let mut command = command();
         command.args(arguments).env("SWABLINE_MAPPINGS", folder.path());
+        command.env("SWABLINE_DATA", folder.path().join("data"));
         finish(command)
     };
     let said = with(&["check"]).expect(0);
