@@ -1,3 +1,6 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| swabline_fuzz::targets::run_parts(bytes));
+libfuzzer_sys::fuzz_target!(
+    init: swabline_fuzz::allow_refused_workbooks(),
+    |bytes: &[u8]| swabline_fuzz::targets::run_parts(bytes)
+);

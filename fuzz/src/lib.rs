@@ -3,6 +3,7 @@
 pub mod targets;
 
 use std::io::{Cursor, Write as _};
+use std::{panic, process};
 
 use swabline::instrument::{self, Curve, Mapping, Mappings, Reading, RunFile};
 use swabline::plate::PlateSize;
@@ -13,6 +14,17 @@ use zip::{CompressionMethod, ZipWriter};
 pub const BETWEEN: &[u8] = b"\n=====\n";
 /// Names that a file states once and that every reading of it repeats are no longer together.
 const REPEATED: usize = 8 * 1024;
+
+/// Lets a panic inside the reader of workbooks pass, which is caught and becomes a refusal; any
+/// other panic ends the process before it unwinds, caught or not.
+pub fn allow_refused_workbooks() {
+    panic::set_hook(Box::new(|panicked| {
+        if !panicked.location().is_some_and(|at| at.file().contains("/calamine-")) {
+            eprintln!("{panicked}");
+            process::abort();
+        }
+    }));
+}
 
 /// Reads a run file. Whatever the bytes are, it is refused with a reason or makes sense.
 pub fn read(bytes: &[u8]) {

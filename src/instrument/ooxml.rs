@@ -152,4 +152,49 @@ mod tests {
         assert_eq!(measured(10_001, 10_001, 10_000), Err(Refusal::UnpacksTooLarge));
         assert!(measured(100_000, 1, 10_000).is_err(), "a directory that lies");
     }
+
+    /// A workbook of one sheet named `Results` with one cell of that reference.
+    fn workbook_with(reference: &str) -> Vec<u8> {
+        const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+        const SHEET: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+        const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
+        let relation = |kind: &str, target: &str| {
+            format!(
+                "<Relationships xmlns=\"{PACKAGE}\"><Relationship Id=\"r1\" \
+                 Type=\"{OFFICE}/{kind}\" Target=\"{target}\"/></Relationships>"
+            )
+        };
+        let sheets = format!(
+            "<workbook xmlns=\"{SHEET}\" xmlns:r=\"{OFFICE}\"><sheets>\
+             <sheet name=\"Results\" sheetId=\"1\" r:id=\"r1\"/></sheets></workbook>"
+        );
+        let cells = format!(
+            "<worksheet xmlns=\"{SHEET}\"><sheetData><row><c r=\"{reference}\"><v>7</v></c></row>\
+             </sheetData></worksheet>"
+        );
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in [
+            ("_rels/.rels", relation("officeDocument", "xl/workbook.xml")),
+            ("xl/_rels/workbook.xml.rels", relation("worksheet", "worksheets/sheet1.xml")),
+            ("xl/workbook.xml", sheets),
+            ("xl/worksheets/sheet1.xml", cells),
+        ] {
+            zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+            zip.write_all(content.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn a_cell_beyond_the_last_number_is_not_taken_for_another() {
+        let filled = |reference: &str| {
+            let read = sheets(&workbook_with(reference), &mut |_| true);
+            read.map(|sheets| sheets.iter().flat_map(|sheet| &sheet.rows).count())
+        };
+        assert!(filled("B2").is_ok_and(|rows| rows > 0));
+        // 2^32 + 2: a number that counts on from nothing would be row 2.
+        for reference in ["B4294967298", "B99999999999", "ZZZZZZZZZ2"] {
+            assert!(filled(reference).is_err(), "{reference}");
+        }
+    }
 }
