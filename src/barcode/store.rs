@@ -132,7 +132,7 @@ pub async fn patterns(tx: &mut Tx) -> Result<Patterns> {
             reason,
         };
         let length = u8::try_from(row.length).map_err(|error| spoiled(error.to_string()))?;
-        Pattern::new(&row.maker, &row.prefix, length, row.alphabet)
+        Pattern::registered(&row.maker, &row.prefix, length, row.alphabet)
             .and_then(|pattern| patterns.add(pattern))
             .map_err(|faults| spoiled(list(&faults)))?;
     }

@@ -159,6 +159,13 @@ impl TestApp {
         self.clock.now()
     }
 
+    /// Runs statements behind the program's back.
+    pub async fn direct(&self, sql: &'static str) {
+        let mut tx = self.app.db.write("test.direct").await.unwrap();
+        swabline::on!(tx, c => sqlx::raw_sql(sql).execute(c).await.map(drop)).unwrap();
+        tx.commit().await.unwrap();
+    }
+
     /// Somebody new with this role, bound to a place where the role needs one.
     pub async fn client(&self, role: Role) -> Client {
         let site = role.needs_site().then(|| "S01".to_owned());

@@ -175,4 +175,19 @@ each_engine! {
         assert_eq!(wrong.json()["errors"].as_array().unwrap().len(), 2);
         assert_eq!(put().await.expect(201).json()["code"], "YK202206010001");
     }
+
+    /// Codes of pools came after the first makers were registered, and begin with M.
+    async fn a_maker_who_came_before_a_kind_of_code_stays_welcome(app) {
+        let world = world(app).await;
+        app.direct("insert into code_pattern (prefix, maker, length, alphabet, created_us)
+            values ('M', 'Maker', 12, 'alphanumeric', 0)").await;
+        let put = async |code: &str| {
+            let path = format!("/v1/tubes/{code}");
+            app.put(&world.sampler, &path, &tube_body(app, 1, &[person(1)])).await
+        };
+        assert_eq!(put("MX0000000007").await.expect(201).json()["code"], "MX0000000007");
+        put(swabline::barcode::PoolCode::numbered(7).unwrap().as_str()).await.expect(422);
+        let today = json!({ "maker": "Maker", "length": 12, "alphabet": "digits" });
+        app.put(&world.administrator, "/v1/code-patterns/M1", &today).await.expect(422);
+    }
 }

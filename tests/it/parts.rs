@@ -54,12 +54,6 @@ async fn count(app: &TestApp, sql: &'static str) -> i64 {
     on!(tx, c => sqlx::query_scalar(sql).fetch_one(c).await).unwrap()
 }
 
-async fn direct(app: &TestApp, sql: &'static str) {
-    let mut tx = app.app.db.write("test.direct").await.unwrap();
-    on!(tx, c => sqlx::raw_sql(sql).execute(c).await.map(drop)).unwrap();
-    tx.commit().await.unwrap();
-}
-
 each_engine! {
     async fn three_filters_are_one_run_in_whatever_order_they_come(app) {
         let (world, _, run) = bench(app).await;
@@ -209,8 +203,8 @@ each_engine! {
         let open = if on_postgres { "drop trigger run_part_fixed on run_part" } else {
             "drop trigger run_part_fixed"
         };
-        direct(app, open).await;
-        direct(app, "update run_part set sha256 = (select sha256 from run) where part = 2").await;
+        app.direct(open).await;
+        app.direct("update run_part set sha256 = (select sha256 from run) where part = 2").await;
         let error = verify().await.unwrap_err();
         assert!(error.to_string().contains("not those of the run"), "{error}");
     }
