@@ -96,6 +96,19 @@ impl Laboratory {
         request.body(Body::from(text)).expect("it is a request")
     }
 
+    /// Fills the store with a few plates and lets it count them, as a store in service has.
+    fn settle(&mut self) {
+        for _plate in 0..20 {
+            let request = self.upload(false);
+            self.send(request);
+        }
+        self.runtime.block_on(async {
+            let mut tx = self.app.db.write("bench.settle").await.expect("the store answers");
+            on!(tx, c => raw_sql("analyze").execute(c).await.map(drop)).expect("it counts");
+            tx.commit().await.expect("the store commits");
+        });
+    }
+
     fn send(&self, request: Request<Body>) {
         let router = self.router.clone();
         let answer = self.runtime.block_on(router.oneshot(request)).expect("it is answered");
@@ -197,6 +210,7 @@ fn import(c: &mut Criterion) {
         });
         for server in servers() {
             let mut laboratory = Laboratory::open(server, kit.clone());
+            laboratory.settle();
             let engine = laboratory.app.db.engine();
             group.bench_function(format!("{name}/parsed_called_stored/{engine}"), |b| {
                 b.iter_custom(|times| {

@@ -45,14 +45,16 @@ pub const SEEDED: &str = "select s.tube_code, s.expected,
     from quality_seeded s
     where s.tube_code in (select e.value ->> 'code' from json_each($1) e) order by s.tube_code";
 /// Laboratory, now, seeded since: tubes seeded with virus that wait there longer than anybody's
-/// tube may, and of which no alarm told. The order of the tables is that of the few seeded tubes.
+/// tube may, and of which no alarm told. Each of the few seeded tubes is looked up by itself, so
+/// that no planner begins with all that the laboratory holds.
 pub const LATE: &str = "select s.tube_code
-    from quality_seeded s cross join tube t left join round r on r.code = t.round_code
-    where s.seeded_us >= $3 and s.expected = 'detected'
-        and t.code = s.tube_code and t.laboratory_code = $1 and t.state in ('received', 'plated')
-        and t.sealed_us + coalesce(r.result_hours, 24) * 3600000000 < $2
-        and not exists (select 1 from quality_alarm q where q.laboratory_code = $1
-            and q.measure = 'seeded' and q.tube = s.tube_code)
+    from (select q.tube_code, (select case when t.laboratory_code = $1
+                    and t.state in ('received', 'plated') then t.sealed_us + coalesce((select
+                        r.result_hours from round r where r.code = t.round_code), 24) * 3600000000
+                end from tube t where t.code = q.tube_code) as due_us
+            from quality_seeded q where q.seeded_us >= $3 and q.expected = 'detected') s
+    where s.due_us < $2 and not exists (select 1 from quality_alarm a
+        where a.laboratory_code = $1 and a.measure = 'seeded' and a.tube = s.tube_code)
     order by s.tube_code limit 1000";
 /// Laboratory, seeded since, answered since: what was last said for good of its tubes with virus,
 /// newest first.
