@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 use swabline::barcode::{Alphabet, BoxCode, Pattern, Patterns, PlaceCode, PlateCode, TubeCode};
-use swabline::instrument::{self, Ct, Mapping, Mappings, read_run};
-use swabline::integrity::own_end;
+use swabline::instrument::{self, Ct, Mapping, Mappings, own_end, read_run};
 use swabline::interpretation::{CutOff, Kit};
 use swabline::plate::rack::{RackCode, RackSize, scan};
 use swabline::plate::robot::{self, Log, Origin, Place, Volume};
