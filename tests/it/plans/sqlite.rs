@@ -21,8 +21,7 @@ pub async fn scans(tx: &mut Tx, sql: &'static str) -> Vec<Scan> {
         }
         let alias = plan.split(' ').nth(1).unwrap();
         for (table, _) in tables.iter().filter(|(table, of)| of == alias || table == alias) {
-            let is_of_table = !plan.contains(" INDEX ");
-            found.push(Scan { table: table.clone(), plan: plan.clone(), is_of_table });
+            found.push(Scan { table: table.clone(), plan: plan.clone() });
         }
     }
     found
