@@ -25,6 +25,7 @@ mod lots;
 mod migrations;
 mod mistaken;
 mod moves;
+mod orphans;
 mod parts;
 mod plans;
 mod plate;
