@@ -8,7 +8,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::rules;
-use super::store::{self, StoredLot};
+use super::store::{self, Booking, StoredLot};
 use super::{LotCount, LotKey};
 use crate::app::App;
 use crate::audit::{self, Entry};
@@ -199,30 +199,10 @@ pub async fn delivery_post(
     key: IdempotencyKey,
     Json(request): Json<LotRequest>,
 ) -> Result<Response> {
-    actor.in_laboratory(&request.laboratory)?;
     let of = LotKey { laboratory: &request.laboratory, kit: &kit, lot: &lot };
-    let mut tx = app.db.write("lot.deliver").await?;
-    let at = app.clock.now();
     let content = (&kit, &lot, &request);
-    let fresh = match idempotency::begin(&mut tx, &actor, key, at, &content).await? {
-        Attempt::Replay(response) => return Ok(response),
-        Attempt::Fresh(fresh) => fresh,
-    };
-    store::lot_lock(&mut tx, of).await?;
-    let expires = found(&mut tx, of).await?.count.expires;
-    refuse_if_any(faults(&app, &mut tx, of, request.reactions).await?)?;
-    if expires != request.expires_at {
-        let message =
-            format!("the lot expires at {expires}; read the label of this delivery again");
-        return Err(Error::conflict("lot.expiry", "expires_at", message));
-    }
-    let (id, reactions) = (app.clock.id().to_string(), i64::from(request.reactions));
-    store::delivery_add(&mut tx, &id, of, reactions, (&actor.account, at)).await?;
-    let detail = json!({ "kit": kit, "laboratory": request.laboratory, "reactions": reactions });
-    let entry = Entry { at, actor: &actor, action: "lot.deliver", about: &lot, detail };
-    audit::record(&mut tx, entry).await?;
-    let answer = LotAnswer::new(found(&mut tx, of).await?, at);
-    fresh.finish(tx, StatusCode::CREATED, &answer).await
+    let delivery = Booked::Delivery { expires: request.expires_at };
+    book(&app, &actor, (key, &content), of, (delivery, request.reactions)).await
 }
 
 /// Issues reactions of a lot to the bench.
@@ -240,31 +220,64 @@ pub async fn issue_post(
     key: IdempotencyKey,
     Json(request): Json<IssueRequest>,
 ) -> Result<Response> {
-    actor.in_laboratory(&request.laboratory)?;
     let of = LotKey { laboratory: &request.laboratory, kit: &kit, lot: &lot };
-    let mut tx = app.db.write("lot.issue").await?;
-    let at = app.clock.now();
     let content = (&kit, &lot, &request);
-    let fresh = match idempotency::begin(&mut tx, &actor, key, at, &content).await? {
+    book(&app, &actor, (key, &content), of, (Booked::Issue, request.reactions)).await
+}
+
+/// Reactions to be booked, with what is said of them.
+#[derive(Clone, Copy)]
+enum Booked {
+    Delivery { expires: Time },
+    Issue,
+}
+
+/// Books reactions on a lot, once for each idempotency key; nobody else does until it is done.
+async fn book(
+    app: &App,
+    actor: &Actor,
+    (key, content): (IdempotencyKey, &(impl Serialize + Sync)),
+    of: LotKey<'_>,
+    (booked, reactions): (Booked, u32),
+) -> Result<Response> {
+    actor.in_laboratory(of.laboratory)?;
+    let (booking, action) = match booked {
+        Booked::Delivery { .. } => (Booking::Delivery, "lot.deliver"),
+        Booked::Issue => (Booking::Issue, "lot.issue"),
+    };
+    let mut tx = app.db.write(action).await?;
+    let at = app.clock.now();
+    let fresh = match idempotency::begin(&mut tx, actor, key, at, content).await? {
         Attempt::Replay(response) => return Ok(response),
         Attempt::Fresh(fresh) => fresh,
     };
     store::lot_lock(&mut tx, of).await?;
     let count = found(&mut tx, of).await?.count;
-    let reactions = i64::from(request.reactions);
-    let mut reasons = rules::against_issue(&lot, &count, reactions, at);
-    if reactions == 0 {
-        let message = "issue at least one reaction";
-        reasons.push(Reason::new("lot.reactions", "reactions", message));
+    match booked {
+        Booked::Delivery { expires } => {
+            refuse_if_any(faults(app, &mut tx, of, reactions).await?)?;
+            refuse_other_expiry(count.expires, expires)?;
+        }
+        Booked::Issue => {
+            refuse_if_any(rules::against_issue(of.lot, &count, i64::from(reactions), at))?;
+        }
     }
-    refuse_if_any(reasons)?;
     let id = app.clock.id().to_string();
-    store::issue_add(&mut tx, &id, of, reactions, (&actor.account, at)).await?;
-    let detail = json!({ "kit": kit, "laboratory": request.laboratory, "reactions": reactions });
-    let entry = Entry { at, actor: &actor, action: "lot.issue", about: &lot, detail };
-    audit::record(&mut tx, entry).await?;
+    let by = (actor.account.as_str(), at);
+    store::booking_add(&mut tx, &id, of, (booking, i64::from(reactions)), by).await?;
+    let detail = json!({ "kit": of.kit, "laboratory": of.laboratory, "reactions": reactions });
+    audit::record(&mut tx, Entry { at, actor, action, about: of.lot, detail }).await?;
     let answer = LotAnswer::new(found(&mut tx, of).await?, at);
     fresh.finish(tx, StatusCode::CREATED, &answer).await
+}
+
+/// A delivery with another expiry is another lot, or its label was misread.
+fn refuse_other_expiry(registered: Time, delivered: Time) -> Result<()> {
+    if delivered == registered {
+        return Ok(());
+    }
+    let message = format!("the lot expires at {registered}; read the label of this delivery again");
+    Err(Error::conflict("lot.expiry", "expires_at", message))
 }
 
 /// Lots of the asker's laboratory, with what was received, issued, used and is left.

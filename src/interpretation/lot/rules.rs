@@ -57,6 +57,10 @@ pub fn against_issue(lot: &str, count: &LotCount, reactions: i64, at: Time) -> V
         let message = format!("lot {lot} has {left} reactions that were not issued; issue fewer");
         reasons.push(Reason::new("lot.overissued", lot, message));
     }
+    if reactions == 0 {
+        let message = "issue at least one reaction";
+        reasons.push(Reason::new("lot.reactions", "reactions", message));
+    }
     reasons
 }
 
@@ -163,6 +167,7 @@ mod tests {
         assert_eq!(against_issue("L", &COUNT, 46, at(99)), []);
         assert_eq!(codes(&against_issue("L", &COUNT, 47, at(99))), ["lot.overissued"]);
         assert_eq!(codes(&against_issue("L", &COUNT, 1, at(100))), ["lot.expired"]);
+        assert_eq!(codes(&against_issue("L", &COUNT, 0, at(99))), ["lot.reactions"]);
     }
 
     #[test]

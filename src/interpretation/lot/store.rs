@@ -198,28 +198,28 @@ pub async fn lot_confirm(
     Ok(added == 1)
 }
 
-/// Issues reactions to the bench.
-pub async fn issue_add(
-    tx: &mut Tx,
-    id: &str,
-    key: LotKey<'_>,
-    reactions: i64,
-    (account, at): (&str, Time),
-) -> Result<()> {
-    on!(tx, c => query(ISSUE_ADD).bind(id).bind(key.laboratory).bind(key.kit).bind(key.lot)
-        .bind(reactions).bind(account).bind(at).execute(c).await.map(drop))?;
-    Ok(())
+/// Which way reactions of a lot go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Booking {
+    /// A further delivery came in.
+    Delivery,
+    /// They leave for the bench.
+    Issue,
 }
 
-/// Adds the reactions of a further delivery.
-pub async fn delivery_add(
+/// Books reactions on a lot.
+pub async fn booking_add(
     tx: &mut Tx,
     id: &str,
     key: LotKey<'_>,
-    reactions: i64,
+    (booking, reactions): (Booking, i64),
     (account, at): (&str, Time),
 ) -> Result<()> {
-    on!(tx, c => query(DELIVERY_ADD).bind(id).bind(key.laboratory).bind(key.kit).bind(key.lot)
+    let sql = match booking {
+        Booking::Delivery => DELIVERY_ADD,
+        Booking::Issue => ISSUE_ADD,
+    };
+    on!(tx, c => query(sql).bind(id).bind(key.laboratory).bind(key.kit).bind(key.lot)
         .bind(reactions).bind(account).bind(at).execute(c).await.map(drop))?;
     Ok(())
 }
