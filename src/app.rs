@@ -238,6 +238,7 @@ impl App {
         tokio::select! {
             served = serving.into_future() => served?,
             () = http::health::upkeep() => {}
+            () = db.keep_counted() => {}
             () = overdue => tracing::warn!("connections that never finished were cut off"),
         }
         db.close().await;

@@ -14,10 +14,11 @@ pub const TUBES_FIND: &str = "select t.code, t.size, t.members, t.round_code, t.
         t.attempt
     from tube t where t.code in (select e.value ->> 'code' from json_each($1) e)
     order by t.code";
-/// `$1` codes, `$2` from, `$3` to, `$4` time, `$5` laboratory (kept when null).
+/// `$1` codes, `$2` from, `$3` to, `$4` time, `$5` laboratory (kept when null). The state is asked
+/// of the tubes that are named and not by its index, in which thousands stand.
 pub const TUBES_MOVE: &str = "update tube set state = $3, state_us = $4,
         laboratory_code = coalesce(cast($5 as text), laboratory_code)
-    where state = $2 and code in (select e.value ->> 'code' from json_each($1) e)";
+    where coalesce(state, '') = $2 and code in (select e.value ->> 'code' from json_each($1) e)";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[("TUBES_FIND", TUBES_FIND), ("TUBES_MOVE", TUBES_MOVE)];

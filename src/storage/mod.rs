@@ -13,6 +13,7 @@ pub mod migrate;
 pub mod outbox;
 mod postgres;
 mod sqlite;
+mod statistics;
 
 use std::time::{Duration, Instant};
 

@@ -48,6 +48,7 @@ mod shape;
 mod shipment;
 mod stamping;
 mod statements;
+mod statistics;
 mod swapped;
 mod tenants;
 mod transport;
