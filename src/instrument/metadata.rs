@@ -85,9 +85,9 @@ impl Metadata {
         if !expired.is_empty() {
             warnings.push(format!("calibration expired: {}", expired.join(", ")));
         }
-        if let Some(warning) = self.value(&["warning"]) {
-            let short: String = warning.chars().take(100).collect();
-            warnings.push(format!("the file itself warns: {short}"));
+        // What it warns of is not repeated: nobody knows who wrote it (R29).
+        if self.value(&["warning"]).is_some() {
+            warnings.push("the file itself carries a warning; read it there".to_owned());
         }
         warnings
     }

@@ -101,6 +101,16 @@ impl RunFile {
         self.serial.as_deref().map(vocabulary::serial).filter(|code| !code.is_empty())
     }
 
+    /// What kind of instrument it was, if what stands in its place may be kept in clear.
+    pub fn model(&self) -> Option<&str> {
+        self.instrument.as_deref().map(vocabulary::model).filter(|model| !model.is_empty())
+    }
+
+    /// When the run ended as the file writes it, if that is a moment.
+    pub fn ended(&self) -> Option<&str> {
+        self.run_ended.as_deref().map(vocabulary::moment).filter(|moment| !moment.is_empty())
+    }
+
     /// Calls the instrument as whoever brought the file does, where the file has no serial number;
     /// false when that is no code an instrument may have.
     pub fn name_instrument(&mut self, stated: &str) -> bool {

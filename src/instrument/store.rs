@@ -242,12 +242,11 @@ pub async fn run_live(tx: &mut Tx, plate: &str) -> Result<Option<RunOfPlate>> {
 /// one of the files was quicker.
 pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<bool> {
     let file = run.file;
-    let text = |fact: &Option<String>| fact.clone().unwrap_or_default();
-    let (instrument, number, ended) =
-        (text(&file.instrument), file.serial_code().unwrap_or_default(), text(&file.run_ended));
+    let facts = [file.model(), file.serial_code(), file.ended()];
+    let [instrument, number, ended] = facts.map(Option::unwrap_or_default);
     let warnings = json(&file.warnings);
     let added = on!(tx, c => query(RUN_ADD).bind(run.id).bind(run.plate).bind(run.sha256)
-        .bind(file.format.as_str()).bind(&instrument).bind(number).bind(&ended)
+        .bind(file.format.as_str()).bind(instrument).bind(number).bind(ended)
         .bind(run.kit.0).bind(run.kit.1).bind(i64::from(run.usable)).bind(run.verdict)
         .bind(&warnings).bind(run.imported_by).bind(run.at)
         .execute(c).await.map(|done| done.rows_affected()))?;

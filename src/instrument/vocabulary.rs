@@ -52,9 +52,15 @@ const WORDS: [&str; 45] = [
     "calibrator",
     "empty",
 ];
+/// Most figures behind a word, and in the name of a model.
+const NUMBER_MAX: usize = 4;
+/// Figures of a date without strokes.
+const DATE_MAX: usize = 8;
+/// Characters of a model's name.
+const MODEL_MAX: usize = 60;
 /// Longest serial number kept.
 const SERIAL_MAX: usize = 40;
-/// Most figures in what a person calls an instrument: fewer than a telephone or an ID number has.
+/// Most figures in a serial number: fewer than a telephone or an ID number has.
 const FIGURES_MAX: usize = 10;
 
 /// Dyes by which instruments name their channels, in lower case.
@@ -96,12 +102,41 @@ pub fn is_dye(name: &str) -> bool {
     name.split('/').all(|dye| DYES.contains(&dye.trim().to_lowercase().as_str()))
 }
 
-/// The word if an instrument writes it by itself, else nothing.
+/// The word if an instrument writes it by itself, alone or numbered: else nothing. A number of more
+/// figures than a plate has wells is not the word's but somebody's.
 pub(super) fn word(text: &str) -> &str {
     let plain = text.trim().to_lowercase();
-    let stem = plain.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-' || c == ' ');
-    let is_numbered = !stem.is_empty() && WORDS.contains(&stem);
+    let unnumbered = plain.trim_end_matches(|c: char| c.is_ascii_digit());
+    let figures = plain.len() - unnumbered.len();
+    let stem = unnumbered.trim_end_matches(['-', ' ']);
+    let is_numbered = figures <= NUMBER_MAX && !stem.is_empty() && WORDS.contains(&stem);
     if is_numbered || WORDS.contains(&plain.as_str()) { text } else { "" }
+}
+
+/// A moment as instruments write it, with its zone, else nothing: it begins with a figure, and no
+/// part of it is as long as the number of a person.
+pub(super) fn moment(text: &str) -> &str {
+    let moment = text.trim();
+    let is_zone = |word: &str| word.len() <= 4 && word.bytes().all(|b| b.is_ascii_uppercase());
+    let is_clock = |word: &str| {
+        word.bytes().all(|b| b.is_ascii_digit() || b":-/.,+TZ".contains(&b))
+            && longest_number(word) <= DATE_MAX
+    };
+    let is_moment = moment.starts_with(|c: char| c.is_ascii_digit())
+        && moment.split_whitespace().all(|word| is_zone(word) || is_clock(word));
+    if is_moment && moment.len() <= SERIAL_MAX { moment } else { "" }
+}
+
+/// What kind of instrument it was, if no number of a person can stand in it.
+pub(super) fn model(text: &str) -> &str {
+    let model = text.trim();
+    let is_model = model.chars().count() <= MODEL_MAX && longest_number(model) <= NUMBER_MAX;
+    if is_model { model } else { "" }
+}
+
+/// Figures of the longest number in a text.
+fn longest_number(text: &str) -> usize {
+    text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0)
 }
 
 /// The serial number if it looks like one: a code with a figure in it, without blanks between.
@@ -110,6 +145,7 @@ pub(super) fn serial(text: &str) -> &str {
     let is_code = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     let looks_right = code.len() <= SERIAL_MAX
         && code.chars().all(is_code)
+        && longest_number(code) <= FIGURES_MAX
         && code.chars().any(|c| c.is_ascii_digit());
     if looks_right { code } else { "" }
 }
@@ -135,11 +171,39 @@ mod tests {
         for typed in ["Canary Person", "110105194912310021", "unknown person", "A. Canary 3"] {
             assert_eq!(word(typed), "", "{typed}");
         }
+        for behind_a_word in
+            ["Sample 110105194912310021", "Unkn-13800138000", "pos 138 0013 8000", "Std-12345"]
+        {
+            assert_eq!(word(behind_a_word), "", "{behind_a_word}");
+        }
         assert_eq!(serial(" 278870001 "), "278870001");
         assert_eq!(serial("CT-012/4"), "CT-012/4");
-        for typed in ["Canary Person", "Canary", "null", "room 4"] {
+        for typed in ["Canary Person", "Canary", "null", "room 4", "13800138000"] {
             assert_eq!(serial(typed), "", "{typed}");
             assert_eq!(stated(typed), None, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_moment_and_a_model_hold_no_number_of_a_person() {
+        for written in [
+            "2020-05-18 17:50:29 PM PDT",
+            "03-10-2024 10:45:00 PM EST",
+            "2020-05-19T00:50:29.873Z",
+            "2020-04-16 14:30:40 UTC",
+            "20200416 14:30",
+            "",
+        ] {
+            assert_eq!(moment(written), written);
+        }
+        for typed in ["Canary Person", "110105194912310021", "13800138000", "18 May Canary"] {
+            assert_eq!(moment(typed), "", "{typed}");
+        }
+        for written in ["QuantStudio(TM) 7 Flex System", "7500 Fast", "MA-6000", ""] {
+            assert_eq!(model(written), written);
+        }
+        for typed in ["CFX 110105194912310021", "13800138000", &"x".repeat(61)] {
+            assert_eq!(model(typed), "", "{typed}");
         }
     }
 

@@ -251,11 +251,13 @@ async fn chart(
     (kit, wells, read): (&Kit, &[Gathered], &mut Interpretation),
     new: &Incoming<'_>,
 ) -> Result<(Facts, Judged)> {
-    let named = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-    let instrument = file.serial_code().map(str::to_owned).or_else(|| named(&file.instrument));
     let subjects = Subjects {
         laboratory: plate.made.laboratory.clone(),
-        instrument: instrument.unwrap_or_else(|| file.format.as_str().to_owned()),
+        instrument: file
+            .serial_code()
+            .or_else(|| file.model())
+            .unwrap_or_else(|| file.format.as_str())
+            .to_owned(),
         lot: plate.made.lot.clone(),
         operator: actor.account.clone(),
     };

@@ -9,6 +9,7 @@ use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 use serde_json::json;
 use sqlx::query_scalar;
 use swabline::on;
+use swabline::simulation::files::quantstudio_text;
 
 use crate::app::{Engine, TestApp};
 use crate::each_engine;
@@ -116,6 +117,28 @@ each_engine! {
         let run = laboratory::upload(app, &world, &plate, file.clone()).await.expect(201).json();
         let path = format!("/v1/runs/{}/file", run["id"].as_str().unwrap());
         assert_eq!(app.get(&world.technician, &path).await.expect(200).bytes, file);
+        for (place, bytes) in kept(app).await {
+            assert_free_of(std::slice::from_ref(&somebody), &bytes, &place);
+        }
+    }
+
+    async fn a_number_typed_behind_an_instrument_s_word_is_not_kept_in_clear(app) {
+        let world = world(app).await;
+        seal_tube(app, &world, 0, &people(0, 10)).await.expect(201);
+        laboratory::deliver(app, &world, 0, &[tube(0)]).await;
+        let plate = laboratory::load(app, &world, 0, &[tube(0)]).await;
+        let somebody = person(79);
+        let number = &somebody.number;
+        let mut run = laboratory::cycled(&plate, &BTreeMap::new(), false);
+        run.instrument = format!("CFX {number}");
+        run.serial.clone_from(number);
+        run.run_ended = format!("2020-06-21 {number}");
+        for well in &mut run.wells {
+            well.task = format!("{} {number}", well.task);
+        }
+        let file = quantstudio_text(&run).into_bytes();
+        let answer = laboratory::upload(app, &world, &plate, file).await.expect(201);
+        assert_free_of(std::slice::from_ref(&somebody), &answer.bytes, "the answer");
         for (place, bytes) in kept(app).await {
             assert_free_of(std::slice::from_ref(&somebody), &bytes, &place);
         }
