@@ -180,7 +180,12 @@ impl From<StoredPlate> for PlateAnswer {
                 control,
             }
         });
-        let warnings = Template::find(&template).map_or_else(Vec::new, |found| found.warnings());
+        let warnings = match Template::find(&template) {
+            Some(found) => found.warnings(),
+            None if stamp.is_none() => Template::warnings_without(),
+            // Its sources were warned of, each when it was made.
+            None => Vec::new(),
+        };
         Self {
             code: plate.code.to_string(),
             state: plate.state,

@@ -31,8 +31,10 @@ use crate::storage::{StoreError, Tx};
 
 /// Most tubes that are listed at once.
 const LISTED_MAX: u32 = 1000;
+/// People in the largest tube.
+const PEOPLE_MAX: i64 = 20;
 
-/// `$1` laboratory, `$2` how many.
+/// `$1` laboratory, `$2` how many, `$3` most people in a tube.
 pub const RETESTS: &str =
     "select l.code, l.members, l.attempt, l.sealed_us, l.due_us, l.plate_code,
         (select min(w.well) from well w where w.plate_code = l.plate_code
@@ -52,7 +54,7 @@ pub const RETESTS: &str =
                 where o.state = 'closed'
                 order by o.frozen_us desc, o.code desc limit 1) as plate_code
         from tube t left join round r on r.code = t.round_code
-        where t.laboratory_code = $1 and t.state = 'received'
+        where t.laboratory_code = $1 and t.state = 'received' and t.members <= $3
             and not exists (select 1 from pool_tube m join pool p on p.code = m.pool_code
                 where m.tube_code = t.code and (p.state = 'plated' or p.state = 'open'
                     and not exists (select 1 from well w join plate o on o.code = w.plate_code
@@ -161,10 +163,15 @@ fn position(plate: &str, well: i64, size: i64) -> Result<WellPosition> {
     Ok(at.ok_or(StoreError::Inconsistent { table: "well", id, reason })?)
 }
 
-/// Tubes of a laboratory that wait to be tested again, most urgent first.
-pub async fn waiting(tx: &mut Tx, laboratory: &str, limit: i64) -> Result<Vec<Retest>> {
+/// Tubes of a laboratory with at most so many people in them that wait to be tested again, most
+/// urgent first.
+pub async fn waiting(
+    tx: &mut Tx,
+    laboratory: &str,
+    (limit, people): (i64, i64),
+) -> Result<Vec<Retest>> {
     let rows: Vec<WaitingRow> = on!(tx, c => query_as(RETESTS).bind(laboratory).bind(limit)
-        .fetch_all(c).await)?;
+        .bind(people).fetch_all(c).await)?;
     let retest = |row: WaitingRow| {
         let well = position(row.plate_code.as_str(), row.well, row.size)?;
         Ok(Retest {
@@ -199,7 +206,9 @@ pub(super) async fn suitable(
     plan: &Plan,
     places: usize,
 ) -> Result<Suitable> {
-    let waiting = waiting(tx, laboratory, LISTED_MAX.into()).await?;
+    // Deeper tubes wait for another kit, however many; they are not to crowd these out.
+    let depth = i64::from(plan.validated_depth);
+    let waiting = waiting(tx, laboratory, (LISTED_MAX.into(), depth)).await?;
     let mut pools: Vec<String> = Vec::new();
     for pool in waiting.iter().filter_map(|retest| retest.pool.as_ref()) {
         if !pools.contains(pool) {
@@ -210,10 +219,8 @@ pub(super) async fn suitable(
     let refused = against_pools(&pools, &found, (laboratory, kit)).into_iter();
     let refused: BTreeSet<String> = refused.map(|reason| reason.about).collect();
     pools.retain(|pool| !refused.contains(pool));
-    let depth = i64::from(plan.validated_depth);
     let alone = waiting.into_iter().filter(|retest| retest.pool.is_none());
-    let shallow = alone.filter(|retest| retest.members <= depth);
-    let mut codes: Vec<String> = shallow.map(|retest| retest.tube).collect();
+    let mut codes: Vec<String> = alone.map(|retest| retest.tube).collect();
     let rows = tubes_find(tx, &codes).await?;
     let against = tubes::against_making(&codes, &rows, laboratory, plan);
     let refused: BTreeSet<String> = against.into_iter().map(|reason| reason.about).collect();
@@ -237,7 +244,7 @@ pub async fn retests_get(
     actor.in_laboratory(&laboratory)?;
     let mut tx = app.db.read("plate.retests").await?;
     let limit = Limit::or(query.limit, LISTED_MAX).rows();
-    Ok(Json(Retests { retests: waiting(&mut tx, &laboratory, limit).await? }))
+    Ok(Json(Retests { retests: waiting(&mut tx, &laboratory, (limit, PEOPLE_MAX)).await? }))
 }
 
 /// Where the material of each tube of a plate lies: `well,tube,people,attempt,last_plate,last_well,box`,

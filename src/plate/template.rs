@@ -216,6 +216,14 @@ impl Template {
         vec![Reason::new("plate.fixed_controls", "template", message)]
     }
 
+    /// What to think of in a plate that was made by no template, but well by well.
+    pub fn warnings_without() -> Vec<Reason> {
+        let message = "nobody sees that the controls of plates whose wells are stated stand in \
+                       other wells each time; where they do not, plates or files that change \
+                       places are not found out; use a template whose controls move";
+        vec![Reason::new("plate.fixed_controls", "wells", message)]
+    }
+
     /// Unique name.
     pub fn name(&self) -> &str {
         &self.name

@@ -115,5 +115,14 @@ each_engine! {
                 assert_eq!(json!(codes), warnings, "{template}");
             }
         }
+        let tubes = lab::receive(app, &world, 1, 2..3).await;
+        let control = |well: &str, control: &str| json!({ "well": well, "reaction": "mix", "control": control });
+        let request = json!({ "laboratory": "L01", "kit": lab::KIT.0, "kit_version": lab::KIT.1,
+            "size": 96, "wells": [{ "well": "A1", "reaction": "mix", "tube": tubes[0] },
+                control("A2", "positive"), control("A3", "negative")] });
+        let path = format!("/v1/plates/{}", plate(2));
+        let made = app.put(&world.technician, &path, &request).await.expect(201).json();
+        assert_eq!(made["warnings"][0]["code"], "plate.fixed_controls", "{made}");
+        assert_eq!(made["warnings"][0]["about"], "wells", "{made}");
     }
 }

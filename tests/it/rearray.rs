@@ -156,6 +156,42 @@ each_engine! {
         assert_eq!(tubes(&made), [tube(1)], "a kit for single tubes leaves the pool");
     }
 
+    async fn any_number_of_deeper_tubes_that_wait_crowd_nobody_out(app) {
+        let world = world(app).await;
+        three_plates(app, &world).await;
+        // Sealed at the beginning of time, so due before all others: this kit's plates may not take
+        // them, for they hold more people than it is validated for.
+        app.direct(
+            "insert into plate (code, laboratory_code, kit_code, kit_version, template, size, state,
+                made_by, made_us) select 'OLD' || s.n, 'L01', 'other', '1', 'explicit', 384,
+                'draft', 'A', 1 from (select 0 as n union select 1 union select 2) s;
+            insert into tube (code, size, members, swab_count, round_code, site_code, session_code,
+                event_id, device_id, device_seq, device_skew_us, sealed_us, recorded_us,
+                recorded_by, content_tag, state, state_us)
+                with recursive n (i) as (select 0 union all select i + 1 from n where i < 1099)
+                select 'DEEP' || i, 20, 20, 20, 'R01', 'S01', 'W01', 'DEEP' || i, 'D', 1, 0, 1, 1,
+                    'A', '', 'sealed', 1 from n;
+            insert into well (plate_code, well, reaction, tube_code, depth)
+                with recursive n (i) as (select 0 union all select i + 1 from n where i < 1099)
+                select 'OLD' || cast(i / 384 as text), i % 384, 'mix', 'DEEP' || i, 20 from n;
+            update tube set state = 'received', laboratory_code = 'L01' where code like 'DEEP%';
+            update plate set state = 'frozen', frozen_us = 1 where code like 'OLD%';
+            update plate set state = 'closed' where code like 'OLD%';",
+        )
+        .await;
+        let path = "/v1/laboratories/L01/retests?limit=1000";
+        let waiting = app.get(&world.technician, path).await.expect(200).json();
+        let waiting = waiting["retests"].as_array().unwrap();
+        assert!(waiting.iter().all(|retest| retest["members"] == 20), "they come first");
+        assert_eq!(waiting.len(), 1000);
+        let made = app
+            .put(&world.technician, &format!("/v1/plates/{}", plate(7)), &request(&[]))
+            .await
+            .expect(201)
+            .json();
+        assert_eq!(tubes(&made), [3, 11, 12, 25, 29].map(tube));
+    }
+
     async fn more_tubes_than_places_and_a_plate_without_a_template_are_refused(app) {
         let world = world(app).await;
         three_plates(app, &world).await;

@@ -48,8 +48,10 @@ pub enum StoredRuns {
     None,
     /// Only of kits that measure something else.
     Others,
-    /// Of a kit that measures the same, under whatever code.
+    /// Of a kit that measures the same, under whatever code; nothing was detected in any.
     Alike,
+    /// Of a kit that measures the same, and in some of them something was detected.
+    AlikeDetected,
 }
 
 /// What all shadow runs of a version showed together: each stored run once, as it was read last.
@@ -59,6 +61,8 @@ pub struct Shown {
     pub runs: i64,
     /// Those of a kit that measures the same.
     pub alike: i64,
+    /// Tubes in which those had detected something.
+    pub detected: i64,
     /// What would have been otherwise.
     pub changed: Changed,
     /// Runs of laboratories that the approver may not see.
@@ -166,8 +170,10 @@ pub fn against_proposal(
 /// Why this person may not approve a proposal now, having seen so much change.
 ///
 /// A version is tried on stored runs before every approval (R17): on runs of a kit that measures the
-/// same where there are any, whatever its code, and on others where there are only those. Nothing
-/// that a shadow run once showed is forgotten for a later one that showed less.
+/// same where there are any, whatever its code, and on others where there are only those. Where
+/// something was detected in one, one such run is among them: a threshold that loses positives
+/// shows in no other. Nothing that a shadow run once showed is forgotten for a later one that
+/// showed less.
 pub fn against_approval(
     (proposer, approver): (&str, &str),
     stored: StoredRuns,
@@ -184,15 +190,22 @@ pub fn against_approval(
     let next = "run this version in shadow over some of them with `POST .../shadow` and look at \
                 the changed calls first";
     match stored {
-        StoredRuns::Alike if shown.alike == 0 => {
+        StoredRuns::Alike | StoredRuns::AlikeDetected if shown.alike == 0 => {
             let message = format!("runs of kits that measure the same are stored; {next}");
             say("kit.no_shadow", "shadow", message);
+        }
+        StoredRuns::AlikeDetected if shown.detected == 0 => {
+            let message = "nothing was detected in any run that was read in shadow, so no lost \
+                           positive could show; read some in which tubes were, best with a late \
+                           Ct"
+            .to_owned();
+            say("kit.no_positive", "shadow", message);
         }
         StoredRuns::Others if shown.runs == 0 => {
             let message = format!("runs of other kits are stored; {next}");
             say("kit.no_shadow", "shadow", message);
         }
-        StoredRuns::None | StoredRuns::Others | StoredRuns::Alike => {}
+        StoredRuns::None | StoredRuns::Others | StoredRuns::Alike | StoredRuns::AlikeDetected => {}
     }
     if shown.unseen > 0 {
         let message = format!(
@@ -255,16 +268,25 @@ mod tests {
     #[test]
     fn an_approval_needs_another_person_a_shadow_and_open_eyes() {
         let changed = |calls, verdicts| Changed { calls, verdicts };
-        let shown =
-            |runs, alike, calls| Shown { runs, alike, changed: changed(calls, 1), unseen: 0 };
+        let shown = |runs, alike, calls| Shown {
+            runs,
+            alike,
+            changed: changed(calls, 1),
+            ..Shown::default()
+        };
+        let with_positives = |detected| Shown { detected, ..shown(1, 1, 3) };
         let (two, nothing, none) = (("A", "B"), Shown::default(), changed(0, 0));
         let (alike, others) = (StoredRuns::Alike, StoredRuns::Others);
+        let detected = StoredRuns::AlikeDetected;
         assert_eq!(against_approval(two, alike, shown(1, 1, 3), changed(3, 1)), []);
+        assert_eq!(against_approval(two, detected, with_positives(1), changed(3, 1)), []);
         assert_eq!(against_approval(two, others, shown(1, 0, 3), changed(3, 1)), []);
         assert_eq!(against_approval(two, StoredRuns::None, nothing, none), []);
         for (people, stored, shown, seen, reasons) in [
             (("A", "A"), StoredRuns::None, nothing, none, &["kit.same_person"][..]),
             (two, alike, nothing, none, &["kit.no_shadow"]),
+            (two, detected, nothing, none, &["kit.no_shadow"]),
+            (two, detected, with_positives(0), changed(3, 1), &["kit.no_positive"]),
             (two, others, nothing, none, &["kit.no_shadow"]),
             (two, alike, shown(1, 0, 0), changed(0, 1), &["kit.no_shadow"]),
             (two, alike, shown(1, 1, 3), changed(0, 1), &["kit.changed_calls"]),

@@ -12,7 +12,7 @@ use super::shadow::Difference;
 use super::{Kit, shadow_store, store};
 use crate::auth::Actor;
 use crate::error::Result;
-use crate::storage::Tx;
+use crate::storage::{Tx, codes};
 
 /// `$1` kit, `$2` version: each run that was read with it in shadow, oldest shadow run first.
 pub const SHOWN: &str = "select d.shadow_id, d.run_id, d.difference, p.laboratory_code, r.kit_code,
@@ -27,9 +27,23 @@ pub const RUN_ANY: &str = "select id from run where state <> 'void'
 pub const RUN_OF: &str = "select id from run
     where kit_code = $1 and kit_version = $2 and state <> 'void'
     order by imported_us desc limit 1";
+/// `$1` kit, `$2` version: the last run that is not void and in which something was detected.
+pub const DETECTED_ANY: &str = "select r.id from run r
+    where r.kit_code = $1 and r.kit_version = $2 and r.state <> 'void'
+        and (select min(c.tube_code) from call c
+            where c.run_id = r.id and c.outcome = 'detected') is not null
+    order by r.imported_us desc limit 1";
+/// `$1` runs: tubes in which something was detected.
+pub const DETECTED: &str = "select count(*) from call where outcome = 'detected'
+    and run_id in (select e.value ->> 'code' from json_each($1) e)";
 /// Every statement of this file.
-pub const STATEMENTS: &[(&str, &str)] =
-    &[("SHOWN", SHOWN), ("RUN_ANY", RUN_ANY), ("RUN_OF", RUN_OF)];
+pub const STATEMENTS: &[(&str, &str)] = &[
+    ("SHOWN", SHOWN),
+    ("RUN_ANY", RUN_ANY),
+    ("RUN_OF", RUN_OF),
+    ("DETECTED_ANY", DETECTED_ANY),
+    ("DETECTED", DETECTED),
+];
 
 #[derive(FromRow)]
 struct ShownRow {
@@ -45,6 +59,7 @@ struct ShownRow {
 /// A stored run as it was last read in shadow.
 #[derive(Debug)]
 pub struct ShownRun {
+    id: String,
     /// What the version would have made of it.
     pub difference: Difference,
     /// Whether the asker may see it.
@@ -66,6 +81,7 @@ pub async fn shown_runs(
         rows.into_iter().map(|row| (row.run_id.clone(), row)).collect();
     let read = |row: ShownRow| {
         Ok(ShownRun {
+            id: row.run_id,
             difference: shadow_store::read(&row.shadow_id, &row.difference)?,
             is_seen: actor.in_laboratory(&row.laboratory_code).is_ok(),
             is_void: row.state == "void",
@@ -101,11 +117,11 @@ pub async fn evidence(
             kits.push(version.kit()?);
         }
         for other in kits.iter().filter(|other| reads_alike(kit, other)) {
-            let run: Option<String> = on!(tx, c => query_scalar(RUN_OF).bind(&other.code)
-                .bind(&other.version).fetch_optional(c).await)?;
-            if run.is_some() {
-                stored = StoredRuns::Alike;
+            if has_run(tx, RUN_OF, other).await? {
                 alike.push((other.code.clone(), other.version.clone()));
+                let detected =
+                    stored == StoredRuns::AlikeDetected || has_run(tx, DETECTED_ANY, other).await?;
+                stored = if detected { StoredRuns::AlikeDetected } else { StoredRuns::Alike };
             }
         }
     }
@@ -113,11 +129,22 @@ pub async fn evidence(
     let count = |is: &dyn Fn(&ShownRun) -> bool| {
         i64::try_from(runs.iter().filter(|run| is(run)).count()).unwrap_or(i64::MAX)
     };
+    let is_alike = |run: &ShownRun| !run.is_void && alike.contains(&run.kit);
+    let list = codes(runs.iter().filter(|run| is_alike(run)).map(|run| &run.id));
+    let detected: i64 = on!(tx, c => query_scalar(DETECTED).bind(&list).fetch_one(c).await)?;
     let shown = Shown {
         runs: count(&|run| !run.is_void),
-        alike: count(&|run| !run.is_void && alike.contains(&run.kit)),
+        alike: count(&is_alike),
+        detected,
         changed: changed(&runs),
         unseen: count(&|run| !run.is_seen),
     };
     Ok((stored, shown))
+}
+
+/// Whether a statement finds something of this kit.
+async fn has_run(tx: &mut Tx, sql: &'static str, kit: &Kit) -> Result<bool> {
+    let found: Option<String> = on!(tx, c => query_scalar(sql).bind(&kit.code).bind(&kit.version)
+        .fetch_optional(c).await)?;
+    Ok(found.is_some())
 }
