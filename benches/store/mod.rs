@@ -79,7 +79,9 @@ impl Store {
     /// Stores tubes in one transaction and gives their members.
     pub async fn seal(&self, tubes: Vec<SealedTube>) -> Vec<PersonKey> {
         let mut tx = self.db.write("bench.seal").await.expect("the store answers");
-        let outcomes = tubes_seal(&mut tx, tubes).await.expect("the tubes are stored");
+        let outcomes = tubes_seal(&mut tx, &tubes.iter().collect::<Vec<_>>())
+            .await
+            .expect("the tubes are stored");
         tx.commit().await.expect("the store commits");
         let members = outcomes.into_iter().flat_map(|outcome| match outcome {
             Outcome::Accepted(recorded) => recorded.members,

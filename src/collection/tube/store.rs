@@ -79,21 +79,21 @@ struct MemberRow<'a> {
 ///
 /// They may come from many requests. A tube whose code or event is stored already is compared
 /// and changes nothing; of two under one code in the same batch the first is the stored one.
-pub async fn tubes_seal(tx: &mut Tx, tubes: Vec<SealedTube>) -> Result<Vec<Outcome>> {
+pub async fn tubes_seal(tx: &mut Tx, tubes: &[&SealedTube]) -> Result<Vec<Outcome>> {
     let mut outcomes: Vec<Option<Outcome>> = tubes.iter().map(|_| None).collect();
     let mut open: Vec<usize> = (0..tubes.len()).collect();
     while !open.is_empty() {
         let before = open.len();
-        let firsts = first_of_each(&tubes, &open);
-        let added = tubes_add(tx, &tubes, &firsts).await?;
+        let firsts = first_of_each(tubes, &open);
+        let added = tubes_add(tx, tubes, &firsts).await?;
         for &index in firsts.iter().filter(|&&index| added.contains(tubes[index].code.as_str())) {
             outcomes[index] = Some(Outcome::Accepted(tubes[index].recorded()));
         }
         open.retain(|&index| outcomes[index].is_none());
         if !open.is_empty() {
-            let stored = Stored::read(tx, &tubes, &open).await?;
+            let stored = Stored::read(tx, tubes, &open).await?;
             for &index in &open {
-                outcomes[index] = stored.judge(&tubes[index]);
+                outcomes[index] = stored.judge(tubes[index]);
             }
             open.retain(|&index| outcomes[index].is_none());
         }
@@ -122,11 +122,11 @@ pub async fn tubes_known(
 }
 
 /// The first tube under each code and event, in order of code so that writers meet in one order.
-fn first_of_each(tubes: &[SealedTube], open: &[usize]) -> Vec<usize> {
+fn first_of_each(tubes: &[&SealedTube], open: &[usize]) -> Vec<usize> {
     let (mut codes, mut events) = (HashSet::new(), HashSet::new());
     let mut firsts = Vec::with_capacity(open.len());
     for &index in open {
-        let tube = &tubes[index];
+        let tube = tubes[index];
         if !codes.contains(&tube.code) && !events.contains(&tube.event) {
             codes.insert(&tube.code);
             events.insert(tube.event);
@@ -138,14 +138,18 @@ fn first_of_each(tubes: &[SealedTube], open: &[usize]) -> Vec<usize> {
 }
 
 /// Adds the tubes that are new, with members, persons and feed, and gives their codes.
-async fn tubes_add(tx: &mut Tx, tubes: &[SealedTube], firsts: &[usize]) -> Result<HashSet<String>> {
-    let rows: Vec<_> = firsts.iter().map(|&index| tube_row(&tubes[index])).collect();
+async fn tubes_add(
+    tx: &mut Tx,
+    tubes: &[&SealedTube],
+    firsts: &[usize],
+) -> Result<HashSet<String>> {
+    let rows: Vec<_> = firsts.iter().map(|&index| tube_row(tubes[index])).collect();
     let rows = json(&rows);
     let added: Vec<String> = on!(tx, c => query_scalar(TUBES_ADD).bind(&rows).fetch_all(c).await)?;
     let codes: HashSet<String> = added.into_iter().collect();
     let tubes: Vec<_> = firsts
         .iter()
-        .map(|&index| &tubes[index])
+        .map(|&index| tubes[index])
         .filter(|tube| codes.contains(tube.code.as_str()))
         .collect();
     let Some(at) = tubes.iter().map(|tube| tube.recorded).max() else { return Ok(codes) };
@@ -206,8 +210,8 @@ struct EventRow {
 }
 
 impl Stored {
-    async fn read(tx: &mut Tx, tubes: &[SealedTube], open: &[usize]) -> Result<Self> {
-        let open: Vec<_> = open.iter().map(|&index| &tubes[index]).collect();
+    async fn read(tx: &mut Tx, tubes: &[&SealedTube], open: &[usize]) -> Result<Self> {
+        let open: Vec<_> = open.iter().map(|&index| tubes[index]).collect();
         let (wanted, events) = (
             codes(open.iter().map(|tube| &tube.code)),
             codes(open.iter().map(|tube| tube.event.to_string())),
@@ -279,7 +283,8 @@ mod tests {
 
     #[test]
     fn the_first_of_each_code_and_event_is_tried_in_order_of_code() {
-        let tubes = [sealed(9, 1), sealed(3, 2), sealed(9, 3), sealed(4, 1), sealed(1, 4)];
+        let sealed = [sealed(9, 1), sealed(3, 2), sealed(9, 3), sealed(4, 1), sealed(1, 4)];
+        let tubes: Vec<_> = sealed.iter().collect();
         assert_eq!(first_of_each(&tubes, &[0, 1, 2, 3, 4]), [4, 1, 0]);
         // A tube that was passed over takes no event from those after it.
         assert_eq!(first_of_each(&tubes, &[2, 3]), [3, 2]);
