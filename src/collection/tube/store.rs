@@ -11,7 +11,7 @@ use crate::barcode::TubeCode;
 use crate::collection::person::store::persons_put;
 use crate::error::{Reason, Result};
 use crate::storage::outbox::{self, Change};
-use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
+use crate::storage::{Conn, Sql, StoreError, Tx, codes, ensure_rows, json};
 
 /// `$1` rows of tubes; gives the codes of those that are new. A tube whose code or event is
 /// known already, or is just being written elsewhere, inserts nothing.
@@ -27,12 +27,16 @@ pub const TUBES_ADD: &str = "insert into tube (code, size, members, swab_count, 
         cast(e.value ->> 'recorded' as bigint)
     from json_each($1) e where true
     on conflict do nothing returning code";
-/// `$1` rows of members.
-pub const MEMBERS_ADD: &str = "insert into member
-    (tube_code, position, person_key, identity_tag, taken_us)
-    select e.value ->> 'tube', cast(e.value ->> 'position' as bigint), e.value ->> 'person',
-        e.value ->> 'identity', cast(e.value ->> 'taken' as bigint)
-    from json_each($1) e";
+/// `$1` rows of members; on PostgreSQL a list for each column.
+pub const MEMBERS_ADD: Sql = Sql {
+    sqlite: "insert into member (tube_code, position, person_key, identity_tag, taken_us)
+        select e.value ->> 'tube', cast(e.value ->> 'position' as bigint), e.value ->> 'person',
+            e.value ->> 'identity', cast(e.value ->> 'taken' as bigint)
+        from json_each($1) e",
+    postgres: "insert into member (tube_code, position, person_key, identity_tag, taken_us)
+        select * from unnest(cast($1 as text[]), cast($2 as bigint[]), cast($3 as text[]),
+            cast($4 as text[]), cast($5 as bigint[]))",
+};
 /// `$1` codes.
 pub const TUBES_STORED: &str = "select code, size, session_code, event_id, device_id, device_seq,
         device_skew_us, sealed_us, recorded_us, content_tag, state
@@ -69,7 +73,7 @@ struct TubeRow<'a> {
 #[derive(Serialize)]
 struct MemberRow<'a> {
     tube: &'a str,
-    position: usize,
+    position: i64,
     person: &'a str,
     identity: &'a str,
     taken: i64,
@@ -190,10 +194,21 @@ async fn members_add(tx: &mut Tx, tubes: &[&SealedTube]) -> Result<()> {
             taken: member.taken.us(),
         }));
     }
-    let (expected, rows) = (rows.len() as u64, json(&rows));
-    let added = on!(tx, c => query(MEMBERS_ADD).bind(&rows)
-        .execute(c).await.map(|done| done.rows_affected()))?;
-    Ok(ensure_rows("MEMBERS_ADD", expected, added)?)
+    let added = match &mut tx.conn {
+        Conn::Sqlite(c) => {
+            query(MEMBERS_ADD.sqlite).bind(json(&rows)).execute(&mut **c).await?.rows_affected()
+        }
+        Conn::Postgres(c) => query(MEMBERS_ADD.postgres)
+            .bind(rows.iter().map(|row| row.tube).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.position).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.person).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.identity).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.taken).collect::<Vec<_>>())
+            .execute(&mut **c)
+            .await?
+            .rows_affected(),
+    };
+    Ok(ensure_rows("MEMBERS_ADD", rows.len() as u64, added)?)
 }
 
 /// What is stored under the codes and events of tubes that could not be added.
@@ -269,7 +284,6 @@ async fn members_stored(tx: &mut Tx, tubes: &str) -> Result<HashMap<String, Vec<
 /// Every statement of this file, to be prepared on both engines.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("TUBES_ADD", TUBES_ADD),
-    ("MEMBERS_ADD", MEMBERS_ADD),
     ("TUBES_STORED", TUBES_STORED),
     ("TUBES_KNOWN", TUBES_KNOWN),
     ("EVENTS_STORED", EVENTS_STORED),
