@@ -16,6 +16,9 @@ use tokio::runtime::Runtime;
 
 use crate::store::{on_server, scan};
 
+/// Ranges of a hundred thousand tube codes that are given out.
+const ALLOTMENTS: usize = 20;
+
 /// A running service on one engine, with a site, a session and codes.
 pub struct Service {
     /// What everything here runs on.
@@ -90,14 +93,15 @@ async fn city(app: &App, address: SocketAddr) -> String {
         "result_hours": 24 });
     let session = json!({ "round": "R01", "site": "S01", "team": "Team 1",
         "opens_at": now - Span::hours(1), "closes_at": now + Span::hours(11) });
-    let codes = json!({ "kind": "tube", "count": 1_000_000, "place": "S01" });
+    let codes = json!({ "kind": "tube", "count": 100_000, "place": "S01" });
     let place = json!({ "name": "North gate", "area": "Fengtai" });
-    for (token, line, body) in [
+    let places = [
         (0, "PUT /v1/sites/S01", place),
         (1, "PUT /v1/rounds/R01", round),
         (1, "PUT /v1/sessions/W01", session),
-        (0, "POST /v1/allotments", codes),
-    ] {
+    ];
+    let allotments = (0..ALLOTMENTS).map(|_| (0, "POST /v1/allotments", codes.clone()));
+    for (token, line, body) in places.into_iter().chain(allotments) {
         let request = request(line, &tokens[token], &body);
         let (_, refused) = send(address, 1, vec![request]).await;
         assert_eq!(refused, 0, "{line}");
@@ -107,10 +111,11 @@ async fn city(app: &App, address: SocketAddr) -> String {
 
 /// A request as it goes over the wire.
 pub fn request(line: &str, token: &str, body: &Value) -> Vec<u8> {
-    let body = body.to_string();
+    static KEY: AtomicU32 = AtomicU32::new(0);
+    let (body, key) = (body.to_string(), KEY.fetch_add(1, Ordering::Relaxed));
     format!(
         "{line} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\
-         idempotency-key: {line}\r\ncontent-type: application/json\r\n\
+         idempotency-key: {key}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     )
