@@ -27,7 +27,9 @@ pub const TUBES_ADD: &str = "insert into tube (code, size, members, swab_count, 
         cast(e.value ->> 'recorded' as bigint)
     from json_each($1) e where true
     on conflict do nothing returning code";
-/// `$1` rows of members; on PostgreSQL a list for each column.
+/// `$1` rows of members; on PostgreSQL a list for each column. 10,000 rows cost the server 52 ms
+/// of processor time through `json_each`, 32 as columns and 26 by a bare binary `COPY`, 1,000 rows
+/// 7.4, 5.9 and 6.0 ms: `COPY` is not worth its two more round trips.
 pub const MEMBERS_ADD: Sql = Sql {
     sqlite: "insert into member (tube_code, position, person_key, identity_tag, taken_us)
         select e.value ->> 'tube', cast(e.value ->> 'position' as bigint), e.value ->> 'person',
