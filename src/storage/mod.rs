@@ -1,9 +1,8 @@
 //! The store: two doors, two engines, one SQL text.
 //!
 //! `db.read("name")` and `db.write("name")` give a [`Tx`] guard; dropped, it rolls back. Who
-//! writes next is decided by [`Channel`]. Every
-//! store function takes `&mut Tx`, and the macro [`on!`](crate::on) writes its body once for the reader and
-//! twice for the compiler. PostgreSQL carries two functions of ours, `json_each(text)` and
+//! writes next is decided by [`Channel`]. Every store function takes `&mut Tx`, and the macro
+//! [`on!`](crate::on) writes its body once for the reader and twice for the compiler. PostgreSQL carries two functions of ours, `json_each(text)` and
 //! `unhex(text)`, that SQLite has by birth: with them a batch is one JSON parameter and the same
 //! statement on both. What comes one by one and often is gathered by a [`Writer`].
 
