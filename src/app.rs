@@ -10,7 +10,11 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 
+use crate::auth::memory::Holders;
+use crate::barcode::memory::TubeCodes;
 use crate::clock::{Clock, Time};
+use crate::collection::place::memory::Shifts;
+use crate::collection::tube::writer::TubeWriter;
 use crate::config::Config;
 use crate::error::{Error, Reason};
 use crate::http;
@@ -42,6 +46,14 @@ pub struct App {
     pub kits: Arc<Vec<Kit>>,
     /// Every mapping of instrument files.
     pub mappings: Arc<Mappings>,
+    /// Stores sealed tubes, those of many requests together.
+    pub tubes: TubeWriter,
+    /// Which tube codes were allotted, as far as was asked.
+    pub codes: Arc<TubeCodes>,
+    /// Sessions that were asked for.
+    pub shifts: Arc<Shifts>,
+    /// Who holds which token, as of a second ago.
+    pub holders: Arc<Holders>,
     /// One permit for each request that may be worked on at once.
     pub at_once: Arc<Semaphore>,
     /// What is in force.
@@ -146,8 +158,20 @@ impl App {
         }
         let at_once = Arc::new(Semaphore::new(config.requests_at_once));
         let mappings = Arc::new(Mappings::of(&config.mappings).map_err(StartError::Mappings)?);
-        let kits = Arc::new(kits());
-        Ok(Self { db, clock, keys, kits, mappings, at_once, config: Arc::new(config) })
+        let db = db.with_queues(config.queues());
+        Ok(Self {
+            tubes: TubeWriter::start(&db),
+            codes: Arc::default(),
+            shifts: Arc::default(),
+            holders: Arc::default(),
+            kits: Arc::new(kits()),
+            config: Arc::new(config),
+            db,
+            clock,
+            keys,
+            mappings,
+            at_once,
+        })
     }
 
     /// The kit with that code and version, if it may be run here. The dates between which plates

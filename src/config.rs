@@ -3,8 +3,14 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
+
+use crate::storage::{Queue, Queues};
+
+/// Longest queue that can be set.
+const MANY: usize = 100_000_000;
 
 /// One value for everything that can be set.
 #[derive(Clone, Deserialize)]
@@ -22,6 +28,22 @@ pub struct Config {
     pub request_seconds: u64,
     /// Requests worked on at once; more are refused with 503.
     pub requests_at_once: usize,
+    /// Rows of sealed tubes and their members that may wait to be stored; more are refused with 503.
+    pub scan_queue: usize,
+    /// Seconds a sealed tube may wait before it is refused.
+    pub scan_seconds: u64,
+    /// Changes of laboratories that may wait to be stored, behind sealed tubes.
+    pub laboratory_queue: usize,
+    /// Seconds such a change may wait.
+    pub laboratory_seconds: u64,
+    /// Reviews and releases that may wait, behind everything of laboratories.
+    pub release_queue: usize,
+    /// Seconds one of them may wait.
+    pub release_seconds: u64,
+    /// Audit rows of look-ups and wrong guesses that may wait, behind everything else.
+    pub query_queue: usize,
+    /// Seconds one of them may wait.
+    pub query_seconds: u64,
     /// Hours within which a recalled person is to be collected again.
     pub recall_hours: i64,
     /// Days a status link stays good.
@@ -64,6 +86,14 @@ impl Default for Config {
             log: LogFormat::Text,
             request_seconds: 30,
             requests_at_once: 4096,
+            scan_queue: 100_000,
+            scan_seconds: 5,
+            laboratory_queue: 1_000,
+            laboratory_seconds: 20,
+            release_queue: 500,
+            release_seconds: 20,
+            query_queue: 500,
+            query_seconds: 5,
             recall_hours: 24,
             link_days: 30,
             mappings: PathBuf::new(),
@@ -98,6 +128,15 @@ impl Config {
         let bounds = [
             ("request_seconds", self.request_seconds >= 1),
             ("requests_at_once", self.requests_at_once >= 1),
+            // The largest batch must fit into an empty queue: 1,000 tubes of 20.
+            ("scan_queue", (21_000..=MANY).contains(&self.scan_queue)),
+            ("laboratory_queue", (1..=MANY).contains(&self.laboratory_queue)),
+            ("release_queue", (1..=MANY).contains(&self.release_queue)),
+            ("query_queue", (1..=MANY).contains(&self.query_queue)),
+            ("scan_seconds", self.scan_seconds >= 1),
+            ("laboratory_seconds", self.laboratory_seconds >= 1),
+            ("release_seconds", self.release_seconds >= 1),
+            ("query_seconds", self.query_seconds >= 1),
             ("recall_hours", (1..=24 * 14).contains(&self.recall_hours)),
             ("link_days", (1..=366).contains(&self.link_days)),
             ("volume_tolerance_percent", self.volume_tolerance_percent <= 100),
@@ -105,6 +144,19 @@ impl Config {
         match bounds.iter().find(|(_, within)| !within) {
             Some((name, _)) => Err(ConfigError(format!("{name} is out of its bounds"))),
             None => Ok(self),
+        }
+    }
+
+    /// What may wait before the store's writers.
+    pub const fn queues(&self) -> Queues {
+        const fn queue(length: usize, seconds: u64) -> Queue {
+            Queue { length, patience: Duration::from_secs(seconds) }
+        }
+        Queues {
+            scan: queue(self.scan_queue, self.scan_seconds),
+            laboratory: queue(self.laboratory_queue, self.laboratory_seconds),
+            release: queue(self.release_queue, self.release_seconds),
+            query: queue(self.query_queue, self.query_seconds),
         }
     }
 
@@ -155,6 +207,15 @@ impl fmt::Display for Config {
         writeln!(f, "log = {:?}", format!("{:?}", self.log).to_lowercase())?;
         writeln!(f, "request_seconds = {}", self.request_seconds)?;
         writeln!(f, "requests_at_once = {}", self.requests_at_once)?;
+        let queues = [
+            ("scan", self.scan_queue, self.scan_seconds),
+            ("laboratory", self.laboratory_queue, self.laboratory_seconds),
+            ("release", self.release_queue, self.release_seconds),
+            ("query", self.query_queue, self.query_seconds),
+        ];
+        for (channel, length, seconds) in queues {
+            writeln!(f, "{channel}_queue = {length}\n{channel}_seconds = {seconds}")?;
+        }
         writeln!(f, "recall_hours = {}", self.recall_hours)?;
         writeln!(f, "link_days = {}", self.link_days)?;
         writeln!(f, "lot_keeping = {}", self.lot_keeping)?;

@@ -40,7 +40,7 @@ impl Reason {
 }
 
 /// Every way a request can fail.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The request cannot be read at all.
     #[error("{}", .0.message)]

@@ -71,7 +71,8 @@ impl Store {
         let sealed = |n: u32| {
             let code = TubeCode::numbered(u64::from(n)).expect("the number is small");
             let code = (Ok(code), Standing::New);
-            seal(code, self.scan(n, now), Some(&shift), recorder).expect("it has no faults")
+            seal(code, scan(&self.clock, n, MEMBERS), Some(&shift), recorder)
+                .expect("it has no faults")
         };
         numbers.map(sealed).collect()
     }
@@ -79,7 +80,9 @@ impl Store {
     /// Stores tubes in one transaction and gives their members.
     pub async fn seal(&self, tubes: Vec<SealedTube>) -> Vec<PersonKey> {
         let mut tx = self.db.write("bench.seal").await.expect("the store answers");
-        let outcomes = tubes_seal(&mut tx, tubes).await.expect("the tubes are stored");
+        let outcomes = tubes_seal(&mut tx, &tubes.iter().collect::<Vec<_>>())
+            .await
+            .expect("the tubes are stored");
         tx.commit().await.expect("the store commits");
         let members = outcomes.into_iter().flat_map(|outcome| match outcome {
             Outcome::Accepted(recorded) => recorded.members,
@@ -87,30 +90,33 @@ impl Store {
         });
         members.collect()
     }
+}
 
-    fn scan(&self, n: u32, now: Time) -> TubeScan {
-        let member = |i: u32| MemberScan {
-            document: DocumentScan {
-                kind: DocumentType::Passport,
-                issuer: Some("CHN".to_owned()),
-                number: format!("E{i:08}"),
-            },
-            name: format!("Somebody {i}"),
-            phone: Some("10012345678".to_owned()),
-            address: None,
-            taken_at: now - Span::minutes(10),
-        };
-        TubeScan {
-            code: None,
-            event_id: self.clock.id(),
-            session: place("W01"),
-            size: 10,
-            swab_count: 10,
-            underfilled: false,
-            sealed_at: now - Span::minutes(1),
-            device: DeviceScan { id: "D01".to_owned(), sequence: n, time: now },
-            members: (n * MEMBERS..(n + 1) * MEMBERS).map(member).collect(),
-        }
+/// What a device sends for a tube of so many people, without its code.
+pub fn scan(clock: &Clock, n: u32, people: u32) -> TubeScan {
+    let now = clock.now();
+    let member = |i: u32| MemberScan {
+        document: DocumentScan {
+            kind: DocumentType::Passport,
+            issuer: Some("CHN".to_owned()),
+            number: format!("E{i:08}"),
+        },
+        name: format!("Somebody {i}"),
+        phone: Some("10012345678".to_owned()),
+        address: None,
+        taken_at: now - Span::minutes(10),
+    };
+    let size = u8::try_from(people).expect("a tube is small");
+    TubeScan {
+        code: None,
+        event_id: clock.id(),
+        session: place("W01"),
+        size,
+        swab_count: size,
+        underfilled: false,
+        sealed_at: now - Span::minutes(1),
+        device: DeviceScan { id: "D01".to_owned(), sequence: n, time: now },
+        members: (n * MEMBERS..n * MEMBERS + people).map(member).collect(),
     }
 }
 
@@ -139,7 +145,8 @@ fn shift(now: Time) -> Shift {
     }
 }
 
-async fn on_server(server: &str, sql: String) {
+/// Has a server do something beside every database of the measurement.
+pub async fn on_server(server: &str, sql: String) {
     let mut connection = PgConnection::connect(server).await.expect("PostgreSQL answers");
     raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("the server obeys");
 }

@@ -6,6 +6,7 @@ pub mod verify;
 
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
+use serde::Serialize;
 use serde_json::Value;
 use sqlx::query;
 
@@ -14,7 +15,7 @@ pub use verify::{Break, Verified, verify};
 use crate::auth::Actor;
 use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::storage::{Tx, codes};
+use crate::storage::{ChainHead, Tx, ensure_rows, json};
 
 /// One audit row; without any personal value.
 #[derive(Debug)]
@@ -31,17 +32,45 @@ pub struct Entry<'a> {
     pub detail: Value,
 }
 
-/// Chain, number, time, account, action, subject, detail, previous hash, hash.
+/// `$1` rows, `$2` chain.
 pub const APPEND: &str = "insert into audit
     (chain, seq, at_us, account_id, action, about, detail, previous, hash)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-/// `$1` things, `$2` chain, `$3` number.
+    select cast($2 as text), cast(e.value ->> 'seq' as bigint), cast(e.value ->> 'at' as bigint),
+        e.value ->> 'account', e.value ->> 'action', e.value ->> 'about', e.value ->> 'detail',
+        e.value ->> 'previous', e.value ->> 'hash'
+    from json_each($1) e";
+/// `$1` things with the number of their row, `$2` chain.
 pub const SUBJECTS: &str = "insert into audit_subject (about, chain, seq)
-    select e.value ->> 'code', cast($2 as text), cast($3 as bigint) from json_each($1) e
-    where true on conflict do nothing";
+    select e.value ->> 'about', cast($2 as text), cast(e.value ->> 'seq' as bigint)
+    from json_each($1) e where true on conflict do nothing";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[("APPEND", APPEND), ("SUBJECTS", SUBJECTS)];
+
+/// A row that is written, and its place in the chain.
+#[derive(Serialize)]
+struct Row<'a> {
+    seq: i64,
+    at: i64,
+    account: &'a str,
+    action: &'a str,
+    about: &'a str,
+    detail: String,
+    previous: String,
+    hash: String,
+}
+
+/// A thing whose trail shows a row.
+#[derive(Serialize)]
+struct Subject<'a> {
+    about: &'a str,
+    seq: i64,
+}
+
+/// Appends one row to the transaction's own chain.
+pub async fn record(tx: &mut Tx, entry: Entry<'_>) -> Result<()> {
+    record_many(tx, vec![(entry, Vec::<&str>::new())]).await
+}
 
 /// Appends one row that concerns many things, such as a batch of tubes: the trail of each of
 /// `subjects` shows it, beside that of the row's own `about`.
@@ -53,48 +82,58 @@ pub async fn record_about<S: AsRef<str>>(
     entry: Entry<'_>,
     subjects: impl IntoIterator<Item = S>,
 ) -> Result<()> {
-    let about = entry.about;
-    let subjects: Vec<_> =
-        subjects.into_iter().filter(|subject| subject.as_ref() != about).collect();
-    let (chain, seq) = append(tx, entry).await?;
-    if subjects.is_empty() {
-        return Ok(());
-    }
-    let subjects = codes(subjects);
-    Ok(on!(tx, c => query(SUBJECTS).bind(&subjects).bind(&chain).bind(seq)
-        .execute(c).await.map(drop))?)
+    record_many(tx, vec![(entry, subjects.into_iter().collect())]).await
 }
 
-/// Appends one row to the transaction's own chain.
-pub async fn record(tx: &mut Tx, entry: Entry<'_>) -> Result<()> {
-    append(tx, entry).await.map(drop)
-}
-
-/// Appends a row and gives its chain and number.
-async fn append(tx: &mut Tx, entry: Entry<'_>) -> Result<(String, i64)> {
+/// Appends a row for each entry to the transaction's own chain, in this order, each with the
+/// things it concerns; three statements, however many they are.
+pub async fn record_many<S: AsRef<str>>(
+    tx: &mut Tx,
+    entries: Vec<(Entry<'_>, Vec<S>)>,
+) -> Result<()> {
+    let Some((Entry { action, .. }, _)) = entries.first() else { return Ok(()) };
     let head = tx
         .chain_head()
-        .ok_or_else(|| Error::Internal(format!("{} writes through the read door", entry.action)))?;
+        .ok_or_else(|| Error::Internal(format!("{action} writes through the read door")))?;
+    let first = head.seq + 1;
+    let rows: Vec<_> = entries.iter().map(|(entry, _)| chained(head, entry)).collect();
+    let mut concerned = Vec::new();
+    for (row, (entry, subjects)) in rows.iter().zip(&entries) {
+        let others = subjects.iter().map(AsRef::as_ref).filter(|about| *about != entry.about);
+        concerned.extend(others.map(|about| Subject { about, seq: row.seq }));
+    }
+    let moved = (head.chain.clone(), head.seq, head.hash.clone());
+    let (expected, rows) = (rows.len() as u64, json(&rows));
+    let added = on!(tx, c => query(APPEND).bind(&rows).bind(&moved.0)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    ensure_rows("APPEND", expected, added)?;
+    head::moved(tx, &moved.0, (first, moved.1), &moved.2).await?;
+    if concerned.is_empty() {
+        return Ok(());
+    }
+    let subjects = json(&concerned);
+    Ok(on!(tx, c => query(SUBJECTS).bind(&subjects).bind(&moved.0).execute(c).await.map(drop))?)
+}
+
+/// The next row of a chain, whose head moves to it.
+fn chained<'a>(head: &mut ChainHead, entry: &'a Entry<'_>) -> Row<'a> {
     let detail = entry.detail.to_string();
+    let (seq, account) = (head.seq + 1, &entry.actor.account);
     let link = Link {
         chain: &head.chain,
-        seq: head.seq + 1,
+        seq,
         at_us: entry.at.us(),
-        account: &entry.actor.account,
+        account,
         action: entry.action,
         about: entry.about,
         detail: &detail,
         previous: &head.hash,
     };
-    let (hash, previous) = (link.hash(), head.hash.clone());
-    head.seq += 1;
-    head.hash.clone_from(&hash);
-    let (chain, seq) = (head.chain.clone(), head.seq);
-    on!(tx, c => query(APPEND).bind(&chain).bind(seq).bind(entry.at)
-        .bind(&entry.actor.account).bind(entry.action).bind(entry.about).bind(&detail)
-        .bind(&previous).bind(&hash).execute(c).await.map(drop))?;
-    head::moved(tx, &chain, seq, &hash).await?;
-    Ok((chain, seq))
+    let hash = link.hash();
+    let previous = std::mem::replace(&mut head.hash, hash.clone());
+    head.seq = seq;
+    let (at, action, about) = (entry.at.us(), entry.action, entry.about);
+    Row { seq, at, account, action, about, detail, previous, hash }
 }
 
 /// What a row's hash covers: every field, each with its length, and the row before.

@@ -8,7 +8,8 @@ use crate::error::{Error, Reason, Result, refuse_if_any};
 use crate::storage::{Tx, ensure_rows};
 
 /// Token hash, time; only a live token of a live account.
-pub const ACCOUNT_BY_TOKEN: &str = "select a.id, a.name, a.role, a.site_code, a.laboratory_code
+pub const ACCOUNT_BY_TOKEN: &str = "select a.id, a.name, a.role, a.site_code, a.laboratory_code,
+        t.expires_us
     from token t join account a on a.id = t.account_id
     where t.hash = $1 and t.expires_us > $2 and t.revoked_us is null and a.disabled_us is null";
 /// Id, name, role, site, laboratory, time.
@@ -71,12 +72,19 @@ pub struct NewAccount {
     pub laboratory: Option<String>,
 }
 
-/// Whoever holds this token, if it is live at `now`.
-pub async fn authenticate(tx: &mut Tx, token: &Token, now: Time) -> Result<Option<Actor>> {
-    let hash = token.hash();
-    let row: Option<AccountRow> =
-        on!(tx, c => query_as(ACCOUNT_BY_TOKEN).bind(&hash).bind(now).fetch_optional(c).await)?;
-    Ok(row.map(Actor::from))
+#[derive(FromRow)]
+struct HolderRow {
+    #[sqlx(flatten)]
+    account: AccountRow,
+    #[sqlx(rename = "expires_us")]
+    expires: Time,
+}
+
+/// Whoever holds the token with this hash, if it is live at `now`, and when it expires.
+pub async fn authenticate(tx: &mut Tx, hash: &str, now: Time) -> Result<Option<(Actor, Time)>> {
+    let row: Option<HolderRow> =
+        on!(tx, c => query_as(ACCOUNT_BY_TOKEN).bind(hash).bind(now).fetch_optional(c).await)?;
+    Ok(row.map(|row| (Actor::from(row.account), row.expires)))
 }
 
 /// Makes an account; a role that works in one place must name it.

@@ -10,6 +10,7 @@ pub mod api;
 pub mod check;
 mod file_name;
 pub mod label;
+pub mod memory;
 mod own;
 mod pattern;
 mod place;

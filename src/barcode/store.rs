@@ -195,12 +195,20 @@ pub async fn tube_codes(tx: &mut Tx, texts: &[&str]) -> Result<Vec<Result<TubeCo
         }
     }
     let next = counter(tx, Kind::Tube).await?;
+    Ok(judge_codes(read, next))
+}
+
+/// What was read, without the codes of ours from number `next` on.
+pub(super) fn judge_codes(
+    read: Vec<Result<TubeCode, NotACode>>,
+    next: u64,
+) -> Vec<Result<TubeCode, Reason>> {
     let judge = |code: Result<TubeCode, NotACode>| {
         let code = code.map_err(|error| unreadable(&error))?;
         allotted(Kind::Tube, code.as_str(), code.number(), next)?;
         Ok(code)
     };
-    Ok(read.into_iter().map(judge).collect())
+    read.into_iter().map(judge).collect()
 }
 
 /// The box with this code, if it was allotted.
@@ -230,7 +238,8 @@ pub async fn pool_code(tx: &mut Tx, text: &str) -> Result<PoolCode> {
     Ok(code)
 }
 
-async fn counter(tx: &mut Tx, kind: Kind) -> Result<u64> {
+/// How far the codes of a kind were given out.
+pub(super) async fn counter(tx: &mut Tx, kind: Kind) -> Result<u64> {
     let next: i64 = on!(tx, c => query_scalar(COUNTER).bind(kind).fetch_one(c).await)?;
     Ok(stored_number(kind, next)?)
 }

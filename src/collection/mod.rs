@@ -2,7 +2,7 @@
 //!
 //! A device sends a sealed tube as a [`tube::TubeScan`]; [`tube::seal`] judges it and turns it
 //! into a [`tube::SealedTube`], in which nobody can be read any more, and
-//! [`tube::store::tubes_seal`] consumes those by the batch.
+//! [`tube::writer`] stores those of many requests together.
 
 mod moves;
 pub mod person;

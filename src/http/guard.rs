@@ -6,8 +6,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::app::App;
+use crate::auth::Token;
 use crate::auth::policy::{self, Access};
-use crate::auth::{Token, authenticate};
 use crate::error::{Error, Result};
 
 /// Lets a request through when the table says so; a route without a rule is denied.
@@ -19,9 +19,9 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
         .ok_or_else(|| Error::forbidden("auth.route", path, "this route is closed to everybody"))?;
     if let Access::Only(_) = rule.access {
         let token = bearer(&request).ok_or(Error::Unauthenticated)?;
-        let mut tx = app.db.read("auth.token").await?;
+        let now = app.clock.now();
         let actor =
-            authenticate(&mut tx, &token, app.clock.now()).await?.ok_or(Error::Unauthenticated)?;
+            app.holders.holder(&app.db, &token, now).await?.ok_or(Error::Unauthenticated)?;
         if !rule.allows(actor.role) {
             return Err(Error::forbidden(
                 "auth.role",

@@ -97,14 +97,10 @@ impl From<Error> for Problem {
             }
             Error::Store(StoreError::Busy(source)) => {
                 tracing::warn!(error = %source, "the store is busy");
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "store.busy",
-                    "The store is busy",
-                    "the store is busy; send the same request again",
-                )
-                .retry_after(BUSY_RETRY_AFTER_S)
+                busy()
             }
+            // Counted where it is refused: under a flood a line for each would be one more.
+            Error::Store(StoreError::Full(_)) => busy(),
             Error::Store(StoreError::Lost(source)) => {
                 tracing::warn!(error = %source, "the connection to the store was lost");
                 Self::new(
@@ -122,6 +118,16 @@ impl From<Error> for Problem {
             }
         }
     }
+}
+
+fn busy() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "store.busy",
+        "The store is busy",
+        "the store is busy; send the same request again",
+    )
+    .retry_after(BUSY_RETRY_AFTER_S)
 }
 
 fn internal(source: &StoreError) -> Problem {

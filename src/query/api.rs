@@ -20,6 +20,7 @@ use crate::error::{Error, Reason, Result, refuse_if_any};
 use crate::http::extract::Json;
 use crate::http::problem::Problem;
 use crate::seal::PersonKey;
+use crate::storage::Channel;
 
 /// People in one batch at most.
 const PEOPLE_MAX: usize = 1_000;
@@ -145,7 +146,7 @@ async fn count_guess(
     counted: Option<Guesses>,
     now: Time,
 ) -> Result<()> {
-    let mut tx = app.db.write("status.guess").await?;
+    let mut tx = app.db.write_on(Channel::Query, "status.guess").await?;
     guess_count(&mut tx, person, now).await?;
     if counted.is_some_and(|count| count.is_last(now)) {
         let actor = Actor {
@@ -201,7 +202,7 @@ pub async fn status_batch_post(
     let mut tx = app.db.read("status.batch").await?;
     let found: HashMap<_, _> = known(&mut tx, &people).await?.into_iter().collect();
     drop(tx);
-    let mut tx = app.db.write("status.read").await?;
+    let mut tx = app.db.write_on(Channel::Query, "status.read").await?;
     let detail = json!({ "people": people.len(), "known": found.len() });
     let (at, action) = (app.clock.now(), "status.batch");
     audit::record(&mut tx, Entry { at, actor: &actor, action, about: "status", detail }).await?;

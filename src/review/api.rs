@@ -24,7 +24,7 @@ use crate::interpretation::CLEAN_NEGATIVE_RULE;
 use crate::interpretation::lot::store::refuse_held;
 use crate::plate::robot::store as robot;
 use crate::quality::seeded;
-use crate::storage::Tx;
+use crate::storage::{Channel, Tx};
 
 /// Most runs on one page of the queue.
 const PAGE_MAX: u32 = 200;
@@ -110,7 +110,7 @@ pub async fn review_post(
     Path(run): Path<String>,
     Json(request): Json<ReviewRequest>,
 ) -> Result<Json<ReviewAnswer>> {
-    let mut tx = app.db.write("review.review").await?;
+    let mut tx = app.db.write_on(Channel::Release, "review.review").await?;
     let (content, state) = store::run_find(&mut tx, &run).await?;
     actor.in_laboratory(&content.laboratory)?;
     if let Some(answer) = reviewed_before(&mut tx, &actor, (&run, &state), request.decision).await?
@@ -221,7 +221,7 @@ pub async fn release_post(
     actor: Actor,
     Path(run): Path<String>,
 ) -> Result<Json<ReleaseAnswer>> {
-    let mut tx = app.db.write("review.release").await?;
+    let mut tx = app.db.write_on(Channel::Release, "review.release").await?;
     let (content, state) = store::run_find(&mut tx, &run).await?;
     actor.in_laboratory(&content.laboratory)?;
     let before = store::signature_find(&mut tx, &run, Meaning::Release).await?;
@@ -269,7 +269,7 @@ pub async fn amend_post(
     Path(result): Path<String>,
     Json(wanted): Json<Wanted>,
 ) -> Result<(StatusCode, Json<Amendment>)> {
-    let mut tx = app.db.write("review.amend").await?;
+    let mut tx = app.db.write_on(Channel::Release, "review.amend").await?;
     let row = amend::result_find(&mut tx, &result).await?;
     actor.in_laboratory(row.laboratory_code.as_deref().unwrap_or_default())?;
     let outcome = wanted.outcome;

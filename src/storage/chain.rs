@@ -6,8 +6,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
+use super::StoreError;
+use super::gate::{Channel, Gate, Place};
 use crate::clock::Clock;
 
 /// The last link of a chain.
@@ -25,29 +25,33 @@ pub struct ChainHead {
 pub(super) struct Chains {
     clock: Clock,
     idle: Arc<Mutex<Vec<ChainHead>>>,
-    permits: Arc<Semaphore>,
+    gate: Gate,
 }
 
 impl Chains {
-    pub(super) fn new(clock: Clock, writers: usize) -> Self {
-        Self { clock, idle: Arc::default(), permits: Arc::new(Semaphore::new(writers)) }
+    pub(super) fn new(clock: Clock, gate: Gate) -> Self {
+        Self { clock, idle: Arc::default(), gate }
     }
 
-    pub(super) async fn lease(&self) -> ChainLease {
-        let permit =
-            Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
+    /// The same chains behind another gate.
+    pub(super) fn behind(self, change: impl FnOnce(Gate) -> Gate) -> Self {
+        Self { gate: change(self.gate), ..self }
+    }
+
+    pub(super) const fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    pub(super) async fn lease(&self, channel: Channel) -> Result<ChainLease, StoreError> {
+        let place = self.gate.enter(channel).await?;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let head = idle.unwrap_or_else(|| ChainHead {
             chain: self.clock.id().to_string(),
             seq: 0,
             hash: String::new(),
         });
-        ChainLease {
-            before: Some(head.clone()),
-            head,
-            idle: Arc::clone(&self.idle),
-            _permit: permit,
-        }
+        let before = Some(head.clone());
+        Ok(ChainLease { before, head, idle: Arc::clone(&self.idle), _place: place })
     }
 }
 
@@ -55,7 +59,7 @@ pub(super) struct ChainLease {
     head: ChainHead,
     before: Option<ChainHead>,
     idle: Arc<Mutex<Vec<ChainHead>>>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl ChainLease {
@@ -85,36 +89,42 @@ impl Drop for ChainLease {
 
 #[cfg(test)]
 mod tests {
+    use super::super::gate::Queues;
     use super::*;
     use crate::clock::Time;
 
     fn chains() -> Chains {
-        Chains::new(Clock::stepped(Time::from_us(0)), 1)
+        let gate = Gate::new(1, 0, Queues::default());
+        Chains::new(Clock::stepped(Time::from_us(0)), gate)
+    }
+
+    async fn leased(chains: &Chains) -> ChainLease {
+        chains.lease(Channel::Scan).await.unwrap()
     }
 
     #[tokio::test]
     async fn a_commit_moves_the_head_and_a_rollback_does_not() {
         let chains = chains();
-        let mut lease = chains.lease().await;
+        let mut lease = leased(&chains).await;
         lease.head().seq = 1;
         lease.committing();
         lease.committed();
-        let mut lease = chains.lease().await;
+        let mut lease = leased(&chains).await;
         assert_eq!(lease.head().seq, 1);
         lease.head().seq = 2;
         drop(lease);
-        assert_eq!(chains.lease().await.head().seq, 1);
+        assert_eq!(leased(&chains).await.head().seq, 1);
     }
 
     #[tokio::test]
     async fn a_commit_nobody_knows_about_ends_its_chain() {
         let chains = chains();
-        let mut lease = chains.lease().await;
+        let mut lease = leased(&chains).await;
         let first = lease.head().chain.clone();
         lease.head().seq = 1;
         lease.committing();
         drop(lease);
-        let mut lease = chains.lease().await;
+        let mut lease = leased(&chains).await;
         assert_ne!(lease.head().chain, first);
         assert_eq!(lease.head().seq, 0);
     }

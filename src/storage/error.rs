@@ -1,22 +1,31 @@
-//! How the store fails: six ways, told apart because each is answered differently.
+//! How the store fails: seven ways, told apart because each is answered differently.
+
+use std::sync::Arc;
 
 use sqlx::error::ErrorKind;
 
-/// A failure of the store.
-#[derive(Debug, thiserror::Error)]
+use super::Channel;
+
+/// A failure of the store; cheap to clone, because a batch that fails fails for each of its
+/// callers.
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The driver or the engine failed.
     #[error("the store failed")]
-    Driver(#[source] sqlx::Error),
+    Driver(#[source] Arc<sqlx::Error>),
     /// The store is busy; the same call may succeed a moment later.
     #[error("the store is busy")]
-    Busy(#[source] sqlx::Error),
+    Busy(#[source] Arc<sqlx::Error>),
     /// The connection was lost on the way: nobody knows whether the change was stored.
     #[error("the connection to the store was lost")]
-    Lost(#[source] sqlx::Error),
+    Lost(#[source] Arc<sqlx::Error>),
+    /// Too much waits on this channel, or it waited too long: nothing was stored, and the same
+    /// call may succeed a moment later.
+    #[error("too many changes wait to be stored ({})", .0.as_str())]
+    Full(Channel),
     /// A constraint of the schema refused the change.
     #[error("the store refused the change")]
-    Refused(#[source] sqlx::Error),
+    Refused(#[source] Arc<sqlx::Error>),
     /// A stored row is not a value we could have written.
     #[error("table {table}, row {id}: {reason}")]
     Inconsistent {
@@ -46,30 +55,48 @@ const LOST_POSTGRES: [&str; 3] = ["57P01", "57P02", "57P03"];
 /// SQLite: busy, busy snapshot, locked.
 const BUSY_SQLITE: [&str; 3] = ["5", "517", "6"];
 
+/// PostgreSQL: serialization failure, deadlock. The transaction was undone for another's sake.
+const CROSSED: [&str; 2] = ["40001", "40P01"];
+
+impl StoreError {
+    /// Whether the transaction was undone because it crossed another, and is worth trying again at
+    /// once.
+    pub fn crossed(&self) -> bool {
+        let Self::Busy(source) = self else { return false };
+        let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| CROSSED.contains(&&*code))
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::PoolTimedOut => Self::Busy(error),
-            // A connection cut in the middle of a message reads as any of these.
-            sqlx::Error::Io(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::BeginFailed
-            | sqlx::Error::WorkerCrashed => Self::Lost(error),
-            sqlx::Error::Database(database) => {
-                let code = database.code();
-                let code = code.as_deref().unwrap_or_default();
-                if BUSY_POSTGRES.contains(&code) || BUSY_SQLITE.contains(&code) {
-                    Self::Busy(error)
-                } else if LOST_POSTGRES.contains(&code) {
-                    Self::Lost(error)
-                } else if matches!(database.kind(), ErrorKind::Other) && !refused_by_trigger(code) {
-                    Self::Driver(error)
-                } else {
-                    Self::Refused(error)
-                }
+        kind(&error)(Arc::new(error))
+    }
+}
+
+/// Which of the ways a driver's error is.
+fn kind(error: &sqlx::Error) -> fn(Arc<sqlx::Error>) -> StoreError {
+    match error {
+        sqlx::Error::PoolTimedOut => StoreError::Busy,
+        // A connection cut in the middle of a message reads as any of these.
+        sqlx::Error::Io(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::BeginFailed
+        | sqlx::Error::WorkerCrashed => StoreError::Lost,
+        sqlx::Error::Database(database) => {
+            let code = database.code();
+            let code = code.as_deref().unwrap_or_default();
+            if BUSY_POSTGRES.contains(&code) || BUSY_SQLITE.contains(&code) {
+                StoreError::Busy
+            } else if LOST_POSTGRES.contains(&code) {
+                StoreError::Lost
+            } else if matches!(database.kind(), ErrorKind::Other) && !refused_by_trigger(code) {
+                StoreError::Driver
+            } else {
+                StoreError::Refused
             }
-            _ => Self::Driver(error),
         }
+        _ => StoreError::Driver,
     }
 }
 

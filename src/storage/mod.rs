@@ -1,19 +1,21 @@
 //! The store: two doors, two engines, one SQL text.
 //!
-//! `db.read("name")` and `db.write("name")` give a [`Tx`] guard; dropped, it rolls back. Every
-//! store function takes `&mut Tx`, and the macro [`on!`](crate::on) writes its body once for the reader and
-//! twice for the compiler. PostgreSQL carries two functions of ours, `json_each(text)` and
+//! `db.read("name")` and `db.write("name")` give a [`Tx`] guard; dropped, it rolls back. Who
+//! writes next is decided by [`Channel`]. Every store function takes `&mut Tx`, and the macro
+//! [`on!`](crate::on) writes its body once for the reader and twice for the compiler. PostgreSQL carries two functions of ours, `json_each(text)` and
 //! `unhex(text)`, that SQLite has by birth: with them a batch is one JSON parameter and the same
-//! statement on both.
+//! statement on both. What comes one by one and often is gathered by a [`Writer`].
 
 mod batch;
 mod chain;
 mod error;
+mod gate;
 pub mod migrate;
 pub mod outbox;
 mod postgres;
 mod sqlite;
 mod statistics;
+mod writer;
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,9 @@ pub use batch::{codes, json};
 pub use chain::ChainHead;
 use chain::{ChainLease, Chains};
 pub use error::{StoreError, ensure_rows};
+use gate::Gate;
+pub use gate::{Channel, Queue, Queues};
+pub use writer::{Batch, Writer};
 
 use crate::clock::Clock;
 
@@ -42,7 +47,7 @@ pub struct Db {
 #[derive(Clone, Debug)]
 enum Engine {
     Sqlite { readers: SqlitePool, writer: SqlitePool },
-    Postgres(PgPool),
+    Postgres { readers: PgPool, writers: PgPool },
 }
 
 /// One transaction on either engine; rolls back unless [`Tx::commit`] is called.
@@ -104,29 +109,42 @@ impl Db {
     /// and brings its schema up to date.
     pub async fn open(url: &str, clock: &Clock) -> Result<Self, OpenError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let pool = postgres::open(url, ACQUIRE_TIMEOUT).await?;
-            migrate::postgres(&pool).await?;
-            let chains = Chains::new(clock.clone(), postgres::WRITERS);
-            Ok(Self { engine: Engine::Postgres(pool), chains })
+            let (readers, writers) = postgres::open(url, ACQUIRE_TIMEOUT).await?;
+            migrate::postgres(&writers).await?;
+            let gate = Gate::new(postgres::WRITERS, postgres::KEPT, Queues::default());
+            let chains = Chains::new(clock.clone(), gate);
+            Ok(Self { engine: Engine::Postgres { readers, writers }, chains })
         } else if let Some(path) = url.strip_prefix("sqlite:") {
             let (readers, writer) = sqlite::open(path, ACQUIRE_TIMEOUT).await?;
             sqlite::refuse_unsafe(&writer).await?;
             migrate::sqlite(&writer).await?;
-            let chains = Chains::new(clock.clone(), 1);
+            let chains = Chains::new(clock.clone(), Gate::new(1, 0, Queues::default()));
             Ok(Self { engine: Engine::Sqlite { readers, writer }, chains })
         } else {
             Err(OpenError::Url)
         }
     }
 
+    /// The same store with other queues before its writers.
+    pub fn with_queues(self, queues: Queues) -> Self {
+        let Self { engine, chains } = self;
+        Self { engine, chains: chains.behind(|gate| gate.with_queues(queues)) }
+    }
+
+    /// How much may wait before the writers, and how long.
+    pub const fn queues(&self) -> &Queues {
+        self.chains.gate().queues()
+    }
+
     /// Opens a store that is there, to read it and nothing else: nothing is made, and no schema
     /// is brought up to date.
     pub async fn open_existing(url: &str, clock: &Clock) -> Result<Self, OpenError> {
-        let chains = Chains::new(clock.clone(), 1);
+        let chains = Chains::new(clock.clone(), Gate::new(1, 0, Queues::default()));
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let pool = postgres::open_existing(url, ACQUIRE_TIMEOUT).await?;
-            migrate::postgres_is_done(&pool).await?;
-            Ok(Self { engine: Engine::Postgres(pool), chains })
+            let readers = postgres::open_existing(url, ACQUIRE_TIMEOUT).await?;
+            migrate::postgres_is_done(&readers).await?;
+            let writers = readers.clone();
+            Ok(Self { engine: Engine::Postgres { readers, writers }, chains })
         } else if let Some(path) = url.strip_prefix("sqlite:") {
             let readers = sqlite::open_existing(path, ACQUIRE_TIMEOUT).await?;
             migrate::sqlite_is_done(&readers).await?;
@@ -143,30 +161,44 @@ impl Db {
     pub async fn read(&self, name: &'static str) -> Result<Tx, StoreError> {
         let conn = match &self.engine {
             Engine::Sqlite { readers, .. } => Conn::Sqlite(readers.begin_with("begin").await?),
-            Engine::Postgres(pool) => Conn::Postgres(pool.begin_with(SNAPSHOT).await?),
+            Engine::Postgres { readers, .. } => Conn::Postgres(readers.begin_with(SNAPSHOT).await?),
         };
         Ok(Tx { conn, name, started: Instant::now(), chain: None })
     }
 
-    /// The door for writing, with the lease of one audit chain.
+    /// The door for writing in a laboratory, and for whatever has no channel of its own.
     pub async fn write(&self, name: &'static str) -> Result<Tx, StoreError> {
+        self.write_on(Channel::Laboratory, name).await
+    }
+
+    /// The door for writing, with the lease of one audit chain: where many wait, the higher
+    /// channel goes first, and what cannot be served in its time is refused.
+    pub async fn write_on(&self, channel: Channel, name: &'static str) -> Result<Tx, StoreError> {
         let waiting = Instant::now();
-        let chain = self.chains.lease().await;
+        let chain = self.chains.lease(channel).await?;
         let conn = match &self.engine {
             Engine::Sqlite { writer, .. } => {
                 Conn::Sqlite(writer.begin_with("begin immediate").await?)
             }
-            Engine::Postgres(pool) => Conn::Postgres(pool.begin_with("begin").await?),
+            Engine::Postgres { writers, .. } => Conn::Postgres(writers.begin_with("begin").await?),
         };
         metrics::histogram!("store_wait_seconds", "tx" => name).record(waiting.elapsed());
         Ok(Tx { conn, name, started: Instant::now(), chain: Some(chain) })
+    }
+
+    /// Tasks that gather what is written together: more would only wait for one another.
+    const fn gatherers(&self) -> usize {
+        match self.engine {
+            Engine::Sqlite { .. } => 1,
+            Engine::Postgres { .. } => postgres::GATHERERS,
+        }
     }
 
     /// The engine's name, for people.
     pub const fn engine(&self) -> &'static str {
         match self.engine {
             Engine::Sqlite { .. } => "SQLite",
-            Engine::Postgres(_) => "PostgreSQL",
+            Engine::Postgres { .. } => "PostgreSQL",
         }
     }
 
@@ -177,7 +209,10 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Engine::Postgres(pool) => pool.close().await,
+            Engine::Postgres { readers, writers } => {
+                readers.close().await;
+                writers.close().await;
+            }
         }
     }
 }

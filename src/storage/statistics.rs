@@ -28,7 +28,7 @@ impl Db {
     pub async fn count_grown(&self) -> Result<Vec<String>, StoreError> {
         match &self.engine {
             Engine::Sqlite { .. } => Ok(Vec::new()),
-            Engine::Postgres(pool) => count_grown(pool).await,
+            Engine::Postgres { writers, .. } => count_grown(writers).await,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod canaries;
 mod clocks;
+mod crowd;
 mod people;
 
 use std::collections::BTreeSet;

@@ -29,8 +29,9 @@ use trace::{Doubt, synced_before_answer};
 const KILLS: u32 = 20;
 /// Milliseconds of load before a kill.
 const LOAD_MS: std::ops::RangeInclusive<u64> = 50..=400;
-/// Devices that send at once, and how many tubes each puts into a request.
-const DEVICES: [usize; 6] = [1, 1, 1, 1, 10, 40];
+/// Devices that send at once, and how many tubes each puts into a request; so many that a kill
+/// meets requests of several devices in one transaction.
+const DEVICES: [usize; 14] = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 10, 40];
 /// Tubes that one request may hold when everything is sent again.
 const AGAIN: usize = 500;
 /// Tube codes that are allotted; far more than the load can use.

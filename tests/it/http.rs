@@ -7,6 +7,7 @@ use axum::http::{Method, Request};
 use serde_json::json;
 use swabline::auth::Role;
 use swabline::auth::policy::{self, Access};
+use swabline::clock::Span;
 
 use crate::each_engine;
 
@@ -135,6 +136,8 @@ each_engine! {
         let account = officer.actor.account.clone();
         swabline::auth::account_disable(&mut tx, &account, app.now()).await.unwrap();
         tx.commit().await.unwrap();
+        // Each node asks again after a second at most.
+        app.pass(Span::seconds(1));
         app.get(&officer, "/v1/ledger").await.expect(401);
         "swl_made_up".clone_into(&mut officer.token);
         app.get(&officer, "/v1/ledger").await.expect(401);

@@ -4,6 +4,7 @@
 //! again changes nothing, other content is refused with every difference.
 
 pub mod api;
+pub mod memory;
 mod rules;
 pub mod store;
 

@@ -1,25 +1,24 @@
 //! Sealed tubes over HTTP: one by its code, or up to a thousand with an answer each.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::store::{tubes_known, tubes_seal};
-use super::{Flag, Outcome, Recorded, Recorder, SealedTube, Standing, TubeScan, seal};
+use super::store::tubes_known;
+use super::writer::SealRequest;
+use super::{
+    Flag, Outcome, Recorded, Recorder, SealedTube, Standing, TubeScan, is_out_of_time, seal,
+};
 use crate::app::App;
-use crate::audit::{self, Entry};
 use crate::auth::Actor;
 use crate::barcode::TubeCode;
-use crate::barcode::store::tube_codes;
 use crate::clock::{Span, Time};
 use crate::collection::TubeState;
 use crate::collection::place::Shift;
-use crate::collection::place::store::shifts_find;
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Path, without_values};
 use crate::http::problem::Problem;
@@ -93,7 +92,7 @@ pub async fn tube_put(
     let scan = TubeScan { code: Some(code), ..scan };
     let judged = judge(&app, &actor, vec![Ok(scan)]).await?;
     let judged = judged.into_iter().map(|(_code, tube)| tube).collect();
-    let mut settled = store(&app, &actor, judged, "tube.seal").await?;
+    let mut settled = store(&app, actor, judged, "tube.seal").await?;
     match settled.pop().expect("one tube has one fate")? {
         Outcome::Accepted(tube) => Ok((StatusCode::CREATED, Json(TubeAnswer::new(&app, &tube)))),
         Outcome::Duplicate(tube) => Ok((StatusCode::OK, Json(TubeAnswer::new(&app, &tube)))),
@@ -164,7 +163,7 @@ pub async fn tubes_post(
     let scans = batch.tubes.iter().map(|raw| read(raw)).collect();
     let judged = judge(&app, &actor, scans).await?;
     let (codes, judged): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
-    let settled = store(&app, &actor, judged, "tube.seal_batch").await?;
+    let settled = store(&app, actor, judged, "tube.seal_batch").await?;
     let items = settled.into_iter().zip(codes).enumerate();
     let tubes = items.map(|(index, (fate, code))| item(&app, index, code, fate)).collect();
     Ok(Json(BatchAnswer { tubes }))
@@ -192,82 +191,77 @@ fn item(app: &App, index: usize, code: Option<TubeCode>, fate: Result<Outcome>) 
 /// A tube's code, where it could be read, and the tube, where it passed the rules.
 type Judged = (Option<TubeCode>, Result<SealedTube>);
 
-/// Judges each scan by the rules; codes, sessions and what is stored are looked up once for all.
+/// Tubes sealed before others get their turn on this thread: each costs its people's cryptography.
+const SEALED_AT_ONCE: usize = 32;
+
+/// Judges each scan by the rules. What codes and sessions allow is remembered; whether a tube is
+/// stored already matters only where the clock speaks against it, and is looked up only then.
 async fn judge(app: &App, actor: &Actor, scans: Vec<Result<TubeScan>>) -> Result<Vec<Judged>> {
+    let now = app.clock.now();
     let readable = || scans.iter().filter_map(|scan| scan.as_ref().ok());
     let texts: Vec<_> = readable().map(|scan| scan.code.as_deref().unwrap_or_default()).collect();
-    let mut tx = app.db.read("tube.judge").await?;
-    let codes = tube_codes(&mut tx, &texts).await?;
-    let shifts = shifts_find(&mut tx, readable().map(|scan| &scan.session)).await?;
-    let known = tubes_known(&mut tx, codes.iter().flatten()).await?;
-    drop(tx);
-    let shifts: HashMap<_, _> =
-        shifts.into_iter().map(|shift| (shift.session.clone(), shift)).collect();
-    let recorder = Recorder { account: &actor.account, keys: &app.keys, now: app.clock.now() };
+    let codes = app.codes.read(&app.db, &texts).await?;
+    let shifts = app.shifts.find(&app.db, readable().map(|scan| &scan.session)).await?;
+    let late = readable().zip(&codes).filter_map(|(scan, code)| {
+        let shift = shifts.get(&scan.session).map(AsRef::as_ref);
+        code.as_ref().ok().filter(|_code| is_out_of_time(scan, shift, now))
+    });
+    let known = known(app, late.collect()).await?;
+    let recorder = Recorder { account: &actor.account, keys: &app.keys, now };
     let mut codes = codes.into_iter();
-    let judged = scans.into_iter().map(|scan| {
+    let mut judged = Vec::with_capacity(scans.len());
+    for scan in scans {
+        if judged.len() % SEALED_AT_ONCE == SEALED_AT_ONCE - 1 {
+            tokio::task::yield_now().await;
+        }
         let scan = match scan {
             Ok(scan) => scan,
-            Err(error) => return (None, Err(error)),
+            Err(error) => {
+                judged.push((None, Err(error)));
+                continue;
+            }
         };
         let code = codes.next().expect("each readable scan has its code read");
-        let shift: Option<&Shift> = shifts.get(&scan.session);
+        let shift: Option<&Shift> = shifts.get(&scan.session).map(AsRef::as_ref);
         let is_known = code.as_ref().is_ok_and(|code| known.contains(code));
         let standing = if is_known { Standing::Stored } else { Standing::New };
         let own = shift.map_or(Ok(()), |shift| actor.at_site(&shift.site));
         let readable = code.as_ref().ok().cloned();
         let sealed = || seal((code, standing), scan, shift, recorder).map_err(Error::Invalid);
-        (readable, own.and_then(|()| sealed()))
-    });
-    Ok(judged.collect())
+        judged.push((readable, own.and_then(|()| sealed())));
+    }
+    Ok(judged)
 }
 
-/// Stores what passed, in one transaction, and says what became of each in order.
+/// Those of these codes under which a tube is stored.
+async fn known(app: &App, codes: Vec<&TubeCode>) -> Result<HashSet<TubeCode>> {
+    if codes.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let mut tx = app.db.read("tube.judge").await?;
+    tubes_known(&mut tx, codes).await
+}
+
+/// Stores what passed and says what became of each in order.
 async fn store(
     app: &App,
-    actor: &Actor,
+    actor: Actor,
     judged: Vec<Result<SealedTube>>,
     action: &'static str,
 ) -> Result<Vec<Result<Outcome>>> {
-    let mut sound = Vec::with_capacity(judged.len());
+    let mut tubes = Vec::with_capacity(judged.len());
     let refused: Vec<_> =
-        judged.into_iter().map(|tube| tube.map(|tube| sound.push(tube)).err()).collect();
-    let mut outcomes = if sound.is_empty() {
+        judged.into_iter().map(|tube| tube.map(|tube| tubes.push(tube)).err()).collect();
+    let mut fates = if tubes.is_empty() {
         Vec::new()
     } else {
         let at = app.clock.now();
-        let mut tx = app.db.write(action).await?;
-        let outcomes = tubes_seal(&mut tx, sound).await?;
-        record(&mut tx, (actor, action, at), &outcomes).await?;
-        tx.commit().await?;
-        outcomes
+        app.tubes.seal(SealRequest { actor, action, at, tubes }).await?
     }
     .into_iter();
     let fate = |refusal: Option<Error>| match refusal {
         Some(error) => Err(error),
-        None => Ok(outcomes.next().expect("each sound tube has an outcome")),
+        None => fates.next().expect("each sound tube has a fate"),
     };
     Ok(refused.into_iter().map(fate).collect())
-}
-
-/// One audit row for all that was stored; none when nothing was.
-async fn record(
-    tx: &mut crate::storage::Tx,
-    (actor, action, at): (&Actor, &'static str, Time),
-    outcomes: &[Outcome],
-) -> Result<()> {
-    let codes: Vec<_> = outcomes
-        .iter()
-        .filter_map(|outcome| match outcome {
-            Outcome::Accepted(tube) => Some(tube.code.as_str()),
-            Outcome::Duplicate(_) | Outcome::Conflict(_) => None,
-        })
-        .collect();
-    let about = match codes[..] {
-        [] => return Ok(()),
-        [code] => code,
-        _ => "batch",
-    };
-    let detail = json!({ "count": codes.len(), "codes": codes });
-    audit::record_about(tx, Entry { at, actor, action, about, detail }, codes).await
 }

@@ -5,6 +5,7 @@ mod differences;
 mod rules;
 mod scan;
 pub mod store;
+pub mod writer;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,7 +19,7 @@ use crate::clock::{Span, Time};
 use crate::error::Reason;
 use crate::seal::PersonKey;
 
-pub use rules::{CLOCK_TOLERANCE, Recorder, SESSION_TOLERANCE, Standing, seal};
+pub use rules::{CLOCK_TOLERANCE, Recorder, SESSION_TOLERANCE, Standing, is_out_of_time, seal};
 pub use scan::{DeviceScan, DocumentScan, MemberScan, TubeScan};
 
 /// A sealed tube that passed every rule; made by [`seal`] alone, and without any person in clear.
@@ -66,6 +67,11 @@ impl SealedTube {
     /// The client's id of the event.
     pub const fn event(&self) -> Uuid {
         self.event
+    }
+
+    /// Rows it takes in the store: its own, and one for each member.
+    pub fn rows(&self) -> usize {
+        1 + self.members.len()
     }
 
     /// What is recorded once the tube is stored.

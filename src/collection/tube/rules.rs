@@ -171,17 +171,24 @@ fn count_faults(scan: &TubeScan, shift: Option<&Shift>) -> Vec<Reason> {
     reasons
 }
 
+/// Whether the clock speaks against a tube, unless it is stored already.
+pub fn is_out_of_time(scan: &TubeScan, shift: Option<&Shift>, now: Time) -> bool {
+    !time_faults(scan, shift, now).is_empty()
+}
+
 /// Times must be plausible and in order (R6).
 fn time_faults(scan: &TubeScan, shift: Option<&Shift>, now: Time) -> Vec<Reason> {
     let skew = scan.device.time.since(now);
     let taken = scan.members.iter().take(MEMBERS_MAX).enumerate();
-    let taken = taken.map(|(i, member)| (format!("members[{i}].taken_at"), member.taken_at));
-    let times: Vec<_> = taken.chain([("sealed_at".to_owned(), scan.sealed_at)]).collect();
+    let taken = taken.map(|(i, member)| (Some(i), member.taken_at));
     let mut reasons = Vec::new();
-    for (about, time) in times {
+    for (member, time) in taken.chain([(None, scan.sealed_at)]) {
         let corrected = time - skew;
-        let mut refuse =
-            |code, message: String| reasons.push(Reason::new(code, about.clone(), message));
+        let mut refuse = |code, message: String| {
+            let about = member.map(|i| format!("members[{i}].taken_at"));
+            let about = about.unwrap_or_else(|| "sealed_at".to_owned());
+            reasons.push(Reason::new(code, about, message));
+        };
         if time > scan.sealed_at {
             refuse(
                 "tube.sealed_before_taken",

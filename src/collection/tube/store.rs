@@ -11,7 +11,7 @@ use crate::barcode::TubeCode;
 use crate::collection::person::store::persons_put;
 use crate::error::{Reason, Result};
 use crate::storage::outbox::{self, Change};
-use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
+use crate::storage::{Conn, Sql, StoreError, Tx, codes, ensure_rows, json};
 
 /// `$1` rows of tubes; gives the codes of those that are new. A tube whose code or event is
 /// known already, or is just being written elsewhere, inserts nothing.
@@ -27,12 +27,18 @@ pub const TUBES_ADD: &str = "insert into tube (code, size, members, swab_count, 
         cast(e.value ->> 'recorded' as bigint)
     from json_each($1) e where true
     on conflict do nothing returning code";
-/// `$1` rows of members.
-pub const MEMBERS_ADD: &str = "insert into member
-    (tube_code, position, person_key, identity_tag, taken_us)
-    select e.value ->> 'tube', cast(e.value ->> 'position' as bigint), e.value ->> 'person',
-        e.value ->> 'identity', cast(e.value ->> 'taken' as bigint)
-    from json_each($1) e";
+/// `$1` rows of members; on PostgreSQL a list for each column. 10,000 rows cost the server 52 ms
+/// of processor time through `json_each`, 32 as columns and 26 by a bare binary `COPY`, 1,000 rows
+/// 7.4, 5.9 and 6.0 ms: `COPY` is not worth its two more round trips.
+pub const MEMBERS_ADD: Sql = Sql {
+    sqlite: "insert into member (tube_code, position, person_key, identity_tag, taken_us)
+        select e.value ->> 'tube', cast(e.value ->> 'position' as bigint), e.value ->> 'person',
+            e.value ->> 'identity', cast(e.value ->> 'taken' as bigint)
+        from json_each($1) e",
+    postgres: "insert into member (tube_code, position, person_key, identity_tag, taken_us)
+        select * from unnest(cast($1 as text[]), cast($2 as bigint[]), cast($3 as text[]),
+            cast($4 as text[]), cast($5 as bigint[]))",
+};
 /// `$1` codes.
 pub const TUBES_STORED: &str = "select code, size, session_code, event_id, device_id, device_seq,
         device_skew_us, sealed_us, recorded_us, content_tag, state
@@ -69,7 +75,7 @@ struct TubeRow<'a> {
 #[derive(Serialize)]
 struct MemberRow<'a> {
     tube: &'a str,
-    position: usize,
+    position: i64,
     person: &'a str,
     identity: &'a str,
     taken: i64,
@@ -79,21 +85,21 @@ struct MemberRow<'a> {
 ///
 /// They may come from many requests. A tube whose code or event is stored already is compared
 /// and changes nothing; of two under one code in the same batch the first is the stored one.
-pub async fn tubes_seal(tx: &mut Tx, tubes: Vec<SealedTube>) -> Result<Vec<Outcome>> {
+pub async fn tubes_seal(tx: &mut Tx, tubes: &[&SealedTube]) -> Result<Vec<Outcome>> {
     let mut outcomes: Vec<Option<Outcome>> = tubes.iter().map(|_| None).collect();
     let mut open: Vec<usize> = (0..tubes.len()).collect();
     while !open.is_empty() {
         let before = open.len();
-        let firsts = first_of_each(&tubes, &open);
-        let added = tubes_add(tx, &tubes, &firsts).await?;
+        let firsts = first_of_each(tubes, &open);
+        let added = tubes_add(tx, tubes, &firsts).await?;
         for &index in firsts.iter().filter(|&&index| added.contains(tubes[index].code.as_str())) {
             outcomes[index] = Some(Outcome::Accepted(tubes[index].recorded()));
         }
         open.retain(|&index| outcomes[index].is_none());
         if !open.is_empty() {
-            let stored = Stored::read(tx, &tubes, &open).await?;
+            let stored = Stored::read(tx, tubes, &open).await?;
             for &index in &open {
-                outcomes[index] = stored.judge(&tubes[index]);
+                outcomes[index] = stored.judge(tubes[index]);
             }
             open.retain(|&index| outcomes[index].is_none());
         }
@@ -122,11 +128,11 @@ pub async fn tubes_known(
 }
 
 /// The first tube under each code and event, in order of code so that writers meet in one order.
-fn first_of_each(tubes: &[SealedTube], open: &[usize]) -> Vec<usize> {
+fn first_of_each(tubes: &[&SealedTube], open: &[usize]) -> Vec<usize> {
     let (mut codes, mut events) = (HashSet::new(), HashSet::new());
     let mut firsts = Vec::with_capacity(open.len());
     for &index in open {
-        let tube = &tubes[index];
+        let tube = tubes[index];
         if !codes.contains(&tube.code) && !events.contains(&tube.event) {
             codes.insert(&tube.code);
             events.insert(tube.event);
@@ -138,14 +144,18 @@ fn first_of_each(tubes: &[SealedTube], open: &[usize]) -> Vec<usize> {
 }
 
 /// Adds the tubes that are new, with members, persons and feed, and gives their codes.
-async fn tubes_add(tx: &mut Tx, tubes: &[SealedTube], firsts: &[usize]) -> Result<HashSet<String>> {
-    let rows: Vec<_> = firsts.iter().map(|&index| tube_row(&tubes[index])).collect();
+async fn tubes_add(
+    tx: &mut Tx,
+    tubes: &[&SealedTube],
+    firsts: &[usize],
+) -> Result<HashSet<String>> {
+    let rows: Vec<_> = firsts.iter().map(|&index| tube_row(tubes[index])).collect();
     let rows = json(&rows);
     let added: Vec<String> = on!(tx, c => query_scalar(TUBES_ADD).bind(&rows).fetch_all(c).await)?;
     let codes: HashSet<String> = added.into_iter().collect();
     let tubes: Vec<_> = firsts
         .iter()
-        .map(|&index| &tubes[index])
+        .map(|&index| tubes[index])
         .filter(|tube| codes.contains(tube.code.as_str()))
         .collect();
     let Some(at) = tubes.iter().map(|tube| tube.recorded).max() else { return Ok(codes) };
@@ -186,10 +196,21 @@ async fn members_add(tx: &mut Tx, tubes: &[&SealedTube]) -> Result<()> {
             taken: member.taken.us(),
         }));
     }
-    let (expected, rows) = (rows.len() as u64, json(&rows));
-    let added = on!(tx, c => query(MEMBERS_ADD).bind(&rows)
-        .execute(c).await.map(|done| done.rows_affected()))?;
-    Ok(ensure_rows("MEMBERS_ADD", expected, added)?)
+    let added = match &mut tx.conn {
+        Conn::Sqlite(c) => {
+            query(MEMBERS_ADD.sqlite).bind(json(&rows)).execute(&mut **c).await?.rows_affected()
+        }
+        Conn::Postgres(c) => query(MEMBERS_ADD.postgres)
+            .bind(rows.iter().map(|row| row.tube).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.position).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.person).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.identity).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.taken).collect::<Vec<_>>())
+            .execute(&mut **c)
+            .await?
+            .rows_affected(),
+    };
+    Ok(ensure_rows("MEMBERS_ADD", rows.len() as u64, added)?)
 }
 
 /// What is stored under the codes and events of tubes that could not be added.
@@ -206,8 +227,8 @@ struct EventRow {
 }
 
 impl Stored {
-    async fn read(tx: &mut Tx, tubes: &[SealedTube], open: &[usize]) -> Result<Self> {
-        let open: Vec<_> = open.iter().map(|&index| &tubes[index]).collect();
+    async fn read(tx: &mut Tx, tubes: &[&SealedTube], open: &[usize]) -> Result<Self> {
+        let open: Vec<_> = open.iter().map(|&index| tubes[index]).collect();
         let (wanted, events) = (
             codes(open.iter().map(|tube| &tube.code)),
             codes(open.iter().map(|tube| tube.event.to_string())),
@@ -265,7 +286,6 @@ async fn members_stored(tx: &mut Tx, tubes: &str) -> Result<HashMap<String, Vec<
 /// Every statement of this file, to be prepared on both engines.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("TUBES_ADD", TUBES_ADD),
-    ("MEMBERS_ADD", MEMBERS_ADD),
     ("TUBES_STORED", TUBES_STORED),
     ("TUBES_KNOWN", TUBES_KNOWN),
     ("EVENTS_STORED", EVENTS_STORED),
@@ -279,7 +299,8 @@ mod tests {
 
     #[test]
     fn the_first_of_each_code_and_event_is_tried_in_order_of_code() {
-        let tubes = [sealed(9, 1), sealed(3, 2), sealed(9, 3), sealed(4, 1), sealed(1, 4)];
+        let sealed = [sealed(9, 1), sealed(3, 2), sealed(9, 3), sealed(4, 1), sealed(1, 4)];
+        let tubes: Vec<_> = sealed.iter().collect();
         assert_eq!(first_of_each(&tubes, &[0, 1, 2, 3, 4]), [4, 1, 0]);
         // A tube that was passed over takes no event from those after it.
         assert_eq!(first_of_each(&tubes, &[2, 3]), [3, 2]);
