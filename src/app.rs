@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use sqlx::query_scalar;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot, watch};
 
+use crate::cache::Cache;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::error::{Error, Reason};
@@ -23,11 +23,15 @@ use crate::interpretation::lot::store::against_filling;
 use crate::interpretation::{Kit, kits};
 use crate::on;
 use crate::plate::Plan;
+use crate::query::lookup::Lookups;
 use crate::seal::{KeyRing, KeyRingError};
 use crate::storage::{Db, OpenError, Tx};
 
 /// How long answers may take to leave after the last request had its time.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Pages of the feed read at once.
+const FEED_READS: usize = 2;
 
 /// What every handler can reach; cheap to clone.
 #[derive(Clone, Debug)]
@@ -42,6 +46,14 @@ pub struct App {
     pub kits: Arc<Vec<Kit>>,
     /// Every mapping of instrument files.
     pub mappings: Arc<Mappings>,
+    /// What is kept before the store.
+    pub cache: Cache,
+    /// Whoever asks for people.
+    pub lookups: Lookups,
+    /// One permit for each page of the feed that may be read at once.
+    pub feed_reads: Arc<Semaphore>,
+    /// Whether the service is about to stop: whoever waits for something waits no longer.
+    pub stopping: Arc<watch::Sender<bool>>,
     /// One permit for each request that may be worked on at once.
     pub at_once: Arc<Semaphore>,
     /// What is in force.
@@ -147,7 +159,24 @@ impl App {
         let at_once = Arc::new(Semaphore::new(config.requests_at_once));
         let mappings = Arc::new(Mappings::of(&config.mappings).map_err(StartError::Mappings)?);
         let kits = Arc::new(kits());
-        Ok(Self { db, clock, keys, kits, mappings, at_once, config: Arc::new(config) })
+        let cache = Cache::new(&config, Arc::clone(&keys));
+        let lookups = Lookups::start(&db, &cache, &keys, &clock);
+        let config = Arc::new(config);
+        let feed_reads = Arc::new(Semaphore::new(FEED_READS));
+        let stopping = Arc::new(watch::Sender::new(false));
+        Ok(Self {
+            db,
+            clock,
+            keys,
+            kits,
+            mappings,
+            cache,
+            lookups,
+            feed_reads,
+            stopping,
+            at_once,
+            config,
+        })
     }
 
     /// The kit with that code and version, if it may be run here. The dates between which plates
@@ -220,11 +249,13 @@ impl App {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let db = self.db.clone();
+        let (db, cache) = (self.db.clone(), self.cache.clone());
         let patience = Duration::from_secs(self.config.request_seconds) + LAST_WORDS;
         let (stopping, stopped) = oneshot::channel();
+        let waiting = Arc::clone(&self.stopping);
         let stop = async move {
             stop.await;
+            waiting.send_replace(true);
             // Nobody listens when serving failed first.
             stopping.send(()).ok();
         };
@@ -238,6 +269,7 @@ impl App {
         tokio::select! {
             served = serving.into_future() => served?,
             () = http::health::upkeep() => {}
+            () = cache.follow(&db) => {}
             () = overdue => tracing::warn!("connections that never finished were cut off"),
         }
         db.close().await;

@@ -10,6 +10,7 @@ mod batch;
 mod chain;
 mod error;
 pub mod migrate;
+mod news;
 pub mod outbox;
 mod postgres;
 mod sqlite;
@@ -22,6 +23,7 @@ pub use batch::{codes, json};
 pub use chain::ChainHead;
 use chain::{ChainLease, Chains};
 pub use error::{StoreError, ensure_rows};
+pub use news::News;
 
 use crate::clock::Clock;
 
@@ -35,7 +37,17 @@ const SNAPSHOT: &str = "begin transaction isolation level repeatable read, read 
 #[derive(Clone, Debug)]
 pub struct Db {
     engine: Engine,
+    asking: Asking,
     chains: Chains,
+    news: News,
+}
+
+/// Connections of those who only ask, apart from everybody's: a storm of queries takes none from
+/// scans and laboratories (R43).
+#[derive(Clone, Debug)]
+enum Asking {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
 }
 
 #[derive(Clone, Debug)]
@@ -52,6 +64,9 @@ pub struct Tx {
     name: &'static str,
     started: Instant,
     chain: Option<ChainLease>,
+    /// Whom a commit wakes; none while nothing was told to the feed.
+    wakes: Option<News>,
+    news: News,
 }
 
 /// The engine's own transaction.
@@ -106,13 +121,16 @@ impl Db {
             let pool = postgres::open(url, ACQUIRE_TIMEOUT).await?;
             migrate::postgres(&pool).await?;
             let chains = Chains::new(clock.clone(), postgres::WRITERS);
-            Ok(Self { engine: Engine::Postgres(pool), chains })
+            let asking = Asking::Postgres(postgres::asking(url, ACQUIRE_TIMEOUT)?);
+            Ok(Self { engine: Engine::Postgres(pool), asking, chains, news: News::default() })
         } else if let Some(path) = url.strip_prefix("sqlite:") {
             let (readers, writer) = sqlite::open(path, ACQUIRE_TIMEOUT).await?;
             sqlite::refuse_unsafe(&writer).await?;
             migrate::sqlite(&writer).await?;
             let chains = Chains::new(clock.clone(), 1);
-            Ok(Self { engine: Engine::Sqlite { readers, writer }, chains })
+            let asking = Asking::Sqlite(sqlite::asking(path, ACQUIRE_TIMEOUT));
+            let engine = Engine::Sqlite { readers, writer };
+            Ok(Self { engine, asking, chains, news: News::default() })
         } else {
             Err(OpenError::Url)
         }
@@ -125,13 +143,15 @@ impl Db {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let pool = postgres::open_existing(url, ACQUIRE_TIMEOUT).await?;
             migrate::postgres_is_done(&pool).await?;
-            Ok(Self { engine: Engine::Postgres(pool), chains })
+            let asking = Asking::Postgres(pool.clone());
+            Ok(Self { engine: Engine::Postgres(pool), asking, chains, news: News::default() })
         } else if let Some(path) = url.strip_prefix("sqlite:") {
             let readers = sqlite::open_existing(path, ACQUIRE_TIMEOUT).await?;
             migrate::sqlite_is_done(&readers).await?;
             sqlite::refuse_unsafe(&readers).await?;
-            let writer = readers.clone();
-            Ok(Self { engine: Engine::Sqlite { readers, writer }, chains })
+            let (asking, writer) = (Asking::Sqlite(readers.clone()), readers.clone());
+            let engine = Engine::Sqlite { readers, writer };
+            Ok(Self { engine, asking, chains, news: News::default() })
         } else {
             Err(OpenError::Url)
         }
@@ -144,7 +164,17 @@ impl Db {
             Engine::Sqlite { readers, .. } => Conn::Sqlite(readers.begin_with("begin").await?),
             Engine::Postgres(pool) => Conn::Postgres(pool.begin_with(SNAPSHOT).await?),
         };
-        Ok(Tx { conn, name, started: Instant::now(), chain: None })
+        Ok(self.begun(conn, name, None))
+    }
+
+    /// The door of those who only ask, and are many: as [`Db::read`], with few connections that
+    /// nobody else uses.
+    pub async fn ask(&self, name: &'static str) -> Result<Tx, StoreError> {
+        let conn = match &self.asking {
+            Asking::Sqlite(pool) => Conn::Sqlite(pool.begin_with("begin").await?),
+            Asking::Postgres(pool) => Conn::Postgres(pool.begin_with(SNAPSHOT).await?),
+        };
+        Ok(self.begun(conn, name, None))
     }
 
     /// The door for writing, with the lease of one audit chain.
@@ -158,7 +188,17 @@ impl Db {
             Engine::Postgres(pool) => Conn::Postgres(pool.begin_with("begin").await?),
         };
         metrics::histogram!("store_wait_seconds", "tx" => name).record(waiting.elapsed());
-        Ok(Tx { conn, name, started: Instant::now(), chain: Some(chain) })
+        Ok(self.begun(conn, name, Some(chain)))
+    }
+
+    fn begun(&self, conn: Conn, name: &'static str, chain: Option<ChainLease>) -> Tx {
+        let (started, news) = (Instant::now(), self.news.clone());
+        Tx { conn, name, started, chain, wakes: None, news }
+    }
+
+    /// Who waits for what this process commits to the feed.
+    pub const fn news(&self) -> &News {
+        &self.news
     }
 
     /// The engine's name, for people.
@@ -171,6 +211,10 @@ impl Db {
 
     /// Closes every connection; SQLite folds its log back into the file.
     pub async fn close(&self) {
+        match &self.asking {
+            Asking::Sqlite(pool) => pool.close().await,
+            Asking::Postgres(pool) => pool.close().await,
+        }
         match &self.engine {
             Engine::Sqlite { readers, writer } => {
                 readers.close().await;
@@ -184,7 +228,7 @@ impl Db {
 impl Tx {
     /// Commits; when this returns, the change is on disk (R1).
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Self { conn, name, started, mut chain } = self;
+        let Self { conn, name, started, mut chain, wakes, .. } = self;
         // The caller may stop waiting, when a client hangs up or a request's time is over, and
         // the engine still completes the commit.
         if let Some(chain) = &mut chain {
@@ -197,8 +241,16 @@ impl Tx {
         if let (Some(chain), Ok(())) = (chain, &outcome) {
             chain.committed();
         }
+        if let Some(news) = wakes {
+            news.tell();
+        }
         metrics::histogram!("store_tx_seconds", "tx" => name).record(started.elapsed());
         outcome.map_err(StoreError::from)
+    }
+
+    /// Something was told to the feed: a commit wakes whoever waits for it.
+    pub(crate) fn tells(&mut self) {
+        self.wakes = Some(self.news.clone());
     }
 
     /// The head of the audit chain this transaction writes to; none behind the read door.

@@ -13,9 +13,23 @@ pub(super) const WRITERS: usize = 8;
 /// Connections of one process; readers share what the writers leave.
 const CONNECTIONS: u32 = 16;
 
+/// Connections of those who only ask: two of look-ups, one of proofs, one of the follower, two of
+/// the feed.
+const ASKING: u32 = 6;
+
 pub(super) async fn open(url: &str, timeout: Duration) -> Result<PgPool, OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
     connect(options, timeout).await
+}
+
+/// The pool of those who only ask; connects when it is asked.
+pub(super) fn asking(url: &str, timeout: Duration) -> Result<PgPool, OpenError> {
+    let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
+    let pool = PgPoolOptions::new()
+        .max_connections(ASKING)
+        .acquire_timeout(timeout)
+        .test_before_acquire(false);
+    Ok(pool.connect_lazy_with(options))
 }
 
 /// Opens a store whose every transaction only reads.

@@ -23,6 +23,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("http/idempotency.rs", swabline::http::idempotency::STATEMENTS),
         ("storage/migrate.rs", swabline::storage::migrate::STATEMENTS),
         ("storage/outbox.rs", swabline::storage::outbox::STATEMENTS),
+        ("cache/follow.rs", swabline::cache::follow::STATEMENTS),
         ("barcode/store.rs", swabline::barcode::store::STATEMENTS),
         ("collection/moves.rs", swabline::collection::STATEMENTS),
         ("collection/person/store.rs", swabline::collection::person::store::STATEMENTS),
@@ -70,6 +71,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
 /// Every pair of statements whose text differs between the engines, with file and name.
 fn pairs() -> Vec<(&'static str, &'static str, Sql)> {
     vec![
+        ("cache/follow.rs", "SNAPSHOT", swabline::cache::follow::SNAPSHOT),
         ("feeds/store.rs", "HORIZON", swabline::feeds::store::HORIZON),
         ("storage/migrate.rs", "BEGUN", swabline::storage::migrate::BEGUN),
     ]
