@@ -27,15 +27,16 @@ pub const SNAPSHOT: Sql = Sql {
     sqlite: "select cast(coalesce(max(seq), 0) as text) from feed",
     postgres: "select cast(pg_current_snapshot() as text)",
 };
-/// Behind which epoch `$1` and number `$2`; `$3` epochs before it that could not be seen; `$4`
-/// people.
+/// Behind which epoch `$1` and number `$2` there may be something new: epochs from `$3` on, and
+/// before it those in `$4`, which could not be seen; at most `$5` changes and people. What was
+/// seen is passed over in the index, so that one range serves both.
 pub const CHANGED: &str = "select f.epoch, f.seq, m.person_key
-    from (select n.epoch, n.seq, n.tube_code from feed n where (n.epoch, n.seq) > ($1, $2)
-        union all
-        select o.epoch, o.seq, o.tube_code
-        from json_each($3) e join feed o on o.epoch = cast(e.value ->> 'epoch' as bigint)) f
-    join member m on m.tube_code = f.tube_code
-    limit $4";
+    from (select n.epoch, n.seq, n.tube_code from feed n
+        where (n.epoch, n.seq) > ($1, $2) and (n.epoch >= $3 or n.epoch in
+            (select cast(e.value ->> 'epoch' as bigint) from json_each($4) e))
+        order by n.epoch, n.seq limit $5) f
+    left join member m on m.tube_code = f.tube_code
+    limit $5";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[("CHANGED", CHANGED)];
@@ -91,12 +92,12 @@ impl Snapshot {
         }
     }
 
-    /// Where to read on, by epoch and number.
-    fn behind(&self) -> (i64, i64) {
+    /// Where to read on, by epoch and number, and from which epoch on everything is new.
+    fn behind(&self) -> (i64, i64, i64) {
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         match self {
-            Self::Sqlite(seq) => (0, signed(*seq)),
-            Self::Postgres { next, .. } => (signed(*next) - 1, i64::MAX),
+            Self::Sqlite(seq) => (0, signed(*seq), 0),
+            Self::Postgres { oldest, next, .. } => (signed(*oldest) - 1, i64::MAX, signed(*next)),
         }
     }
 
@@ -119,7 +120,8 @@ impl Snapshot {
 struct ChangedRow {
     epoch: i64,
     seq: i64,
-    person_key: PersonKey,
+    /// None of a tube that has nobody.
+    person_key: Option<PersonKey>,
 }
 
 impl ChangedRow {
@@ -130,12 +132,12 @@ impl ChangedRow {
     }
 }
 
-/// Whoever was in a tube of which something was told since `before`, at most so many.
+/// Whoever was in a tube of which something was told since `before`, at most so many rows.
 async fn changed(tx: &mut Tx, before: &Snapshot, most: usize) -> Result<Vec<ChangedRow>> {
-    let (epoch, seq) = before.behind();
+    let (epoch, seq, new) = before.behind();
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    Ok(on!(tx, c => query_as(CHANGED).bind(epoch).bind(seq).bind(before.unseen()).bind(most)
-        .fetch_all(c).await)?)
+    Ok(on!(tx, c => query_as(CHANGED).bind(epoch).bind(seq).bind(new).bind(before.unseen())
+        .bind(most).fetch_all(c).await)?)
 }
 
 impl Cache {
@@ -175,7 +177,9 @@ impl Cache {
         match people {
             Some(people) => {
                 for row in &people {
-                    self.0.versions.changed(&row.person_key, row.version());
+                    if let Some(person) = &row.person_key {
+                        self.0.versions.changed(person, row.version());
+                    }
                 }
                 self.0.counts.forgotten.increment(people.len() as u64);
             }
@@ -220,12 +224,12 @@ mod tests {
     #[test]
     fn a_snapshot_is_read_and_says_where_to_read_on() {
         let sqlite = Snapshot::parse("17").unwrap();
-        assert_eq!((sqlite.seen(), sqlite.newest(), sqlite.behind()), (17, 17, (0, 17)));
+        assert_eq!((sqlite.seen(), sqlite.newest(), sqlite.behind()), (17, 17, (0, 17, 0)));
         assert_eq!(sqlite.unseen(), "[]");
         let quiet = Snapshot::parse("20:20:").unwrap();
-        assert_eq!((quiet.seen(), quiet.newest(), quiet.behind()), (20, 20, (19, i64::MAX)));
+        assert_eq!((quiet.seen(), quiet.newest(), quiet.behind()), (20, 20, (19, i64::MAX, 20)));
         let busy = Snapshot::parse("20:25:20,23").unwrap();
-        assert_eq!((busy.seen(), busy.newest()), (20, 25));
+        assert_eq!((busy.seen(), busy.newest(), busy.behind()), (20, 25, (19, i64::MAX, 25)));
         assert_eq!(busy.unseen(), r#"[{"epoch":20},{"epoch":23}]"#);
         for wrong in ["", "x", "1:", "1:2", "1:2:x"] {
             assert_eq!(Snapshot::parse(wrong), None, "{wrong}");
@@ -236,7 +240,7 @@ mod tests {
     fn a_change_is_seen_by_whoever_began_after_its_transaction_was_over() {
         let row = |epoch, seq| {
             let person_key = crate::seal::KeyRing::generate().person_key("", "");
-            ChangedRow { epoch, seq, person_key }.version()
+            ChangedRow { epoch, seq, person_key: Some(person_key) }.version()
         };
         assert!(row(0, 17) <= Snapshot::Sqlite(17).seen());
         assert!(row(0, 18) > Snapshot::Sqlite(17).seen());

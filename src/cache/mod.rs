@@ -81,9 +81,8 @@ impl Counts {
 impl Cache {
     /// The tiers that are configured; Redis need not be there yet.
     pub fn new(config: &Config, keys: Arc<KeyRing>) -> Self {
-        let redis = RedisAddress::parse(&config.redis).and_then(|address| {
-            Redis::at(address, keys).map(Arc::new)
-        });
+        let redis = RedisAddress::parse(&config.redis)
+            .and_then(|address| Redis::at(address, keys).map(Arc::new));
         Self(Arc::new(Inner {
             versions: Versions::new(),
             local: Local::new(config.cache_mib),

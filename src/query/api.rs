@@ -173,7 +173,8 @@ pub async fn status_batch_post(
     refuse_if_any(batch.faults())?;
     let people: Vec<_> = batch.people.iter().map(|document| document.person(&app.keys)).collect();
     let answers = app.lookups.statuses(&people).await?;
-    let known = people.iter().zip(&answers).filter_map(|(person, shown)| shown.as_ref().map(|_| person));
+    let known =
+        people.iter().zip(&answers).filter_map(|(person, shown)| shown.as_ref().map(|_| person));
     let known: HashSet<_> = known.collect();
     app.lookups.answered(actor, (people.len(), known.len())).await?;
     Ok(json(answers_json(&people, &answers)))

@@ -14,9 +14,12 @@ pub const GUESSES_MAX: i64 = 10;
 /// How long wrong guesses are added up, and how long the block lasts.
 pub const WINDOW: Span = Span::minutes(15);
 
-/// `$1` person keys.
-pub const GUESS_FIND: &str = "select g.person_key, g.wrong, g.since_us
-    from json_each($1) e join guess g on g.person_key = e.value ->> 'code'";
+/// `$1` person keys. Each is looked up by itself, so that no planner reads the whole table for
+/// them.
+pub const GUESS_FIND: &str = "select e.value ->> 'code' as person_key,
+        (select g.wrong from guess g where g.person_key = e.value ->> 'code') as wrong,
+        (select g.since_us from guess g where g.person_key = e.value ->> 'code') as since_us
+    from json_each($1) e";
 /// Person key, now, begin of the window, most guesses. The block lasts a whole window from the
 /// guess that began it; guesses from before the window are forgotten.
 pub const GUESS_COUNT: &str = "insert into guess (person_key, wrong, since_us) values ($1, 1, $2)
@@ -30,10 +33,9 @@ pub const GUESS_COUNT: &str = "insert into guess (person_key, wrong, since_us) v
 pub const GUESS_FORGET: &str = "delete from guess where since_us < $1";
 
 /// What was counted for one person key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guesses {
     wrong: i64,
-    #[sqlx(rename = "since_us")]
     since: Time,
 }
 
@@ -46,14 +48,14 @@ impl Guesses {
         }
         u32::try_from((left_us + 999_999) / 1_000_000).ok()
     }
-
 }
 
 #[derive(FromRow)]
 struct GuessRow {
     person_key: PersonKey,
-    #[sqlx(flatten)]
-    guesses: Guesses,
+    wrong: Option<i64>,
+    #[sqlx(rename = "since_us")]
+    since: Option<Time>,
 }
 
 /// What was counted so far for those of these people for whom anything was.
@@ -62,9 +64,10 @@ pub async fn guesses(
     people: impl IntoIterator<Item = &PersonKey>,
 ) -> Result<HashMap<PersonKey, Guesses>> {
     let people = codes(people.into_iter().map(PersonKey::as_str));
-    let rows: Vec<GuessRow> =
-        on!(tx, c => query_as(GUESS_FIND).bind(&people).fetch_all(c).await)?;
-    Ok(rows.into_iter().map(|row| (row.person_key, row.guesses)).collect())
+    let rows: Vec<GuessRow> = on!(tx, c => query_as(GUESS_FIND).bind(&people).fetch_all(c).await)?;
+    let counted =
+        |row: GuessRow| Some((row.person_key, Guesses { wrong: row.wrong?, since: row.since? }));
+    Ok(rows.into_iter().filter_map(counted).collect())
 }
 
 /// Counts one wrong guess, forgets those nobody needs any more, and says how many it makes; the

@@ -88,9 +88,8 @@ impl Lookups {
     /// What each of these people is shown, in their order; one round trip to each tier.
     pub async fn statuses(&self, people: &[PersonKey]) -> Result<Vec<Shown>, Problem> {
         let mut answers: Vec<_> = people.iter().map(|person| self.cache.kept(person)).collect();
-        let missed = |(person, kept): (&PersonKey, &Option<Kept>)| {
-            kept.is_none().then(|| person.clone())
-        };
+        let missed =
+            |(person, kept): (&PersonKey, &Option<Kept>)| kept.is_none().then(|| person.clone());
         let missed: Vec<_> = people.iter().zip(&answers).filter_map(missed).collect();
         let count = missed.len();
         let mut read = match count {
