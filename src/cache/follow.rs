@@ -14,10 +14,10 @@ use crate::error::{Error, Result};
 use crate::seal::PersonKey;
 use crate::storage::{Db, Sql, StoreError, Tx, json};
 
-/// How often the feed is looked at when this process commits nothing.
-const EVERY: Duration = Duration::from_millis(100);
-/// How often at most.
+/// How long it is at least from one look at the feed to the next.
 const APART: Duration = Duration::from_millis(20);
+/// How much longer it is when this process commits nothing.
+const REST: Duration = Duration::from_millis(80);
 /// People who are noted one by one when few are kept.
 const PEOPLE: usize = 2_000;
 
@@ -125,6 +125,11 @@ struct ChangedRow {
 }
 
 impl ChangedRow {
+    /// Who changed, and the change's number.
+    fn of(&self) -> Option<(&PersonKey, u64)> {
+        Some((self.person_key.as_ref()?, self.version()))
+    }
+
     /// The change's number.
     fn version(&self) -> u64 {
         let number = if self.epoch == 0 { self.seq } else { self.epoch + 1 };
@@ -166,27 +171,22 @@ impl Cache {
         let now = Snapshot::of(&mut tx).await?;
         // When more people changed than are kept, it is cheaper to forget everybody.
         let most = self.0.local.len().max(PEOPLE);
-        let people = match before {
+        let rows = match before {
             None => None,
             Some(before) if *before == now => Some(Vec::new()),
             Some(before) => {
-                let people = changed(&mut tx, before, most + 1).await?;
-                (people.len() <= most).then_some(people)
+                let rows = changed(&mut tx, before, most + 1).await?;
+                (rows.len() <= most).then_some(rows)
             }
         };
-        match people {
-            Some(people) => {
-                for row in &people {
-                    if let Some(person) = &row.person_key {
-                        self.0.versions.changed(person, row.version());
-                    }
-                }
-                self.0.counts.forgotten.increment(people.len() as u64);
+        if let Some(rows) = rows {
+            for (person, version) in rows.iter().filter_map(ChangedRow::of) {
+                self.0.versions.changed(person, version);
             }
-            None => {
-                self.0.versions.all_changed(now.newest());
-                self.0.counts.forgotten_all.increment(1);
-            }
+            self.0.counts.forgotten.increment(rows.len() as u64);
+        } else {
+            self.0.versions.all_changed(now.newest());
+            self.0.counts.forgotten_all.increment(1);
         }
         self.0.versions.followed(looked);
         Ok(now)
@@ -211,8 +211,8 @@ impl Cache {
             }
             self.0.counts.bytes.set(self.0.local.bytes() as f64);
             tokio::time::sleep(APART).await;
-            // Either somebody told something or it is time; the store tells for as long as it is.
-            tokio::time::timeout(EVERY - APART, news.changed()).await.ok();
+            // Either somebody told something meanwhile, or it is time.
+            tokio::time::timeout(REST, news.changed()).await.ok();
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use axum::body::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -18,7 +19,7 @@ struct Weight;
 
 impl Weighter<PersonKey, (Instant, Kept)> for Weight {
     fn weight(&self, person: &PersonKey, (_, kept): &(Instant, Kept)) -> u64 {
-        let status = kept.status.as_ref().map_or(0, |status| status.len());
+        let status = kept.status.as_ref().map_or(0, Bytes::len);
         OVERHEAD + (person.as_str().len() + status) as u64
     }
 }
@@ -62,8 +63,6 @@ impl Local {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Bytes;
-
     use super::*;
     use crate::seal::KeyRing;
 

@@ -29,7 +29,7 @@ use redis::Redis;
 use versions::Versions;
 
 /// How long anything is kept: bounds whatever no change was told of.
-const KEPT: Duration = Duration::from_secs(300);
+const KEPT: Duration = Duration::from_mins(5);
 
 /// What somebody is shown, as it was when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(cache.kept(&person), None);
         cache.0.versions.followed(Instant::now());
         assert_eq!(cache.kept(&person), Some(kept(5)));
-        cache.0.versions.followed(Instant::now().checked_sub(Duration::from_secs(60)).unwrap());
+        cache.0.versions.followed(Instant::now().checked_sub(Duration::from_mins(1)).unwrap());
         assert_eq!(cache.kept(&person), None);
     }
 

@@ -36,7 +36,7 @@ pub enum RedisAddress {
     /// One server.
     Single(Client),
     /// Redis Cluster, by some of its nodes.
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 impl RedisAddress {
@@ -57,7 +57,7 @@ impl RedisAddress {
                 .response_timeout(WRITE)
                 .retries(1)
                 .build();
-            return client.ok().map(Self::Cluster);
+            return client.ok().map(|client| Self::Cluster(Box::new(client)));
         }
         if !address.starts_with("redis://") || address.contains(',') {
             return None;

@@ -49,7 +49,8 @@ enum Proof {
 /// alike; after ten wrong codes within 15 minutes that person is not answered for 15 minutes.
 #[utoipa::path(post, path = "/v1/status", tag = "query", request_body = StatusRequest,
     responses((status = 200, body = Status), (status = 404, body = Problem),
-        (status = 422, body = Problem), (status = 429, body = Problem)))]
+        (status = 422, body = Problem), (status = 429, body = Problem),
+        (status = 503, body = Problem)))]
 pub async fn status_post(
     State(app): State<App>,
     Json(request): Json<StatusRequest>,
@@ -164,7 +165,8 @@ pub struct StatusAnswer {
 /// Many people's status, for a health-code service.
 #[utoipa::path(post, path = "/v1/status/batch", tag = "query", security(("bearer" = [])),
     request_body = StatusBatch,
-    responses((status = 200, body = StatusAnswers), (status = 422, body = Problem)))]
+    responses((status = 200, body = StatusAnswers), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
 pub async fn status_batch_post(
     State(app): State<App>,
     actor: Actor,

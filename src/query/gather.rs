@@ -84,7 +84,10 @@ impl<Q: Send + 'static, A: Send + 'static> Gather<Q, A> {
         let (answer, answered) = oneshot::channel();
         let gone = || Problem::from(Error::Internal("a gatherer ended".to_owned()));
         self.queue.send(Asked { what, answer, room }).map_err(|_ended| gone())?;
-        answered.await.unwrap_or_else(|_ended| Err(gone()))
+        match answered.await {
+            Ok(answer) => answer,
+            Err(_ended) => Err(gone()),
+        }
     }
 
     /// Weight of what waits or is worked on.
@@ -136,14 +139,18 @@ async fn answer<Q: Send + 'static, A: Send + 'static, F>(
         Ok(Err(error)) => Err(error),
         Err(_panic) => Err(Error::Internal(format!("{} panicked", gathering.name))),
     };
+    // Whoever has gone meanwhile needs no answer.
     match answers {
-        // Whoever has gone meanwhile needs none.
-        Ok(answers) => askers.into_iter().zip(answers).for_each(|((asker, _), answer)| {
-            asker.send(Ok(answer)).ok();
-        }),
+        Ok(answers) => {
+            for ((asker, _room), answer) in askers.into_iter().zip(answers) {
+                asker.send(Ok(answer)).ok();
+            }
+        }
         Err(error) => {
             let problem = Problem::from(error);
-            askers.into_iter().for_each(|(asker, _)| drop(asker.send(Err(problem.clone()))));
+            for (asker, _room) in askers {
+                asker.send(Err(problem.clone())).ok();
+            }
         }
     }
 }
@@ -163,11 +170,14 @@ mod tests {
 
     use super::*;
 
+    /// How much was in each batch.
+    type Batches = Arc<Noted<Vec<usize>>>;
+
     const GATHERING: Gathering =
         Gathering { name: "test", at_once: 1, batch: 100, most: 10, insists: false };
 
     /// A gatherer that doubles, notes its batches, and works only when it is told.
-    fn doubling(gathering: Gathering) -> (Gather<u32, u32>, Arc<Notify>, Arc<Noted<Vec<usize>>>) {
+    fn doubling(gathering: Gathering) -> (Gather<u32, u32>, Arc<Notify>, Batches) {
         let (go, batches) = (Arc::new(Notify::new()), Arc::new(Noted::new(Vec::new())));
         let (gone, noted) = (Arc::clone(&go), Arc::clone(&batches));
         let gather = Gather::start(gathering, move |asked: Vec<u32>| {
@@ -175,10 +185,10 @@ mod tests {
             let go = Arc::clone(&gone);
             async move {
                 go.notified().await;
-                match asked.contains(&13) {
-                    true => Err(Error::not_found("tube", "13")),
-                    false => Ok(asked.iter().map(|number| number * 2).collect()),
+                if asked.contains(&13) {
+                    return Err(Error::not_found("tube", "13"));
                 }
+                Ok(asked.iter().map(|number| number * 2).collect())
             }
         });
         (gather, go, batches)

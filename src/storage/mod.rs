@@ -64,9 +64,9 @@ pub struct Tx {
     name: &'static str,
     started: Instant,
     chain: Option<ChainLease>,
-    /// Whom a commit wakes; none while nothing was told to the feed.
-    wakes: Option<News>,
     news: News,
+    /// Something was told to the feed.
+    tells: bool,
 }
 
 /// The engine's own transaction.
@@ -193,7 +193,7 @@ impl Db {
 
     fn begun(&self, conn: Conn, name: &'static str, chain: Option<ChainLease>) -> Tx {
         let (started, news) = (Instant::now(), self.news.clone());
-        Tx { conn, name, started, chain, wakes: None, news }
+        Tx { conn, name, started, chain, news, tells: false }
     }
 
     /// Who waits for what this process commits to the feed.
@@ -228,7 +228,7 @@ impl Db {
 impl Tx {
     /// Commits; when this returns, the change is on disk (R1).
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Self { conn, name, started, mut chain, wakes, .. } = self;
+        let Self { conn, name, started, mut chain, news, tells } = self;
         // The caller may stop waiting, when a client hangs up or a request's time is over, and
         // the engine still completes the commit.
         if let Some(chain) = &mut chain {
@@ -241,7 +241,7 @@ impl Tx {
         if let (Some(chain), Ok(())) = (chain, &outcome) {
             chain.committed();
         }
-        if let Some(news) = wakes {
+        if tells && outcome.is_ok() {
             news.tell();
         }
         metrics::histogram!("store_tx_seconds", "tx" => name).record(started.elapsed());
@@ -250,7 +250,7 @@ impl Tx {
 
     /// Something was told to the feed: a commit wakes whoever waits for it.
     pub(crate) fn tells(&mut self) {
-        self.wakes = Some(self.news.clone());
+        self.tells = true;
     }
 
     /// The head of the audit chain this transaction writes to; none behind the read door.

@@ -4,6 +4,7 @@
 mod redis;
 
 use std::collections::BTreeSet;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -247,18 +248,10 @@ each_engine! {
 
 /// Waits for all of them, as they go on together.
 async fn all(futures: impl Iterator<Item = impl Future<Output = ()>>) {
-    let mut futures: Vec<_> = futures.map(|future| Some(Box::pin(future))).collect();
+    let mut futures: Vec<_> = futures.map(Box::pin).collect();
     std::future::poll_fn(|context| {
-        let mut left = false;
-        for slot in &mut futures {
-            if let Some(future) = slot {
-                match future.as_mut().poll(context) {
-                    std::task::Poll::Ready(()) => *slot = None,
-                    std::task::Poll::Pending => left = true,
-                }
-            }
-        }
-        if left { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+        futures.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        if futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }
@@ -524,7 +517,7 @@ each_engine! {
         let ask = async |node: &TestApp| {
             node.look().await;
             let answers = node.app.lookups.statuses(&everybody).await.unwrap();
-            assert!(answers.iter().all(|shown| text(shown).contains("sampled")));
+            assert!(answers.iter().all(|shown| text(shown.as_ref()).contains("sampled")));
         };
         until("everybody is in the cluster", async || {
             ask(&nodes[0]).await;
@@ -540,8 +533,8 @@ each_engine! {
     }
 }
 
-fn text(shown: &Option<Bytes>) -> &str {
-    std::str::from_utf8(shown.as_ref().expect("everybody was swabbed")).unwrap()
+fn text(shown: Option<&Bytes>) -> &str {
+    std::str::from_utf8(shown.expect("everybody was swabbed")).unwrap()
 }
 
 each_engine! {
