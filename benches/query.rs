@@ -1,7 +1,8 @@
 //! Statuses looked up in a store of fifty thousand people who were told a result: one person, and
-//! a thousand at once.
+//! a thousand at once; then asked for over HTTP.
 
 mod store;
+mod wire;
 
 use std::hint::black_box;
 
@@ -64,4 +65,9 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     statuses(&mut criterion);
     criterion.final_summary();
+    // Criterion's own measurements know no rate of many callers; a look at whether everything
+    // runs is not for figures.
+    if std::env::args().any(|argument| argument == "--bench") {
+        wire::measure();
+    }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use sqlx::query_scalar;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::auth::memory::Holders;
 use crate::barcode::memory::TubeCodes;
+use crate::cache::Cache;
 use crate::clock::{Clock, Time};
 use crate::collection::place::memory::Shifts;
 use crate::collection::tube::writer::TubeWriter;
@@ -27,11 +27,15 @@ use crate::interpretation::lot::store::against_filling;
 use crate::interpretation::{Kit, kits};
 use crate::on;
 use crate::plate::Plan;
+use crate::query::lookup::Lookups;
 use crate::seal::{KeyRing, KeyRingError};
 use crate::storage::{Db, OpenError, Tx};
 
 /// How long answers may take to leave after the last request had its time.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Pages of the feed read at once.
+const FEED_READS: usize = 2;
 
 /// What every handler can reach; cheap to clone.
 #[derive(Clone, Debug)]
@@ -54,6 +58,14 @@ pub struct App {
     pub shifts: Arc<Shifts>,
     /// Who holds which token, as of a second ago.
     pub holders: Arc<Holders>,
+    /// What is kept before the store.
+    pub cache: Cache,
+    /// Whoever asks for people.
+    pub lookups: Lookups,
+    /// One permit for each page of the feed that may be read at once.
+    pub feed_reads: Arc<Semaphore>,
+    /// Whether the service is about to stop: whoever waits for something waits no longer.
+    pub stopping: Arc<watch::Sender<bool>>,
     /// One permit for each request that may be worked on at once.
     pub at_once: Arc<Semaphore>,
     /// What is in force.
@@ -159,12 +171,17 @@ impl App {
         let at_once = Arc::new(Semaphore::new(config.requests_at_once));
         let mappings = Arc::new(Mappings::of(&config.mappings).map_err(StartError::Mappings)?);
         let db = db.with_queues(config.queues());
+        let cache = Cache::new(&config, Arc::clone(&keys));
         Ok(Self {
             tubes: TubeWriter::start(&db),
             codes: Arc::default(),
             shifts: Arc::default(),
             holders: Arc::default(),
             kits: Arc::new(kits()),
+            lookups: Lookups::start(&db, &cache, &keys, &clock),
+            cache,
+            feed_reads: Arc::new(Semaphore::new(FEED_READS)),
+            stopping: Arc::new(watch::Sender::new(false)),
             config: Arc::new(config),
             db,
             clock,
@@ -244,11 +261,13 @@ impl App {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let db = self.db.clone();
+        let (db, cache) = (self.db.clone(), self.cache.clone());
         let patience = Duration::from_secs(self.config.request_seconds) + LAST_WORDS;
         let (stopping, stopped) = oneshot::channel();
+        let waiting = Arc::clone(&self.stopping);
         let stop = async move {
             stop.await;
+            waiting.send_replace(true);
             // Nobody listens when serving failed first.
             stopping.send(()).ok();
         };
@@ -263,6 +282,7 @@ impl App {
             served = serving.into_future() => served?,
             () = http::health::upkeep() => {}
             () = db.keep_counted() => {}
+            () = cache.follow(&db) => {}
             () = overdue => tracing::warn!("connections that never finished were cut off"),
         }
         db.close().await;

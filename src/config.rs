@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::cache::RedisAddress;
 use crate::storage::{Queue, Queues};
 
 /// Longest queue that can be set.
@@ -20,6 +21,11 @@ pub struct Config {
     pub data: PathBuf,
     /// `sqlite:PATH` or `postgres://...`; empty means SQLite in the data folder.
     pub database: String,
+    /// `redis://...` or `redis+cluster://HOST:PORT,HOST:PORT`, asked before the store; empty means
+    /// none.
+    pub redis: String,
+    /// MiB of memory that keep what people are shown; none are kept when it is 0.
+    pub cache_mib: u64,
     /// Address to serve on.
     pub listen: SocketAddr,
     /// `text` for people, `json` for machines.
@@ -82,6 +88,8 @@ impl Default for Config {
         Self {
             data: PathBuf::from("data"),
             database: String::new(),
+            redis: String::new(),
+            cache_mib: 64,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             log: LogFormat::Text,
             request_seconds: 30,
@@ -139,6 +147,8 @@ impl Config {
             ("query_seconds", self.query_seconds >= 1),
             ("recall_hours", (1..=24 * 14).contains(&self.recall_hours)),
             ("link_days", (1..=366).contains(&self.link_days)),
+            ("cache_mib", self.cache_mib <= 65_536),
+            ("redis", RedisAddress::parse(&self.redis).is_some()),
             ("volume_tolerance_percent", self.volume_tolerance_percent <= 100),
         ];
         match bounds.iter().find(|(_, within)| !within) {
@@ -178,17 +188,18 @@ impl Config {
     /// `?`; an address that cannot be read is not shown at all.
     fn database_shown(&self) -> String {
         let url = self.database_url();
-        if url.starts_with("sqlite:") {
-            return url;
-        }
-        let Some((scheme, rest)) = url.split_once("://") else { return "...".to_owned() };
-        let (place, settings) = rest.split_once('?').unwrap_or((rest, ""));
-        let hidden = if settings.is_empty() { "" } else { "?..." };
-        match place.rsplit_once('@') {
-            Some((_, place)) => format!("{scheme}://...@{place}{hidden}"),
-            None if settings.contains('@') => format!("{scheme}://..."),
-            None => format!("{scheme}://{place}{hidden}"),
-        }
+        if url.starts_with("sqlite:") { url } else { without_password(&url) }
+    }
+}
+
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "...".to_owned() };
+    let (place, settings) = rest.split_once('?').unwrap_or((rest, ""));
+    let hidden = if settings.is_empty() { "" } else { "?..." };
+    match place.rsplit_once('@') {
+        Some((_, place)) => format!("{scheme}://...@{place}{hidden}"),
+        None if settings.contains('@') => format!("{scheme}://..."),
+        None => format!("{scheme}://{place}{hidden}"),
     }
 }
 
@@ -203,6 +214,10 @@ impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "data = \"{}\"", self.data.display())?;
         writeln!(f, "database = {:?}", self.database_shown())?;
+        let redis =
+            if self.redis.is_empty() { String::new() } else { without_password(&self.redis) };
+        writeln!(f, "redis = {redis:?}")?;
+        writeln!(f, "cache_mib = {}", self.cache_mib)?;
         writeln!(f, "listen = \"{}\"", self.listen)?;
         writeln!(f, "log = {:?}", format!("{:?}", self.log).to_lowercase())?;
         writeln!(f, "request_seconds = {}", self.request_seconds)?;
@@ -247,6 +262,27 @@ mod tests {
         assert!(Config::load(Some(&path)).unwrap_err().to_string().contains("tolerance"));
         std::fs::write(&path, "reccall_hours = 4\n").unwrap();
         assert!(Config::load(Some(&path)).unwrap_err().to_string().contains("reccall_hours"));
+    }
+
+    #[test]
+    fn the_password_of_redis_is_never_shown_and_a_wrong_address_is_refused() {
+        for (redis, shown) in [
+            ("", ""),
+            ("redis://127.0.0.1:6379/1", "redis://127.0.0.1:6379/1"),
+            ("redis://:secret@cache:6379", "redis://...@cache:6379"),
+            ("redis+cluster://u:se@cret@a:1,b:2", "redis+cluster://...@a:1,b:2"),
+        ] {
+            let config = Config { redis: redis.to_owned(), ..Config::default() };
+            assert!(config.to_string().contains(&format!("redis = \"{shown}\"\n")), "{config}");
+            config.validate().unwrap();
+        }
+        for wrong in ["cache:6379", "rediss://cache", "redis://a,b", "redis+cluster://", "redis://"]
+        {
+            let config = Config { redis: wrong.to_owned(), ..Config::default() };
+            assert!(config.validate().unwrap_err().to_string().contains("redis"), "{wrong}");
+        }
+        let config = Config { cache_mib: 65_537, ..Config::default() };
+        assert!(config.validate().unwrap_err().to_string().contains("cache_mib"));
     }
 
     #[test]

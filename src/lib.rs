@@ -24,6 +24,7 @@ pub mod audit;
 pub mod auth;
 pub mod http;
 pub mod seal;
+pub mod cache;
 
 pub mod barcode;
 pub mod collection;

@@ -111,6 +111,9 @@ async fn members(tx: &mut Tx, changes: &[ChangeRow]) -> Result<Members> {
         tube: &'a str,
         at: i64,
     }
+    if changes.is_empty() {
+        return Ok(Members::new());
+    }
     let moments: BTreeSet<_> =
         changes.iter().map(|row| Moment { tube: &row.tube_code, at: row.at.us() }).collect();
     let moments = json(&moments.into_iter().collect::<Vec<_>>());

@@ -36,6 +36,7 @@ pub async fn readyz(State(app): State<App>) -> Result<&'static str> {
 #[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String)))]
 pub async fn metrics(State(app): State<App>) -> String {
     let recorder = recorder();
+    app.lookups.gauge();
     if let Err(error) = gauge(&app).await {
         tracing::warn!(%error, "the gauges show what they showed before");
     }

@@ -1,7 +1,7 @@
 //! The router: every route on one page, and the layers around them from inner to outer.
 
 pub mod extract;
-mod guard;
+pub mod guard;
 pub mod health;
 pub mod idempotency;
 mod limits;

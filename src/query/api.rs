@@ -1,33 +1,28 @@
 //! Residents asking for themselves, and health-code services asking for many.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
+use super::Status;
 use super::document::Document;
-use super::guess::{Guesses, guess_count, guesses};
-use super::store::{known, proves};
-use super::{Status, rules};
+use super::lookup::Shown;
 use crate::app::App;
-use crate::audit::{self, Entry};
-use crate::auth::{Actor, Role};
-use crate::clock::Time;
+use crate::auth::Actor;
 use crate::error::{Error, Reason, Result, refuse_if_any};
 use crate::http::extract::Json;
 use crate::http::problem::Problem;
 use crate::seal::PersonKey;
-use crate::storage::Channel;
 
 /// People in one batch at most.
 const PEOPLE_MAX: usize = 1_000;
 /// Longest pick-up code and longest link looked at.
 const PROOF_MAX: usize = 256;
-/// The account in whose name the audit trail records what residents without an account caused.
-const RESIDENT: &str = "resident";
 
 /// How somebody proves that they ask for themselves (R33): with a document and the code on the
 /// slip given at the swab, or with a signed link.
@@ -54,51 +49,55 @@ enum Proof {
 /// alike; after ten wrong codes within 15 minutes that person is not answered for 15 minutes.
 #[utoipa::path(post, path = "/v1/status", tag = "query", request_body = StatusRequest,
     responses((status = 200, body = Status), (status = 404, body = Problem),
-        (status = 422, body = Problem), (status = 429, body = Problem)))]
+        (status = 422, body = Problem), (status = 429, body = Problem),
+        (status = 503, body = Problem)))]
 pub async fn status_post(
     State(app): State<App>,
     Json(request): Json<StatusRequest>,
-) -> Result<Json<Status>, Problem> {
-    match look_up(&app, &request.proof()?).await? {
-        Look::Shown(status) => Ok(Json(status)),
+) -> Result<Response, Problem> {
+    match look_up(&app, request.proof()?).await? {
+        Look::Shown(status) => Ok(json(status)),
         Look::Blocked(retry_after_s) => Err(Error::TooMany { retry_after_s }.into()),
         Look::NoMatch => Err(no_match()),
     }
 }
 
+/// An answer that is JSON already.
+fn json(body: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
 enum Look {
-    Shown(Status),
+    Shown(Bytes),
     Blocked(u32),
     NoMatch,
 }
 
-/// Does the same look-ups and comparisons whoever is asked for and however it ends; only a wrong
-/// code writes. Guesses sent at once can pass the count together, as many as requests are worked
-/// on at once; against 50 bits that is nothing.
-async fn look_up(app: &App, proof: &Proof) -> Result<Look> {
+/// A wrong code takes the same way for somebody known and for nobody: the same look-ups in the
+/// store, the same comparisons, one write. Guesses sent at once can pass the count together, as
+/// many as requests are worked on at once; against 50 bits that is nothing.
+async fn look_up(app: &App, proof: Proof) -> Result<Look, Problem> {
     let now = app.clock.now();
-    let (person, typed) = match proof {
-        Proof::Code(document, code) => (Some(document.person(&app.keys)), Some(code.as_str())),
-        Proof::Link(link) => (app.keys.open_link(link, now).ok(), None),
+    let person = match proof {
+        Proof::Link(link) => match app.keys.open_link(&link, now) {
+            Ok(person) => person,
+            Err(_altered_or_expired) => return Ok(Look::NoMatch),
+        },
+        Proof::Code(document, typed) => {
+            let person = document.person(&app.keys);
+            let facts = app.lookups.facts(&person).await?;
+            let proven = app.lookups.proves(&facts, &typed)?;
+            if let Some(seconds) = facts.blocked_s(now) {
+                return Ok(Look::Blocked(seconds));
+            }
+            if !proven {
+                app.lookups.guessed(person).await?;
+                return Ok(Look::NoMatch);
+            }
+            person
+        }
     };
-    // A link that does not open still asks, for somebody nobody can be.
-    let asked = person.clone().unwrap_or_else(|| app.keys.person_key("", ""));
-    let mut tx = app.db.read("status").await?;
-    let counted = guesses(&mut tx, &asked).await?;
-    let proven = proves(&mut tx, &app.keys, &asked, typed.unwrap_or_default()).await?;
-    if typed.is_some() {
-        if let Some(seconds) = counted.and_then(|count| count.blocked_s(now)) {
-            return Ok(Look::Blocked(seconds));
-        }
-        if !proven {
-            drop(tx);
-            count_guess(app, &asked, counted, now).await?;
-            return Ok(Look::NoMatch);
-        }
-    }
-    // Only now, so that a wrong code takes the same way for somebody known and for nobody.
-    let found = known(&mut tx, person.as_ref()).await?.pop();
-    Ok(found.map_or(Look::NoMatch, |(_, known)| Look::Shown(rules::status(&known))))
+    Ok(app.lookups.status(&person).await?.map_or(Look::NoMatch, Look::Shown))
 }
 
 impl StatusRequest {
@@ -138,31 +137,6 @@ fn no_match() -> Problem {
     )
 }
 
-/// Counts a wrong guess; the one that begins a block leaves an audit row, so that a flood of
-/// guesses does not become a flood of rows.
-async fn count_guess(
-    app: &App,
-    person: &PersonKey,
-    counted: Option<Guesses>,
-    now: Time,
-) -> Result<()> {
-    let mut tx = app.db.write_on(Channel::Query, "status.guess").await?;
-    guess_count(&mut tx, person, now).await?;
-    if counted.is_some_and(|count| count.is_last(now)) {
-        let actor = Actor {
-            account: RESIDENT.to_owned(),
-            name: RESIDENT.to_owned(),
-            role: Role::Service,
-            site: None,
-            laboratory: None,
-        };
-        let (action, detail) = ("status.block", json!({}));
-        let entry = Entry { at: now, actor: &actor, action, about: person.as_str(), detail };
-        audit::record(&mut tx, entry).await?;
-    }
-    Ok(tx.commit().await?)
-}
-
 /// People whose status a service asks for.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -191,27 +165,43 @@ pub struct StatusAnswer {
 /// Many people's status, for a health-code service.
 #[utoipa::path(post, path = "/v1/status/batch", tag = "query", security(("bearer" = [])),
     request_body = StatusBatch,
-    responses((status = 200, body = StatusAnswers), (status = 422, body = Problem)))]
+    responses((status = 200, body = StatusAnswers), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
 pub async fn status_batch_post(
     State(app): State<App>,
     actor: Actor,
     Json(batch): Json<StatusBatch>,
-) -> Result<Json<StatusAnswers>> {
+) -> Result<Response, Problem> {
     refuse_if_any(batch.faults())?;
     let people: Vec<_> = batch.people.iter().map(|document| document.person(&app.keys)).collect();
-    let mut tx = app.db.read("status.batch").await?;
-    let found: HashMap<_, _> = known(&mut tx, &people).await?.into_iter().collect();
-    drop(tx);
-    let mut tx = app.db.write_on(Channel::Query, "status.read").await?;
-    let detail = json!({ "people": people.len(), "known": found.len() });
-    let (at, action) = (app.clock.now(), "status.batch");
-    audit::record(&mut tx, Entry { at, actor: &actor, action, about: "status", detail }).await?;
-    tx.commit().await?;
-    let answer = |person: &PersonKey| StatusAnswer {
-        person: person.as_str().to_owned(),
-        status: found.get(person).map(rules::status),
-    };
-    Ok(Json(StatusAnswers { people: people.iter().map(answer).collect() }))
+    let answers = app.lookups.statuses(&people).await?;
+    let known =
+        people.iter().zip(&answers).filter_map(|(person, shown)| shown.as_ref().map(|_| person));
+    let known: HashSet<_> = known.collect();
+    app.lookups.answered(actor, (people.len(), known.len())).await?;
+    Ok(json(answers_json(&people, &answers)))
+}
+
+/// [`StatusAnswers`], put together from statuses that are JSON already.
+fn answers_json(people: &[PersonKey], answers: &[Shown]) -> Bytes {
+    const EACH: &str = r#"{"person":"","status":null},"#;
+    let statuses: usize = answers.iter().flatten().map(Bytes::len).sum();
+    let keys: usize = people.iter().map(|person| person.as_str().len()).sum();
+    let mut body = Vec::with_capacity(statuses + keys + people.len() * EACH.len() + 20);
+    body.extend(br#"{"people":["#);
+    for (i, (person, shown)) in people.iter().zip(answers).enumerate() {
+        if i > 0 {
+            body.push(b',');
+        }
+        // A person key needs no escape: it is base64url.
+        body.extend(br#"{"person":""#);
+        body.extend(person.as_str().as_bytes());
+        body.extend(br#"","status":"#);
+        body.extend(shown.as_deref().unwrap_or(b"null"));
+        body.push(b'}');
+    }
+    body.extend(b"]}");
+    Bytes::from(body)
 }
 
 impl StatusBatch {
@@ -225,5 +215,32 @@ impl StatusBatch {
         }
         let people = self.people.iter().enumerate();
         people.flat_map(|(i, document)| document.faults(&format!("people[{i}]"))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::KeyRing;
+
+    #[test]
+    fn an_answer_of_many_is_what_its_type_would_write() {
+        let keys = KeyRing::generate();
+        let status = r#"{"state":"sampled","sampled_at":"2020-06-21T00:00:00Z","received_at":null,
+            "resulted_at":null,"outcome":null,"last_result":null,"recall":null}"#;
+        let status: Status = serde_json::from_str(status).unwrap();
+        let shown = Bytes::from(serde_json::to_vec(&status).unwrap());
+        for statuses in [vec![], vec![Some(status)], vec![None, None]] {
+            let people: Vec<_> =
+                (0..statuses.len()).map(|n| keys.person_key("", &n.to_string())).collect();
+            let answers: Vec<_> =
+                statuses.iter().map(|status| status.as_ref().map(|_| shown.clone())).collect();
+            let typed = people.iter().zip(statuses).map(|(person, status)| StatusAnswer {
+                person: person.as_str().to_owned(),
+                status,
+            });
+            let typed = serde_json::to_vec(&StatusAnswers { people: typed.collect() }).unwrap();
+            assert_eq!(answers_json(&people, &answers), typed);
+        }
     }
 }

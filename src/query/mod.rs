@@ -5,7 +5,9 @@
 
 pub mod api;
 pub mod document;
+pub mod gather;
 pub mod guess;
+pub mod lookup;
 pub mod rules;
 pub mod store;
 pub mod way;

@@ -1,5 +1,7 @@
 //! What is stored about people, as far as it is shown.
 
+use std::collections::HashMap;
+
 use sqlx::{FromRow, query_as};
 
 use super::guess::{GUESS_COUNT, GUESS_FIND, GUESS_FORGET};
@@ -31,10 +33,13 @@ pub const KNOWN: &str = "select m.person_key, m.tube_code, m.taken_us,
     left join status s on s.person_key = m.person_key
     where not exists (select 1 from member n where n.person_key = m.person_key
         and (n.taken_us, n.tube_code) > (m.taken_us, m.tube_code))";
-/// Person key, number of tubes.
-pub const TUBES_OF: &str = "select m.tube_code, m.position, t.session_code
-    from member m join tube t on t.code = m.tube_code
-    where m.person_key = $1 order by m.taken_us desc, m.tube_code desc limit $2";
+/// `$1` person keys, `$2` number of tubes of each.
+pub const TUBES_OF: &str = "select n.person_key, n.tube_code, n.position, t.session_code
+    from (select m.person_key, m.tube_code, m.position, row_number() over
+            (partition by m.person_key order by m.taken_us desc, m.tube_code desc) as place
+        from json_each($1) e join member m on m.person_key = e.value ->> 'code') n
+    join tube t on t.code = n.tube_code
+    where n.place <= $2 order by n.person_key, n.place";
 
 #[derive(FromRow)]
 struct KnownRow {
@@ -84,19 +89,34 @@ pub async fn known(
     Ok(rows.into_iter().map(KnownRow::split).collect())
 }
 
-#[derive(FromRow)]
-struct Place {
+/// A person's place in a tube, which with its session makes the pick-up code.
+#[derive(Clone, Debug, FromRow)]
+pub struct Place {
+    person_key: PersonKey,
     tube_code: String,
     position: i64,
     session_code: String,
 }
 
-/// Whether `typed` is the pick-up code of one of the person's newest tubes. It does the same
-/// work for somebody with many tubes, with one and with none.
-pub async fn proves(tx: &mut Tx, keys: &KeyRing, person: &PersonKey, typed: &str) -> Result<bool> {
+/// The places of each of these people in their newest tubes, newest first.
+pub async fn places(
+    tx: &mut Tx,
+    people: impl IntoIterator<Item = &PersonKey>,
+) -> Result<HashMap<PersonKey, Vec<Place>>> {
+    let people = codes(people.into_iter().map(PersonKey::as_str));
     let most = i64::try_from(TUBES_PROVING).expect("a small constant fits");
-    let places: Vec<Place> =
-        on!(tx, c => query_as(TUBES_OF).bind(person).bind(most).fetch_all(c).await)?;
+    let rows: Vec<Place> =
+        on!(tx, c => query_as(TUBES_OF).bind(&people).bind(most).fetch_all(c).await)?;
+    let mut places: HashMap<_, Vec<_>> = HashMap::new();
+    for place in rows {
+        places.entry(place.person_key.clone()).or_default().push(place);
+    }
+    Ok(places)
+}
+
+/// Whether `typed` is the pick-up code of one of these places, at most [`TUBES_PROVING`]. It does
+/// the same work for somebody with many tubes, with one and with none.
+pub fn proves(keys: &KeyRing, places: &[Place], typed: &str) -> Result<bool, StoreError> {
     let mut found = false;
     for i in 0..TUBES_PROVING {
         let (session, tube, position) = match places.get(i) {

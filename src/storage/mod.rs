@@ -11,6 +11,7 @@ mod chain;
 mod error;
 mod gate;
 pub mod migrate;
+mod news;
 pub mod outbox;
 mod postgres;
 mod sqlite;
@@ -27,6 +28,7 @@ use chain::{ChainLease, Chains};
 pub use error::{StoreError, ensure_rows};
 use gate::Gate;
 pub use gate::{Channel, Queue, Queues};
+pub use news::News;
 pub use writer::{Batch, Writer};
 
 use crate::clock::Clock;
@@ -41,7 +43,17 @@ const SNAPSHOT: &str = "begin transaction isolation level repeatable read, read 
 #[derive(Clone, Debug)]
 pub struct Db {
     engine: Engine,
+    asking: Asking,
     chains: Chains,
+    news: News,
+}
+
+/// Connections of those who only ask, apart from everybody's: a storm of queries takes none from
+/// scans and laboratories (R43).
+#[derive(Clone, Debug)]
+enum Asking {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
 }
 
 #[derive(Clone, Debug)]
@@ -58,6 +70,9 @@ pub struct Tx {
     name: &'static str,
     started: Instant,
     chain: Option<ChainLease>,
+    news: News,
+    /// Something was told to the feed.
+    tells: bool,
 }
 
 /// The engine's own transaction.
@@ -113,13 +128,17 @@ impl Db {
             migrate::postgres(&writers).await?;
             let gate = Gate::new(postgres::WRITERS, postgres::KEPT, Queues::default());
             let chains = Chains::new(clock.clone(), gate);
-            Ok(Self { engine: Engine::Postgres { readers, writers }, chains })
+            let asking = Asking::Postgres(postgres::asking(url, ACQUIRE_TIMEOUT)?);
+            let engine = Engine::Postgres { readers, writers };
+            Ok(Self { engine, asking, chains, news: News::default() })
         } else if let Some(path) = url.strip_prefix("sqlite:") {
             let (readers, writer) = sqlite::open(path, ACQUIRE_TIMEOUT).await?;
             sqlite::refuse_unsafe(&writer).await?;
             migrate::sqlite(&writer).await?;
             let chains = Chains::new(clock.clone(), Gate::new(1, 0, Queues::default()));
-            Ok(Self { engine: Engine::Sqlite { readers, writer }, chains })
+            let asking = Asking::Sqlite(sqlite::asking(path, ACQUIRE_TIMEOUT));
+            let engine = Engine::Sqlite { readers, writer };
+            Ok(Self { engine, asking, chains, news: News::default() })
         } else {
             Err(OpenError::Url)
         }
@@ -127,8 +146,7 @@ impl Db {
 
     /// The same store with other queues before its writers.
     pub fn with_queues(self, queues: Queues) -> Self {
-        let Self { engine, chains } = self;
-        Self { engine, chains: chains.behind(|gate| gate.with_queues(queues)) }
+        Self { chains: self.chains.behind(|gate| gate.with_queues(queues)), ..self }
     }
 
     /// How much may wait before the writers, and how long.
@@ -143,14 +161,16 @@ impl Db {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let readers = postgres::open_existing(url, ACQUIRE_TIMEOUT).await?;
             migrate::postgres_is_done(&readers).await?;
-            let writers = readers.clone();
-            Ok(Self { engine: Engine::Postgres { readers, writers }, chains })
+            let asking = Asking::Postgres(readers.clone());
+            let engine = Engine::Postgres { writers: readers.clone(), readers };
+            Ok(Self { engine, asking, chains, news: News::default() })
         } else if let Some(path) = url.strip_prefix("sqlite:") {
             let readers = sqlite::open_existing(path, ACQUIRE_TIMEOUT).await?;
             migrate::sqlite_is_done(&readers).await?;
             sqlite::refuse_unsafe(&readers).await?;
-            let writer = readers.clone();
-            Ok(Self { engine: Engine::Sqlite { readers, writer }, chains })
+            let (asking, writer) = (Asking::Sqlite(readers.clone()), readers.clone());
+            let engine = Engine::Sqlite { readers, writer };
+            Ok(Self { engine, asking, chains, news: News::default() })
         } else {
             Err(OpenError::Url)
         }
@@ -163,7 +183,17 @@ impl Db {
             Engine::Sqlite { readers, .. } => Conn::Sqlite(readers.begin_with("begin").await?),
             Engine::Postgres { readers, .. } => Conn::Postgres(readers.begin_with(SNAPSHOT).await?),
         };
-        Ok(Tx { conn, name, started: Instant::now(), chain: None })
+        Ok(self.begun(conn, name, None))
+    }
+
+    /// The door of those who only ask, and are many: as [`Db::read`], with few connections that
+    /// nobody else uses.
+    pub async fn ask(&self, name: &'static str) -> Result<Tx, StoreError> {
+        let conn = match &self.asking {
+            Asking::Sqlite(pool) => Conn::Sqlite(pool.begin_with("begin").await?),
+            Asking::Postgres(pool) => Conn::Postgres(pool.begin_with(SNAPSHOT).await?),
+        };
+        Ok(self.begun(conn, name, None))
     }
 
     /// The door for writing in a laboratory, and for whatever has no channel of its own.
@@ -183,7 +213,17 @@ impl Db {
             Engine::Postgres { writers, .. } => Conn::Postgres(writers.begin_with("begin").await?),
         };
         metrics::histogram!("store_wait_seconds", "tx" => name).record(waiting.elapsed());
-        Ok(Tx { conn, name, started: Instant::now(), chain: Some(chain) })
+        Ok(self.begun(conn, name, Some(chain)))
+    }
+
+    fn begun(&self, conn: Conn, name: &'static str, chain: Option<ChainLease>) -> Tx {
+        let (started, news) = (Instant::now(), self.news.clone());
+        Tx { conn, name, started, chain, news, tells: false }
+    }
+
+    /// Who waits for what this process commits to the feed.
+    pub const fn news(&self) -> &News {
+        &self.news
     }
 
     /// Tasks that gather what is written together: more would only wait for one another.
@@ -204,6 +244,10 @@ impl Db {
 
     /// Closes every connection; SQLite folds its log back into the file.
     pub async fn close(&self) {
+        match &self.asking {
+            Asking::Sqlite(pool) => pool.close().await,
+            Asking::Postgres(pool) => pool.close().await,
+        }
         match &self.engine {
             Engine::Sqlite { readers, writer } => {
                 readers.close().await;
@@ -220,7 +264,7 @@ impl Db {
 impl Tx {
     /// Commits; when this returns, the change is on disk (R1).
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Self { conn, name, started, mut chain } = self;
+        let Self { conn, name, started, mut chain, news, tells } = self;
         // The caller may stop waiting, when a client hangs up or a request's time is over, and
         // the engine still completes the commit.
         if let Some(chain) = &mut chain {
@@ -233,8 +277,16 @@ impl Tx {
         if let (Some(chain), Ok(())) = (chain, &outcome) {
             chain.committed();
         }
+        if tells && outcome.is_ok() {
+            news.tell();
+        }
         metrics::histogram!("store_tx_seconds", "tx" => name).record(started.elapsed());
         outcome.map_err(StoreError::from)
+    }
+
+    /// Something was told to the feed: a commit wakes whoever waits for it.
+    pub(crate) fn tells(&mut self) {
+        self.tells = true;
     }
 
     /// The head of the audit chain this transaction writes to; none behind the read door.

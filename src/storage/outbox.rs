@@ -50,5 +50,6 @@ pub async fn append<S: AsRef<str>>(
         return Ok(());
     }
     on!(tx, c => query(APPEND).bind(&tubes).bind(change).bind(at).execute(c).await.map(drop))?;
+    tx.tells();
     Ok(())
 }

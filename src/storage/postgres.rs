@@ -19,6 +19,10 @@ pub(super) const GATHERERS: usize = 1;
 /// Connections of one process that read.
 const READERS: u32 = 12;
 
+/// Connections of those who only ask: two of look-ups, one of proofs, one of the follower, two of
+/// the feed.
+const ASKING: u32 = 6;
+
 pub(super) async fn open(url: &str, timeout: Duration) -> Result<(PgPool, PgPool), OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
     let writers = u32::try_from(WRITERS).expect("there are few writers");
@@ -26,6 +30,16 @@ pub(super) async fn open(url: &str, timeout: Duration) -> Result<(PgPool, PgPool
         connect(options.clone(), READERS, timeout).await?,
         connect(options, writers, timeout).await?,
     ))
+}
+
+/// The pool of those who only ask; connects when it is asked.
+pub(super) fn asking(url: &str, timeout: Duration) -> Result<PgPool, OpenError> {
+    let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
+    let pool = PgPoolOptions::new()
+        .max_connections(ASKING)
+        .acquire_timeout(timeout)
+        .test_before_acquire(false);
+    Ok(pool.connect_lazy_with(options))
 }
 
 /// Opens a store whose every transaction only reads.

@@ -10,6 +10,9 @@ use super::OpenError;
 
 /// Readers beside the one writer.
 const READERS: u32 = 4;
+/// Readers of those who only ask: two of look-ups, one of proofs, one of the follower, two of the
+/// feed.
+const ASKING: u32 = 6;
 /// The first release without the WAL-reset race that loses commits (sqlite.org/wal.html).
 const SAFE_VERSION: (u32, u32, u32) = (3, 51, 3);
 /// Older branches that carry the same fix.
@@ -19,12 +22,7 @@ pub(super) async fn open(
     path: &str,
     timeout: Duration,
 ) -> Result<(SqlitePool, SqlitePool), OpenError> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(timeout);
+    let options = options(path, timeout);
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(timeout)
@@ -38,6 +36,24 @@ pub(super) async fn open(
         .await
         .map_err(refusal)?;
     Ok((readers, writer))
+}
+
+fn options(path: &str, timeout: Duration) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(timeout)
+}
+
+/// The pool of those who only ask; connects when it is asked.
+pub(super) fn asking(path: &str, timeout: Duration) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .max_connections(ASKING)
+        .acquire_timeout(timeout)
+        .test_before_acquire(false)
+        .connect_lazy_with(options(path, timeout).pragma("query_only", "on"))
 }
 
 /// Opens a file that is there, and never writes to it.

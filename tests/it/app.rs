@@ -149,6 +149,25 @@ impl TestApp {
         Self { app, clock: self.clock.clone(), engine: self.engine, router, folder }
     }
 
+    /// Another node on the same store, with the same keys and clock and another configuration.
+    pub async fn beside(&self, change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = "keys.json";
+        std::fs::copy(self.folder.path().join(keys), folder.path().join(keys)).unwrap();
+        let mut config = Config::clone(&self.app.config);
+        config.database = self.app.config.database_url();
+        config.data = folder.path().to_owned();
+        change(&mut config);
+        let app = App::open(config, self.clock.clone()).await.expect("the application opens");
+        let router = swabline::http::router(app.clone());
+        Self { app, clock: self.clock.clone(), engine: self.engine, router, folder }
+    }
+
+    /// The node looks at what changed; for a moment it shows what it keeps.
+    pub async fn look(&self) {
+        self.app.cache.look(&self.app.db).await.unwrap();
+    }
+
     /// Moves the clock forward.
     pub fn pass(&self, span: Span) {
         self.clock.advance_to(self.clock.now() + span);

@@ -15,6 +15,7 @@ mod histories;
 mod http;
 mod integrity;
 mod journey;
+mod kept;
 mod kits;
 mod kit_versions;
 mod labels;

@@ -23,6 +23,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("http/idempotency.rs", swabline::http::idempotency::STATEMENTS),
         ("storage/migrate.rs", swabline::storage::migrate::STATEMENTS),
         ("storage/outbox.rs", swabline::storage::outbox::STATEMENTS),
+        ("cache/follow.rs", swabline::cache::follow::STATEMENTS),
         ("barcode/store.rs", swabline::barcode::store::STATEMENTS),
         ("collection/moves.rs", swabline::collection::STATEMENTS),
         ("collection/place/store.rs", swabline::collection::place::store::STATEMENTS),
@@ -75,6 +76,7 @@ fn pairs() -> Vec<(&'static str, &'static str, Sql)> {
             swabline::collection::person::store::PERSONS_PUT,
         ),
         ("collection/tube/store.rs", "MEMBERS_ADD", swabline::collection::tube::store::MEMBERS_ADD),
+        ("cache/follow.rs", "SNAPSHOT", swabline::cache::follow::SNAPSHOT),
         ("feeds/store.rs", "HORIZON", swabline::feeds::store::HORIZON),
         ("storage/migrate.rs", "BEGUN", swabline::storage::migrate::BEGUN),
     ]

@@ -116,6 +116,8 @@ fn answered(city: &City, act: &Act, heard: &Heard) {
 async fn agree(bench: &Bench, city: &City) {
     ledger(bench, city).await;
     tubes(bench, city).await;
+    // What was kept after the steps before is shown again unless a change was told of it.
+    bench.app.app.cache.look(&bench.app.app.db).await.unwrap();
     let names = shown(bench, city).await;
     recalls(bench, city, &names).await;
 }
