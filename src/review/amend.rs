@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, query, query_as};
 use utoipa::ToSchema;
 
-use super::{Meaning, Signature, rules, store};
+use super::{Meaning, Signature, rules, standing, store};
 use crate::auth::Actor;
 use crate::clock::{Clock, Span, Time};
 use crate::error::{Error, Result, refuse_if_any};
@@ -32,16 +32,6 @@ pub const SETTLE: &str =
 pub const AMEND: &str = "insert into result (id, tube_code, version, outcome, run_id, reviewed_by,
         released_by, rule, released_us, reason, signature_id, content_hash)
     values ($1, $2, $3, $4, $5, $6, $7, null, $8, $9, $10, $11)";
-/// `$1` tube, `$2` result, `$3` outcome, `$4` time. Only people whose answer this tube is, but a
-/// positive becomes everybody's answer, as it does on release.
-pub const STATUSES_AMEND: &str = "update status set tube_code = $1, result_id = $2, outcome = $3,
-        released_us = $4, collected_us = (select m.taken_us from member m
-            where m.tube_code = $1 and m.person_key = status.person_key),
-        pooled = (select coalesce(p.depth, c.members) from result r
-            join call c on c.run_id = r.run_id and c.tube_code = r.tube_code
-            left join pool p on p.code = c.pool_code where r.id = $2)
-    where (tube_code = $1 or cast($3 as text) = 'detected')
-        and person_key in (select person_key from member where tube_code = $1)";
 /// `$1` tube, `$2` outcome: what the recalls it answered say.
 pub const RECALLS_AMEND: &str = "update recall set outcome = $2
     where answer_tube = $1 and state = 'closed'";
@@ -294,8 +284,7 @@ async fn carry_out(
         .bind(wanted.outcome).bind(&result.run_id).bind(&proposal.proposed_by)
         .bind(&actor.account).bind(at).bind(wanted.reason).bind(&signature.id)
         .bind(&signature.content_hash).execute(c).await.map(drop))?;
-    on!(tx, c => query(STATUSES_AMEND).bind(&result.tube_code).bind(&id).bind(wanted.outcome)
-        .bind(at).execute(c).await.map(drop))?;
+    standing::statuses_settle(tx, &result.tube_code).await?;
     outbox::append(tx, outbox::Change::Amended, [&result.tube_code], at).await?;
     on!(tx, c => query(RECALLS_AMEND).bind(&result.tube_code).bind(wanted.outcome)
         .execute(c).await.map(drop))?;

@@ -12,6 +12,7 @@ pub mod pools;
 pub mod release;
 pub mod rules;
 mod signature;
+pub mod standing;
 pub mod store;
 mod switch;
 pub mod verify;
@@ -51,7 +52,8 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("PROPOSE", amend::PROPOSE),
     ("SETTLE", amend::SETTLE),
     ("AMEND", amend::AMEND),
-    ("STATUSES_AMEND", amend::STATUSES_AMEND),
+    ("ANSWERS", standing::ANSWERS),
+    ("STATUSES_PUT", standing::STATUSES_PUT),
     ("RECALLS_AMEND", amend::RECALLS_AMEND),
     ("WAITING", amend::WAITING),
     ("SIGNED_RUNS", verify::SIGNED_RUNS),

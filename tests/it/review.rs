@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sqlx::query;
 use swabline::auth::Role;
+use swabline::clock::Span;
 
 use crate::app::TestApp;
 use crate::each_engine;
@@ -31,6 +32,12 @@ fn accept() -> Value {
 async fn results(app: &TestApp) -> i64 {
     let mut tx = app.app.db.read("test.results").await.unwrap();
     let sql = "select count(*) from result";
+    swabline::on!(tx, c => sqlx::query_scalar(sql).fetch_one(c).await).unwrap()
+}
+
+async fn told(app: &TestApp) -> String {
+    let mut tx = app.app.db.read("test.told").await.unwrap();
+    let sql = "select tube_code || ' ' || outcome from status";
     swabline::on!(tx, c => sqlx::query_scalar(sql).fetch_one(c).await).unwrap()
 }
 
@@ -160,6 +167,30 @@ each_engine! {
         let done = app.post(&world.reviewer, &path, &meant).await.expect(201).json();
         assert_eq!((&done["amended_to"], &done["wanted"]),
             (&json!(format!("{}.2", tube(1))), &meant));
+    }
+
+    async fn a_positive_that_is_taken_back_leaves_the_later_swab_s_answer(app) {
+        let world = world(app).await;
+        let somebody = people(0, 1);
+        seal_tube(app, &world, 0, &somebody).await.expect(201);
+        app.pass(Span::minutes(10));
+        seal_tube(app, &world, 1, &somebody).await.expect(201);
+        let tubes = [tube(0), tube(1)];
+        lab::deliver(app, &world, 0, &tubes).await;
+        let plate = lab::load(app, &world, 0, &tubes).await;
+        let file = lab::run_file(&plate, &BTreeMap::new(), false);
+        let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+        lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        assert_eq!(told(app).await, format!("{} not_detected", tube(1)));
+        for (version, outcome, stands) in [(1, "detected", 0), (2, "not_detected", 1)] {
+            let path = format!("/v1/results/{}.{version}/amend", tube(0));
+            let wanted = json!({ "outcome": outcome, "reason": "clerical" });
+            app.post(&world.reviewer, &path, &wanted).await.expect(202);
+            app.post(&world.second_reviewer, &path, &wanted).await.expect(201);
+            assert_eq!(told(app).await, format!("{} {outcome}", tube(stands)));
+            let ledger = app.get(&world.officer, "/v1/ledger").await.expect(200).json();
+            assert_eq!(ledger["unexplained"], 0, "{ledger}");
+        }
     }
 
     async fn a_run_is_not_void_while_anybody_goes_by_a_result_of_it(app) {

@@ -1,0 +1,141 @@
+//! Which of a person's answers stands after one of them was amended.
+//!
+//! A release settles it for new answers in one statement (`release::STATUSES`). An amendment may
+//! take back what hid an earlier answer, so it goes through all answers of these people again, in
+//! the order in which they were told.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sqlx::{FromRow, query, query_as};
+
+use crate::clock::Time;
+use crate::error::Result;
+use crate::storage::{StoreError, Tx, json};
+
+/// `$1` tube: the newest version of every answer to each of its members, first told first.
+pub const ANSWERS: &str = "select m.person_key, m.tube_code, m.taken_us, v.id, v.outcome,
+        v.released_us, coalesce(p.depth, c.members) as pooled
+    from member a join member m on m.person_key = a.person_key
+        join result v on v.tube_code = m.tube_code and v.version =
+            (select max(n.version) from result n where n.tube_code = m.tube_code)
+        join call c on c.run_id = v.run_id and c.tube_code = v.tube_code
+        left join pool p on p.code = c.pool_code
+    where a.tube_code = $1 order by v.released_us, v.id";
+/// `$1` answers, one a person.
+pub const STATUSES_PUT: &str = "insert into status
+        (person_key, tube_code, result_id, outcome, collected_us, released_us, pooled)
+    select e.value ->> 'person_key', e.value ->> 'tube_code', e.value ->> 'id',
+        e.value ->> 'outcome', cast(e.value ->> 'taken_us' as bigint),
+        cast(e.value ->> 'released_us' as bigint), cast(e.value ->> 'pooled' as bigint)
+    from json_each($1) e where true
+    on conflict (person_key) do update set tube_code = excluded.tube_code,
+        result_id = excluded.result_id, outcome = excluded.outcome,
+        collected_us = excluded.collected_us, released_us = excluded.released_us,
+        pooled = excluded.pooled";
+
+/// One answer to one person.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize)]
+struct Answer {
+    person_key: String,
+    tube_code: String,
+    taken_us: i64,
+    id: String,
+    outcome: String,
+    released_us: i64,
+    pooled: Option<i64>,
+}
+
+impl Answer {
+    fn is_detected(&self) -> bool {
+        self.outcome == "detected"
+    }
+
+    /// Whether this answer, told after `before`, takes its place: that of a later swab does, and a
+    /// positive is not lost behind a negative of a later swab that happened to be ready first.
+    fn stands_over(&self, before: &Self) -> bool {
+        (self.taken_us, &self.tube_code) >= (before.taken_us, &before.tube_code)
+            || (self.is_detected() && !before.is_detected())
+    }
+}
+
+/// The answer that stands for each person, of answers in the order in which they were told.
+fn standing(answers: Vec<Answer>) -> Vec<Answer> {
+    let mut standing: BTreeMap<String, Answer> = BTreeMap::new();
+    for answer in answers {
+        let takes_over =
+            standing.get(&answer.person_key).is_none_or(|before| answer.stands_over(before));
+        if takes_over {
+            standing.insert(answer.person_key.clone(), answer);
+        }
+    }
+    standing.into_values().collect()
+}
+
+/// Tells every member of an amended tube which of their answers stands now.
+pub(super) async fn statuses_settle(tx: &mut Tx, tube: &str) -> Result<()> {
+    let answers: Vec<Answer> =
+        on!(tx, c => query_as(ANSWERS).bind(tube).fetch_all(c).await)?;
+    if answers.is_empty() {
+        let reason = "it was amended and nobody was told of it".to_owned();
+        let (table, id) = ("result", tube.to_owned());
+        return Err(StoreError::Inconsistent { table, id, reason }.into());
+    }
+    let rows = json(&standing(answers));
+    on!(tx, c => query(STATUSES_PUT).bind(&rows).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(tube: &str, taken: i64, outcome: &str) -> Answer {
+        Answer {
+            person_key: "P".to_owned(),
+            tube_code: tube.to_owned(),
+            taken_us: taken,
+            id: format!("{tube}.1"),
+            outcome: outcome.to_owned(),
+            released_us: 0,
+            pooled: Some(1),
+        }
+    }
+
+    fn stands(answers: &[Answer]) -> String {
+        let [only] = &standing(answers.to_vec())[..] else { panic!("one person has one answer") };
+        only.tube_code.clone()
+    }
+
+    #[test]
+    fn the_later_swab_s_answer_stands_whichever_was_told_first() {
+        let (early, late) = (answer("T1", 1, "not_detected"), answer("T2", 2, "not_detected"));
+        assert_eq!(stands(&[early.clone(), late.clone()]), "T2");
+        assert_eq!(stands(&[late, early.clone()]), "T2");
+        let together = answer("T2", 1, "not_detected");
+        assert_eq!(stands(&[together.clone(), early.clone()]), "T2");
+        assert_eq!(stands(&[early, together]), "T2");
+    }
+
+    #[test]
+    fn a_positive_is_told_though_a_later_negative_was_ready_first_and_ends_with_the_next() {
+        let (found, late) = (answer("T1", 1, "detected"), answer("T2", 2, "not_detected"));
+        assert_eq!(stands(&[late.clone(), found.clone()]), "T1");
+        assert_eq!(stands(&[found, late]), "T2");
+    }
+
+    #[test]
+    fn what_a_positive_that_was_taken_back_hid_stands_again() {
+        let late = answer("T2", 2, "not_detected");
+        for outcome in ["not_detected", "withdrawn"] {
+            assert_eq!(stands(&[late.clone(), answer("T1", 1, outcome)]), "T2", "{outcome}");
+        }
+    }
+
+    #[test]
+    fn each_person_has_an_answer_of_their_own() {
+        let mut other = answer("T1", 1, "not_detected");
+        other.person_key = "Q".to_owned();
+        assert_eq!(standing(vec![answer("T1", 1, "not_detected"), other]).len(), 2);
+    }
+}
