@@ -200,31 +200,30 @@ mod tests {
         }
     }
 
+    async fn begun(count: usize, batches: &Batches) {
+        while batches.lock().unwrap().len() < count {
+            tokio::task::yield_now().await;
+        }
+    }
+
     #[tokio::test]
     async fn whoever_asks_while_a_batch_runs_is_in_the_next_one() {
         let (gather, go, batches) = doubling(GATHERING);
-        let asking: Vec<_> = (0..6)
-            .map(|number| {
-                let gather = gather.clone();
-                tokio::spawn(async move {
-                    until(number as usize, &gather).await;
-                    gather.ask(number, 1).await
-                })
-            })
-            .collect();
+        let ask = |number| {
+            let gather = gather.clone();
+            tokio::spawn(async move { gather.ask(number, 1).await })
+        };
+        let mut asking = vec![ask(0)];
+        begun(1, &batches).await;
+        asking.extend((1..6).map(ask));
         until(6, &gather).await;
-        while batches.lock().unwrap().is_empty() {
-            tokio::task::yield_now().await;
-        }
         go.notify_one();
-        go.notified().await;
+        begun(2, &batches).await;
         go.notify_one();
         for (number, asked) in (0..).zip(asking) {
-            go.notify_one();
             assert_eq!(asked.await.unwrap().unwrap(), number * 2);
         }
-        assert_eq!(batches.lock().unwrap().iter().sum::<usize>(), 6);
-        assert!(batches.lock().unwrap().len() < 6, "{batches:?}");
+        assert_eq!(*batches.lock().unwrap(), [1, 5]);
         assert_eq!(gather.depth(), 0);
     }
 
@@ -253,9 +252,7 @@ mod tests {
                 let gather = gather.clone();
                 async move { gather.ask(1, 1).await }
             });
-            while batches.lock().unwrap().is_empty() {
-                tokio::task::yield_now().await;
-            }
+            begun(1, &batches).await;
             let gone = tokio::spawn({
                 let gather = gather.clone();
                 async move { gather.ask(2, 1).await }
