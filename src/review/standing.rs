@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as};
 
-use crate::clock::Time;
 use crate::error::Result;
 use crate::storage::{StoreError, Tx, json};
 
@@ -21,7 +20,7 @@ pub const ANSWERS: &str = "select m.person_key, m.tube_code, m.taken_us, v.id, v
             (select max(n.version) from result n where n.tube_code = m.tube_code)
         join call c on c.run_id = v.run_id and c.tube_code = v.tube_code
         left join pool p on p.code = c.pool_code
-    where a.tube_code = $1 order by v.released_us, v.id";
+    where a.tube_code = $1 order by v.released_us, v.version, v.id";
 /// `$1` answers, one a person.
 pub const STATUSES_PUT: &str = "insert into status
         (person_key, tube_code, result_id, outcome, collected_us, released_us, pooled)
@@ -74,8 +73,7 @@ fn standing(answers: Vec<Answer>) -> Vec<Answer> {
 
 /// Tells every member of an amended tube which of their answers stands now.
 pub(super) async fn statuses_settle(tx: &mut Tx, tube: &str) -> Result<()> {
-    let answers: Vec<Answer> =
-        on!(tx, c => query_as(ANSWERS).bind(tube).fetch_all(c).await)?;
+    let answers: Vec<Answer> = on!(tx, c => query_as(ANSWERS).bind(tube).fetch_all(c).await)?;
     if answers.is_empty() {
         let reason = "it was amended and nobody was told of it".to_owned();
         let (table, id) = ("result", tube.to_owned());
