@@ -42,6 +42,7 @@ use crate::clock::Clock;
 use crate::collection::place::TUBE_SIZES;
 use crate::config::Config;
 use crate::simulation::Failure;
+use crate::simulation::staff::refuse_strangers;
 use crate::storage::Db;
 use city::City;
 use connection::Node;
@@ -67,7 +68,7 @@ const AT_LABORATORY: u32 = 200_000;
 /// Tubes in a box at most, which are also the tubes of one request.
 const IN_BOX: u32 = 200;
 /// Boxes of a small city at least, so that devices of every habit are there.
-const BOXES: u32 = 32;
+const BOXES: u32 = 16;
 
 /// How devices send their tubes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -190,7 +191,13 @@ impl Place {
         plan: &Plan,
         clock: &Clock,
     ) -> Result<(Staff, Arc<[Node]>, Option<Server>), Failure> {
+        let unusable = |error| Failure::Arguments(format!("the store cannot be used: {error}"));
         if self.nodes.is_empty() {
+            // Somebody's store is refused before its keys are missed.
+            let db = Db::open(&self.database_url(), clock).await.map_err(unusable)?;
+            let strangers = refuse_strangers(&db).await;
+            db.close().await;
+            strangers?;
             let app = App::open(self.config(), clock.clone()).await?;
             let staff = Staff::hire(&app.db, clock, plan).await;
             app.db.close().await;
@@ -208,9 +215,7 @@ impl Place {
                     .to_owned(),
             ));
         };
-        let db = Db::open(url, clock)
-            .await
-            .map_err(|error| Failure::Arguments(format!("the nodes' store: {error}")))?;
+        let db = Db::open(url, clock).await.map_err(unusable)?;
         let staff = Staff::hire(&db, clock, plan).await;
         db.close().await;
         Ok((staff?, nodes, None))
@@ -283,7 +288,7 @@ mod tests {
             (plan.site_count(), plan.laboratory_count(), plan.in_box())
         };
         assert_eq!(of(1_084_000, 10), (109, 6, 200));
-        assert_eq!(of(3_000, 10), (1, 1, 10));
+        assert_eq!(of(3_000, 10), (1, 1, 19));
         assert_eq!(of(1, 1), (1, 1, 1));
         assert_eq!(of(PEOPLE_MAX, 20), (9_999, 1_000, 200));
     }

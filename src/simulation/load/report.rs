@@ -340,7 +340,9 @@ mod tests {
             ("first: tubes on arrival", |report| report.first.missing = 0),
             ("first: duplicates", |report| report.first.duplicates = 9),
             ("first: calls", |report| report.first.calls = 97),
-            ("again: tubes released, recalled or tested again", |report| report.again.released = 19),
+            ("again: tubes released, recalled or tested again", |report| {
+                report.again.released = 19
+            }),
             ("came again", |report| report.recalls = 21),
             ("recalls left open", |report| report.recalls_left = 1),
             ("released in the feed", |report| report.feed.released -= 1),
