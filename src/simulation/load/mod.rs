@@ -193,11 +193,13 @@ impl Place {
     ) -> Result<(Staff, Arc<[Node]>, Option<Server>), Failure> {
         let unusable = |error| Failure::Arguments(format!("the store cannot be used: {error}"));
         if self.nodes.is_empty() {
-            // Somebody's store is refused before its keys are missed.
-            let db = Db::open(&self.database_url(), clock).await.map_err(unusable)?;
-            let strangers = refuse_strangers(&db).await;
-            db.close().await;
-            strangers?;
+            if let Some(url) = &self.database {
+                // Somebody's store is refused before its keys are missed.
+                let db = Db::open(url, clock).await.map_err(unusable)?;
+                let strangers = refuse_strangers(&db).await;
+                db.close().await;
+                strangers?;
+            }
             let app = App::open(self.config(), clock.clone()).await?;
             let staff = Staff::hire(&app.db, clock, plan).await;
             app.db.close().await;
