@@ -54,7 +54,12 @@ impl Simulate {
         let data = self.keep.unwrap_or_else(|| temporary.path().to_owned());
         let place = Place { data, database, nodes: self.nodes, redis: self.redis };
         let bar = progress(self.json)?;
-        let report = Box::pin(play(plan, place, &bar)).await?;
+        let stop = super::serve::stop_signal()?;
+        // Whoever stops the day stops its server with it.
+        let report = tokio::select! {
+            report = Box::pin(play(plan, place, &bar)) => report?,
+            () = stop => anyhow::bail!("the day was stopped before its end"),
+        };
         if self.json {
             super::print_json(&report)?;
         } else {

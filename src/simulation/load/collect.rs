@@ -1,6 +1,7 @@
 //! The sites: devices send the tubes they swabbed, in bulk or one by one.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::Method;
 use tokio::sync::mpsc::UnboundedSender;
@@ -35,7 +36,6 @@ pub(super) async fn collect(
             }
             Scan::Single => device.singles(&mut connection, (worker, workers), &mut sent).await?,
         }
-        wave.count(|counts| counts.tubes += parcel.count() as u64);
         road.send(parcel.clone()).map_err(|_closed| gone())?;
     }
     Ok(())
@@ -79,11 +79,12 @@ impl Sender<'_> {
         let times = if self.parcel.habit() == Habit::Twice { 2 } else { 1 };
         let by = &self.day.staff.samplers[self.parcel.site];
         for time in 0..times {
-            let due = self.wave.pace.due(before).await;
+            let fresh = time == 0;
+            // The second time is due when the first answer was lost.
+            let due = if fresh { self.wave.pace.due(before).await } else { Instant::now() };
             let body = self.device().batch(&codes, self.day.clock.now())?;
             let path = "/v1/tubes/batch";
             connection.succeed(&Ask::json(Method::POST, path, Some(by), body)).await?;
-            let fresh = time == 0;
             self.wave.stages.collect.answered(due, if fresh { people } else { 0 });
             let batch: Batch<'_> = connection.read(path)?;
             if batch.tubes.len() != self.parcel.count() {
@@ -134,13 +135,14 @@ impl Sender<'_> {
     /// A tube that is stored must be the one that was sent, with a slip for everybody.
     fn check(&self, tube: u32, stored: &Tube<'_>, (fate, fresh): (Fate, bool)) {
         let (day, wave) = (self.day, self.wave);
-        // A request that was sent again because its first answer never came may find its tube.
-        let retried = fresh && fate == Fate::Duplicate && day.traffic.seen().unanswered > 0;
-        if retried || (fresh && fate == Fate::Accepted) {
-        } else if !fresh && fate == Fate::Duplicate {
-            wave.count(|counts| counts.duplicates += 1);
-        } else {
-            day.surprise(|| format!("tube {} was answered {fate:?}", stored.code));
+        match (fate, fresh) {
+            (Fate::Accepted, true) => wave.count(|counts| counts.tubes += 1),
+            // Sent again because its first answer never came, it finds itself.
+            (Fate::Duplicate, true) if day.traffic.was_disturbed() => {
+                wave.count(|counts| counts.tubes += 1);
+            }
+            (Fate::Duplicate, false) => wave.count(|counts| counts.duplicates += 1),
+            _ => day.surprise(|| format!("tube {} was answered {fate:?}", stored.code)),
         }
         if !fresh {
             wave.count(|counts| counts.sent_twice += 1);

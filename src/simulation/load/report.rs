@@ -341,7 +341,7 @@ mod tests {
             ("first: duplicates", |report| report.first.duplicates = 9),
             ("first: calls", |report| report.first.calls = 97),
             ("again: tubes released, recalled or tested again", |report| {
-                report.again.released = 19
+                report.again.released = 19;
             }),
             ("came again", |report| report.recalls = 21),
             ("recalls left open", |report| report.recalls_left = 1),

@@ -2,6 +2,7 @@
 //! laboratory, where every tube of the manifest is accepted, refused or missing.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
@@ -59,7 +60,7 @@ async fn seal(
     let couriers = &day.staff.couriers;
     let courier = &couriers[parcel.site % couriers.len()];
     let receiver = &day.staff.crews[day.staff.laboratory_of(parcel.site)].receiver;
-    let asked = std::time::Instant::now();
+    let asked = Instant::now();
     let request = BoxRequest {
         site: site(parcel.site)?.as_str().to_owned(),
         seal: format!("SEAL-{:06}", parcel.number),
@@ -73,7 +74,7 @@ async fn seal(
     }
     wave.count(|counts| counts.boxes += 1);
     wave.stages.transport.answered(asked, people);
-    let asked = std::time::Instant::now();
+    let asked = Instant::now();
     hand_over(day, (connection, &route), (sampler, courier), "at the site").await?;
     hand_over(day, (connection, &route), (courier, receiver), "at the laboratory").await?;
     wave.stages.transport.answered(asked, 0);
@@ -107,7 +108,7 @@ async fn take_in(
     (connection, (number, code)): (&mut Connection, (usize, &str)),
     parcel: &Parcel,
 ) -> Result<Vec<u32>, Failure> {
-    let asked = std::time::Instant::now();
+    let asked = Instant::now();
     let mut scanned = Vec::with_capacity(parcel.count());
     for tube in parcel.tubes.clone() {
         let fate = wave.line.fate(tube);

@@ -69,6 +69,11 @@ impl Traffic {
         self.retries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).is_ok()
     }
 
+    /// Whether some request may have been worked on before it was sent again.
+    pub(super) fn was_disturbed(&self) -> bool {
+        [&self.refused, &self.unanswered].into_iter().any(|count| count.load(Ordering::Relaxed) > 0)
+    }
+
     /// Everything so far.
     pub(super) fn seen(&self) -> Seen {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
