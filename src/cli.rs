@@ -13,6 +13,7 @@ mod plan;
 mod quality;
 mod records;
 mod serve;
+mod simulate;
 mod watch;
 
 use std::fmt;
@@ -59,6 +60,9 @@ enum Command {
     Demo(demo::Demo),
     /// Serve the API.
     Serve(serve::Serve),
+    /// Play a whole day of a city as a load on a server, started for it in an empty store, or on
+    /// the nodes that are named; exit code 2 when it does not add up.
+    Simulate(simulate::Simulate),
     /// Bring the store's schema up to date and stop.
     Migrate,
     /// Print what is in force, secrets hidden.
@@ -147,6 +151,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Demo(demo) => demo.run(place.database).await,
         Command::Serve(serve) => serve.run(place.configuration()?).await,
+        Command::Simulate(simulate) => simulate.run(place.database).await,
         Command::Migrate => {
             let app = place.open().await?;
             say!("the store on {} is up to date", app.db.engine());
@@ -210,8 +215,36 @@ fn mappings(config: &Config) -> anyhow::Result<Mappings> {
     Mappings::of(&config.mappings).map_err(|faults| StartError::Mappings(faults).into())
 }
 
+/// Complaints told in the one line of a failure; the report has all that were answers.
+const COMPLAINTS_MAX: usize = 10;
+
+/// What was played must add up; the first complaints in one line otherwise, and how many more
+/// there are.
+fn must_add_up(what: &str, complaints: &[String]) -> anyhow::Result<()> {
+    if complaints.is_empty() {
+        return Ok(());
+    }
+    let (named, rest) = complaints.split_at(complaints.len().min(COMPLAINTS_MAX));
+    let more = if rest.is_empty() { String::new() } else { format!("; {} more", rest.len()) };
+    Err(Refused(format!("{what} does not add up: {}{more}", named.join("; "))).into())
+}
+
 /// Prints a value as JSON, for programs.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     say!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_one_line_however_much_is_wrong() {
+        let complaints: Vec<String> = (0..COMPLAINTS_MAX + 3).map(|n| format!("c{n}")).collect();
+        let said = |complaints| must_add_up("the day", complaints).unwrap_err().to_string();
+        assert_eq!(said(&complaints[..2]), "the day does not add up: c0; c1");
+        assert!(said(&complaints).ends_with("; c9; 3 more"));
+        assert!(must_add_up("the day", &[]).is_ok());
+    }
 }

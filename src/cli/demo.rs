@@ -4,13 +4,9 @@ use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Refused;
 use crate::config::Config;
 use crate::simulation::city::{PEOPLE_MAX, PEOPLE_MIN};
 use crate::simulation::morning::{Morning, play};
-
-/// Complaints told in the one line of a failure; the report has all that were answers.
-const COMPLAINTS_MAX: usize = 10;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Demo {
@@ -45,19 +41,8 @@ impl Demo {
         } else {
             say!("{report}");
         }
-        let complaints = report.adds_up();
-        if complaints.is_empty() {
-            return Ok(());
-        }
-        Err(Refused(format!("the morning does not add up: {}", first_of(&complaints))).into())
+        super::must_add_up("the morning", &report.adds_up())
     }
-}
-
-/// The first complaints in one line, and how many more there are.
-fn first_of(complaints: &[String]) -> String {
-    let (named, rest) = complaints.split_at(complaints.len().min(COMPLAINTS_MAX));
-    let more = if rest.is_empty() { String::new() } else { format!("; {} more", rest.len()) };
-    format!("{}{more}", named.join("; "))
 }
 
 /// A bar on standard error; none for programs, nor where nobody looks.
@@ -65,16 +50,4 @@ fn progress(hidden: bool) -> anyhow::Result<ProgressBar> {
     let bar = if hidden { ProgressBar::hidden() } else { ProgressBar::new(1) };
     let style = ProgressStyle::with_template("{elapsed_precise} {bar:40} {pos:>4}/{len} {msg}")?;
     Ok(bar.with_style(style))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failure_is_one_line_however_much_is_wrong() {
-        let complaints: Vec<String> = (0..COMPLAINTS_MAX + 3).map(|n| format!("c{n}")).collect();
-        assert_eq!(first_of(&complaints[..2]), "c0; c1");
-        assert!(first_of(&complaints).ends_with("; c9; 3 more"));
-    }
 }

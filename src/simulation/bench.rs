@@ -9,7 +9,7 @@ use super::staff::{KIT, LABORATORY, LOT};
 use crate::clock::Span;
 use crate::interpretation::Outcome;
 use crate::interpretation::api::RunAnswer;
-use crate::plate::api::{PlateAnswer, PlateRequest};
+use crate::plate::api::{PlateAnswer, PlateRequest, WellAnswer};
 use crate::review::Decision;
 use crate::review::api::{Queue, ReleaseAnswer, ReviewAnswer, ReviewRequest};
 
@@ -79,12 +79,13 @@ impl Day<'_> {
     pub(super) async fn run(&mut self, plate: &PlateAnswer, luck: Luck) -> Result<(), Failure> {
         let odd = self.report.runs.len() % 2 == 1;
         let maker = if odd { Maker::BioRad } else { Maker::AppliedBiosystems };
-        let loaded = Loaded { plate, maker, luck, ends: self.clock.now() };
+        let loaded = Loaded { plate, maker, ends: self.clock.now() };
         let tubes = &self.tubes;
         let members = |code: &str| tubes.get(code).map_or(&[][..], |tube| &tube.members);
         let city: &mut City = &mut self.city;
-        let run = cycler::run(loaded, city, members)
-            .map_err(|error| Failure::Stuck(error.to_string()))?;
+        let seen =
+            |place: &WellAnswer, target| cycler::amplify((place, target), luck, city, members);
+        let run = cycler::run(loaded, seen).map_err(|error| Failure::Stuck(error.to_string()))?;
         let (name, file) = maker.write(&run, loaded.ends.us().unsigned_abs());
         let route = format!("/v1/plates/{}/runs?name={name}", plate.code);
         let answer: RunAnswer = self.staff.technician.upload(&route, file).await?;

@@ -31,7 +31,7 @@ pub enum Luck {
 const TARGETS: [(&str, [&str; 2]); 3] =
     [("ORF1ab", ["FAM", "FAM"]), ("N", ["VIC", "HEX"]), ("IC", ["CY5", "Cy5"])];
 /// The target that every swab shows.
-const INTERNAL: &str = "IC";
+pub(super) const INTERNAL: &str = "IC";
 
 impl Maker {
     /// The file this maker's program writes, and the name an operator gives it. The export of
@@ -72,22 +72,17 @@ pub struct Loaded<'a> {
     pub plate: &'a PlateAnswer,
     /// Whose instrument it stands in.
     pub maker: Maker,
-    /// How the run goes.
-    pub luck: Luck,
     /// When it ends.
     pub ends: Time,
 }
 
-/// The run of a loaded plate. `members` gives the people in a tube.
-pub fn run<'m>(
+/// The run of a loaded plate. `ct` says where a target of a well crosses its threshold, if it does.
+pub fn run(
     loaded: Loaded<'_>,
-    city: &mut City,
-    members: impl Fn(&str) -> &'m [usize],
+    mut ct: impl FnMut(&WellAnswer, &'static str) -> Option<Ct>,
 ) -> Result<SimulatedRun, NotAWell> {
-    let mut wells = Vec::new();
+    let mut wells = Vec::with_capacity(loaded.plate.wells.len() * TARGETS.len());
     for place in &loaded.plate.wells {
-        let tubes = place.tube.iter().chain(&place.pooled);
-        let people: Vec<usize> = tubes.flat_map(|tube| members(tube)).copied().collect();
         let what = match (&place.tube, &place.pool, place.control) {
             (Some(code), _, _) | (None, Some(code), _) => code.clone(),
             (None, None, Some(control)) => format!("{control} control"),
@@ -100,7 +95,7 @@ pub fn run<'m>(
                 target: target.to_owned(),
                 dye: loaded.maker.dye(dyes).to_owned(),
                 task: loaded.maker.task(place.control).to_owned(),
-                ct: amplify(place, target, (&people, loaded.luck), city),
+                ct: ct(place, target),
             });
         }
     }
@@ -117,18 +112,21 @@ pub fn run<'m>(
     })
 }
 
-/// Where one target of one well crosses its threshold, if it does.
-fn amplify(
-    place: &WellAnswer,
-    target: &str,
-    (people, luck): (&[usize], Luck),
+/// Where one target of one well crosses its threshold, if it does. `members` gives the people in a
+/// tube.
+pub fn amplify<'m>(
+    (place, target): (&WellAnswer, &str),
+    luck: Luck,
     city: &mut City,
+    members: impl Fn(&str) -> &'m [usize],
 ) -> Option<Ct> {
-    match (people, place.control) {
+    let tubes = place.tube.iter().chain(&place.pooled);
+    let people: Vec<usize> = tubes.flat_map(|tube| members(tube)).copied().collect();
+    match (&people[..], place.control) {
         ([], Some(Control::Positive)) if luck == Luck::Good => Some(control_ct(&mut city.rng)),
         ([], _) => None,
         _ if target == INTERNAL => Some(internal_ct(&mut city.rng)),
-        _ if city.any_infected(people) => {
+        _ if city.any_infected(&people) => {
             let ct = if place.pool.is_some() { mixed_ct } else { viral_ct };
             Some(ct(&mut city.rng, city.load, people.len()))
         }
@@ -183,7 +181,9 @@ mod tests {
         let (pool, single) = ([infected, infected ^ 1], [infected ^ 1]);
         let members = |tube: &str| if tube == "POOL" { &pool[..] } else { &single[..] };
         let ends = Time::from_us(1_592_697_600_000_000);
-        let run = run(Loaded { plate: &plate(), maker, luck, ends }, &mut city, members).unwrap();
+        let loaded = Loaded { plate: &plate(), maker, ends };
+        let seen = |place: &WellAnswer, target| amplify((place, target), luck, &mut city, members);
+        let run = run(loaded, seen).unwrap();
         assert_eq!(run.run_ended, "2020-06-21 08:00:00 AM CST");
         let shown = |target: &str| {
             let with = run.wells.iter().filter(|well| well.target == target && well.ct.is_some());

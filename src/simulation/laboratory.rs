@@ -48,7 +48,8 @@ pub fn control_ct(rng: &mut ChaCha8Rng) -> Ct {
     thousandths(rng.random_range(CONTROL_CT))
 }
 
-fn thousandths(value: i64) -> Ct {
+/// A Ct of that many thousandths of a cycle.
+pub(super) fn thousandths(value: i64) -> Ct {
     Ct::try_from(Decimal::new(value, 3)).expect("every simulated Ct lies between 0 and 100")
 }
 

@@ -4,6 +4,9 @@
 //! [`morning::play`] starts a server inside and walks the way of every tube: staff comes in, the
 //! site collects, the road carries, the bench runs, reviews and releases, and residents ask. What
 //! came out is a [`report::Report`], beside what the [`city`] knows.
+//!
+//! [`load::play`] plays a whole day of a city of any size against servers that are processes of
+//! their own, as fast as they take it or at a given rate.
 
 mod bench;
 pub mod city;
@@ -13,6 +16,7 @@ mod cycler;
 pub mod files;
 pub mod files_text;
 pub mod laboratory;
+pub mod load;
 pub mod month;
 pub mod morning;
 pub mod people;
@@ -47,7 +51,7 @@ pub enum Failure {
         most: u32,
     },
     /// Somebody else's store, or that of an earlier morning.
-    #[error("the store has accounts already; a morning is played in an empty one")]
+    #[error("the store has accounts already; play in an empty one")]
     NotEmpty,
     /// The application could not start.
     #[error(transparent)]
@@ -64,6 +68,9 @@ pub enum Failure {
     /// The server inside, or a task of ours, ended badly.
     #[error("the server inside failed: {0}")]
     Server(String),
+    /// A day that cannot be played as it was asked for.
+    #[error("{0}")]
+    Arguments(String),
     /// An answer the story cannot go on from.
     #[error("{0}; the story ends here")]
     Stuck(String),

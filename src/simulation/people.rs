@@ -7,9 +7,11 @@ use crate::barcode::check;
 
 /// GB/T 2260 assigns no region code that begins with 99, so these numbers belong to nobody.
 const NO_REGION: &str = "990000";
-const FAMILIES: [&str; 12] =
+/// Family names; of nobody.
+pub(super) const FAMILIES: [&str; 12] =
     ["Ao", "Bei", "Cen", "Dun", "Fei", "Gan", "Hou", "Jun", "Kuo", "Lai", "Mei", "Nuo"];
-const GIVEN: [&str; 12] =
+/// Given names; of nobody.
+pub(super) const GIVEN: [&str; 12] =
     ["An", "Bo", "Chi", "Du", "En", "Fu", "Gu", "Hui", "Jie", "Ke", "Lu", "Min"];
 
 /// Somebody of the simulated city.

@@ -1,6 +1,7 @@
 //! What came of a morning, and everything about it that does not add up.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -247,7 +248,7 @@ impl Report {
 }
 
 /// One sentence for each pair that differs.
-fn differing(must: &[(&str, usize, usize)]) -> Vec<String> {
+pub(super) fn differing<N: PartialEq + fmt::Display>(must: &[(&str, N, N)]) -> Vec<String> {
     let differs = must.iter().filter(|(_, is, should)| is != should);
     differs.map(|(what, is, should)| format!("{what}: {is} and not {should}")).collect()
 }

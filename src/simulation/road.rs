@@ -12,7 +12,7 @@ use crate::transport::Celsius;
 use crate::transport::custody::{AcceptRequest, HandoverAnswer, HandoverRequest};
 
 /// What the boxes' thermometers show all day: cooled, so that a tube keeps for 24 hours.
-const COOLED: Celsius = Celsius::hundredths(460);
+pub(super) const COOLED: Celsius = Celsius::hundredths(460);
 
 /// A sealed box and what was packed into it.
 #[derive(Debug, Clone)]

@@ -8,11 +8,12 @@ use super::Failure;
 use super::client::{CallError, Client};
 use crate::app::App;
 use crate::audit::{self, Entry};
-use crate::auth::{self, Actor, NewAccount, Role};
+use crate::auth::{self, Actor, NewAccount, Role, Token};
 use crate::barcode::Kind;
 use crate::barcode::allot::Allotment;
 use crate::barcode::api::AllotmentAnswer;
-use crate::clock::{Span, Time};
+use crate::clock::{Clock, Span, Time};
+use crate::storage::Db;
 
 /// The one site.
 pub const SITE: &str = "S01";
@@ -66,34 +67,43 @@ fn console() -> Actor {
     }
 }
 
-/// Makes an account and signs it in; refuses a store that somebody works in already.
+/// Makes an account at the console, with a token for some days.
+pub(super) async fn employ(
+    (db, clock): (&Db, &Clock),
+    new: NewAccount,
+) -> Result<(Actor, Token), Failure> {
+    let mut tx = db.write("user.add").await?;
+    let hired = auth::account_add(&mut tx, clock, new).await?;
+    let (at, actor) = (clock.now(), console());
+    let token = auth::token_issue(&mut tx, &hired.account, "demo", at, Span::days(2)).await?;
+    let (about, detail) = (hired.account.as_str(), json!({ "role": hired.role, "days": 2 }));
+    audit::record(&mut tx, Entry { at, actor: &actor, action: "user.add", about, detail }).await?;
+    tx.commit().await?;
+    Ok((hired, token))
+}
+
+/// Makes an account and signs it in.
 async fn hire(app: &App, street: &Client, name: &str, role: Role) -> Result<Client, Failure> {
-    let mut tx = app.db.write("user.add").await?;
     let new = NewAccount {
         name: name.to_owned(),
         role,
         site: role.needs_site().then(|| SITE.to_owned()),
         laboratory: role.needs_laboratory().then(|| LABORATORY.to_owned()),
     };
-    let hired = auth::account_add(&mut tx, &app.clock, new).await?;
-    let (at, actor) = (app.clock.now(), console());
-    let token = auth::token_issue(&mut tx, &hired.account, "demo", at, Span::days(2)).await?;
-    let (about, detail) = (hired.account.as_str(), json!({ "role": role, "days": 2 }));
-    audit::record(&mut tx, Entry { at, actor: &actor, action: "user.add", about, detail }).await?;
-    tx.commit().await?;
+    let (hired, token) = employ((&app.db, &app.clock), new).await?;
     Ok(street.signed_in(&hired.account, &token))
 }
 
 /// Refuses a store in which somebody works already.
-async fn refuse_strangers(app: &App) -> Result<(), Failure> {
-    let mut tx = app.db.read("user.list").await?;
+pub(super) async fn refuse_strangers(db: &Db) -> Result<(), Failure> {
+    let mut tx = db.read("user.list").await?;
     if auth::accounts(&mut tx).await?.is_empty() { Ok(()) } else { Err(Failure::NotEmpty) }
 }
 
 impl Staff {
     /// Makes everybody's account, at the console as `swabline user add` does.
     pub async fn hire(app: &App, street: Client) -> Result<Self, Failure> {
-        refuse_strangers(app).await?;
+        refuse_strangers(&app.db).await?;
         let street = &street;
         Ok(Self {
             administrator: hire(app, street, "Administrator An", Role::Administrator).await?,

@@ -47,6 +47,7 @@ mod robots;
 mod serve;
 mod shape;
 mod shipment;
+mod simulate;
 mod stamping;
 mod statements;
 mod statistics;

@@ -1,0 +1,189 @@
+//! What a phase of the day took: from its first request to its last answer, how many people went
+//! through it, and how long its requests took.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+/// Longest latency that is told apart, in microseconds: five minutes.
+const LONGEST_US: u64 = 300_000_000;
+
+/// A phase while the day is played.
+#[derive(Debug)]
+pub(super) struct Phase {
+    name: &'static str,
+    bar: ProgressBar,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    span: Option<(Instant, Instant)>,
+    people: u64,
+    requests: Histogram<u64>,
+}
+
+/// A phase in the report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PhaseLine {
+    /// Its name.
+    pub name: &'static str,
+    /// Seconds after the first scan when it began; phases overlap as on a real day.
+    pub began: f64,
+    /// From its first request to its last answer.
+    pub seconds: f64,
+    /// People who went through it.
+    pub people: u64,
+    /// People a second.
+    pub per_second: f64,
+    /// Its requests.
+    pub latency_ms: Latency,
+}
+
+/// How long requests took, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Latency {
+    /// Half of them at most this long.
+    pub p50: f64,
+    /// 99 of 100.
+    pub p99: f64,
+    /// 999 of 1,000.
+    pub p999: f64,
+    /// How many requests.
+    pub requests: u64,
+}
+
+impl Phase {
+    /// A phase that has not begun.
+    pub(super) fn new(name: &'static str, bar: &ProgressBar) -> Self {
+        let requests = Histogram::new_with_bounds(1, LONGEST_US, 3)
+            .expect("one to five minutes at three figures is a histogram");
+        let taken = Mutex::new(Taken { span: None, people: 0, requests });
+        Self { name, bar: bar.clone(), taken }
+    }
+
+    /// Something was asked for at `asked`, or was due to be, and is answered now.
+    pub(super) fn answered(&self, asked: Instant, people: u64) {
+        let now = Instant::now();
+        let mut taken = self.lock();
+        taken.span = Some(match taken.span {
+            None => (asked, now),
+            Some((first, last)) => (first.min(asked), last.max(now)),
+        });
+        taken.people += people;
+        let us = u64::try_from(now.duration_since(asked).as_micros()).unwrap_or(LONGEST_US);
+        taken.requests.saturating_record(us.max(1));
+        drop(taken);
+        self.bar.inc(people);
+    }
+
+    /// That many people went through it from `since` until now, beside what was asked meanwhile.
+    pub(super) fn lasted(&self, since: Instant, people: u64) {
+        let mut taken = self.lock();
+        let first = taken.span.map_or(since, |(first, _)| first.min(since));
+        taken.span = Some((first, Instant::now()));
+        taken.people += people;
+    }
+
+    /// When it began, if it did.
+    pub(super) fn began(&self) -> Option<Instant> {
+        self.lock().span.map(|(first, _)| first)
+    }
+
+    /// Its name, and how many people are through.
+    pub(super) fn so_far(&self) -> (&'static str, u64) {
+        (self.name, self.lock().people)
+    }
+
+    /// How it went, counted from the first scan; none when nothing was to be done.
+    pub(super) fn line(&self, day: Instant) -> Option<PhaseLine> {
+        let taken = self.lock();
+        let (first, last) = taken.span?;
+        let seconds = last.duration_since(first).as_secs_f64();
+        let ms = |share| {
+            let us = u32::try_from(taken.requests.value_at_quantile(share)).unwrap_or(u32::MAX);
+            f64::from(us) / 1e3
+        };
+        Some(PhaseLine {
+            name: self.name,
+            began: rounded(first.duration_since(day).as_secs_f64()),
+            seconds: rounded(seconds),
+            people: taken.people,
+            per_second: per_second(taken.people, seconds),
+            latency_ms: Latency {
+                p50: ms(0.5),
+                p99: ms(0.99),
+                p999: ms(0.999),
+                requests: taken.requests.len(),
+            },
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Milliseconds are enough.
+pub(super) fn rounded(seconds: f64) -> f64 {
+    (seconds * 1e3).round() / 1e3
+}
+
+/// A rate, to the whole.
+fn per_second(count: u64, seconds: f64) -> f64 {
+    let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    if seconds > 0.0 { (count / seconds).round() } else { 0.0 }
+}
+
+/// When each request of an open loop is due, whatever became of those before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// When the first is due.
+    pub(super) begins: Instant,
+    /// Tubes a second; none as fast as it goes.
+    pub(super) rate: Option<f64>,
+}
+
+impl Pace {
+    /// Waits until a request is due that comes after that many tubes, and gives when it was due:
+    /// from then its latency counts, also when its device was still busy with another (so that
+    /// nothing is omitted because of what was slow before).
+    pub(super) async fn due(&self, tubes_before: u64) -> Instant {
+        let Some(rate) = self.rate else { return Instant::now() };
+        let before = f64::from(u32::try_from(tubes_before).unwrap_or(u32::MAX));
+        let due = self.begins + Duration::from_secs_f64(before / rate);
+        tokio::time::sleep_until(due.into()).await;
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_lasts_from_its_first_request_to_its_last_answer() {
+        let phase = Phase::new("collect", &ProgressBar::hidden());
+        let day = Instant::now();
+        assert_eq!(phase.line(day), None);
+        phase.answered(day, 10);
+        phase.answered(day, 20);
+        let line = phase.line(day).unwrap();
+        assert_eq!((line.name, line.people, line.began), ("collect", 30, 0.0));
+        assert_eq!(line.latency_ms.requests, 2);
+        assert!(line.latency_ms.p50 <= line.latency_ms.p999);
+    }
+
+    #[tokio::test]
+    async fn what_was_due_while_another_request_was_slow_counts_from_then() {
+        let begins = Instant::now().checked_sub(Duration::from_secs(5)).unwrap();
+        let open = Pace { begins, rate: Some(100.0) };
+        assert_eq!(open.due(50).await, begins + Duration::from_millis(500));
+        assert_eq!(open.due(100).await, begins + Duration::from_secs(1));
+        let closed = Pace { begins, rate: None };
+        assert!(closed.due(100).await >= begins + Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,202 @@
+//! A whole day of a small city, played by the program against a server of its own or against
+//! nodes that are named, and what it says when something does not add up.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::app::{Engine, fresh_database, postgres_url};
+use crate::program::{Program, Said, command, finish};
+
+/// A day of the program, with these arguments.
+fn simulate(arguments: &[&str]) -> Command {
+    let mut simulate = command();
+    simulate.env("RUST_LOG", "warn").args(["simulate", "--json", "--seed", "7"]).args(arguments);
+    simulate
+}
+
+fn report(said: &Said) -> Value {
+    serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {}", said.out))
+}
+
+/// What a report says, without what depends on the machine and the moment.
+fn content(report: &Value) -> Value {
+    let mut content = report.clone();
+    for volatile in [
+        "seconds",
+        "per_second",
+        "phases",
+        "latency_ms",
+        "server_cpu_s",
+        "server_rss_peak_bytes",
+        "generator_cpu_s",
+        "store_bytes",
+        "store_rows",
+        "engine",
+        "traffic",
+        "ledger",
+        "feed",
+        "plates",
+        "first",
+        "again",
+    ] {
+        content.as_object_mut().unwrap().remove(volatile).unwrap();
+    }
+    content
+}
+
+#[track_caller]
+fn is_sound(report: &Value) {
+    assert_eq!(report["surprises"], 0, "{}", report["surprising"]);
+    assert_eq!(report["ledger"]["unexplained"], 0);
+    let truth = &report["truth"];
+    assert_eq!(truth["asked"], report["people"]);
+    assert_eq!(truth["fitting"], report["people"]);
+    assert_eq!((&truth["wrongly_told"], &truth["missed"]["unexplained"]), (&0.into(), &0.into()));
+    assert!(truth["infected"].as_u64() > Some(0) && truth["found"].as_u64() > Some(0), "{truth}");
+    let count = |name: &str| report["first"][name].as_u64().unwrap();
+    assert!(count("sent_twice") > 0 && count("sent_twice") == count("duplicates"));
+    assert!(count("refused") > 0 && count("missing") > 0 && count("recalled") > 0);
+    assert!(report["recalls"].as_u64() > Some(0));
+    assert_eq!(report["recalls_left"], 0);
+    assert!(report["residents"].as_u64() > Some(0));
+    assert!(report["store_rows"].as_u64() > report["people"].as_u64());
+    let phases = report["phases"].as_array().unwrap();
+    let names: Vec<_> = phases.iter().map(|phase| phase["name"].as_str().unwrap()).collect();
+    let expected = [
+        "collect",
+        "transport",
+        "receive",
+        "plate",
+        "import",
+        "release",
+        "recall",
+        "ask",
+        "ask singly",
+        "feed",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn a_day_of_a_small_city_adds_up_and_is_the_same_on_both_engines() {
+    let day = ["--people", "2200", "--prevalence", "0.004", "--sites", "2"];
+    let here = report(&finish(simulate(&day)).expect(0));
+    is_sound(&here);
+    assert!(here["server_cpu_s"].as_f64() > Some(0.0));
+    assert!(here["server_rss_peak_bytes"].as_u64() > Some(1 << 20));
+    let Some(server) = postgres_url() else { return };
+    let database = fresh_database(&server).await;
+    let mut there = simulate(&day);
+    there.args(["--database", &database]);
+    let there = report(&finish(there).expect(0));
+    is_sound(&there);
+    assert_eq!(content(&there), content(&here));
+    let mut again = simulate(&day);
+    again.args(["--database", &database]);
+    let refused = finish(again).expect(1);
+    assert!(refused.one_line().contains("has accounts already"), "{}", refused.err);
+}
+
+#[test]
+fn tubes_that_come_one_by_one_at_a_given_rate_are_the_same_day() {
+    let day = ["--people", "600", "--tube-size", "1", "--prevalence", "0.02"];
+    let bulk = report(&finish(simulate(&day)).expect(0));
+    let mut singly = simulate(&day);
+    singly.args(["--scan", "single", "--rate", "400"]);
+    let singly = report(&finish(singly).expect(0));
+    assert_eq!(singly["truth"], bulk["truth"]);
+    assert_eq!((&singly["scan"], &singly["rate"]), (&"single".into(), &400.0.into()));
+    assert_eq!(singly["truth"]["missed"]["dilution"], 0);
+    let requests = &singly["latency_ms"]["requests"];
+    assert!(requests.as_u64() > Some(600), "one a tube, and those sent twice: {requests}");
+}
+
+#[test]
+fn arguments_that_make_no_day_are_refused_in_one_line() {
+    for (arguments, about) in [
+        (&["--tube-size", "3"][..], "1, 5, 10 or 20"),
+        (&["--people", "0"], "people"),
+        (&["--prevalence", "0.7"], "prevalence"),
+        (&["--people", "5", "--sites", "6"], "sites"),
+        (&["--rate", "0"], "rate"),
+        (&["--nodes", "http://127.0.0.1:1"], "--database"),
+        (&["--nodes", "ftp://127.0.0.1:1"], "http://HOST:PORT"),
+    ] {
+        let said = finish(simulate(arguments)).expect(1);
+        assert!(said.one_line().contains(about), "{}", said.err);
+    }
+}
+
+/// Passes every byte on to a node and back, and tells what it spoils: answers in which `from` is
+/// `to`.
+fn spoil(node: &str, from: &'static [u8], to: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let node = node.trim_start_matches("http://").to_owned();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(&node).unwrap());
+            let (from_client, to_server) =
+                (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || pass(from_client, to_server, (b"", b"")));
+            std::thread::spawn(move || pass(server, client, (from, to)));
+        }
+    });
+    url
+}
+
+/// Bytes from one to the other, until either is gone.
+fn pass(mut from: TcpStream, mut to: TcpStream, (old, new): (&[u8], &[u8])) {
+    let mut bytes = vec![0; 1 << 20];
+    from.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    while let Ok(count @ 1..) = from.read(&mut bytes) {
+        let text = &mut bytes[..count];
+        for at in 0..count.saturating_sub(old.len()) {
+            if !old.is_empty() && text[at..].starts_with(old) {
+                text[at..at + old.len()].copy_from_slice(new);
+            }
+        }
+        if to.write_all(text).is_err() {
+            break;
+        }
+    }
+    to.shutdown(std::net::Shutdown::Both).ok();
+}
+
+#[tokio::test]
+async fn a_node_that_is_named_is_played_against_and_one_that_lies_is_found_out() {
+    let day = ["--people", "300", "--prevalence", "0.01"];
+    for lies in [false, true] {
+        let Some(program) = Program::fresh(Engine::Postgres).await else { return };
+        let server = program.serve();
+        let nodes = if lies {
+            // In the one answer people live by, a negative becomes something else of the same
+            // length.
+            spoil(
+                &server.url,
+                b"\"outcome\":\"not_detected\",\"pool",
+                b"\"outcome\":   \"withdrawn\",\"pool",
+            )
+        } else {
+            format!("{0},{0}/", server.url)
+        };
+        let database = program.database.clone().unwrap();
+        let mut play = simulate(&day);
+        play.args(["--nodes", &nodes, "--database", &database]);
+        let said = finish(play).expect(if lies { 2 } else { 0 });
+        let report = report(&said);
+        assert_eq!(report["server_cpu_s"], Value::Null);
+        if lies {
+            assert!(said.one_line().contains("does not add up"), "{}", said.err);
+            assert!(report["surprises"].as_u64() > Some(0));
+            assert!(report["truth"]["fitting"].as_u64() < Some(300));
+        } else {
+            assert_eq!((&report["surprises"], &report["nodes"]), (&0.into(), &2.into()));
+        }
+        assert!(server.stop().success());
+    }
+}
