@@ -159,7 +159,7 @@ impl App {
         let at_once = Arc::new(Semaphore::new(config.requests_at_once));
         let mappings = Arc::new(Mappings::of(&config.mappings).map_err(StartError::Mappings)?);
         let kits = Arc::new(kits());
-        let cache = Cache::new(&config, Arc::clone(&keys));
+        let cache = Cache::new(&config, Arc::clone(&keys), db.news());
         let lookups = Lookups::start(&db, &cache, &keys, &clock);
         let config = Arc::new(config);
         let feed_reads = Arc::new(Semaphore::new(FEED_READS));
