@@ -171,7 +171,7 @@ impl App {
         let at_once = Arc::new(Semaphore::new(config.requests_at_once));
         let mappings = Arc::new(Mappings::of(&config.mappings).map_err(StartError::Mappings)?);
         let db = db.with_queues(config.queues());
-        let cache = Cache::new(&config, Arc::clone(&keys));
+        let cache = Cache::new(&config, Arc::clone(&keys), db.news());
         Ok(Self {
             tubes: TubeWriter::start(&db),
             codes: Arc::default(),

@@ -166,7 +166,7 @@ impl Cache {
     }
 
     async fn look_from(&self, db: &Db, before: Option<&Snapshot>) -> Result<Snapshot> {
-        let looked = Instant::now();
+        let (looked, told) = (Instant::now(), db.news().told());
         let mut tx = db.ask("cache.follow").await?;
         let now = Snapshot::of(&mut tx).await?;
         // When more people changed than are kept, it is cheaper to forget everybody.
@@ -188,6 +188,7 @@ impl Cache {
             self.0.versions.all_changed(now.newest());
             self.0.counts.forgotten_all.increment(1);
         }
+        db.news().followed(told);
         self.0.versions.followed(looked);
         Ok(now)
     }

@@ -65,11 +65,13 @@ impl Local {
 mod tests {
     use super::*;
     use crate::seal::KeyRing;
+    use crate::storage::Mark;
 
     #[test]
     fn it_is_bounded_in_bytes_and_in_age_and_can_be_nothing_at_all() {
         let (keys, local, none) = (KeyRing::generate(), Local::new(1), Local::new(0));
-        let kept = Kept { seen: 1, status: Some(Bytes::from(vec![b'x'; 1_000])) };
+        let status = Some(Bytes::from(vec![b'x'; 1_000]));
+        let kept = Kept { seen: 1, tubes: [Mark(1); 2], status };
         for number in 0..5_000 {
             let person = keys.person_key("", &number.to_string());
             local.put(&person, kept.clone());

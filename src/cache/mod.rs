@@ -5,7 +5,8 @@
 //! node learns what changed by following the feed ([`follow`]), several times a second. So a value
 //! that was read before a change and is kept after it is never shown, whoever keeps it and where:
 //! nothing has to be taken out of Redis, and a Redis that hands out old, foreign or invented
-//! values is not believed. A node that cannot follow the feed shows nothing that is kept.
+//! values is not believed. A node that cannot follow the feed shows nothing that is kept. What a
+//! node commits itself it need not learn: the tubes and people concerned are marked at once.
 
 pub mod follow;
 mod local;
@@ -23,6 +24,7 @@ use tokio::sync::Mutex;
 pub use self::redis::RedisAddress;
 use crate::config::Config;
 use crate::seal::{KeyRing, PersonKey};
+use crate::storage::{Mark, News};
 use follow::Snapshot;
 use local::Local;
 use redis::Redis;
@@ -36,6 +38,8 @@ const KEPT: Duration = Duration::from_mins(5);
 pub struct Kept {
     /// What of the feed was seen when it was read ([`Snapshot::seen`]).
     pub seen: u64,
+    /// The tubes it hangs on: the newest, and that of the last result.
+    pub tubes: [Mark; 2],
     /// The status in JSON; none for somebody who was never swabbed.
     pub status: Option<Bytes>,
 }
@@ -45,6 +49,7 @@ pub struct Kept {
 pub struct Cache(Arc<Inner>);
 
 struct Inner {
+    news: News,
     versions: Versions,
     local: Local,
     redis: Option<Arc<Redis>>,
@@ -80,10 +85,11 @@ impl Counts {
 
 impl Cache {
     /// The tiers that are configured; Redis need not be there yet.
-    pub fn new(config: &Config, keys: Arc<KeyRing>) -> Self {
+    pub fn new(config: &Config, keys: Arc<KeyRing>, news: &News) -> Self {
         let redis = RedisAddress::parse(&config.redis)
             .and_then(|address| Redis::at(address, keys).map(Arc::new));
         Self(Arc::new(Inner {
+            news: news.clone(),
             versions: Versions::new(),
             local: Local::new(config.cache_mib),
             redis,
@@ -109,7 +115,7 @@ impl Cache {
             return None;
         }
         let kept = self.0.local.get(person, now)?;
-        let shown = self.0.versions.holds(person, kept.seen).then_some(kept)?;
+        let shown = self.0.holds(person, &kept).then_some(kept)?;
         self.0.counts.local_hits.increment(1);
         Some(shown)
     }
@@ -125,7 +131,7 @@ impl Cache {
         let Some(found) = redis.get(people).await else { return nothing() };
         let believed = |(person, sealed): (&PersonKey, Option<Bytes>)| {
             let kept = redis.open(person, &sealed?);
-            let kept = kept.filter(|kept| self.0.versions.holds(person, kept.seen));
+            let kept = kept.filter(|kept| self.0.holds(person, kept));
             if kept.is_none() {
                 self.0.counts.rejected.increment(1);
             }
@@ -158,6 +164,17 @@ impl Cache {
     }
 }
 
+impl Inner {
+    /// Whether this is still what the person is to be shown.
+    fn holds(&self, person: &PersonKey, kept: &Kept) -> bool {
+        let [newest, told] = kept.tubes;
+        // The marks first: they are taken away only after the versions are noted.
+        let marks = [Mark::of(person.as_str()), newest, told];
+        !marks.into_iter().any(|mark| self.news.is_pending(mark))
+            && self.versions.holds(person, kept.seen)
+    }
+}
+
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Cache(...)")
@@ -171,11 +188,11 @@ mod tests {
     fn cache() -> (Cache, PersonKey) {
         let keys = Arc::new(KeyRing::generate());
         let person = keys.person_key("resident_id", "1");
-        (Cache::new(&Config::default(), keys), person)
+        (Cache::new(&Config::default(), keys, &News::default()), person)
     }
 
     fn kept(seen: u64) -> Kept {
-        Kept { seen, status: Some(Bytes::from_static(b"{}")) }
+        Kept { seen, tubes: [Mark(1); 2], status: Some(Bytes::from_static(b"{}")) }
     }
 
     #[test]

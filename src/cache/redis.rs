@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::{KEPT, Kept};
 use crate::seal::{KeyRing, PersonKey, Place};
+use crate::storage::Mark;
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -197,16 +198,20 @@ impl Redis {
     /// Sealed with the key ring, for this person and no other, whatever Redis does with it.
     fn seal(&self, person: &PersonKey, kept: &Kept) -> Vec<u8> {
         let status = kept.status.as_deref().unwrap_or_default();
-        let clear = [&kept.seen.to_be_bytes()[..], status].concat();
-        self.keys.seal(sealed_for(person), &clear)
+        let [Mark(newest), Mark(told)] = kept.tubes;
+        let numbers = [kept.seen, newest, told].map(u64::to_be_bytes);
+        self.keys.seal(sealed_for(person), &[numbers.as_flattened(), status].concat())
     }
 
     /// What was sealed for this person; none when it was not.
     pub(super) fn open(&self, person: &PersonKey, sealed: &[u8]) -> Option<Kept> {
         let clear = Bytes::from(self.keys.open(sealed_for(person), sealed).ok()?);
-        let seen = u64::from_be_bytes(*clear.first_chunk()?);
-        let status = clear.slice(size_of_val(&seen)..);
-        Some(Kept { seen, status: (!status.is_empty()).then_some(status) })
+        let (numbers, _) = clear.split_first_chunk::<24>()?;
+        let (numbers, _) = numbers.as_chunks();
+        let &[seen, newest, told] = numbers else { return None };
+        let tubes = [newest, told].map(|number| Mark(u64::from_be_bytes(number)));
+        let (seen, status) = (u64::from_be_bytes(seen), clear.slice(24..));
+        Some(Kept { seen, tubes, status: (!status.is_empty()).then_some(status) })
     }
 }
 
@@ -263,7 +268,7 @@ mod tests {
         let (redis, other) = (redis(), redis());
         let (one, two) = (redis.keys.person_key("", "1"), redis.keys.person_key("", "2"));
         for status in [Some(Bytes::from_static(b"{\"state\":\"sampled\"}")), None] {
-            let kept = Kept { seen: 1 << 40, status };
+            let kept = Kept { seen: 1 << 40, tubes: [Mark(7), Mark(u64::MAX)], status };
             let sealed = redis.seal(&one, &kept);
             assert_eq!(redis.open(&one, &sealed), Some(kept));
             assert_eq!(redis.open(&two, &sealed), None);

@@ -18,7 +18,7 @@ use crate::clock::{Clock, Time};
 use crate::error::Result;
 use crate::http::problem::Problem;
 use crate::seal::{KeyRing, PersonKey};
-use crate::storage::{Channel, Db};
+use crate::storage::{Channel, Db, Mark};
 
 /// Two batches at once, so that a thousand people are not in the way of one.
 const SHOWN: Gathering =
@@ -197,11 +197,16 @@ pub async fn read(
     metrics::counter!("status_read_total").increment(people.len() as u64);
     let mut found: HashMap<_, _> = found.into_iter().collect();
     let kept = |person: PersonKey| {
-        let status = found.remove(&person).map(|known| {
-            let status = serde_json::to_vec(&rules::status(&known));
-            Bytes::from(status.expect("a status has string keys and finite numbers"))
-        });
-        (person, Kept { seen, status })
+        let Some(known) = found.remove(&person) else {
+            let tubes = [Mark::of(person.as_str()); 2];
+            return (person, Kept { seen, tubes, status: None });
+        };
+        let newest = known.sampling.tube.as_str();
+        let told = known.told.as_ref().map_or(newest, |told| &told.tube);
+        let tubes = [newest, told].map(Mark::of);
+        let status = serde_json::to_vec(&rules::status(&known));
+        let status = status.expect("a status has string keys and finite numbers");
+        (person, Kept { seen, tubes, status: Some(Bytes::from(status)) })
     };
     Ok(people.into_iter().map(kept).collect())
 }

@@ -28,7 +28,7 @@ use chain::{ChainLease, Chains};
 pub use error::{StoreError, ensure_rows};
 use gate::Gate;
 pub use gate::{Channel, Queue, Queues};
-pub use news::News;
+pub use news::{Mark, News};
 pub use writer::{Batch, Writer};
 
 use crate::clock::Clock;
@@ -71,8 +71,8 @@ pub struct Tx {
     started: Instant,
     chain: Option<ChainLease>,
     news: News,
-    /// Something was told to the feed.
-    tells: bool,
+    /// Of what the feed was told.
+    tells: Vec<Mark>,
 }
 
 /// The engine's own transaction.
@@ -218,7 +218,7 @@ impl Db {
 
     fn begun(&self, conn: Conn, name: &'static str, chain: Option<ChainLease>) -> Tx {
         let (started, news) = (Instant::now(), self.news.clone());
-        Tx { conn, name, started, chain, news, tells: false }
+        Tx { conn, name, started, chain, news, tells: Vec::new() }
     }
 
     /// Who waits for what this process commits to the feed.
@@ -277,16 +277,17 @@ impl Tx {
         if let (Some(chain), Ok(())) = (chain, &outcome) {
             chain.committed();
         }
-        if tells && outcome.is_ok() {
-            news.tell();
+        if !tells.is_empty() && outcome.is_ok() {
+            news.tell(&tells);
         }
         metrics::histogram!("store_tx_seconds", "tx" => name).record(started.elapsed());
         outcome.map_err(StoreError::from)
     }
 
-    /// Something was told to the feed: a commit wakes whoever waits for it.
-    pub(crate) fn tells(&mut self) {
-        self.tells = true;
+    /// This transaction changes what is shown of these tubes or people: once it is committed, what
+    /// this node keeps of them is not shown, and whoever waits for the feed is woken.
+    pub fn concerns<S: AsRef<str>>(&mut self, names: impl IntoIterator<Item = S>) {
+        self.tells.extend(names.into_iter().map(|name| Mark::of(name.as_ref())));
     }
 
     /// The head of the audit chain this transaction writes to; none behind the read door.

@@ -45,11 +45,12 @@ pub async fn append<S: AsRef<str>>(
     tubes: impl IntoIterator<Item = S>,
     at: Time,
 ) -> Result<()> {
-    let tubes = codes(tubes);
-    if tubes == "[]" {
+    let tubes: Vec<S> = tubes.into_iter().collect();
+    if tubes.is_empty() {
         return Ok(());
     }
+    tx.concerns(&tubes);
+    let tubes = codes(tubes);
     on!(tx, c => query(APPEND).bind(&tubes).bind(change).bind(at).execute(c).await.map(drop))?;
-    tx.tells();
     Ok(())
 }

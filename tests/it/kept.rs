@@ -13,12 +13,14 @@ use serde_json::{Value, json};
 use swabline::auth::Role;
 use swabline::cache::Kept;
 use swabline::clock::Span;
+use swabline::collection::person::{DocumentType, Shown};
 use swabline::query::lookup::read;
 use swabline::storage::outbox::{self, Change};
 
 use crate::app::{Client, Engine, TestApp};
 use crate::each_engine;
 use crate::way;
+use crate::world;
 
 /// How often something that has to come is asked for before the story fails, every 20 ms.
 const TURNS: u32 = 1_500;
@@ -144,6 +146,42 @@ each_engine! {
         way::release(app, "T1", "P1", ("not_detected", "report")).await;
         until("it is released", async || state(&other, 1).await == "released").await;
         follows.abort();
+    }
+
+    async fn a_node_shows_what_it_committed_itself_at_once(app) {
+        way::places(app).await;
+        way::seal(app, "T1", [1]).await;
+        way::pack(app, "T1").await;
+        keep(app, 1).await;
+        way::arrive(app, "T1", "accepted").await;
+        // Nobody has looked at the feed since.
+        assert_eq!(kept(app, 1), None);
+        assert_eq!(state(app, 1).await, "received");
+        way::plate(app, "T1", "P1").await;
+        keep(app, 1).await;
+        way::release(app, "T1", "P1", ("not_detected", "report")).await;
+        assert_eq!(kept(app, 1), None);
+        assert_eq!(state(app, 1).await, "released");
+    }
+
+    async fn whoever_is_swabbed_on_this_node_is_shown_so_at_once(app) {
+        let world = world::world(app).await;
+        let people = world::people(0, 2);
+        let keys: Vec<_> = people.iter().map(|person| {
+            let (kind, number) = (DocumentType::ResidentId, person.number.as_str());
+            Shown { kind, issuer: None, number }.key(&app.app.keys)
+        }).collect();
+        until("they are kept as unknown", async || {
+            app.look().await;
+            app.app.lookups.statuses(&keys).await.unwrap();
+            keys.iter().all(|key| app.app.cache.kept(key).is_some())
+        }).await;
+        world::seal_tube(app, &world, 0, &people).await.expect(201);
+        for key in &keys {
+            assert_eq!(app.app.cache.kept(key), None);
+            let status = app.app.lookups.status(key).await.unwrap();
+            assert!(text(status.as_ref()).contains("sampled"));
+        }
     }
 
     async fn a_node_that_follows_no_longer_asks_the_store(app) {
@@ -336,6 +374,8 @@ each_engine! {
         let waits = app.get(&service, "/v1/feed?wait=25");
         let ends = async {
             tokio::time::sleep(Duration::from_millis(50)).await;
+            // For so long a node remembers whose a token is.
+            app.pass(Span::seconds(1));
             let mut tx = app.app.db.write("test.disable").await.unwrap();
             let account = &service.actor.account;
             swabline::auth::account_disable(&mut tx, account, app.now()).await.unwrap();

@@ -161,6 +161,7 @@ async fn tubes_add(
     let Some(at) = tubes.iter().map(|tube| tube.recorded).max() else { return Ok(codes) };
     members_add(tx, &tubes).await?;
     let members = tubes.iter().flat_map(|tube| &tube.members);
+    tx.concerns(members.clone().map(|member| member.person.key().as_str()));
     persons_put(tx, members.map(|member| &member.person), at).await?;
     outbox::append(tx, Change::Sealed, tubes.iter().map(|tube| &tube.code), at).await?;
     Ok(codes)
