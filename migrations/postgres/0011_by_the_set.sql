@@ -67,9 +67,9 @@ as $$ begin
     then raise exception 'a frozen plate keeps its wells'; end if;
     return null;
 end $$;
-create trigger well_frozen after insert on well referencing new table as changed
+create trigger well_late after insert on well referencing new table as changed
 for each statement execute function refuse_frozen();
-create trigger well_cleared after delete on well referencing old table as changed
+create trigger well_frozen after delete on well referencing old table as changed
 for each statement execute function refuse_frozen();
 
 -- Parents stay what they are called.
