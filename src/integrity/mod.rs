@@ -17,6 +17,7 @@ pub mod root;
 pub mod runs;
 mod scan;
 pub mod store;
+pub mod transfers;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -62,11 +63,13 @@ pub enum Check {
     Instruments,
     /// The same Ct values or curves twice, or curves made out of others.
     Copies,
+    /// A robot did something else than planned, which came out when people had been told results.
+    Transfers,
 }
 
 impl Check {
     /// Every check.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Depth,
         Self::Wells,
         Self::Order,
@@ -76,6 +79,7 @@ impl Check {
         Self::Earlier,
         Self::Instruments,
         Self::Copies,
+        Self::Transfers,
     ];
 
     /// The name it has on the wire.
@@ -90,6 +94,7 @@ impl Check {
             Self::Earlier => "earlier",
             Self::Instruments => "instruments",
             Self::Copies => "copies",
+            Self::Transfers => "transfers",
         }
     }
 }

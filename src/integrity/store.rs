@@ -7,6 +7,7 @@ use sqlx::{FromRow, query_as, query_scalar};
 
 use super::earlier::LOOK_BACK;
 use super::runs::walk;
+use super::transfers::transfers;
 use super::{
     Deepest, EarlierNegative, Elsewhere, FollowUp, Moments, OpenRound, Report, ReportedRun, Sign,
     counted, depth, follow_up, order, round_open, wells,
@@ -195,6 +196,7 @@ pub async fn integrity(app: &App, tx: &mut Tx, scope: &Scope) -> Result<Report> 
     let mut signs = depths(app, tx, scope).await?;
     signs.extend(reported(tx, scope).await?);
     signs.extend(follow_ups(tx, scope).await?);
+    signs.extend(transfers(tx, scope).await?);
     if scope.laboratory.is_none() {
         signs.extend(rounds(tx, app.clock.now()).await?);
     }

@@ -90,7 +90,8 @@ pub struct RunAnswer {
     /// May the plate be used, and every reason why not.
     #[schema(value_type = Object)]
     pub verdict: Verdict,
-    /// What keeps it from being accepted and released, beside the verdict: its lot, its kit.
+    /// What keeps it from being accepted and released, beside the verdict: its lot, its kit, and
+    /// what robots did otherwise than planned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<Reason>,
     /// One call for each tube.
@@ -335,7 +336,11 @@ pub async fn run_get(
 
 async fn answer(app: &App, tx: &mut Tx, head: RunHead, calls: Vec<Call>) -> Result<RunAnswer> {
     let RunHead { run: row, verdict, warnings } = head;
-    let holds = holds(tx, &row.id, app.config.lot_keeping).await?;
+    let mut holds = holds(tx, &row.id, app.config.lot_keeping).await?;
+    if matches!(row.state.as_str(), "draft" | "reviewed") {
+        let plate = row.plate_code.as_str();
+        holds.extend(robot::holds(tx, &[plate]).await?.remove(plate).unwrap_or_default());
+    }
     let parts = runs::parts(tx, &row.id).await?;
     let curves = curves_count(tx, &row.id).await?;
     Ok(RunAnswer {

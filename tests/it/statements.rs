@@ -38,6 +38,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("plate/discard.rs", swabline::plate::discard::STATEMENTS),
         ("plate/rack/store.rs", swabline::plate::rack::store::STATEMENTS),
         ("plate/robot/store.rs", swabline::plate::robot::store::STATEMENTS),
+        ("plate/robot/late.rs", swabline::plate::robot::late::STATEMENTS),
         ("instrument/store.rs", swabline::instrument::store::STATEMENTS),
         ("quality/shares.rs", swabline::quality::shares::STATEMENTS),
         ("quality/store.rs", swabline::quality::store::STATEMENTS),
@@ -64,6 +65,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("integrity/root.rs", swabline::integrity::root::STATEMENTS),
         ("integrity/runs.rs", swabline::integrity::runs::STATEMENTS),
         ("integrity/store.rs", swabline::integrity::store::STATEMENTS),
+        ("integrity/transfers.rs", swabline::integrity::transfers::STATEMENTS),
     ]
 }
 

@@ -1,0 +1,1 @@
+-- Step 0011 makes triggers only; there is nothing new to fill.
