@@ -13,6 +13,7 @@ mod hidden_pools;
 mod instruments;
 mod interpolated;
 mod order;
+pub mod replaced;
 pub mod root;
 pub mod runs;
 mod scan;
@@ -65,11 +66,13 @@ pub enum Check {
     Copies,
     /// A robot did something else than planned, which came out when people had been told results.
     Transfers,
+    /// An amplification was analysed again, and tubes that had shown something are negative.
+    Replaced,
 }
 
 impl Check {
     /// Every check.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Depth,
         Self::Wells,
         Self::Order,
@@ -80,6 +83,7 @@ impl Check {
         Self::Instruments,
         Self::Copies,
         Self::Transfers,
+        Self::Replaced,
     ];
 
     /// The name it has on the wire.
@@ -95,6 +99,7 @@ impl Check {
             Self::Instruments => "instruments",
             Self::Copies => "copies",
             Self::Transfers => "transfers",
+            Self::Replaced => "replaced",
         }
     }
 }

@@ -84,6 +84,8 @@ pub enum VerdictCode {
     AdjacentPositives,
     /// Flag: a control breaks Westgard's rules on its chart (R18).
     ControlRejected,
+    /// Flag: the run is another analysis in the place of one that was brought in before.
+    Replaces,
 }
 
 /// Judges a plate by its controls, its orientation and its tubes.

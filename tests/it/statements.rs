@@ -46,6 +46,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("quality/seeded.rs", swabline::quality::seeded::STATEMENTS),
         ("instrument/curve_store.rs", swabline::instrument::curve_store::STATEMENTS),
         ("interpretation/store.rs", swabline::interpretation::store::STATEMENTS),
+        ("interpretation/replace.rs", swabline::interpretation::replace::STATEMENTS),
         ("interpretation/kit/store.rs", swabline::interpretation::kit::store::STATEMENTS),
         (
             "interpretation/kit/shadow_store.rs",
@@ -65,6 +66,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("integrity/root.rs", swabline::integrity::root::STATEMENTS),
         ("integrity/runs.rs", swabline::integrity::runs::STATEMENTS),
         ("integrity/store.rs", swabline::integrity::store::STATEMENTS),
+        ("integrity/replaced.rs", swabline::integrity::replaced::STATEMENTS),
         ("integrity/transfers.rs", swabline::integrity::transfers::STATEMENTS),
     ]
 }

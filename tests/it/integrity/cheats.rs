@@ -64,7 +64,7 @@ each_engine! {
         let report = report(app, &officer).await;
         assert_eq!(report["signs"], json!([]), "{report}");
         assert_eq!((&report["runs"], &report["results"]), (&json!(1), &json!(3)));
-        assert_eq!(report["checks"].as_array().unwrap().len(), 10);
+        assert_eq!(report["checks"].as_array().unwrap().len(), 11);
     }
 
     async fn a_robot_that_did_otherwise_is_found_when_its_log_comes_after_the_results(app) {
