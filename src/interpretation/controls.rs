@@ -98,7 +98,7 @@ pub fn verdict(kit: &Kit, layout: &Layout, gathered: &[Gathered], calls: &[Call]
     }
     reasons.extend(transform_reason(kit, layout, gathered));
     reasons.extend(invalid_tubes(kit, calls));
-    Verdict { usable: reasons.is_empty(), reasons, flags: neighbours::flags(calls) }
+    Verdict { usable: reasons.is_empty(), reasons, flags: neighbours::flags(layout, calls) }
 }
 
 fn missing_controls(kit: &Kit, gathered: &[Gathered]) -> Vec<VerdictReason> {
