@@ -10,7 +10,10 @@ use swabline::instrument::read;
 use swabline::interpretation::interpret;
 use swabline::plate::PlateSize;
 use swabline::simulation::files::{cfx_csv, quantstudio_text};
-use swabline::simulation::files_text::{lightcycler_480, lighthouse, ma_6000, slan_96p};
+use swabline::simulation::files_text::{
+    design_analysis_csv, lightcycler_480, lighthouse, ma_6000, slan_96p,
+};
+use swabline::simulation::workbook::{DesignAnalysis, design_analysis_workbook};
 use swabline::simulation::zipped;
 
 const REALDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/realdata");
@@ -26,6 +29,9 @@ fn parse(c: &mut Criterion) {
     let mut files = vec![
         ("quantstudio_text", quantstudio_text(&plate).into_bytes()),
         ("cfx_csv", cfx_csv(&plate).into_bytes()),
+        ("design_analysis_csv", design_analysis_csv(&plate).into_bytes()),
+        ("design_analysis_xlsx", design_analysis_workbook(&plate, DesignAnalysis::Two)),
+        ("diomni_xlsx", design_analysis_workbook(&plate, DesignAnalysis::Diomni)),
         ("rdml", zipped::rdml(&plate)),
         ("eds_old", zipped::eds(&plate)),
         ("eds_new", zipped::eds_json(&plate)),

@@ -10,6 +10,7 @@ use swabline::instrument::Ct;
 use swabline::plate::{PlateSize, WellPosition};
 use swabline::simulation::curves::curves;
 use swabline::simulation::files::{self, SimulatedRun, SimulatedWell};
+use swabline::simulation::workbook::DesignAnalysis;
 use swabline::simulation::{files_text, workbook, zipped};
 use swabline_fuzz::BETWEEN;
 
@@ -95,6 +96,11 @@ fn texts(run: &SimulatedRun) {
     let with = files::quantstudio_text_with(run, &short);
     put("applied_biosystems_text", "curves", with.as_bytes());
     put_fixtures("applied_biosystems_text", "applied_biosystems");
+    let design = files_text::design_analysis_csv(run);
+    // The target itself writes the first line.
+    let (_first, rest) = design.split_once("\r\n").expect("several lines");
+    put("design_analysis_csv", "plain", rest.as_bytes());
+    put("run_file", "design_analysis_csv", design.as_bytes());
     put_fixtures("design_analysis_csv", "design_analysis");
     put("bio_rad_cfx", "plain", files::cfx_csv(run).as_bytes());
     put_fixtures("bio_rad_cfx", "biorad_cfx");
@@ -179,6 +185,16 @@ fn workbooks(run: &SimulatedRun) {
     put("workbook_xlsx", "shared", &[SHARED_SHEET, SHARED_STRINGS].join(BETWEEN));
     put("zip_file", "workbook", &book[4..]);
     put("run_file", "workbook", &book);
+    for (name, program) in
+        [("design_analysis", DesignAnalysis::Two), ("diomni", DesignAnalysis::Diomni)]
+    {
+        let book = workbook::design_analysis_workbook(run, program);
+        let (sheet, calls) =
+            (member(&book, "xl/worksheets/sheet1.xml"), member(&book, "xl/worksheets/sheet2.xml"));
+        put("workbook_xlsx", name, &[&sheet, none, b"<worksheet/>", &calls].join(BETWEEN));
+        put("zip_file", &format!("{name}_workbook"), &book[4..]);
+        put("run_file", &format!("{name}_workbook"), &book);
+    }
     let stream = stream(run);
     put("workbook_stream", "plain", &stream);
     put("workbook_xls", "plain", &swabline_fuzz::xls(&stream));

@@ -66,7 +66,7 @@ fn opened(keys: &KeyRing, kept: &KeptFile) -> std::result::Result<Vec<u8>, Store
 }
 
 /// The first file, if there is no other that could be meant.
-fn the_only(parts: &[String], first: store::KeptFile) -> Result<store::KeptFile> {
+fn the_only(parts: &[store::Part], first: store::KeptFile) -> Result<store::KeptFile> {
     let count = parts.len();
     if count < 2 {
         return Ok(first);

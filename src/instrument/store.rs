@@ -4,7 +4,7 @@ use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 use rust_decimal::Decimal;
 use serde::Serialize;
-use sqlx::{FromRow, query, query_as, query_scalar};
+use sqlx::{FromRow, query, query_as};
 
 use super::curve_store::curves_add;
 use super::rdml_stored::Stored;
@@ -27,17 +27,19 @@ pub const FILE_FIND: &str = "select f.sha256, f.content, p.laboratory_code from 
     join plate p on p.code = r.plate_code
     where r.id = $1 and q.part = $2";
 /// `$1` run.
-pub const PARTS: &str = "select sha256 from run_part where run_id = $1 order by part";
-/// `$1` SHA-256 of a file.
-pub const RUN_BY_PART: &str = "select r.id, r.plate_code, r.sha256 from run_part q
-    join run r on r.id = q.run_id where q.sha256 = $1";
+pub const PARTS: &str = "select sha256, again from run_part where run_id = $1 order by part";
+/// `$1` SHA-256 of a file: the run it came for last.
+pub const RUN_BY_PART: &str = "select r.id, r.plate_code, r.sha256, r.state, q.again
+    from run_part q join run r on r.id = q.run_id where q.sha256 = $1
+    order by q.again desc limit 1";
 /// `$1` run, `$2` its parts.
-pub const PARTS_ADD: &str = "insert into run_part (run_id, part, sha256)
-    select $1, cast(e.value ->> 'part' as bigint), e.value ->> 'sha256' from json_each($2) e
-    where true on conflict do nothing";
+pub const PARTS_ADD: &str = "insert into run_part (run_id, part, sha256, again)
+    select $1, cast(e.value ->> 'part' as bigint), e.value ->> 'sha256',
+        cast(e.value ->> 'again' as bigint)
+    from json_each($2) e where true on conflict do nothing";
 /// `$1` plate: the run that counts.
 pub const RUN_LIVE: &str =
-    "select id, plate_code, sha256 from run where plate_code = $1 and state <> 'void'";
+    "select id, plate_code, sha256, state from run where plate_code = $1 and state <> 'void'";
 /// Id, plate, SHA-256, format, instrument, serial, end, kit, version, usable, verdict, warnings,
 /// who, when.
 pub const RUN_ADD: &str = "insert into run (id, plate_code, sha256, format, instrument, serial,
@@ -83,6 +85,27 @@ pub struct RunOfPlate {
     pub plate_code: String,
     /// What identifies its content.
     pub sha256: String,
+    /// `draft`, `reviewed`, `released` or `void`.
+    pub state: String,
+}
+
+/// A file of a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, FromRow)]
+pub struct Part {
+    /// SHA-256 of every byte, lower-case hex.
+    pub sha256: String,
+    /// How often it had come before, each time in the place of its own run.
+    pub again: i64,
+}
+
+/// A file that came in before, and the run it came for last.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct KnownPart {
+    /// The run.
+    #[sqlx(flatten)]
+    pub run: RunOfPlate,
+    /// How often it had come before that.
+    pub again: i64,
 }
 
 /// A kept file.
@@ -142,8 +165,8 @@ pub struct NewRun<'a> {
     pub plate: &'a str,
     /// What identifies its content: [`identity`] of its parts.
     pub sha256: &'a str,
-    /// SHA-256 of each of its files.
-    pub parts: &'a [String],
+    /// Its files.
+    pub parts: &'a [Part],
     /// What was read from the file.
     pub file: &'a RunFile,
     /// Kit and version it was called with.
@@ -162,6 +185,7 @@ pub struct NewRun<'a> {
 struct NewPart<'a> {
     part: u8,
     sha256: &'a str,
+    again: i64,
 }
 
 #[derive(Serialize)]
@@ -185,19 +209,24 @@ pub const fn file_place(sha256: &str) -> Place<'_> {
 }
 
 /// What identifies a run's content: of a single file its SHA-256; of several, in whatever order,
-/// the SHA-256 of [`manifest`].
-pub fn identity(parts: &[String]) -> String {
+/// and of one that came again, the SHA-256 of [`manifest`].
+pub fn identity(parts: &[Part]) -> String {
     match parts {
-        [only] => only.clone(),
+        [Part { sha256, again: 0 }] => sha256.clone(),
         several => HEXLOWER.encode(digest(&SHA256, manifest(several).as_bytes()).as_ref()),
     }
 }
 
-/// The list of a run's files that is kept beside them: their digests in order, one a line.
-pub fn manifest(parts: &[String]) -> String {
-    let mut sorted: Vec<&str> = parts.iter().map(String::as_str).collect();
+/// The list of a run's files that is kept beside them: their digests in order, one a line, and
+/// after that of a file that came again, how often it had come before.
+pub fn manifest(parts: &[Part]) -> String {
+    let mut sorted: Vec<&Part> = parts.iter().collect();
     sorted.sort_unstable();
-    sorted.into_iter().flat_map(|sha256| [sha256, "\n"]).collect()
+    let line = |part: &Part| match part.again {
+        0 => format!("{}\n", part.sha256),
+        again => format!("{} {again}\n", part.sha256),
+    };
+    sorted.into_iter().map(line).collect()
 }
 
 /// Keeps a sealed file; the same content is kept once.
@@ -217,20 +246,18 @@ pub async fn file_find(tx: &mut Tx, run: &str, part: i64) -> Result<Option<KeptF
     Ok(on!(tx, c => query_as(FILE_FIND).bind(run).bind(part).fetch_optional(c).await)?)
 }
 
-/// SHA-256 of each file of a run, in the order they were sent.
-pub async fn parts(tx: &mut Tx, run: &str) -> Result<Vec<String>> {
-    Ok(on!(tx, c => query_scalar(PARTS).bind(run).fetch_all(c).await)?)
+/// The files of a run, in the order they were sent.
+pub async fn parts(tx: &mut Tx, run: &str) -> Result<Vec<Part>> {
+    Ok(on!(tx, c => query_as(PARTS).bind(run).fetch_all(c).await)?)
 }
 
-/// The runs these files were imported as, if they were.
-pub async fn runs_by_files(tx: &mut Tx, parts: &[String]) -> Result<Vec<RunOfPlate>> {
-    let mut runs: Vec<RunOfPlate> = Vec::new();
+/// For each of these files the run it came for last, if it came before.
+pub async fn runs_by_files(tx: &mut Tx, parts: &[String]) -> Result<Vec<Option<KnownPart>>> {
+    let mut known = Vec::new();
     for part in parts {
-        let run: Option<RunOfPlate> =
-            on!(tx, c => query_as(RUN_BY_PART).bind(part).fetch_optional(c).await)?;
-        runs.extend(run.filter(|run| !runs.contains(run)));
+        known.push(on!(tx, c => query_as(RUN_BY_PART).bind(part).fetch_optional(c).await)?);
     }
-    Ok(runs)
+    Ok(known)
 }
 
 /// The run of a plate that counts, if there is one.
@@ -253,7 +280,9 @@ pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<b
     if added == 0 {
         return Ok(false);
     }
-    let numbered = (1..).zip(run.parts).map(|(part, sha256)| NewPart { part, sha256 });
+    let numbered = (1..).zip(run.parts);
+    let numbered =
+        numbered.map(|(part, file)| NewPart { part, sha256: &file.sha256, again: file.again });
     let list = json(&numbered.collect::<Vec<_>>());
     let written = on!(tx, c => query(PARTS_ADD).bind(run.id).bind(&list)
         .execute(c).await.map(|done| done.rows_affected()))?;
@@ -357,10 +386,18 @@ mod tests {
 
     #[test]
     fn several_files_are_one_run_in_whatever_order_and_a_single_one_is_itself() {
-        let [a, b] = ["aa", "bb"].map(str::to_owned);
+        let [a, b] = ["aa", "bb"].map(|sha256| Part { sha256: sha256.to_owned(), again: 0 });
         assert_eq!(identity(&[a.clone(), b.clone()]), identity(&[b.clone(), a.clone()]));
         assert_eq!(manifest(&[b.clone(), a.clone()]), "aa\nbb\n");
-        assert_eq!(identity(std::slice::from_ref(&a)), a);
+        assert_eq!(identity(std::slice::from_ref(&a)), a.sha256);
         assert_ne!(identity(&[a.clone(), b.clone()]), identity(&[a, b.clone(), b]));
+    }
+
+    #[test]
+    fn a_file_that_came_again_makes_another_run_each_time() {
+        let part = |again| Part { sha256: "aa".to_owned(), again };
+        assert_eq!(manifest(&[part(2)]), "aa 2\n");
+        let identities = [0, 1, 2].map(|again| identity(&[part(again)]));
+        assert!(identities[0] != identities[1] && identities[1] != identities[2]);
     }
 }

@@ -13,10 +13,12 @@ mod hidden_pools;
 mod instruments;
 mod interpolated;
 mod order;
+pub mod replaced;
 pub mod root;
 pub mod runs;
 mod scan;
 pub mod store;
+pub mod transfers;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -62,11 +64,15 @@ pub enum Check {
     Instruments,
     /// The same Ct values or curves twice, or curves made out of others.
     Copies,
+    /// A robot did something else than planned, which came out when people had been told results.
+    Transfers,
+    /// An amplification was analysed again, and tubes that had shown something are negative.
+    Replaced,
 }
 
 impl Check {
     /// Every check.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Depth,
         Self::Wells,
         Self::Order,
@@ -76,6 +82,8 @@ impl Check {
         Self::Earlier,
         Self::Instruments,
         Self::Copies,
+        Self::Transfers,
+        Self::Replaced,
     ];
 
     /// The name it has on the wire.
@@ -90,6 +98,8 @@ impl Check {
             Self::Earlier => "earlier",
             Self::Instruments => "instruments",
             Self::Copies => "copies",
+            Self::Transfers => "transfers",
+            Self::Replaced => "replaced",
         }
     }
 }

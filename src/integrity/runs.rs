@@ -17,7 +17,8 @@ const RUN_PAGE: i64 = 50;
 /// `$1` laboratory (all when null), `$2` and `$3` bounds of import, `$4` and `$5` last row seen,
 /// `$6` rows.
 pub const RUNS: &str = "select r.id, r.plate_code, p.laboratory_code, r.serial, r.run_ended,
-        r.instrument, r.format, p.frozen_us, r.imported_us, r.state
+        r.instrument, r.format, p.frozen_us, r.imported_us, r.state,
+        (select count(*) from run_replacement x where x.replaces = r.id) as replaced
     from run r join plate p on p.code = r.plate_code
     where r.imported_us >= $2 and r.imported_us < $3 and (r.imported_us, r.id) > ($4, $5)
         and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
@@ -45,6 +46,7 @@ struct RunRow {
     frozen_us: Option<Time>,
     imported_us: Time,
     state: String,
+    replaced: i64,
 }
 
 /// Walks the runs of the period, after those of an equally long period before it. A laboratory's
@@ -86,6 +88,7 @@ fn evidence(row: RunRow, (calls, curves): (Vec<Call>, Vec<KeptCurve>)) -> RunEvi
         frozen: row.frozen_us,
         imported: row.imported_us,
         is_void: row.state == "void",
+        is_replaced: row.replaced > 0,
         calls,
         curves,
     }

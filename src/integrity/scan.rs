@@ -26,6 +26,8 @@ pub struct RunEvidence {
     pub imported: Time,
     /// Whether it was voided: nobody was told anything of it.
     pub is_void: bool,
+    /// Whether another analysis of the same amplification is in its place.
+    pub is_replaced: bool,
     /// Its calls.
     pub calls: Vec<Call>,
     /// Its curves.
@@ -50,6 +52,9 @@ impl Scan {
         }
         if in_period {
             self.signs.extend(interpolated(run));
+        }
+        // What was analysed again ran once.
+        if in_period && !run.is_replaced {
             self.signs.extend(self.instruments.add(
                 (&run.laboratory, &run.run),
                 (&run.instrument, &run.serial),

@@ -6,7 +6,9 @@ use serde::de::DeserializeOwned;
 use sqlx::{FromRow, query_as, query_scalar};
 
 use super::earlier::LOOK_BACK;
+use super::replaced::replaced;
 use super::runs::walk;
+use super::transfers::transfers;
 use super::{
     Deepest, EarlierNegative, Elsewhere, FollowUp, Moments, OpenRound, Report, ReportedRun, Sign,
     counted, depth, follow_up, order, round_open, wells,
@@ -195,6 +197,8 @@ pub async fn integrity(app: &App, tx: &mut Tx, scope: &Scope) -> Result<Report> 
     let mut signs = depths(app, tx, scope).await?;
     signs.extend(reported(tx, scope).await?);
     signs.extend(follow_ups(tx, scope).await?);
+    signs.extend(transfers(tx, scope).await?);
+    signs.extend(replaced(tx, scope).await?);
     if scope.laboratory.is_none() {
         signs.extend(rounds(tx, app.clock.now()).await?);
     }

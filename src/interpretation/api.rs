@@ -7,11 +7,12 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::lot::store::holds;
+use super::replace::{self, ReplaceReason, Replacement};
 use super::store::{RunHead, calls_add, calls_find, run_find, tube_facts};
-use super::upload::{self, SealedFile, Taken};
+use super::upload::{self, Coming, SealedFile, Taken};
 use super::{
     Call, Gathered, Interpretation, Kit, Verdict, VerdictCode, VerdictReason, interpret_wells,
-    names, points, swapped,
+    names, of_instrument, points, swapped,
 };
 use crate::app::App;
 use crate::audit::{self, Entry};
@@ -23,7 +24,7 @@ use crate::http::extract::{Files, Json, Path, Query};
 use crate::http::problem::Problem;
 use crate::instrument::RunFile;
 use crate::instrument::curve_store::curves_count;
-use crate::instrument::store::{self as runs, NewRun};
+use crate::instrument::store::{self as runs, NewRun, Part};
 use crate::plate::api as plates;
 use crate::plate::robot::store as robot;
 use crate::plate::store::StoredPlate;
@@ -49,6 +50,15 @@ pub struct Upload {
     /// figures among them, so that it is nobody's name.
     #[serde(default)]
     instrument: Option<String>,
+    /// The run of the plate that this one is in the place of, being another analysis of the same
+    /// amplification: that is kept as void, and the tubes stay on the plate. Only while nobody was
+    /// told a result of it.
+    #[serde(default)]
+    replaces: Option<String>,
+    /// Why that run is replaced.
+    #[serde(default)]
+    #[param(inline)]
+    reason: Option<ReplaceReason>,
 }
 
 /// A run of several files, one for each filter or channel.
@@ -67,7 +77,7 @@ pub struct RunAnswer {
     pub id: Option<String>,
     /// Its plate.
     pub plate: String,
-    /// SHA-256 of the file; of several files of a list of theirs.
+    /// SHA-256 of the file; of several files, and of one that came again, of a list of theirs.
     pub sha256: String,
     /// SHA-256 of each file, in the order they were sent.
     #[serde(default)]
@@ -90,7 +100,8 @@ pub struct RunAnswer {
     /// May the plate be used, and every reason why not.
     #[schema(value_type = Object)]
     pub verdict: Verdict,
-    /// What keeps it from being accepted and released, beside the verdict: its lot, its kit.
+    /// What keeps it from being accepted and released, beside the verdict: its lot, its kit, and
+    /// what robots did otherwise than planned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<Reason>,
     /// One call for each tube.
@@ -103,6 +114,12 @@ pub struct RunAnswer {
     pub warnings: Vec<String>,
     /// `draft`, `reviewed`, `released` or `void`.
     pub state: String,
+    /// The run it is in the place of, with who brought it and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Replacement>,
+    /// The run that counts in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<Replacement>,
     /// When the file came in.
     pub imported_at: Option<Time>,
 }
@@ -123,29 +140,38 @@ pub async fn run_post(
     Query(upload): Query<Upload>,
     Files(files): Files,
 ) -> Result<(StatusCode, Json<RunAnswer>)> {
-    let Taken { files, sha256, run: mut file } =
+    let replaces = replace::wanted(upload.replaces.clone(), upload.reason)?;
+    let Taken { mut files, run: mut file } =
         upload::take(&app, files, (&upload.name, upload.mapping.as_deref())).await?;
     let stated = upload.instrument.as_deref();
-    name_instrument(&mut file, stated)?;
-    file.warnings.extend(nameless(&file));
+    of_instrument::name(&mut file, stated)?;
+    file.warnings.extend(of_instrument::nameless(&file));
     let mut tx = app.db.write("run.import").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
     file.warnings.extend(foreign_barcode(&file, &code));
     let plate = plates::frozen(&mut tx, &actor, &code).await?;
     file.leave_out_curves_off(plate.made.layout.size());
-    if let Some(run) = upload::same_run(&mut tx, &plate, (&files, &sha256)).await? {
-        let head = run_find(&mut tx, &run).await?;
-        let calls = calls_find(&mut tx, &run).await?;
-        let answer = answer(&app, &mut tx, head, calls).await?;
-        return Ok((StatusCode::OK, Json(same_instrument(answer, stated, &file)?)));
-    }
+    let old = replaces.as_ref().map(|(run, _)| run.as_str());
+    let parts = match upload::coming(&mut tx, &plate, &files, old).await? {
+        Coming::New(parts) => parts,
+        Coming::Same(run) => {
+            let head = run_find(&mut tx, &run).await?;
+            let calls = calls_find(&mut tx, &run).await?;
+            let answer = answer(&app, &mut tx, head, calls).await?;
+            return Ok((StatusCode::OK, Json(of_instrument::same(answer, stated, &file)?)));
+        }
+    };
     robot::refuse_open(&mut tx, plate.code.as_str()).await?;
     let kit = app.kit(&mut tx, &plate.made.kit.0, &plate.made.kit.1).await?;
     let (mut interpretation, wells) = call(&app, &mut tx, (&kit, &plate), &file).await?;
     upload::number_foreign_names(&kit, &mut file);
     let at = app.clock.now();
     let id = app.clock.id().to_string();
-    let new = Incoming { id: &id, sha256: &sha256, files: &files, at };
+    files.extend(upload::list(&app, &parts));
+    let new = Incoming { id: &id, parts: &parts, files: &files, at };
+    if let Some(wanted) = replaces {
+        replaced(&mut tx, &actor, wanted, (&new, &mut interpretation)).await?;
+    }
     let (facts, judged) =
         chart(&mut tx, &actor, (&plate, &file), (&kit, &wells, &mut interpretation), &new).await?;
     keep(&mut tx, &actor, (&plate, &file, &interpretation), &new).await?;
@@ -159,33 +185,6 @@ pub async fn run_post(
     }
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(answer)))
-}
-
-/// Calls the instrument as whoever brings the run does, where its file does not say.
-fn name_instrument(file: &mut RunFile, stated: Option<&str>) -> Result<()> {
-    if stated.is_none_or(|stated| file.name_instrument(stated)) {
-        return Ok(());
-    }
-    let message = "an instrument is called by its serial or inventory number: at most 40 letters, \
-                   figures and -_./ with one to ten figures among them; give that";
-    Err(Error::invalid("run.instrument", "instrument", message))
-}
-
-/// A warning when nothing says of which instrument the run is.
-fn nameless(file: &RunFile) -> Option<String> {
-    let message = "the file does not hold the instrument's serial number; say ?instrument= with the \
-                   file, else every instrument of the type shares its charts";
-    file.serial_code().is_none().then(|| message.to_owned())
-}
-
-/// A run that is there already keeps the instrument it was brought with.
-fn same_instrument(answer: RunAnswer, stated: Option<&str>, file: &RunFile) -> Result<RunAnswer> {
-    if stated.is_none() || answer.serial == file.serial_code().unwrap_or_default() {
-        return Ok(answer);
-    }
-    let message = "this run was brought in before with another instrument; leave it out, or void \
-                   the run and bring it again";
-    Err(Error::conflict("run.other_instrument", "instrument", message))
 }
 
 async fn call(
@@ -274,9 +273,27 @@ async fn chart(
 
 struct Incoming<'a> {
     id: &'a str,
-    sha256: &'a str,
+    parts: &'a [Part],
     files: &'a [SealedFile],
     at: Time,
+}
+
+/// Puts the new run in the place of the old one, which is void from then on, and flags it with what
+/// it says otherwise.
+async fn replaced(
+    tx: &mut Tx,
+    actor: &Actor,
+    (replaces, reason): (String, ReplaceReason),
+    (new, read): (&Incoming<'_>, &mut Interpretation),
+) -> Result<()> {
+    let (run, by) = (new.id.to_owned(), actor.account.clone());
+    let replacement = Replacement { run, replaces, reason, by, at: new.at };
+    let before = calls_find(tx, &replacement.replaces).await?;
+    read.verdict.flags.push(replace::flag(&replacement, &before, &read.calls));
+    replace::replace(tx, &replacement).await?;
+    let detail = json!({ "run": new.id, "reason": reason });
+    let about = &replacement.replaces;
+    audit::record(tx, Entry { at: new.at, actor, action: "run.replace", about, detail }).await
 }
 
 async fn keep(
@@ -289,14 +306,14 @@ async fn keep(
     for file in new.files {
         runs::file_keep(tx, (&file.sha256, &file.name), &file.sealed, new.at).await?;
     }
-    let parts = upload::parts(new.files);
+    let sha256 = runs::identity(new.parts);
     let written = serde_json::to_string(verdict)
         .map_err(|error| Error::Internal(format!("a verdict cannot be written: {error}")))?;
     let run = NewRun {
         id: new.id,
         plate: plate.code.as_str(),
-        sha256: new.sha256,
-        parts: &parts,
+        sha256: &sha256,
+        parts: new.parts,
         file,
         kit: (&plate.made.kit.0, &plate.made.kit.1),
         usable: verdict.usable,
@@ -312,7 +329,8 @@ async fn keep(
         ));
     }
     calls_add(tx, new.id, calls, verdict).await?;
-    let detail = json!({ "run": new.id, "sha256": new.sha256, "parts": parts,
+    let parts: Vec<&str> = new.parts.iter().map(|part| part.sha256.as_str()).collect();
+    let detail = json!({ "run": new.id, "sha256": sha256, "parts": parts,
         "usable": verdict.usable, "calls": calls.len() });
     let about = plate.code.as_str();
     let entry = Entry { at: new.at, actor, action: "run.import", about, detail };
@@ -337,8 +355,13 @@ pub async fn run_get(
 
 async fn answer(app: &App, tx: &mut Tx, head: RunHead, calls: Vec<Call>) -> Result<RunAnswer> {
     let RunHead { run: row, verdict, warnings } = head;
-    let holds = holds(tx, &row.id, app.config.lot_keeping).await?;
-    let parts = runs::parts(tx, &row.id).await?;
+    let mut holds = holds(tx, &row.id, app.config.lot_keeping).await?;
+    if matches!(row.state.as_str(), "draft" | "reviewed") {
+        let plate = row.plate_code.as_str();
+        holds.extend(robot::holds(tx, &[plate]).await?.remove(plate).unwrap_or_default());
+    }
+    let parts = runs::parts(tx, &row.id).await?.into_iter().map(|part| part.sha256).collect();
+    let (replaces, replaced_by) = replace::replacements(tx, &row.id).await?;
     let curves = curves_count(tx, &row.id).await?;
     Ok(RunAnswer {
         id: Some(row.id),
@@ -358,6 +381,8 @@ async fn answer(app: &App, tx: &mut Tx, head: RunHead, calls: Vec<Call>) -> Resu
         curves,
         warnings,
         state: row.state,
+        replaces,
+        replaced_by,
         imported_at: Some(row.imported),
     })
 }

@@ -84,6 +84,8 @@ pub enum VerdictCode {
     AdjacentPositives,
     /// Flag: a control breaks Westgard's rules on its chart (R18).
     ControlRejected,
+    /// Flag: the run is another analysis in the place of one that was brought in before.
+    Replaces,
 }
 
 /// Judges a plate by its controls, its orientation and its tubes.
@@ -96,7 +98,7 @@ pub fn verdict(kit: &Kit, layout: &Layout, gathered: &[Gathered], calls: &[Call]
     }
     reasons.extend(transform_reason(kit, layout, gathered));
     reasons.extend(invalid_tubes(kit, calls));
-    Verdict { usable: reasons.is_empty(), reasons, flags: neighbours::flags(calls) }
+    Verdict { usable: reasons.is_empty(), reasons, flags: neighbours::flags(layout, calls) }
 }
 
 fn missing_controls(kit: &Kit, gathered: &[Gathered]) -> Vec<VerdictReason> {

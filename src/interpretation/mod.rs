@@ -18,9 +18,11 @@ pub mod kit;
 pub mod lot;
 mod names;
 mod neighbours;
+mod of_instrument;
 pub mod picture_api;
 mod points;
 mod pooled;
+pub mod replace;
 mod rules;
 pub mod store;
 pub mod swapped;
@@ -213,7 +215,7 @@ fn interpret_wells(
         pooled::call_pool(kit, pool, &readings, mixed.get(pool).map_or(0, |tubes| tubes.len()))
     }));
     let verdict = verdict(kit, layout, &gathered, &calls);
-    let mut calls = neighbours::hold(calls, tubes);
+    let mut calls = neighbours::hold(layout, calls, tubes);
     for pool in calls.split_off(singly) {
         let of = pool.pool.as_deref().and_then(|code| mixed.get(code));
         calls.extend(pooled::calls_of(&pool, of.copied().unwrap_or_default(), tubes));

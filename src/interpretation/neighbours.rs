@@ -6,6 +6,14 @@
 //! Both are flagged for a person to look at, and nothing of the plate is released by rule. What is
 //! more, the suspect tubes are held: a single tube is tested again before its positive is
 //! reported, once. A pool is not held up, for its members are collected again anyway.
+//!
+//! Carry-over happens where tubes are pipetted and extracted. On a plate of 384 that was stamped
+//! that was on its sources, whose neighbours lie two rows or columns apart there: wells of one
+//! quadrant are neighbours as they are on their source, and share a tip column as there. Wells of
+//! different sources never shared a tip column, for a stamping head takes fresh tips for each
+//! source; but where they touch on the plate of 384 a splash, a leaking seal or a spill while
+//! stamping reaches from one into the other (R19 names the eight neighbours, not how they came to
+//! be), so those are neighbours too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +23,7 @@ use super::calls::{Call, TargetState};
 use super::controls::{VerdictCode, VerdictReason};
 use super::{Disposition, Outcome, TubeFacts};
 use crate::instrument::Ct;
-use crate::plate::{TargetRole, WellPosition};
+use crate::plate::{Layout, TargetRole, WellPosition, source_well};
 
 /// Cycles by which the neighbour must be earlier: ten doublings, about a thousandfold load.
 const STRONGER_BY_CYCLES: Decimal = Decimal::TEN;
@@ -34,8 +42,8 @@ type Positive<'c> = (&'c Call, Ct);
 type Suspicion<'c> = (VerdictReason, Vec<&'c str>);
 
 /// Every reason to look at neighbours before anything of the plate is released.
-pub fn flags(calls: &[Call]) -> Vec<VerdictReason> {
-    suspicions(calls).into_iter().map(|(flag, _)| flag).collect()
+pub fn flags(layout: &Layout, calls: &[Call]) -> Vec<VerdictReason> {
+    suspicions(layout, calls).into_iter().map(|(flag, _)| flag).collect()
 }
 
 /// The calls of a plate, with suspect positives held: where one would be reported after its first
@@ -43,8 +51,12 @@ pub fn flags(calls: &[Call]) -> Vec<VerdictReason> {
 ///
 /// The test of a laboratory pool is none of a tube alone: its tubes stand side by side on the next
 /// plate, so of all tubes they are the ones that may have caught it from each other.
-pub fn hold(mut calls: Vec<Call>, tubes: &BTreeMap<String, TubeFacts>) -> Vec<Call> {
-    let suspects = suspicions(&calls).into_iter().flat_map(|(_, tubes)| tubes);
+pub fn hold(
+    layout: &Layout,
+    mut calls: Vec<Call>,
+    tubes: &BTreeMap<String, TubeFacts>,
+) -> Vec<Call> {
+    let suspects = suspicions(layout, &calls).into_iter().flat_map(|(_, tubes)| tubes);
     let held: BTreeSet<String> = suspects.map(str::to_owned).collect();
     let reported = Disposition::Report(Outcome::Detected);
     for call in &mut calls {
@@ -57,11 +69,11 @@ pub fn hold(mut calls: Vec<Call>, tubes: &BTreeMap<String, TubeFacts>) -> Vec<Ca
     calls
 }
 
-fn suspicions(calls: &[Call]) -> Vec<Suspicion<'_>> {
-    let positives = positives(calls);
-    let mut found = weak_beside_strong(&positives);
+fn suspicions<'c>(layout: &Layout, calls: &'c [Call]) -> Vec<Suspicion<'c>> {
+    let (near, positives) = (Nearness::on(layout), positives(calls));
+    let mut found = weak_beside_strong(near, &positives);
     if positives.len() * 100 <= calls.len() * LOW_PREVALENCE_PERCENT {
-        found.extend(adjacent(&positives));
+        found.extend(adjacent(near, &positives));
     }
     found
 }
@@ -70,12 +82,13 @@ fn suspicions(calls: &[Call]) -> Vec<Suspicion<'_>> {
 ///
 /// Looks at tubes with any amplified pathogen target, so a tube left inconclusive by one late
 /// target is flagged too.
-fn weak_beside_strong<'c>(positives: &[Positive<'c>]) -> Vec<Suspicion<'c>> {
+fn weak_beside_strong<'c>(near: Nearness, positives: &[Positive<'c>]) -> Vec<Suspicion<'c>> {
     positives
         .iter()
         .filter_map(|(weak, late)| {
             let (strong, early) = positives.iter().find(|(strong, early)| {
-                late.cycles() - early.cycles() >= STRONGER_BY_CYCLES && share_tips(weak, strong)
+                late.cycles() - early.cycles() >= STRONGER_BY_CYCLES
+                    && near.share_tips(weak, strong)
             })?;
             let (tube, other) = (weak.read(), strong.read());
             let flag = VerdictReason {
@@ -93,14 +106,14 @@ fn weak_beside_strong<'c>(positives: &[Positive<'c>]) -> Vec<Suspicion<'c>> {
 
 /// One flag for each two tubes with pathogen signals that touch, and of which neither is so much
 /// the weaker that it was flagged for that.
-fn adjacent<'c>(positives: &[Positive<'c>]) -> Vec<Suspicion<'c>> {
+fn adjacent<'c>(near: Nearness, positives: &[Positive<'c>]) -> Vec<Suspicion<'c>> {
     let pairs = positives
         .iter()
         .enumerate()
         .flat_map(|(index, one)| positives[index + 1..].iter().map(move |other| (one, other)));
     pairs
         .filter(|((_, a), (_, b))| (a.cycles() - b.cycles()).abs() < STRONGER_BY_CYCLES)
-        .filter(|((one, _), (other, _))| touch(one, other))
+        .filter(|((one, _), (other, _))| near.touch(one, other))
         .map(|((one, a), (other, b))| {
             let flag = VerdictReason {
                 code: VerdictCode::AdjacentPositives,
@@ -136,16 +149,57 @@ fn strongest(call: &Call) -> Option<Ct> {
         .min()
 }
 
-/// Whether any wells of two tubes are among each other's eight neighbours or in one column.
-fn share_tips(one: &Call, other: &Call) -> bool {
-    touch(one, other) || any_wells(one, other, |a, b| a.column() == b.column())
+/// What lies beside what on a plate.
+#[derive(Clone, Copy, Debug)]
+enum Nearness {
+    /// Its tubes were pipetted into it.
+    Plate,
+    /// It was stamped from plates of 96, into which its tubes were pipetted.
+    Stamped,
 }
 
-/// Whether any wells of two tubes are among each other's eight neighbours.
-fn touch(one: &Call, other: &Call) -> bool {
-    any_wells(one, other, |a, b| {
-        a.column().abs_diff(b.column()) <= 1 && a.row().abs_diff(b.row()) <= 1
-    })
+impl Nearness {
+    fn on(layout: &Layout) -> Self {
+        if layout.is_stamped() { Self::Stamped } else { Self::Plate }
+    }
+
+    /// Whether any wells of two tubes are among each other's eight neighbours or were filled from
+    /// one column of tips.
+    fn share_tips(self, one: &Call, other: &Call) -> bool {
+        self.touch(one, other) || any_wells(one, other, |a, b| self.same_column(a, b))
+    }
+
+    /// Whether any wells of two tubes are among each other's eight neighbours, there or on the
+    /// plate they were stamped from.
+    fn touch(self, one: &Call, other: &Call) -> bool {
+        any_wells(one, other, |a, b| beside(a, b) || self.on_one_source(a, b, beside))
+    }
+
+    fn same_column(self, a: WellPosition, b: WellPosition) -> bool {
+        let same = |a: WellPosition, b: WellPosition| a.column() == b.column();
+        match self {
+            Self::Plate => same(a, b),
+            Self::Stamped => self.on_one_source(a, b, same),
+        }
+    }
+
+    /// Whether two wells were filled from one source, where `are` holds of theirs.
+    fn on_one_source(
+        self,
+        a: WellPosition,
+        b: WellPosition,
+        are: fn(WellPosition, WellPosition) -> bool,
+    ) -> bool {
+        match (self, source_well(a), source_well(b)) {
+            (Self::Stamped, Some((of_a, a)), Some((of_b, b))) => of_a == of_b && are(a, b),
+            _ => false,
+        }
+    }
+}
+
+/// Whether two wells are among each other's eight neighbours.
+fn beside(a: WellPosition, b: WellPosition) -> bool {
+    a.column().abs_diff(b.column()) <= 1 && a.row().abs_diff(b.row()) <= 1
 }
 
 fn any_wells(one: &Call, other: &Call, close: impl Fn(WellPosition, WellPosition) -> bool) -> bool {

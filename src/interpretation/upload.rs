@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::replace;
 use super::{Kit, Target};
 use crate::app::App;
 use crate::barcode::{FILE_NAME_MAX, file_name, is_file_name};
 use crate::error::{Error, Reason, Result};
 use crate::http::extract::File;
-use crate::instrument::store as runs;
+use crate::instrument::store::{self as runs, KnownPart, Part, RunOfPlate};
 use crate::instrument::{PartFault, RunFile, is_dye, read_run};
 use crate::plate::store::StoredPlate;
 use crate::storage::Tx;
@@ -18,10 +19,8 @@ const MANIFEST: &str = "parts";
 
 /// A run that came in, before anybody looked at its plate.
 pub(super) struct Taken {
-    /// Its files in the order they were sent and, where there are several, the list of them.
+    /// Its files in the order they were sent.
     pub files: Vec<SealedFile>,
-    /// What identifies its content.
-    pub sha256: String,
     /// What was read.
     pub run: RunFile,
 }
@@ -34,12 +33,16 @@ pub(super) struct SealedFile {
     pub name: String,
     /// Every byte, sealed.
     pub sealed: Vec<u8>,
-    is_part: bool,
 }
 
-/// SHA-256 of each file that came in.
-pub(super) fn parts(files: &[SealedFile]) -> Vec<String> {
-    files.iter().filter(|file| file.is_part).map(|file| file.sha256.clone()).collect()
+/// The list of a run's files, which is kept beside them where they are several or came again.
+pub(super) fn list(app: &App, parts: &[Part]) -> Option<SealedFile> {
+    if let [Part { again: 0, .. }] = parts {
+        return None;
+    }
+    let manifest = runs::manifest(parts);
+    let (sha256, sealed) = app.keys.seal_file(runs::file_place, manifest.as_bytes());
+    Some(SealedFile { sha256, name: MANIFEST.to_owned(), sealed })
 }
 
 /// Hashes, reads and seals the files away from the threads that serve. `name` is that of a single
@@ -61,24 +64,18 @@ pub(super) async fn take(
     let work = move || {
         let bytes: Vec<&[u8]> = files.iter().map(|file| file.bytes.as_ref()).collect();
         let run = read_run(&bytes, &mappings, mapping.and_then(|name| mappings.get(&name)));
-        let seal = |(bytes, name): (&[u8], String), is_part| {
+        let seal = |(bytes, name): (&[u8], String)| {
             let (sha256, sealed) = keys.seal_file(runs::file_place, bytes);
-            SealedFile { sha256, name, sealed, is_part }
+            SealedFile { sha256, name, sealed }
         };
-        let files = bytes.into_iter().zip(names).map(|file| seal(file, true));
-        let mut files: Vec<_> = files.collect();
-        let parts = parts(&files);
-        if parts.len() > 1 {
-            let manifest = runs::manifest(&parts);
-            files.push(seal((manifest.as_bytes(), MANIFEST.to_owned()), false));
-        }
-        (files, runs::identity(&parts), run)
+        let files: Vec<_> = bytes.into_iter().zip(names).map(seal).collect();
+        (files, run)
     };
-    let (files, sha256, run) = tokio::task::spawn_blocking(work)
+    let (files, run) = tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::Internal(format!("reading a run file failed: {error}")))?;
     let run = run.map_err(|faults| Error::Invalid(faults.iter().map(reason).collect()))?;
-    Ok(Taken { files, sha256, run })
+    Ok(Taken { files, run })
 }
 
 /// The name of each file, as far as it is kept.
@@ -134,36 +131,82 @@ pub(super) fn number_foreign_names(kit: &Kit, file: &mut RunFile) {
     }
 }
 
-/// The run these files are already, on this plate; on another plate, or in other company, each
-/// is a conflict (R15).
-pub(super) async fn same_run(
+/// What files are to the plate they came for.
+pub(super) enum Coming {
+    /// The files of this run of it.
+    Same(String),
+    /// A run of it that nobody brought yet.
+    New(Vec<Part>),
+}
+
+/// What these files are to this plate: the run they are already, or a new one, in the place of the
+/// run that is named, if one is. On another plate, or in other company, each is a conflict (R15).
+pub(super) async fn coming(
     tx: &mut Tx,
     plate: &StoredPlate,
-    (files, sha256): (&[SealedFile], &str),
-) -> Result<Option<String>> {
-    let known = runs::runs_by_files(tx, &parts(files)).await?;
-    let here =
-        |run: &&runs::RunOfPlate| run.sha256 == sha256 && run.plate_code == plate.code.as_str();
-    if let Some(run) = known.iter().find(here) {
-        return Ok(Some(run.id.clone()));
+    files: &[SealedFile],
+    replaces: Option<&str>,
+) -> Result<Coming> {
+    let digests: Vec<String> = files.iter().map(|file| file.sha256.clone()).collect();
+    let known = runs::runs_by_files(tx, &digests).await?;
+    let counted = |next: i64| -> Vec<Part> {
+        let again =
+            |known: &Option<KnownPart>| known.as_ref().map_or(0, |known| known.again + next);
+        let parts = digests.iter().zip(&known);
+        parts.map(|(sha256, known)| Part { sha256: sha256.clone(), again: again(known) }).collect()
+    };
+    let identity = runs::identity(&counted(0));
+    let of_plate = |run: &RunOfPlate| run.plate_code == plate.code.as_str();
+    let mut others: Vec<&RunOfPlate> = Vec::new();
+    for run in known.iter().flatten().map(|known| &known.run) {
+        if !others.contains(&run) {
+            others.push(run);
+        }
     }
-    if !known.is_empty() {
-        return Err(Error::Conflict(known.iter().map(|run| used(run, sha256)).collect()));
+    if let Some(run) = others.iter().find(|run| run.sha256 == identity && of_plate(run)) {
+        let again = match replaces {
+            Some(old) if run.id != old => replace::replaced_by(tx, old).await?,
+            Some(_) => None,
+            None => Some(run.id.clone()),
+        };
+        if again.as_ref() == Some(&run.id) {
+            return Ok(Coming::Same(run.id.clone()));
+        }
     }
-    match runs::run_live(tx, plate.code.as_str()).await? {
-        Some(run) => Err(Error::conflict(
-            "run.plate_has_run",
-            &run.id,
-            format!("plate {} has run {} already; void that first", plate.code, run.id),
-        )),
-        None if plate.stamped_onto.is_some() => Err(stamped(plate)),
-        None if plate.state == "closed" => Err(Error::conflict(
+    others.retain(|run| replaces.is_none() || !of_plate(run));
+    if !others.is_empty() {
+        return Err(Error::Conflict(others.iter().map(|run| used(run, &identity)).collect()));
+    }
+    let live = runs::run_live(tx, plate.code.as_str()).await?;
+    match (replaces, live) {
+        (Some(old), live) => {
+            replace::refuse(tx, (plate.code.as_str(), old), live.as_ref()).await?;
+            Ok(Coming::New(counted(1)))
+        }
+        (None, Some(run)) => Err(has_run(&run)),
+        (None, None) if plate.stamped_onto.is_some() => Err(stamped(plate)),
+        (None, None) if plate.state == "closed" => Err(Error::conflict(
             "run.plate_closed",
             plate.code.as_str(),
             format!("plate {} is closed; put its tubes on a new plate", plate.code),
         )),
-        None => Ok(None),
+        (None, None) => Ok(Coming::New(counted(0))),
     }
+}
+
+/// A plate has one run that counts.
+fn has_run(run: &RunOfPlate) -> Error {
+    let RunOfPlate { id, plate_code, .. } = run;
+    let next = if run.state == "released" {
+        "is released; what it told can only be amended".to_owned()
+    } else {
+        format!(
+            "counts; bring another analysis of the same amplification with `replaces={id}` and its \
+             `reason`, or make that run void and put its tubes on a new plate"
+        )
+    };
+    let message = format!("plate {plate_code} has run {id} already, which {next}");
+    Error::conflict("run.plate_has_run", id, message)
 }
 
 /// A stamped plate is run as part of the plate it was stamped onto.
@@ -177,7 +220,7 @@ fn stamped(plate: &StoredPlate) -> Error {
 }
 
 /// Why a file that is of this run cannot come in again.
-fn used(run: &runs::RunOfPlate, sha256: &str) -> Reason {
+fn used(run: &RunOfPlate, sha256: &str) -> Reason {
     let plate = &run.plate_code;
     if run.sha256 == sha256 {
         return Reason::new(

@@ -80,6 +80,8 @@ pub struct PlacedTube {
 pub struct Layout {
     size: PlateSize,
     wells: BTreeMap<WellPosition, Content>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stamped: bool,
 }
 
 #[derive(Deserialize)]
@@ -87,15 +89,19 @@ pub struct Layout {
 struct LayoutParts {
     size: PlateSize,
     wells: BTreeMap<WellPosition, Content>,
+    #[serde(default)]
+    stamped: bool,
 }
 
 impl TryFrom<LayoutParts> for Layout {
     type Error = String;
 
     fn try_from(parts: LayoutParts) -> Result<Self, String> {
-        Self::explicit(parts.size, parts.wells.into_iter().collect()).map_err(|reasons| {
+        let layout = Self::explicit(parts.size, parts.wells.into_iter().collect());
+        let layout = layout.map_err(|reasons| {
             reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        })
+        })?;
+        Ok(if parts.stamped { layout.of_sources() } else { layout })
     }
 }
 
@@ -123,7 +129,23 @@ impl Layout {
         }
         reasons.extend(rules::tube_refusals(&kept));
         reasons.extend(pool_rules::pool_refusals(&kept));
-        if reasons.is_empty() { Ok(Self { size, wells: kept }) } else { Err(reasons) }
+        if reasons.is_empty() {
+            Ok(Self { size, wells: kept, stamped: false })
+        } else {
+            Err(reasons)
+        }
+    }
+
+    /// The same on a plate of 384 that was stamped from plates of 96.
+    #[must_use]
+    pub fn of_sources(self) -> Self {
+        let stamped = self.size == PlateSize::P384;
+        Self { stamped, ..self }
+    }
+
+    /// Whether it was stamped from plates of 96, on which its tubes were pipetted.
+    pub const fn is_stamped(&self) -> bool {
+        self.stamped
     }
 
     /// The plate's size.

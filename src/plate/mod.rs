@@ -35,7 +35,7 @@ pub use geometry::{Observed, suspected_transform, unnoticed, unnoticed_in_stampi
 pub use layout::{Layout, Placed, PlacedPool, PlacedTube, lay_out};
 pub use plan::{Channel, ControlRule, Expectation, Pipetting, Plan, Reaction, TargetRole};
 pub use rules::{LayoutRefusal, refusals};
-pub use stamp::{Source, Stamp, StampOrder, against_sources, stamped};
+pub use stamp::{Source, Stamp, StampOrder, against_sources, source_well, stamped};
 pub use template::{ControlSlot, Template, TemplateFault, templates};
 pub use transform::Transform;
 pub use well::{NotAWell, PlateSize, WellPosition};

@@ -42,6 +42,15 @@ impl StampOrder {
     }
 }
 
+/// The well of its source from which a well of a stamped plate of 384 was filled, and which of the
+/// four quadrants that is: two wells are of one source when theirs is the same, whatever the order
+/// in which the quadrants were counted.
+pub fn source_well(stamped: WellPosition) -> Option<((u8, u8), WellPosition)> {
+    let (row, column) = (stamped.row(), stamped.column());
+    let source = WellPosition::new(row / 2, column / 2)?;
+    Some(((row % 2, column % 2), source))
+}
+
 /// What a plate of 384 is stamped from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -170,7 +179,7 @@ pub fn stamped(
         let wells = source.wells().iter();
         wells.filter_map(move |(at, content)| Some((order.well(quadrant, *at)?, content.clone())))
     });
-    let layout = Layout::explicit(PlateSize::P384, wells.collect())?;
+    let layout = Layout::explicit(PlateSize::P384, wells.collect())?.of_sources();
     let mut reasons = refusals(&layout, plan);
     let unnoticed = unnoticed_in_stamping(&layout, plan).into_iter();
     reasons.extend(unnoticed.map(|transform| LayoutRefusal::Unnoticed { transform }));

@@ -179,6 +179,8 @@ pub async fn plate_find(tx: &mut Tx, code: &PlateCode) -> Result<Option<StoredPl
         id: code.to_string(),
         reason: "its wells make no layout".to_owned(),
     })?;
+    let stamp = stamp_find(tx, code).await?;
+    let layout = if stamp.is_some() { layout.of_sources() } else { layout };
     let planned = Planned::stored(row.volume_nl, row.tolerance).ok_or_else(|| {
         let (id, reason) = (code.to_string(), "its volume is none".to_owned());
         StoreError::Inconsistent { table: "plate", id, reason }
@@ -190,7 +192,7 @@ pub async fn plate_find(tx: &mut Tx, code: &PlateCode) -> Result<Option<StoredPl
         template: row.template,
         planned,
         layout,
-        stamp: stamp_find(tx, code).await?,
+        stamp,
     };
     let onto = on!(tx, c => query_scalar(STAMPED_ONTO).bind(code).fetch_optional(c).await)?;
     let (state, frozen) = (row.state, row.frozen);

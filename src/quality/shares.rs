@@ -36,12 +36,14 @@ pub const PEERS: &str = "select s.people, cast(sum(s.tubes) as bigint) as tubes,
         cast(coalesce(sum(case when r.laboratory_code = $1 and r.account_id = $4 then s.tubes end), 0) as bigint) as tubes_operator,
         cast(coalesce(sum(case when r.laboratory_code = $1 and r.account_id = $4 then s.detected end), 0) as bigint) as detected_operator
     from quality_run r join quality_share s on s.run_id = r.run_id
-    where r.at_us >= $5 and r.at_us < $6 and r.accepted = 1 group by s.people";
+    where r.at_us >= $5 and r.at_us < $6 and r.accepted = 1
+        and not exists (select 1 from run_replacement x where x.replaces = r.run_id) group by s.people";
 /// Laboratory, since, until: its own reactions and positives, by people per reaction.
 pub const OWN: &str = "select s.people, cast(sum(s.tubes) as bigint) as tubes,
         cast(sum(s.detected) as bigint) as detected, min(r.at_us) as first_us
     from quality_run r join quality_share s on s.run_id = r.run_id
     where r.laboratory_code = $1 and r.at_us >= $2 and r.at_us < $3 and r.accepted = 1
+        and not exists (select 1 from run_replacement x where x.replaces = r.run_id)
     group by s.people";
 /// `$1` run, `$2` shares.
 pub const SHARES_KEEP: &str = "insert into quality_share (run_id, people, tubes, detected,
@@ -56,8 +58,9 @@ pub const SHARES_KEEP: &str = "insert into quality_share (run_id, people, tubes,
 pub const WINDOW_POSITIVES: &str = "select r.run_id, r.instrument, r.lot, r.account_id, r.at_us,
         s.tubes, s.detected, s.alone, s.expected_laboratory, s.expected_instrument,
         s.expected_lot, s.expected_operator
-    from (select run_id, instrument, lot, account_id, at_us from quality_run
+    from (select run_id, instrument, lot, account_id, at_us from quality_run q
             where laboratory_code = $1 and accepted = 1
+                and not exists (select 1 from run_replacement x where x.replaces = q.run_id)
             order by at_us desc, run_id desc limit 500) r
         join quality_share s on s.run_id = r.run_id
     order by r.at_us desc, r.run_id desc, s.people";
@@ -73,6 +76,7 @@ pub const CHART_POSITIVES: &str = "select r.run_id, r.kit, r.instrument, r.lot, 
         and (cast($4 as text) is null or r.account_id = $4)
         and (cast($5 as text) is null or r.kit = $5)
         and r.at_us >= $6 and r.at_us < $7
+        and not exists (select 1 from run_replacement x where x.replaces = r.run_id)
     order by r.at_us, r.run_id, s.people limit 20000";
 
 /// Every statement of this file.

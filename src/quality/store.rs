@@ -1,4 +1,5 @@
 //! Points in the store: what a run left, what was usual before it, and the window alarms look at.
+//! Of an amplification that was analysed again only the points of the run that counts are looked at.
 
 use std::collections::BTreeMap;
 
@@ -12,20 +13,23 @@ use crate::error::Result;
 use crate::storage::{Tx, ensure_rows, json};
 
 /// Laboratory, instrument, measure, kit, target, since when: the first points of an instrument.
-pub const USUAL: &str = "select ct from quality_point
+pub const USUAL: &str = "select ct from quality_point p
     where laboratory_code = $1 and instrument = $2 and measure = $3 and kit = $4 and target = $5
         and at_us >= $6 and accepted = 1
+        and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
     order by at_us, run_id limit 30";
 /// Laboratory, instrument, measure, kit, target, since when: the last points of an instrument.
-pub const LAST: &str = "select ct from quality_point
+pub const LAST: &str = "select ct from quality_point p
     where laboratory_code = $1 and instrument = $2 and measure = $3 and kit = $4 and target = $5
         and at_us >= $6
+        and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
     order by at_us desc, run_id desc limit 9";
 /// Laboratory, measure, kit, target: the plates an alarm looks back over, newest first.
 pub const WINDOW: &str = "select p.instrument, p.lot, p.account_id, p.at_us, p.ct, p.mean, p.sd
     from quality_point p
     where p.laboratory_code = $1 and p.measure = $2 and p.kit = $3 and p.target = $4
         and p.accepted = 1
+        and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
     order by p.at_us desc, p.run_id desc limit 500";
 /// Run, laboratory, instrument, kit, lot, operator, time, accepted, failures.
 pub const RUN_KEEP: &str = "insert into quality_run (run_id, laboratory_code, instrument, kit, lot,
@@ -50,12 +54,14 @@ pub const CHART: &str = "select p.run_id, p.kit, p.target, p.instrument, p.lot, 
         and (cast($6 as text) is null or p.target = $6)
         and (cast($7 as text) is null or p.kit = $7)
         and p.at_us >= $8 and p.at_us < $9
+        and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
     order by p.at_us, p.run_id, p.target limit 20000";
 /// Every laboratory.
 pub const LABORATORIES: &str = "select code from laboratory order by code";
 /// Laboratory, measure: its last points, newest first.
 pub const NEWEST: &str = "select p.kit, p.target, p.instrument, p.at_us, p.ct, p.mean, p.sd
     from quality_point p where p.laboratory_code = $1 and p.measure = $2
+        and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
     order by p.at_us desc, p.run_id desc limit 1000";
 
 /// Every statement of this file.

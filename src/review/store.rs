@@ -10,6 +10,7 @@ use crate::error::{Error, Reason, Result};
 use crate::instrument;
 use crate::interpretation::lot::store::holds_of;
 use crate::interpretation::{Outcome, Verdict};
+use crate::plate::robot::store as robot;
 use crate::storage::{StoreError, Tx, ensure_rows};
 
 /// `$1` run.
@@ -124,7 +125,7 @@ pub struct Waiting {
     #[serde(rename = "oldest_sealed_at")]
     pub oldest: Option<Time>,
     /// What keeps it from being released, or from being released by rule: its lot, its kit, its
-    /// controls and their charts.
+    /// controls and their charts, and what robots did otherwise than planned.
     #[sqlx(skip)]
     #[serde(default)]
     pub holds: Vec<Reason>,
@@ -224,6 +225,8 @@ pub async fn queue(
         .bind(after_id).bind(limit).fetch_all(c).await)?;
     let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
     let mut held = holds_of(tx, &ids, lot_keeping).await?;
+    let plates: Vec<&str> = runs.iter().map(|run| run.plate_code.as_str()).collect();
+    let mut differing = robot::holds(tx, &plates).await?;
     for run in &mut runs {
         let verdict: Verdict = serde_json::from_str(&run.verdict).map_err(|unreadable| {
             let (id, reason) = (run.id.clone(), unreadable.to_string());
@@ -231,6 +234,7 @@ pub async fn queue(
         })?;
         run.holds = verdict.as_reasons(&run.plate_code);
         run.holds.extend(held.remove(&run.id).unwrap_or_default());
+        run.holds.extend(differing.remove(&run.plate_code).unwrap_or_default());
     }
     Ok(runs)
 }

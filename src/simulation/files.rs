@@ -208,7 +208,10 @@ mod tests {
     use super::*;
     use crate::instrument::{Format, Reading, RunFile, read};
     use crate::simulation::curves::curves;
-    use crate::simulation::workbook::quantstudio_workbook;
+    use crate::simulation::files_text::design_analysis_csv;
+    use crate::simulation::workbook::{
+        DesignAnalysis, design_analysis_workbook, quantstudio_workbook,
+    };
 
     fn any_ct() -> impl Strategy<Value = Option<Ct>> {
         let cycles = (1_i64..=100_000, 0_u32..=3)
@@ -292,11 +295,64 @@ mod tests {
         }
 
         #[test]
+        fn what_was_written_as_design_analysis_csv_is_read_back(run in any_run()) {
+            let read = read(design_analysis_csv(&run).as_bytes()).unwrap();
+            prop_assert_eq!(read.format, Format::DesignAnalysisCsv);
+            prop_assert_eq!(wells_of(&read), sorted(&run.wells));
+            prop_assert_eq!(read.plate_size, Some(run.plate_size));
+            prop_assert_eq!(read.plate_barcode, Some(run.plate_barcode));
+            prop_assert_eq!(read.serial, Some(run.serial));
+            prop_assert_eq!(read.instrument, Some(run.instrument));
+            prop_assert_eq!(read.run_ended, Some(run.run_ended));
+            prop_assert!(read.warnings.is_empty(), "{:?}", read.warnings);
+        }
+
+        #[test]
+        fn what_was_written_as_a_design_analysis_workbook_is_read_back_with_its_calls(
+            run in any_run(), diomni in any::<bool>(),
+        ) {
+            let run = one_dye_each(run);
+            let program = if diomni { DesignAnalysis::Diomni } else { DesignAnalysis::Two };
+            let read = read(&design_analysis_workbook(&run, program)).unwrap();
+            prop_assert_eq!(read.format, Format::DesignAnalysisWorkbook);
+            prop_assert_eq!(wells_of(&read), sorted(&run.wells));
+            for reading in &read.readings {
+                let call = program.call(reading.ct.is_some());
+                prop_assert_eq!(reading.instrument_call.as_deref(), Some(call));
+            }
+            prop_assert_eq!(read.plate_size, Some(run.plate_size));
+            prop_assert_eq!(read.plate_barcode, Some(run.plate_barcode));
+            prop_assert_eq!(read.serial, Some(run.serial));
+            prop_assert_eq!(read.instrument, Some(run.instrument));
+            prop_assert_eq!(read.run_ended, Some(run.run_ended));
+            prop_assert!(read.warnings.is_empty(), "{:?}", read.warnings);
+        }
+
+        #[test]
+        fn a_changed_or_cut_design_analysis_file_never_panics(
+            run in any_run(),
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+            length in any::<prop::sample::Index>(),
+        ) {
+            let run = one_dye_each(run);
+            let books = [DesignAnalysis::Two, DesignAnalysis::Diomni];
+            let books = books.map(|program| design_analysis_workbook(&run, program));
+            for mut bytes in books.into_iter().chain([design_analysis_csv(&run).into_bytes()]) {
+                for (at, byte) in &changes {
+                    let at = at.index(bytes.len());
+                    bytes[at] = *byte;
+                }
+                bytes.truncate(length.index(bytes.len()));
+                let _ = read(&bytes);
+            }
+        }
+
+        #[test]
         fn the_digits_of_a_ct_survive(cycles in 1_i64..=99_999, scale in 3_u32..=10) {
             let ct = Ct::try_from(Decimal::new(cycles, scale)).unwrap();
             let mut run = one_well();
             run.wells[0].ct = Some(ct);
-            for text in [quantstudio_text(&run), cfx_csv(&run)] {
+            for text in [quantstudio_text(&run), cfx_csv(&run), design_analysis_csv(&run)] {
                 prop_assert_eq!(&read(text.as_bytes()).unwrap().readings[0].raw_ct, &ct.to_string());
             }
         }

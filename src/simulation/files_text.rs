@@ -1,5 +1,5 @@
-//! Files of instruments that write plain tables: LightCycler 480, the UK Lighthouse list, and the
-//! cyclers that are read by a mapping, as far as their files are known.
+//! Files of instruments that write plain tables: Design & Analysis 2, LightCycler 480, the UK
+//! Lighthouse list, and the cyclers that are read by a mapping, as far as their files are known.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -8,6 +8,44 @@ use encoding_rs::GB18030;
 
 use super::files::{SimulatedRun, SimulatedWell};
 use crate::instrument::Ct;
+
+/// Result table of Design & Analysis 2 as CSV: every field in quotation marks, rows end in CRLF.
+pub fn design_analysis_csv(run: &SimulatedRun) -> String {
+    let mut text = String::new();
+    for (key, value) in [
+        ("Barcode", run.plate_barcode.as_str()),
+        ("Instrument Type", &run.instrument),
+        ("Block Type", run.block()),
+        ("Instrument Serial Number", &run.serial),
+        ("Plate Run End Date/Time", &run.run_ended),
+        ("Quantification Cycle Method", "Cq"),
+    ] {
+        line(&mut text, format_args!("# {key}: {value}\r\n"));
+    }
+    let mut row = |cells: [&str; 10]| {
+        let cells = cells.map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")));
+        line(&mut text, format_args!("{}\r\n", cells.join(",")));
+    };
+    row([
+        "Well",
+        "Well Position",
+        "Omit",
+        "Sample",
+        "Target",
+        "Task",
+        "Reporter",
+        "Quencher",
+        "Amp Status",
+        "Cq",
+    ]);
+    for SimulatedWell { well, sample, target, dye, task, ct } in &run.wells {
+        let number = (well.index(run.plate_size) + 1).to_string();
+        let (well, cq) = (well.to_string(), written(*ct, "Undetermined"));
+        let amplified = if ct.is_some() { "Amp" } else { "No Amp" };
+        row([&number, &well, "false", sample, target, task, dye, "NFQ-MGB", amplified, &cq]);
+    }
+    text
+}
 
 /// Cp export of a LightCycler 480: a file for each dye, bare CR at its line ends.
 pub fn lightcycler_480(run: &SimulatedRun) -> Vec<String> {

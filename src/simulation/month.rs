@@ -81,6 +81,7 @@ pub fn month(seed: u64, days: i64, laboratories: &[Habits]) -> Vec<RunEvidence> 
                     frozen: Some(ended - Span::minutes(100)),
                     imported: ended + Span::minutes(10),
                     is_void: false,
+                    is_replaced: false,
                     calls,
                     curves: Vec::new(),
                 });

@@ -40,6 +40,7 @@ mod rdml;
 mod real_plate;
 mod rearray;
 mod recall;
+mod replaced;
 mod receiving;
 mod review;
 mod robot_plan;

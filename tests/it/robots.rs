@@ -84,6 +84,20 @@ pub async fn one_of_everything(app: &TestApp, world: &World) -> Value {
     log
 }
 
+/// Codes of what holds a run, as it is shown.
+fn hold_codes(run: &Value) -> Vec<String> {
+    let code = |hold: &Value| hold["code"].as_str().unwrap().to_owned();
+    run["holds"].as_array().map_or_else(Vec::new, |holds| holds.iter().map(code).collect())
+}
+
+/// Plates whose results stand although a robot's log speaks against them.
+async fn late(app: &TestApp, world: &World) -> Vec<String> {
+    let report = app.get(&world.officer, "/v1/integrity").await.expect(200).json();
+    let signs = report["signs"].as_array().unwrap().iter();
+    let of = |sign: &&Value| sign["check"] == "transfers";
+    signs.filter(of).map(|sign| sign["about"].as_str().unwrap().to_owned()).collect()
+}
+
 each_engine! {
     async fn a_rack_is_scanned_laid_out_and_named_on_the_robot_s_list(app) {
         let world = received(app, 10).await;
@@ -314,13 +328,79 @@ each_engine! {
         let log = bring(app, &world.technician, 0, "", &swapped).await.expect(201).json();
         let held = app.post(&world.reviewer, &review, &accepts).await.expect(409);
         assert_eq!(held.code(), "transfer.differs");
+        // Nobody was told anything; whoever looks at what waits sees what holds it.
+        assert_eq!(log.get("late"), None, "{log}");
+        let waits = app.get(&world.reviewer, "/v1/reviews").await.expect(200).json();
+        let kinds = ["transfer.differs", "transfer.wrong_tube", "transfer.wrong_tube"];
+        assert_eq!(hold_codes(&waits["runs"][0]), kinds);
+        let shown = app.get(&world.reviewer, &format!("/v1/runs/{id}")).await.expect(200).json();
+        assert_eq!(hold_codes(&shown), kinds);
         accept(app, &world.reviewer, &log, &["log_mistaken"]).await.expect(200);
+        let waits = app.get(&world.reviewer, "/v1/reviews").await.expect(200).json();
+        assert_eq!(hold_codes(&waits["runs"][0]), [""; 0]);
         app.post(&world.reviewer, &review, &accepts).await.expect(200);
         let later = format!("{list}C;later\n");
         bring(app, &world.technician, 0, "", &later).await.expect(201);
         let release = format!("/v1/runs/{id}/release");
         let held = app.post(&world.second_reviewer, &release, &json!({})).await.expect(409);
         assert_eq!(codes(&held)[1], "transfer.filled_twice");
+    }
+
+    async fn a_log_that_comes_after_the_results_says_whose_are_in_doubt(app) {
+        let world = received(app, 3).await;
+        lab::load(app, &world, 0, &[tube(0), tube(1), tube(2)]).await;
+        let list = worklist(app, &world, 0, "format=tecan&controls=false").await;
+        let on = json!({ "on": true, "reason": "validated" });
+        app.put(&world.reviewer, "/v1/switches/auto_release", &on).await.expect(200);
+        let id = run(app, &world, 0).await.expect(201).json()["id"].as_str().unwrap().to_owned();
+        let accepts = json!({ "decision": "accept" });
+        let path = format!("/v1/runs/{id}/review");
+        let told = app.post(&world.reviewer, &path, &accepts).await.expect(200).json();
+        assert_eq!(told["released_by_rule"].as_array().unwrap().len(), 3, "{told}");
+        app.pass(swabline::clock::Span::minutes(1));
+        // Two tubes of the three were exchanged, which nobody knew when their members were told.
+        let swapped = list
+            .replace(&tube(0), "X").replace(&tube(1), &tube(0)).replace('X', &tube(1));
+        let dry = bring(app, &world.technician, 0, "&dry_run=true", &swapped).await.expect(200);
+        let log = bring(app, &world.technician, 0, "", &swapped).await.expect(201).json();
+        let doubtful = json!([{ "tube": tube(0), "result": format!("{}.1", tube(0)) },
+            { "tube": tube(1), "result": format!("{}.1", tube(1)) }]);
+        assert_eq!(log["late"]["results"], doubtful, "{log}");
+        assert_eq!(dry.json()["late"], log["late"]);
+        let again = bring(app, &world.technician, 0, "", &swapped).await.expect(200).json();
+        assert_eq!(again["late"], log["late"]);
+        let transfers = format!("/v1/plates/{}/transfers", plate(0));
+        let shown = app.get(&world.auditor, &transfers).await.expect(200).json();
+        assert_eq!(shown["late"], log["late"]);
+        assert_eq!(late(app, &world).await, [plate(0)]);
+        // One of them is withdrawn by two people, the other stays in doubt.
+        let withdraw = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
+        let amend = format!("/v1/results/{}.1/amend", tube(0));
+        app.post(&world.reviewer, &amend, &withdraw).await.expect(202);
+        app.post(&world.second_reviewer, &amend, &withdraw).await.expect(201);
+        let shown = app.get(&world.auditor, &transfers).await.expect(200).json();
+        assert_eq!(shown["late"]["results"], json!([doubtful[1]]));
+        assert_eq!(late(app, &world).await, [plate(0)]);
+        accept(app, &world.reviewer, &log, &["log_mistaken"]).await.expect(200);
+        let shown = app.get(&world.auditor, &transfers).await.expect(200).json();
+        assert_eq!(shown.get("late"), None, "{shown}");
+        assert_eq!(late(app, &world).await, [""; 0]);
+    }
+
+    async fn withdrawing_every_result_in_doubt_ends_the_alarm(app) {
+        let world = received(app, 1).await;
+        lab::load(app, &world, 0, &[tube(0)]).await;
+        let list = worklist(app, &world, 0, "format=tecan&controls=false").await;
+        let id = run(app, &world, 0).await.expect(201).json()["id"].as_str().unwrap().to_owned();
+        lab::release(app, &world, &id).await;
+        let broken = format!("{list}C;error tip lost\n");
+        bring(app, &world.technician, 0, "", &broken).await.expect(201);
+        assert_eq!(late(app, &world).await, [plate(0)]);
+        let withdraw = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
+        let amend = format!("/v1/results/{}.1/amend", tube(0));
+        app.post(&world.reviewer, &amend, &withdraw).await.expect(202);
+        app.post(&world.second_reviewer, &amend, &withdraw).await.expect(201);
+        assert_eq!(late(app, &world).await, [""; 0]);
     }
 
     async fn a_log_of_another_plate_or_a_draft_is_refused(app) {

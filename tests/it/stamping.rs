@@ -105,6 +105,34 @@ each_engine! {
         ledger_is_whole(app, &world).await;
     }
 
+    async fn neighbours_on_a_source_are_held_on_the_stamped_plate(app) {
+        let world = world(app).await;
+        let tubes = lab::receive(app, &world, 0, 0..18).await;
+        let source = lab::load_moving(app, &world, 0, &tubes[..17]).await;
+        let other = lab::load_moving(app, &world, 1, &tubes[17..]).await;
+        assert_eq!(held(&other).len(), 3);
+        // Filled column by column: two tubes side by side on their own plate.
+        let at = |name: &str| held(&source)[name].0.as_str().map(str::to_owned);
+        let rows = "ABCDEFGH".chars();
+        let mut pairs = rows.map(|row| (at(&format!("{row}1")), at(&format!("{row}2"))));
+        let (strong, weak) = pairs.find_map(|(one, two)| one.zip(two)).unwrap();
+        let wanted = stamp("z", &[Some(0), Some(1)]);
+        app.put(&world.technician, &path(4), &wanted).await.expect(201);
+        let freeze = format!("{}/freeze", path(4));
+        let frozen = app.post(&world.technician, &freeze, &json!({})).await.expect(200).json();
+        let shown = [
+            (strong, [Some("20.1"), Some("20.3"), Some("27.1")]),
+            (weak.clone(), [Some("34.1"), Some("34.3"), Some("27.1")]),
+        ];
+        let file = lab::run_file(&frozen, &BTreeMap::from(shown), false);
+        let run = lab::upload(app, &world, &frozen, file).await.expect(201).json();
+        let flags = run["verdict"]["flags"].as_array().unwrap();
+        let codes: Vec<_> = flags.iter().map(|flag| flag["code"].as_str().unwrap()).collect();
+        assert_eq!(codes, ["weak_beside_strong"], "{run}");
+        let released = lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        assert_eq!(released["released"]["retested"], json!([weak]));
+    }
+
     async fn what_a_robot_did_to_a_source_keeps_the_stamped_plate_from_a_run(app) {
         let world = world(app).await;
         four_plates(app, &world).await;

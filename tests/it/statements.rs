@@ -38,6 +38,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("plate/discard.rs", swabline::plate::discard::STATEMENTS),
         ("plate/rack/store.rs", swabline::plate::rack::store::STATEMENTS),
         ("plate/robot/store.rs", swabline::plate::robot::store::STATEMENTS),
+        ("plate/robot/late.rs", swabline::plate::robot::late::STATEMENTS),
         ("instrument/store.rs", swabline::instrument::store::STATEMENTS),
         ("quality/shares.rs", swabline::quality::shares::STATEMENTS),
         ("quality/store.rs", swabline::quality::store::STATEMENTS),
@@ -45,6 +46,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("quality/seeded.rs", swabline::quality::seeded::STATEMENTS),
         ("instrument/curve_store.rs", swabline::instrument::curve_store::STATEMENTS),
         ("interpretation/store.rs", swabline::interpretation::store::STATEMENTS),
+        ("interpretation/replace.rs", swabline::interpretation::replace::STATEMENTS),
         ("interpretation/kit/store.rs", swabline::interpretation::kit::store::STATEMENTS),
         (
             "interpretation/kit/shadow_store.rs",
@@ -64,6 +66,8 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("integrity/root.rs", swabline::integrity::root::STATEMENTS),
         ("integrity/runs.rs", swabline::integrity::runs::STATEMENTS),
         ("integrity/store.rs", swabline::integrity::store::STATEMENTS),
+        ("integrity/replaced.rs", swabline::integrity::replaced::STATEMENTS),
+        ("integrity/transfers.rs", swabline::integrity::transfers::STATEMENTS),
     ]
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
+use super::late::{self, Late};
 use super::store::{self, Accepted, Settings, StoredLog};
 use super::{DIFFERENCES_MAX, Difference, Explanation, LOGS_MAX, Log, Planned, Volume, receive};
 use crate::app::App;
@@ -84,6 +85,10 @@ pub struct TransferAnswer {
     pub explained: Vec<String>,
     /// Whether the differences were accepted.
     pub accepted: Option<AcceptedAnswer>,
+    /// Results that people were told before the log came, and that it makes doubtful: somebody has
+    /// to withdraw them, or to explain the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Late>,
     /// When it came in.
     pub read_at: Option<Time>,
 }
@@ -106,6 +111,9 @@ pub struct TransfersAnswer {
     pub logs: Vec<TransferAnswer>,
     /// What keeps the plate from a run, in words; nothing when it may be run.
     pub open: Vec<String>,
+    /// Results that people were told and that what is open makes doubtful.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Late>,
 }
 
 /// A log as it is shown.
@@ -127,6 +135,7 @@ pub(super) fn answer(plate: &PlateCode, log: StoredLog) -> TransferAnswer {
         explained: log.differences.iter().map(ToString::to_string).collect(),
         differences: log.differences,
         accepted: log.accepted.map(accepted),
+        late: None,
         read_at: Some(log.read),
     }
 }
@@ -155,15 +164,18 @@ pub async fn transfers_post(
     let before = store::logs(&mut tx, code.as_str()).await?;
     if let Some(same) = before.iter().find(|stored| stored.sha256 == sha256) {
         refuse_if_read_otherwise(same, &settings)?;
-        return Ok((StatusCode::OK, Json(answer(&code, same.clone()))));
+        let late = late::late(&mut tx, &plate, &before).await?;
+        return Ok((StatusCode::OK, Json(TransferAnswer { late, ..answer(&code, same.clone()) })));
     }
     refuse_one_more(&code, before.len())?;
     let (id, at) = (app.clock.id().to_string(), app.clock.now());
     let new = NewLog { id, sha256, name: file_name(&upload.name), settings, at };
     let stored = compared(&mut tx, &actor, (&plate, &log, &before), new).await?;
     store::log_add(&mut tx, &code, &stored, &sealed).await?;
-    record(&mut tx, &actor, &code, &stored).await?;
-    let (detected_by, whole) = (log.detected_by, answer(&code, stored));
+    let whole: Vec<_> = before.into_iter().chain([stored.clone()]).collect();
+    let late = late::late(&mut tx, &plate, &whole).await?;
+    record(&mut tx, &actor, &code, (&stored, late.as_ref())).await?;
+    let (detected_by, whole) = (log.detected_by, TransferAnswer { late, ..answer(&code, stored) });
     if upload.dry_run {
         let dry = TransferAnswer { id: None, read_at: None, detected_by, ..whole };
         return Ok((StatusCode::OK, Json(dry)));
@@ -308,10 +320,16 @@ async fn compared(
     Ok(stored)
 }
 
-async fn record(tx: &mut Tx, actor: &Actor, plate: &PlateCode, log: &StoredLog) -> Result<()> {
+async fn record(
+    tx: &mut Tx,
+    actor: &Actor,
+    plate: &PlateCode,
+    (log, late): (&StoredLog, Option<&Late>),
+) -> Result<()> {
+    let doubtful = late.map_or(0, |late| late.results.len());
     let detail = json!({ "log": log.id, "sha256": log.sha256, "format": log.format,
         "transfers": log.fills.len(), "differences": log.differences.len(),
-        "reagents": log.settings.reagents.len() });
+        "reagents": log.settings.reagents.len(), "doubtful_results": doubtful });
     let (at, about) = (log.read, plate.as_str());
     audit::record(tx, Entry { at, actor, action: "plate.transfers", about, detail }).await
 }
@@ -327,18 +345,19 @@ pub async fn transfers_get(
 ) -> Result<Json<TransfersAnswer>> {
     let mut tx = app.db.read("plate.transfers").await?;
     let plate = seen(&mut tx, &actor, &code).await?;
-    let logs = store::logs(&mut tx, plate.as_str()).await?;
+    let logs = store::logs(&mut tx, plate.code.as_str()).await?;
     let open = store::open(&logs).iter().map(ToString::to_string).collect();
-    let logs = logs.into_iter().map(|log| answer(&plate, log)).collect();
-    Ok(Json(TransfersAnswer { logs, open }))
+    let late = late::late(&mut tx, &plate, &logs).await?;
+    let logs = logs.into_iter().map(|log| answer(&plate.code, log)).collect();
+    Ok(Json(TransfersAnswer { logs, open, late }))
 }
 
-/// The code of a plate of the actor's own laboratory.
-async fn seen(tx: &mut Tx, actor: &Actor, code: &str) -> Result<PlateCode> {
+/// A plate of the actor's own laboratory.
+async fn seen(tx: &mut Tx, actor: &Actor, code: &str) -> Result<StoredPlate> {
     let code = codes::plate_code(tx, code).await?;
     let plate = plate_store::plate_get(tx, &code).await?;
     actor.in_laboratory(&plate.made.laboratory)?;
-    Ok(code)
+    Ok(plate)
 }
 
 /// A log, byte for byte.
@@ -355,7 +374,7 @@ pub async fn transfer_file_get(
 ) -> Result<Response> {
     let mut tx = app.db.read("plate.transfer_file").await?;
     let plate = seen(&mut tx, &actor, &code).await?;
-    let (sha256, sealed) = store::log_content(&mut tx, &plate, &log).await?;
+    let (sha256, sealed) = store::log_content(&mut tx, &plate.code, &log).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream"),
         (header::CONTENT_DISPOSITION, "attachment"),

@@ -2,13 +2,15 @@
 //!
 //! A log is read by its maker's file here, recognised by content: Biomek in three forms, Tecan
 //! worklists, Hamilton lists. [`compare`] sets the transfers against the layout and names every
-//! difference. A plate with a difference that nobody explained gets no run.
+//! difference. A plate with a difference that nobody explained gets no run;
+//! where people were told results before the log came, [`late`] says whose.
 
 pub mod accept;
 pub mod api;
 mod biomek;
 mod explain;
 mod hamilton;
+pub mod late;
 mod read;
 mod receive;
 mod rules;

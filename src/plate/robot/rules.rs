@@ -192,6 +192,25 @@ pub enum Difference {
     },
 }
 
+impl Difference {
+    /// The well it is about; none where it is about no well of the plate.
+    pub const fn well(&self) -> Option<WellPosition> {
+        match self {
+            Self::WrongTube { well, .. }
+            | Self::WrongControl { well, .. }
+            | Self::NotFilled { well, .. }
+            | Self::FilledTwice { well, .. }
+            | Self::NotPlanned { well }
+            | Self::UnknownTube { well, .. }
+            | Self::Mixture { well, .. }
+            | Self::TipReused { well, .. }
+            | Self::RackChanged { well, .. }
+            | Self::Volume { well, .. } => Some(*well),
+            Self::OffPlate { .. } | Self::ErrorRecord { .. } => None,
+        }
+    }
+}
+
 /// Every difference between the plan and what all logs of the plate say together.
 ///
 /// Controls are often pipetted by hand, in a room of their own: when no log fills any well of a

@@ -1,5 +1,7 @@
 //! Robots' logs of a plate, and what a second person said of them.
 
+use std::collections::BTreeMap;
+
 use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::{Difference, Explanation, Fill, Planned};
@@ -8,7 +10,7 @@ use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
 use crate::plate::store::PLATE_LOCK;
 use crate::seal::Place;
-use crate::storage::{StoreError, Tx, json};
+use crate::storage::{StoreError, Tx, codes, json};
 
 /// `$1` plate: its logs, oldest first.
 pub const LOGS: &str = "select l.id, l.number, l.sha256, l.name, l.format, l.volume_nl,
@@ -33,9 +35,28 @@ pub const ACCEPT: &str = "insert into transfer_acceptance
 /// `$1` plate: the plates it was stamped from.
 pub const SOURCES: &str =
     "select distinct source_plate from stamp where plate_code = $1 order by source_plate";
+/// `$1` plates: the plates each was stamped from, looked up quadrant by quadrant: PostgreSQL would
+/// join all stamps there are with a list.
+pub const SOURCES_OF: &str = "select e.value ->> 'code',
+        (select s.source_plate from stamp s where s.plate_code = e.value ->> 'code'
+            and s.quadrant = 1),
+        (select s.source_plate from stamp s where s.plate_code = e.value ->> 'code'
+            and s.quadrant = 2),
+        (select s.source_plate from stamp s where s.plate_code = e.value ->> 'code'
+            and s.quadrant = 3),
+        (select s.source_plate from stamp s where s.plate_code = e.value ->> 'code'
+            and s.quadrant = 4)
+    from json_each($1) e";
+/// `$1` plates: what the logs of each say of the plan, oldest first.
+pub const SAID: &str = "select l.plate_code, l.differences,
+        (select count(*) from transfer_acceptance a where a.log_id = l.id) as accepted
+    from transfer_log l where l.plate_code in (select e.value ->> 'code' from json_each($1) e)
+    order by l.plate_code, l.number";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("SOURCES", SOURCES),
+    ("SOURCES_OF", SOURCES_OF),
+    ("SAID", SAID),
     ("LOGS", LOGS),
     ("LOG_ADD", LOG_ADD),
     ("LOG_CONTENT", LOG_CONTENT),
@@ -116,6 +137,16 @@ struct LogRow {
     accepted: Option<Time>,
 }
 
+/// A plate, and the sources of its quadrants.
+type Sources = (String, Option<String>, Option<String>, Option<String>, Option<String>);
+
+#[derive(FromRow)]
+struct SaidRow {
+    plate_code: String,
+    differences: String,
+    accepted: i64,
+}
+
 /// Where a log's content is sealed: operators type what they like into a method (R29).
 pub const fn log_place(sha256: &str) -> Place<'_> {
     Place { table: "transfer_log", column: "content", row: sha256 }
@@ -192,11 +223,67 @@ pub async fn accept(tx: &mut Tx, log: &str, accepted: &Accepted) -> Result<()> {
 /// Differences between the plan and what the robots say that nobody explained: those of the
 /// newest log, which speaks for all, but for those a second person accepted with an earlier one.
 pub fn open(logs: &[StoredLog]) -> Vec<&Difference> {
-    let Some(newest) = logs.last() else { return Vec::new() };
-    let accepted = |difference: &Difference| {
-        logs.iter().any(|log| log.accepted.is_some() && log.differences.contains(difference))
+    let said: Vec<_> =
+        logs.iter().map(|log| (log.differences.as_slice(), log.accepted.is_some())).collect();
+    open_among(&said)
+}
+
+/// The same of each log's differences, and whether they were accepted, oldest first.
+fn open_among<'l>(logs: &[(&'l [Difference], bool)]) -> Vec<&'l Difference> {
+    let Some((newest, _)) = logs.last() else { return Vec::new() };
+    let is_open = |difference: &&Difference| {
+        !logs.iter().any(|(all, accepted)| *accepted && all.contains(difference))
     };
-    newest.differences.iter().filter(|difference| !accepted(difference)).collect()
+    newest.iter().filter(is_open).collect()
+}
+
+/// What holds the run of each of these plates: where the robots' logs of the plate, or of a plate
+/// it was stamped from, differ from the plan and nobody explained it.
+pub async fn holds(tx: &mut Tx, plates: &[&str]) -> Result<BTreeMap<String, Vec<Reason>>> {
+    let list = codes(plates);
+    let rows: Vec<Sources> = on!(tx, c => query_as(SOURCES_OF).bind(&list).fetch_all(c).await)?;
+    let mut filled = Vec::new();
+    for (plate, first, second, third, fourth) in rows {
+        let mut sources: Vec<_> = [first, second, third, fourth].into_iter().flatten().collect();
+        sources.sort_unstable();
+        sources.push(plate.clone());
+        filled.extend(sources.into_iter().map(|source| (plate.clone(), source)));
+    }
+    let list = codes(filled.iter().map(|(_, source)| source));
+    let rows: Vec<SaidRow> = on!(tx, c => query_as(SAID).bind(&list).fetch_all(c).await)?;
+    let mut held_by: BTreeMap<&str, Vec<Reason>> = BTreeMap::new();
+    for logs in rows.chunk_by(|one, other| one.plate_code == other.plate_code) {
+        let said: Vec<(Vec<Difference>, bool)> = logs.iter().map(said).collect::<Result<_>>()?;
+        let said: Vec<_> = said.iter().map(|(all, accepted)| (all.as_slice(), *accepted)).collect();
+        let open = open_among(&said);
+        let Some(log) = logs.first().filter(|_log| !open.is_empty()) else { continue };
+        let held = held_by.entry(&log.plate_code).or_default();
+        held.push(differs(&log.plate_code));
+        held.extend(open.into_iter().map(|difference| Reason::tagged("transfer", difference)));
+    }
+    let mut holds: BTreeMap<String, Vec<Reason>> = BTreeMap::new();
+    for (plate, source) in filled {
+        if let Some(held) = held_by.get(source.as_str()) {
+            holds.entry(plate).or_default().extend(held.iter().cloned());
+        }
+    }
+    Ok(holds)
+}
+
+fn said(row: &SaidRow) -> Result<(Vec<Difference>, bool)> {
+    let differences = serde_json::from_str(&row.differences).map_err(|unreadable| {
+        let (id, reason) = (row.plate_code.clone(), unreadable.to_string());
+        StoreError::Inconsistent { table: "transfer_log", id, reason }
+    })?;
+    Ok((differences, row.accepted > 0))
+}
+
+fn differs(plate: &str) -> Reason {
+    let message = format!(
+        "the robot did something else than planned with plate {plate}; discard it and put its \
+         tubes on a new plate, or have a second person accept the newest log with an explanation"
+    );
+    Reason::new("transfer.differs", plate, message)
 }
 
 /// Refuses when the robots' logs of a plate, or of a plate it was stamped from, differ from the
@@ -205,20 +292,8 @@ pub async fn refuse_open(tx: &mut Tx, plate: &str) -> Result<()> {
     let mut plates: Vec<String> =
         on!(tx, c => query_scalar(SOURCES).bind(plate).fetch_all(c).await)?;
     plates.push(plate.to_owned());
-    let mut reasons = Vec::new();
     for plate in &plates {
         on!(tx, c => query(PLATE_LOCK).bind(plate).execute(c).await.map(drop))?;
-        let logs = logs(tx, plate).await?;
-        let open = open(&logs);
-        if open.is_empty() {
-            continue;
-        }
-        let message = format!(
-            "the robot did something else than planned with plate {plate}; discard it and put its \
-             tubes on a new plate, or have a second person accept the newest log with an explanation"
-        );
-        reasons.push(Reason::new("transfer.differs", plate, message));
-        reasons.extend(open.into_iter().map(|difference| Reason::tagged("transfer", difference)));
     }
-    if reasons.is_empty() { Ok(()) } else { Err(Error::Conflict(reasons)) }
+    holds(tx, &[plate]).await?.remove(plate).map_or(Ok(()), |held| Err(Error::Conflict(held)))
 }

@@ -151,6 +151,24 @@ fn the_same_plate_exported_again_after_a_void_is_no_copy() {
 }
 
 #[test]
+fn an_analysis_done_again_is_no_run_of_the_instrument() {
+    let mut runs = month(18, 1, &[Habits::HONEST]);
+    let first = runs[0].clone();
+    let again = |n: usize| RunEvidence {
+        run: format!("again {n}"),
+        is_void: true,
+        is_replaced: true,
+        ..first.clone()
+    };
+    runs.extend((0..60).map(again));
+    assert_eq!(found(&runs), []);
+    for run in &mut runs {
+        run.is_replaced = false;
+    }
+    only(&found(&runs), Check::Instruments, "L01");
+}
+
+#[test]
 fn an_instrument_above_its_possible_day_shows() {
     let hurried = Habits { plates_a_day: 60, minutes_a_run: 20, ..Habits::HONEST };
     let signs = found(&month(15, 2, &others_honest(hurried)));

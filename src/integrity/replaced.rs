@@ -1,0 +1,38 @@
+//! Amplifications that were analysed again until tubes were negative.
+
+use sqlx::query_as;
+
+use super::store::Scope;
+use super::{Check, Sign};
+use crate::error::Result;
+use crate::storage::Tx;
+
+/// `$1` laboratory (all when null), `$2` and `$3` bounds of replacing: runs that count, and how many
+/// of their tubes are negative that an earlier analysis of the plate called detected or
+/// inconclusive.
+pub const SILENCED: &str = "select r.id, p.laboratory_code, count(distinct c.tube_code) as tubes
+    from run_replacement x join run o on o.id = x.replaces
+        join run r on r.plate_code = o.plate_code and r.state <> 'void'
+        join plate p on p.code = r.plate_code
+        join call b on b.run_id = o.id and b.outcome in ('detected', 'inconclusive')
+        join call c on c.run_id = r.id and c.tube_code = b.tube_code
+            and c.outcome = 'not_detected'
+    where x.replaced_us >= $2 and x.replaced_us < $3
+        and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
+    group by r.id, p.laboratory_code order by r.id";
+/// Every statement of this file.
+pub const STATEMENTS: &[(&str, &str)] = &[("SILENCED", SILENCED)];
+
+/// Every run of the period that is silent where an earlier analysis of its plate was not.
+pub(super) async fn replaced(tx: &mut Tx, scope: &Scope) -> Result<Vec<Sign>> {
+    let rows: Vec<(String, String, i64)> = on!(tx, c => query_as(SILENCED)
+        .bind(&scope.laboratory).bind(scope.from).bind(scope.until).fetch_all(c).await)?;
+    let sign = |(run, laboratory, tubes): (String, String, i64)| {
+        let message = format!(
+            "{tubes} tubes are negative that an earlier analysis of the same plate called detected \
+             or inconclusive; open the files of both runs and compare"
+        );
+        Sign::new(Check::Replaced, &laboratory, &run, message)
+    };
+    Ok(rows.into_iter().map(sign).collect())
+}

@@ -1,0 +1,1 @@
+-- Step 0012 alters a trigger only; there is nothing new to fill.
