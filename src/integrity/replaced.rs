@@ -11,13 +11,12 @@ use crate::storage::Tx;
 /// of their tubes are negative that an earlier analysis of the plate called detected or
 /// inconclusive.
 pub const SILENCED: &str = "select r.id, p.laboratory_code, count(distinct c.tube_code) as tubes
-    from run_replacement x join run o on o.id = x.replaces
-        join run r on r.plate_code = o.plate_code and r.state <> 'void'
-        join plate p on p.code = r.plate_code
-        join call b on b.run_id = o.id and b.outcome in ('detected', 'inconclusive')
-        join call c on c.run_id = r.id and c.tube_code = b.tube_code
-            and c.outcome = 'not_detected'
-    where x.replaced_us >= $2 and x.replaced_us < $3
+    from run_replacement x cross join run o cross join run r cross join plate p
+        cross join call b cross join call c
+    where x.replaced_us >= $2 and x.replaced_us < $3 and o.id = x.replaces
+        and r.plate_code = o.plate_code and r.state <> 'void' and p.code = r.plate_code
+        and b.run_id = o.id and b.outcome in ('detected', 'inconclusive')
+        and c.run_id = r.id and c.tube_code = b.tube_code and c.outcome = 'not_detected'
         and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
     group by r.id, p.laboratory_code order by r.id";
 /// Every statement of this file.
