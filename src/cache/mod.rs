@@ -1,7 +1,7 @@
 //! What people are shown, kept before the store: in memory, then in Redis.
 //!
 //! The store alone is the truth. Whatever is kept carries what its reader had seen of the feed,
-//! and is shown only when nothing that concerns the person has changed since ([`versions`]); every
+//! and is shown only when nothing that concerns the person has changed since (`versions`); every
 //! node learns what changed by following the feed ([`follow`]), several times a second. So a value
 //! that was read before a change and is kept after it is never shown, whoever keeps it and where:
 //! nothing has to be taken out of Redis, and a Redis that hands out old, foreign or invented
