@@ -52,15 +52,15 @@ const WORDS: [&str; 45] = [
     "calibrator",
     "empty",
 ];
-/// Most figures behind a word, and in the name of a model.
+/// Most figures behind a word.
 const NUMBER_MAX: usize = 4;
 /// Figures of a date without strokes.
 const DATE_MAX: usize = 8;
-/// Characters of a model's name.
-const MODEL_MAX: usize = 60;
+/// Characters of a model's name: a CFX writes its block and the firmware of each part.
+const MODEL_MAX: usize = 300;
 /// Longest serial number kept.
 const SERIAL_MAX: usize = 40;
-/// Most figures in a serial number: fewer than a telephone or an ID number has.
+/// Most figures in what a person calls an instrument: fewer than a telephone or an ID number has.
 const FIGURES_MAX: usize = 10;
 
 /// Dyes by which instruments name their channels, in lower case.
@@ -130,8 +130,15 @@ pub(super) fn moment(text: &str) -> &str {
 /// What kind of instrument it was, if no number of a person can stand in it.
 pub(super) fn model(text: &str) -> &str {
     let model = text.trim();
-    let is_model = model.chars().count() <= MODEL_MAX && longest_number(model) <= NUMBER_MAX;
+    let is_model = model.chars().count() <= MODEL_MAX && !holds_a_person(model);
     if is_model { model } else { "" }
+}
+
+/// Whether a number in the text is as long as that of a mobile telephone or of an identity card
+/// (GB 11643: 18 places, 15 in the first generation); serial numbers of 13 figures are real.
+fn holds_a_person(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_digit())
+        .any(|number| number.len() >= 15 || number.len() == 11 && number.starts_with('1'))
 }
 
 /// Figures of the longest number in a text.
@@ -145,7 +152,7 @@ pub(super) fn serial(text: &str) -> &str {
     let is_code = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     let looks_right = code.len() <= SERIAL_MAX
         && code.chars().all(is_code)
-        && longest_number(code) <= FIGURES_MAX
+        && !holds_a_person(code)
         && code.chars().any(|c| c.is_ascii_digit());
     if looks_right { code } else { "" }
 }
@@ -177,8 +184,11 @@ mod tests {
             assert_eq!(word(behind_a_word), "", "{behind_a_word}");
         }
         assert_eq!(serial(" 278870001 "), "278870001");
+        assert_eq!(serial("2778719020015"), "2778719020015");
         assert_eq!(serial("CT-012/4"), "CT-012/4");
-        for typed in ["Canary Person", "Canary", "null", "room 4", "13800138000"] {
+        for typed in
+            ["Canary Person", "Canary", "null", "room 4", "13800138000", "11010519491231002X"]
+        {
             assert_eq!(serial(typed), "", "{typed}");
             assert_eq!(stated(typed), None, "{typed}");
         }
@@ -199,10 +209,14 @@ mod tests {
         for typed in ["Canary Person", "110105194912310021", "13800138000", "18 May Canary"] {
             assert_eq!(moment(typed), "", "{typed}");
         }
-        for written in ["QuantStudio(TM) 7 Flex System", "7500 Fast", "MA-6000", ""] {
+        let cfx =
+            "Block Type \"96FX\", Cycler SN: CC009466, PXA270 Processor Firmware: 3.2.128.129";
+        for written in
+            ["QuantStudio(TM) 7 Flex System", "7500 Fast", "MA-6000", "LC96SN11301", cfx, ""]
+        {
             assert_eq!(model(written), written);
         }
-        for typed in ["CFX 110105194912310021", "13800138000", &"x".repeat(61)] {
+        for typed in ["CFX 110105194912310021", "13800138000", &"x".repeat(301)] {
             assert_eq!(model(typed), "", "{typed}");
         }
     }

@@ -272,18 +272,23 @@ mod tests {
         sorted(&run.readings.iter().map(well).collect::<Vec<_>>())
     }
 
+    /// What a file says beside its wells, and nothing to warn of.
+    fn assert_facts(read: &RunFile, run: &SimulatedRun) {
+        assert_eq!(read.plate_size, Some(run.plate_size));
+        assert_eq!(read.plate_barcode.as_ref(), Some(&run.plate_barcode));
+        assert_eq!(read.serial.as_ref(), Some(&run.serial));
+        assert_eq!(read.instrument.as_ref(), Some(&run.instrument));
+        assert_eq!(read.run_ended.as_ref(), Some(&run.run_ended));
+        assert!(read.warnings.is_empty(), "{:?}", read.warnings);
+    }
+
     proptest! {
         #[test]
         fn what_was_written_as_applied_biosystems_text_is_read_back(run in any_run()) {
             let read = read(quantstudio_text(&run).as_bytes()).unwrap();
             prop_assert_eq!(read.format, Format::AppliedBiosystemsText);
             prop_assert_eq!(wells_of(&read), sorted(&run.wells));
-            prop_assert_eq!(read.plate_size, Some(run.plate_size));
-            prop_assert_eq!(read.plate_barcode, Some(run.plate_barcode));
-            prop_assert_eq!(read.serial, Some(run.serial));
-            prop_assert_eq!(read.instrument, Some(run.instrument));
-            prop_assert_eq!(read.run_ended, Some(run.run_ended));
-            prop_assert!(read.warnings.is_empty(), "{:?}", read.warnings);
+            assert_facts(&read, &run);
         }
 
         #[test]
@@ -299,12 +304,7 @@ mod tests {
             let read = read(design_analysis_csv(&run).as_bytes()).unwrap();
             prop_assert_eq!(read.format, Format::DesignAnalysisCsv);
             prop_assert_eq!(wells_of(&read), sorted(&run.wells));
-            prop_assert_eq!(read.plate_size, Some(run.plate_size));
-            prop_assert_eq!(read.plate_barcode, Some(run.plate_barcode));
-            prop_assert_eq!(read.serial, Some(run.serial));
-            prop_assert_eq!(read.instrument, Some(run.instrument));
-            prop_assert_eq!(read.run_ended, Some(run.run_ended));
-            prop_assert!(read.warnings.is_empty(), "{:?}", read.warnings);
+            assert_facts(&read, &run);
         }
 
         #[test]
@@ -320,12 +320,7 @@ mod tests {
                 let call = program.call(reading.ct.is_some());
                 prop_assert_eq!(reading.instrument_call.as_deref(), Some(call));
             }
-            prop_assert_eq!(read.plate_size, Some(run.plate_size));
-            prop_assert_eq!(read.plate_barcode, Some(run.plate_barcode));
-            prop_assert_eq!(read.serial, Some(run.serial));
-            prop_assert_eq!(read.instrument, Some(run.instrument));
-            prop_assert_eq!(read.run_ended, Some(run.run_ended));
-            prop_assert!(read.warnings.is_empty(), "{:?}", read.warnings);
+            assert_facts(&read, &run);
         }
 
         #[test]
