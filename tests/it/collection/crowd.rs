@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
-use swabline::app::App;
+use swabline::app::{App, Parts};
 use swabline::audit;
 use swabline::collection::tube::writer::TubeWriter;
 use swabline::storage::{Channel, Queue, Queues, StoreError};
@@ -56,14 +56,14 @@ async fn audit_is_whole(app: &TestApp) {
 }
 
 /// 50 devices seal 40 tubes: the last ten seal one that somebody else seals just then, half of
-/// them with the same content; the seventh sends what the store refuses.
+/// them with the same content; the store refuses one of those that nobody else seals.
 async fn fifty(app: &TestApp, world: &World) -> BTreeMap<u16, usize> {
     let sent: Vec<_> = (0..50)
         .map(|n| {
             let own = if n < 40 { n } else { n - 40 };
             let is_other = n >= 45;
             let mut body = tube_body(app, own, &people(own * 20 + u64::from(is_other), 10));
-            if n == 7 {
+            if n == 17 {
                 body["device"]["id"] = json!("POISON");
             }
             send(&app.app, world, (Method::PUT, &format!("/v1/tubes/{}", tube(own))), &body)
@@ -81,18 +81,18 @@ each_engine! {
         let world = world(app).await;
         poison(app).await;
         let before = rows(app).await;
-        // Tube 7 is sealed by the poisoned device, and by one of those who bring other people.
+        // Of two who seal one tube either may come first.
         let answers = fifty(app, &world).await;
-        assert_eq!(answers, [(200, 5), (201, 40), (409, 4), (500, 1)].into());
+        assert_eq!(answers, [(200, 5), (201, 39), (409, 5), (500, 1)].into());
         let after = rows(app).await;
         let grown: Vec<_> = after.iter().zip(before).map(|(after, before)| after - before).collect();
-        assert_eq!(grown, [40, 400, 400, 40, 40]);
+        assert_eq!(grown, [39, 390, 390, 39, 39]);
         audit_is_whole(app).await;
         let own = "select count(distinct about) from audit where action = 'tube.seal'";
-        assert_eq!(number(app, own).await, 40);
+        assert_eq!(number(app, own).await, 39);
         let ledger = app.get(&world.officer, "/v1/ledger").await.expect(200).json();
         assert_eq!((&ledger["whole"]["tubes"]["collected"], &ledger["unexplained"]),
-            (&json!(40), &json!(0)));
+            (&json!(39), &json!(0)));
     }
 
     async fn a_tube_the_store_refuses_spares_its_neighbours_in_the_same_request(app) {
@@ -141,7 +141,7 @@ each_engine! {
         let world = world(app).await;
         let scan = Queue { length: 5, patience: Duration::from_mins(1) };
         let db = app.app.db.clone().with_queues(Queues { scan, ..Queues::default() });
-        let narrow = App { tubes: TubeWriter::start(&db), ..app.app.clone() };
+        let narrow = App::from(Parts { tubes: TubeWriter::start(&db), ..Parts::clone(&app.app) });
         let path = format!("/v1/tubes/{}", tube(1));
         let put = (Method::PUT, path.as_str());
         let ten = tube_body(app, 1, &people(0, 10));
