@@ -53,8 +53,8 @@ pub const RETESTS: &str =
                 join plate o on o.code = s.plate_code
                 where o.state = 'closed'
                 order by o.frozen_us desc, o.code desc limit 1) as plate_code
-        from tube t left join round r on r.code = t.round_code
-        where t.laboratory_code = $1 and t.state = 'received' and t.members <= $3
+        from tube_again g cross join tube t left join round r on r.code = t.round_code
+        where t.code = g.tube_code and t.laboratory_code = $1 and t.state = 'received' and t.members <= $3
             and not exists (select 1 from pool_tube m join pool p on p.code = m.pool_code
                 where m.tube_code = t.code and (p.state = 'plated' or p.state = 'open'
                     and not exists (select 1 from well w join plate o on o.code = w.plate_code

@@ -175,6 +175,8 @@ each_engine! {
                 with recursive n (i) as (select 0 union all select i + 1 from n where i < 1099)
                 select 'OLD' || cast(i / 384 as text), i % 384, 'mix', 'DEEP' || i, 20 from n;
             update tube set state = 'received', laboratory_code = 'L01' where code like 'DEEP%';
+            update tube set state = 'plated' where code like 'DEEP%';
+            update tube set state = 'received' where code like 'DEEP%';
             update plate set state = 'frozen', frozen_us = 1 where code like 'OLD%';
             update plate set state = 'closed' where code like 'OLD%';",
         )
