@@ -176,9 +176,11 @@ pub async fn ledger(tx: &mut Tx, now: Time, scope: &Scope) -> Result<Report> {
     let (from, until) = scope.sealed.unwrap_or((Time::from_us(i64::MIN), Time::from_us(i64::MAX)));
     let (mut sum, mut last) = (Sum::default(), String::new());
     loop {
+        // Planned for each page as it is asked for: PostgreSQL's plan for any page takes ten
+        // seconds where this one takes a third of one (1,084,000 people).
         let rows: Vec<EvidenceRow> = on!(tx, c => query_as(EVIDENCE).bind(&last)
             .bind(&scope.site).bind(&scope.laboratory).bind(from).bind(until).bind(PAGE)
-            .fetch_all(c).await)?;
+            .persistent(false).fetch_all(c).await)?;
         let Some(newest) = rows.last() else { break };
         last.clone_from(&newest.code);
         for row in rows {

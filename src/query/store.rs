@@ -19,6 +19,7 @@ pub const TUBES_PROVING: usize = 16;
 /// `$1` person keys. A member whose tube is not to be found reads as sampled: pending, and never
 /// negative; the ledger names it. Each person's newest tube is found by itself, so that the rest
 /// goes by unique keys: a join would read whole tables as long as PostgreSQL has no statistics.
+/// `due_us + 0` keeps it from looking for the least deadline among everybody's open recalls.
 pub const KNOWN: &str = "select m.person_key, m.tube_code, m.taken_us,
         coalesce(t.state, 'sealed') as state,
         (select max(a.arrived_us) from arrival_tube f join arrival a on a.id = f.arrival_id
@@ -26,15 +27,15 @@ pub const KNOWN: &str = "select m.person_key, m.tube_code, m.taken_us,
             as received_us,
         s.tube_code as told_tube, s.outcome as told_outcome, s.pooled, s.collected_us,
         s.released_us,
-        (select min(r.due_us) from recall r
+        (select min(r.due_us + 0) from recall r
             where r.person_key = m.person_key and r.state <> 'closed') as recall_due_us
     from (select e.value ->> 'code' as person_key, (select n.tube_code from member n
             where n.person_key = e.value ->> 'code'
             order by n.taken_us desc, n.tube_code desc limit 1) as tube_code
         from json_each($1) e) k
     join member m on m.person_key = k.person_key and m.tube_code = k.tube_code
-    left join tube t on t.code = k.tube_code
-    left join status s on s.person_key = k.person_key";
+    left join tube t on t.code = m.tube_code
+    left join status s on s.person_key = m.person_key";
 /// `$1` person keys, `$2` number of tubes of each.
 pub const TUBES_OF: &str = "select n.person_key, n.tube_code, n.position, t.session_code
     from (select m.person_key, m.tube_code, m.position, row_number() over
