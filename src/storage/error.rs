@@ -50,8 +50,11 @@ pub enum StoreError {
 
 /// PostgreSQL: serialization failure, deadlock, lock not available, out of connections.
 const BUSY_POSTGRES: [&str; 4] = ["40001", "40P01", "55P03", "53300"];
-/// PostgreSQL: shut down by its keeper, crashed, or not ready yet.
-const LOST_POSTGRES: [&str; 3] = ["57P01", "57P02", "57P03"];
+/// PostgreSQL: shut down by its keeper, crashed, or not ready yet; still or again a replica, as for
+/// a moment after a failover.
+const LOST_POSTGRES: [&str; 4] = ["57P01", "57P02", "57P03", "25006"];
+/// PostgreSQL: the class of errors of a connection, as whoever stands between reports them.
+const CONNECTION_POSTGRES: &str = "08";
 /// SQLite: busy, busy snapshot, locked.
 const BUSY_SQLITE: [&str; 3] = ["5", "517", "6"];
 
@@ -88,7 +91,7 @@ fn kind(error: &sqlx::Error) -> fn(Arc<sqlx::Error>) -> StoreError {
             let code = code.as_deref().unwrap_or_default();
             if BUSY_POSTGRES.contains(&code) || BUSY_SQLITE.contains(&code) {
                 StoreError::Busy
-            } else if LOST_POSTGRES.contains(&code) {
+            } else if LOST_POSTGRES.contains(&code) || is_of_connection(code) {
                 StoreError::Lost
             } else if matches!(database.kind(), ErrorKind::Other) && !refused_by_trigger(code) {
                 StoreError::Driver
@@ -100,6 +103,11 @@ fn kind(error: &sqlx::Error) -> fn(Arc<sqlx::Error>) -> StoreError {
     }
 }
 
+/// SQLite's codes are numbers without letters of no fixed length; PostgreSQL's have five places.
+fn is_of_connection(code: &str) -> bool {
+    code.len() == 5 && code.starts_with(CONNECTION_POSTGRES)
+}
+
 /// Our triggers raise `P0001` on PostgreSQL and `SQLITE_CONSTRAINT_TRIGGER` (1811) on SQLite.
 fn refused_by_trigger(code: &str) -> bool {
     code == "P0001" || code == "1811"
@@ -108,4 +116,17 @@ fn refused_by_trigger(code: &str) -> bool {
 /// Refuses a statement that changed another number of rows than it had to.
 pub fn ensure_rows(statement: &'static str, expected: u64, found: u64) -> Result<(), StoreError> {
     if expected == found { Ok(()) } else { Err(StoreError::Count { statement, expected, found }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_a_connection_are_told_from_sqlite_s_numbers() {
+        assert!(is_of_connection("08006") && is_of_connection("08P01"));
+        for other in ["8", "08", "23505", "1811"] {
+            assert!(!is_of_connection(other), "{other}");
+        }
+    }
 }
