@@ -21,7 +21,8 @@ pub struct Config {
     pub data: PathBuf,
     /// `sqlite:PATH` or `postgres://...`; empty means SQLite in the data folder.
     pub database: String,
-    /// `redis://...` or `redis+cluster://HOST:PORT,HOST:PORT`, asked before the store; empty means
+    /// `redis://...`, `redis+cluster://HOST:PORT,HOST:PORT` or
+    /// `redis+sentinel://HOST:PORT,HOST:PORT/MASTER`, asked before the store; empty means
     /// none.
     pub redis: String,
     /// MiB of memory that keep what people are shown; none are kept when it is 0.
@@ -271,13 +272,23 @@ mod tests {
             ("redis://127.0.0.1:6379/1", "redis://127.0.0.1:6379/1"),
             ("redis://:secret@cache:6379", "redis://...@cache:6379"),
             ("redis+cluster://u:se@cret@a:1,b:2", "redis+cluster://...@a:1,b:2"),
+            ("redis+sentinel://:secret@a:1,b:2/main", "redis+sentinel://...@a:1,b:2/main"),
         ] {
             let config = Config { redis: redis.to_owned(), ..Config::default() };
             assert!(config.to_string().contains(&format!("redis = \"{shown}\"\n")), "{config}");
             config.validate().unwrap();
         }
-        for wrong in ["cache:6379", "rediss://cache", "redis://a,b", "redis+cluster://", "redis://"]
-        {
+        for wrong in [
+            "cache:6379",
+            "rediss://cache",
+            "redis://a,b",
+            "redis+cluster://",
+            "redis://",
+            "redis+sentinel://a:1,b:2",
+            "redis+sentinel://a:1,b:2/",
+            "redis+sentinel://a:1,b:2/main/1",
+            "redis+sentinel:///main",
+        ] {
             let config = Config { redis: wrong.to_owned(), ..Config::default() };
             assert!(config.validate().unwrap_err().to_string().contains("redis"), "{wrong}");
         }

@@ -10,8 +10,13 @@ use axum::body::Bytes;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, RedisResult};
+use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo as _, Pipeline,
+    RedisResult,
+};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{KEPT, Kept};
@@ -38,20 +43,30 @@ pub enum RedisAddress {
     Single(Client),
     /// Redis Cluster, by some of its nodes.
     Cluster(Box<ClusterClient>),
+    /// Whichever server the sentinels call the master.
+    Sentinel(Sentinels),
+}
+
+/// Redis Sentinel, by some of its sentinels.
+#[derive(Clone)]
+pub struct Sentinels {
+    places: Vec<ConnectionInfo>,
+    /// What they call it.
+    master: String,
+    /// Who asks it.
+    who: SentinelNodeConnectionInfo,
 }
 
 impl RedisAddress {
-    /// `redis://[USER:PASSWORD@]HOST:PORT[/NUMBER]`, `redis+cluster://[USER:PASSWORD@]HOST:PORT,...`
-    /// or nothing; none when it is neither.
+    /// `redis://[USER:PASSWORD@]HOST:PORT[/NUMBER]`,
+    /// `redis+cluster://[USER:PASSWORD@]HOST:PORT,...`,
+    /// `redis+sentinel://[USER:PASSWORD@]HOST:PORT,.../MASTER` or nothing; none when it is neither.
     pub fn parse(address: &str) -> Option<Self> {
         if address.is_empty() {
             return Some(Self::Nowhere);
         }
         if let Some(nodes) = address.strip_prefix("redis+cluster://") {
-            let (who, nodes) = match nodes.rsplit_once('@') {
-                Some((who, nodes)) => (format!("{who}@"), nodes),
-                None => (String::new(), nodes),
-            };
+            let (who, nodes) = who(nodes);
             let nodes = nodes.split(',').map(|node| format!("redis://{who}{node}"));
             let client = ClusterClient::builder(nodes)
                 .connection_timeout(CONNECT)
@@ -60,10 +75,57 @@ impl RedisAddress {
                 .build();
             return client.ok().map(|client| Self::Cluster(Box::new(client)));
         }
+        if let Some(sentinels) = address.strip_prefix("redis+sentinel://") {
+            return Sentinels::parse(sentinels).map(Self::Sentinel);
+        }
         if !address.starts_with("redis://") || address.contains(',') {
             return None;
         }
         Client::open(address).ok().map(Self::Single)
+    }
+}
+
+/// Who asks, with the `@` behind, and what stands after it.
+fn who(address: &str) -> (String, &str) {
+    match address.rsplit_once('@') {
+        Some((who, rest)) => (format!("{who}@"), rest),
+        None => (String::new(), address),
+    }
+}
+
+impl Sentinels {
+    /// `[USER:PASSWORD@]HOST:PORT,.../MASTER`; who asks is told to the master and to no sentinel.
+    fn parse(address: &str) -> Option<Self> {
+        let (who, rest) = who(address);
+        let (sentinels, master) = rest.split_once('/')?;
+        if master.is_empty() || master.contains('/') {
+            return None;
+        }
+        let place = |sentinel: &str| format!("redis://{sentinel}").into_connection_info().ok();
+        let places = sentinels.split(',').map(place).collect::<Option<Vec<_>>>()?;
+        let who = format!("redis://{who}master").into_connection_info().ok()?;
+        let who = SentinelNodeConnectionInfo::default()
+            .set_redis_connection_info(who.redis_settings().clone());
+        Some(Self { places, master: master.to_owned(), who })
+    }
+
+    /// The master, as the first says who knows; none when nobody does. Each is asked apart from
+    /// the others: the crate waits for them in their order, and one that is silent takes all the
+    /// time there is to connect.
+    async fn master(&self) -> Option<Client> {
+        let mut asked = JoinSet::new();
+        for sentinel in &self.places {
+            let (sentinel, master) = (vec![sentinel.clone()], self.master.clone());
+            let (who, kind) = (Some(self.who.clone()), SentinelServerType::Master);
+            let mut client = SentinelClient::build(sentinel, master, who, kind).ok()?;
+            asked.spawn(async move { client.async_get_client().await });
+        }
+        while let Some(answer) = asked.join_next().await {
+            if let Ok(Ok(master)) = answer {
+                return Some(master);
+            }
+        }
+        None
     }
 }
 
@@ -111,15 +173,19 @@ impl Redis {
     async fn connect(self: Arc<Self>) {
         let connected = timeout(CONNECT, async {
             let config = AsyncConnectionConfig::new().set_response_timeout(Some(WRITE));
-            Ok::<_, redis::RedisError>(match &self.address {
-                RedisAddress::Nowhere => return Ok(None),
-                RedisAddress::Single(client) => Some(Line::Single(
-                    client.get_multiplexed_async_connection_with_config(&config).await?,
-                )),
+            let client = match &self.address {
+                RedisAddress::Nowhere => return Ok::<_, redis::RedisError>(None),
+                RedisAddress::Single(client) => client.clone(),
                 RedisAddress::Cluster(client) => {
-                    Some(Line::Cluster(client.get_async_connection().await?))
+                    return Ok(Some(Line::Cluster(client.get_async_connection().await?)));
                 }
-            })
+                RedisAddress::Sentinel(sentinels) => match sentinels.master().await {
+                    Some(client) => client,
+                    None => return Ok(None),
+                },
+            };
+            let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+            Ok(Some(Line::Single(connection)))
         });
         match connected.await {
             Ok(Ok(Some(line))) => {

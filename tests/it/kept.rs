@@ -571,6 +571,26 @@ each_engine! {
             }
         }
     }
+
+    async fn sentinels_name_another_master_and_no_answer_changes(app) {
+        let Some(mut watched) = redis::Watched::start().await else { return };
+        let nodes = redis::nodes(app, &watched.url()).await;
+        way::places(app).await;
+        way::negative(app, "T1", [1]).await;
+        redis::shared(&nodes, 1).await;
+        // The other two are enough, and the silent one holds nobody up.
+        watched.silence_one();
+        watched.master.stop();
+        way::seal(app, "T2", [1]).await;
+        for node in &nodes {
+            for _ in 0..5 {
+                node.look().await;
+                assert_eq!(state(node, 1).await, "sampled");
+            }
+        }
+        redis::shared(&nodes, 1).await;
+        assert_eq!(state(&nodes[1], 1).await, "sampled");
+    }
 }
 
 fn text(shown: Option<&Bytes>) -> &str {

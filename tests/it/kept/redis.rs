@@ -9,11 +9,27 @@ use super::{told, until};
 use crate::app::TestApp;
 use crate::way;
 
+/// What the sentinels call the master.
+const MASTER: &str = "swabline";
+
+/// What a server is for.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// For itself.
+    Alone,
+    /// A node of a cluster.
+    OfCluster,
+    /// Follows the server on that port.
+    Replica(u16),
+    /// Watches the server on that port.
+    Sentinel(u16),
+}
+
 /// A server, killed when dropped.
 pub struct Server {
     child: Child,
     port: u16,
-    cluster: bool,
+    kind: Kind,
     folder: tempfile::TempDir,
 }
 
@@ -54,17 +70,17 @@ fn free_port() -> u16 {
 impl Server {
     /// A fresh server, or none where the program is not installed.
     pub fn start() -> Option<Self> {
-        is_installed().then(|| Self::fresh(false))
+        is_installed().then(|| Self::fresh(Kind::Alone))
     }
 
-    fn fresh(cluster: bool) -> Self {
+    fn fresh(kind: Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // Another program may have taken the port meanwhile.
         for _ in 0..10 {
             let port = free_port();
-            let mut child = Self::spawn(port, cluster, folder.path());
+            let mut child = Self::spawn(port, kind, folder.path());
             if Self::answers(port, &mut child) {
-                return Self { child, port, cluster, folder };
+                return Self { child, port, kind, folder };
             }
             child.kill().ok();
             child.wait().unwrap();
@@ -72,12 +88,29 @@ impl Server {
         panic!("no Redis could be started");
     }
 
-    fn spawn(port: u16, cluster: bool, folder: &std::path::Path) -> Child {
+    fn spawn(port: u16, kind: Kind, folder: &std::path::Path) -> Child {
         let mut command = Command::new("redis-server");
+        if let Kind::Sentinel(master) = kind {
+            // A sentinel keeps what it learns in its file.
+            let file = folder.join("sentinel.conf");
+            let watched = format!(
+                "sentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
+                 sentinel down-after-milliseconds {MASTER} 1000\n\
+                 sentinel failover-timeout {MASTER} 3000\n"
+            );
+            std::fs::write(&file, watched).unwrap();
+            command.arg(file).arg("--sentinel");
+        }
         command.args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()]);
         command.arg("--dir").arg(folder);
-        if cluster {
-            command.args(["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]);
+        match kind {
+            Kind::OfCluster => {
+                command.args(["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]);
+            }
+            Kind::Replica(master) => {
+                command.args(["--replicaof", "127.0.0.1", &master.to_string()]);
+            }
+            Kind::Alone | Kind::Sentinel(_) => {}
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
@@ -106,7 +139,7 @@ impl Server {
 
     /// The same server once more, empty.
     pub fn again(&mut self) {
-        self.child = Self::spawn(self.port, self.cluster, self.folder.path());
+        self.child = Self::spawn(self.port, self.kind, self.folder.path());
         assert!(Self::answers(self.port, &mut self.child), "it does not come back");
     }
 
@@ -167,7 +200,7 @@ impl Cluster {
         if !is_installed() {
             return None;
         }
-        let servers: Vec<_> = (0..3).map(|_| Server::fresh(true)).collect();
+        let servers: Vec<_> = (0..3).map(|_| Server::fresh(Kind::OfCluster)).collect();
         let nodes: Vec<_> =
             servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
         let mut create = Command::new("redis-cli");
@@ -189,6 +222,42 @@ impl Cluster {
         let nodes: Vec<_> =
             self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
         format!("redis+cluster://{}", nodes.join(","))
+    }
+}
+
+/// A master, a replica, and three sentinels over them.
+pub struct Watched {
+    pub master: Server,
+    _replica: Server,
+    sentinels: Vec<Server>,
+}
+
+impl Watched {
+    pub async fn start() -> Option<Self> {
+        let master = Server::start()?;
+        let replica = Server::fresh(Kind::Replica(master.port));
+        let sentinels: Vec<_> =
+            (0..3).map(|_| Server::fresh(Kind::Sentinel(master.port))).collect();
+        until("the sentinels know the replica and each other", async || {
+            sentinels.iter().all(|sentinel| {
+                let told = sentinel.command(&["sentinel", "master", MASTER]);
+                let told = String::from_utf8_lossy(&told);
+                told.contains("num-slaves\n1\n") && told.contains("num-other-sentinels\n2\n")
+            })
+        })
+        .await;
+        Some(Self { master, _replica: replica, sentinels })
+    }
+
+    pub fn url(&self) -> String {
+        let sentinels: Vec<_> =
+            self.sentinels.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+        format!("redis+sentinel://{}/{MASTER}", sentinels.join(","))
+    }
+
+    /// Has one of the sentinels answer nobody any more.
+    pub fn silence_one(&self) {
+        self.sentinels[0].signal("STOP");
     }
 }
 
