@@ -1,6 +1,7 @@
 //! The running application: what handlers share, and its start and stop.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::collection::place::memory::Shifts;
 use crate::collection::tube::writer::TubeWriter;
 use crate::config::Config;
 use crate::error::{Error, Reason};
-use crate::http;
+use crate::http::{self, Durations, Entrance, RequestIds};
 use crate::instrument::{MappingFault, Mappings};
 use crate::interpretation::kit::rules::{Standing, against_purpose, against_use};
 use crate::interpretation::kit::store::{kit_find, versions};
@@ -37,9 +38,27 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Pages of the feed read at once.
 const FEED_READS: usize = 2;
 
-/// What every handler can reach; cheap to clone.
+/// The running application; cheap to clone, as every layer before a handler does.
 #[derive(Clone, Debug)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl From<Parts> for App {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// What every handler can reach.
+#[derive(Clone, Debug)]
+pub struct Parts {
     /// The store.
     pub db: Db,
     /// Time and ids.
@@ -66,8 +85,12 @@ pub struct App {
     pub feed_reads: Arc<Semaphore>,
     /// Whether the service is about to stop: whoever waits for something waits no longer.
     pub stopping: Arc<watch::Sender<bool>>,
-    /// One permit for each request that may be worked on at once.
-    pub at_once: Arc<Semaphore>,
+    /// Who is let in.
+    pub entrance: Arc<Entrance>,
+    /// Ids of requests.
+    pub request_ids: Arc<RequestIds>,
+    /// How long requests take.
+    pub durations: Arc<Durations>,
     /// What is in force.
     pub config: Arc<Config>,
 }
@@ -168,11 +191,10 @@ impl App {
         if !belong {
             return Err(StartError::ForeignKeys(config.keys_path().display().to_string()));
         }
-        let at_once = Arc::new(Semaphore::new(config.requests_at_once));
         let mappings = Arc::new(Mappings::of(&config.mappings).map_err(StartError::Mappings)?);
         let db = db.with_queues(config.queues());
         let cache = Cache::new(&config, Arc::clone(&keys), db.news());
-        Ok(Self {
+        Ok(Self::from(Parts {
             tubes: TubeWriter::start(&db),
             codes: Arc::default(),
             shifts: Arc::default(),
@@ -182,13 +204,15 @@ impl App {
             cache,
             feed_reads: Arc::new(Semaphore::new(FEED_READS)),
             stopping: Arc::new(watch::Sender::new(false)),
+            entrance: Arc::new(Entrance::new(config.requests_at_once)),
+            request_ids: Arc::new(RequestIds::new(&clock)),
+            durations: Arc::default(),
             config: Arc::new(config),
             db,
             clock,
             keys,
             mappings,
-            at_once,
-        })
+        }))
     }
 
     /// The kit with that code and version, if it may be run here. The dates between which plates

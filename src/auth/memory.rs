@@ -20,10 +20,11 @@ const TOKENS_MAX: usize = 20_000;
 ///
 /// Nothing tells a node that a token was revoked, so each asks again every second; tokens are
 /// revoked at the console, in a process of its own. A token's own end is kept to the moment.
-pub struct Holders(Cache<String, Arc<Held>>);
+pub struct Holders(Cache<String, Held>);
 
+#[derive(Clone)]
 struct Held {
-    actor: Actor,
+    actor: Arc<Actor>,
     asked: Time,
     expires: Time,
 }
@@ -42,10 +43,10 @@ impl std::fmt::Debug for Holders {
 
 impl Holders {
     /// Whoever holds this token, if it is live; a token that is not is asked for every time.
-    pub async fn holder(&self, db: &Db, token: &Token, now: Time) -> Result<Option<Actor>> {
+    pub async fn holder(&self, db: &Db, token: &Token, now: Time) -> Result<Option<Arc<Actor>>> {
         let hash = token.hash();
         if let Some(held) = self.0.get(&hash).filter(|held| held.is_good(now)) {
-            return Ok(Some(held.actor.clone()));
+            return Ok(Some(held.actor));
         }
         let mut tx = db.read("auth.token").await?;
         let found = authenticate(&mut tx, &hash, now).await?;
@@ -54,7 +55,8 @@ impl Holders {
             self.0.remove(&hash);
             return Ok(None);
         };
-        self.0.insert(hash, Arc::new(Held { actor: actor.clone(), asked: now, expires }));
+        let actor = Arc::new(actor);
+        self.0.insert(hash, Held { actor: Arc::clone(&actor), asked: now, expires });
         Ok(Some(actor))
     }
 }
@@ -77,7 +79,8 @@ mod tests {
         let (name, account) = ("A".to_owned(), "A".to_owned());
         let actor = Actor { account, name, role: Role::Officer, site: None, laboratory: None };
         let asked = second(10);
-        let held = |expires| Held { actor: actor.clone(), asked, expires };
+        let actor = Arc::new(actor);
+        let held = |expires| Held { actor: Arc::clone(&actor), asked, expires };
         let just_before = second(11) - Span::MICROSECOND;
         assert!(held(second(99)).is_good(asked) && held(second(99)).is_good(just_before));
         assert!(!held(second(99)).is_good(second(11)));

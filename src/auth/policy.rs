@@ -1,5 +1,8 @@
 //! Route x role on one page. A route that is not here is denied to everybody.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::Role;
 use super::Role::{
     Administrator, Auditor, Courier, Officer, Receiver, Reviewer, Sampler, Service, Technician,
@@ -135,7 +138,14 @@ pub const RULES: &[Rule] = &[
 
 /// The rule of a route, if there is one.
 pub fn rule(method: &str, path: &str) -> Option<&'static Rule> {
-    RULES.iter().find(|rule| rule.method == method && rule.path == path)
+    static BY_PATH: LazyLock<HashMap<&str, Vec<&Rule>>> = LazyLock::new(|| {
+        let mut by_path: HashMap<_, Vec<_>> = HashMap::new();
+        for rule in RULES {
+            by_path.entry(rule.path).or_default().push(rule);
+        }
+        by_path
+    });
+    BY_PATH.get(path)?.iter().find(|rule| rule.method == method).copied()
 }
 
 impl Rule {

@@ -1,5 +1,7 @@
 //! What handlers take from a request; whatever cannot be taken is answered as a problem.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -153,7 +155,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Actor {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
-        parts.extensions.get::<Self>().cloned().ok_or(Error::Unauthenticated)
+        let holder = parts.extensions.get::<Arc<Self>>().ok_or(Error::Unauthenticated)?;
+        Ok(Self::clone(holder))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The guard before every route: which rule, which token, which role.
 
+use std::sync::Arc;
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
@@ -32,7 +34,7 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
 }
 
 /// Whose token this is, now; whoever waited long asks again before it is answered.
-pub async fn signed_in(app: &App, headers: &HeaderMap) -> Result<Actor> {
+pub async fn signed_in(app: &App, headers: &HeaderMap) -> Result<Arc<Actor>> {
     let token = bearer(headers).ok_or(Error::Unauthenticated)?;
     app.holders.holder(&app.db, &token, app.clock.now()).await?.ok_or(Error::Unauthenticated)
 }

@@ -1,45 +1,65 @@
-//! What surrounds every request: a log line, a time limit, a bound on how many at once, and a
-//! net under panics.
+//! What surrounds every request: an id, a bound on how many at once, a time limit, a net under
+//! panics, a figure and a log line.
+//!
+//! One layer does all of it, for every layer costs each request its own copies and allocations.
 
 use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
+use tokio::sync::Semaphore;
 
 use super::problem::{Problem, UNKNOWN};
 use crate::app::App;
 
-/// One line a request: route pattern, status, time; no path, no query, no header.
-pub(super) async fn log(request: Request, next: Next) -> Response {
-    let method = known(request.method());
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
-    let id = request
-        .headers()
-        .get("x-request-id")
-        .and_then(|id| id.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
+/// The id of a request, in its answer and in the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Where people and services only ask, by the million, or wait.
+const ASKING: [&str; 2] = ["/v1/status", "/v1/feed"];
+
+/// Surrounds a request and its answer.
+pub(super) async fn surround(State(app): State<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let response = next.run(request).await;
+    let method = known(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let given = request.headers().get(REQUEST_ID).cloned();
+    let id = given.unwrap_or_else(|| app.request_ids.next());
+    let answered = AssertUnwindSafe(bound(&app, request, next)).catch_unwind().await;
+    let mut response = answered.unwrap_or_else(|panic| panicked(&*panic));
+    response.headers_mut().insert(REQUEST_ID, id.clone());
     let (status, took) = (response.status().as_u16(), started.elapsed());
-    metrics::histogram!("http_seconds", "route" => route.clone(), "method" => method,
-        "status" => status.to_string())
-    .record(took);
-    tracing::info!(
-        method,
-        route,
-        status,
-        took_ms = (took.as_secs_f64() * 1e6).round() / 1e3,
-        request = id,
-        "{method} {route} answered {status}"
-    );
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    app.durations.of(route, (method, status)).record(took);
+    log((method, route), status, took, &id);
     response
+}
+
+/// One line a request: route pattern, status, time; no path, no query, no header but the id. What
+/// went well is told to whoever asks for it with `RUST_LOG=swabline=debug`: of a million scans an
+/// hour nobody reads the lines, and the figures count them.
+fn log((method, route): (&str, &str), status: u16, took: Duration, id: &HeaderValue) {
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                method,
+                route,
+                status,
+                took_ms = (took.as_secs_f64() * 1e6).round() / 1e3,
+                request = id.to_str().unwrap_or_default(),
+                "{method} {route} answered {status}"
+            )
+        };
+    }
+    match status {
+        500.. => line!(warn),
+        400.. => line!(info),
+        _ => line!(debug),
+    }
 }
 
 /// A method that is known, or `other`: every label is kept for ever, and a client may send any
@@ -50,9 +70,26 @@ fn known(method: &Method) -> &'static str {
     KNOWN.into_iter().find(|&known| method == known).unwrap_or("other")
 }
 
+/// Who is let in: one permit for each request that may be worked on at once.
+#[derive(Debug)]
+pub struct Entrance {
+    all: Semaphore,
+    /// Of those, the ones for whoever only asks: a storm of look-ups leaves room for scans (R43).
+    asking: Semaphore,
+}
+
+impl Entrance {
+    /// An entrance for so many at once.
+    pub fn new(at_once: usize) -> Self {
+        Self { all: Semaphore::new(at_once), asking: Semaphore::new((at_once / 2).max(1)) }
+    }
+}
+
 /// Refuses at once what is too much, and gives up what takes too long.
-pub(super) async fn bound(State(app): State<App>, request: Request, next: Next) -> Response {
-    let Ok(_permit) = app.at_once.try_acquire() else {
+async fn bound(app: &App, request: Request, next: Next) -> Response {
+    let asks = ASKING.iter().any(|path| request.uri().path().starts_with(path));
+    let asking = asks.then(|| app.entrance.asking.try_acquire()).transpose();
+    let (Ok(_asking), Ok(_permit)) = (asking, app.entrance.all.try_acquire()) else {
         return refuse("request.too_many", "too many requests are being worked on; try again");
     };
     let limit = Duration::from_secs(app.config.request_seconds);
@@ -71,8 +108,7 @@ fn refuse(code: &str, detail: &str) -> Response {
 }
 
 /// A defect of ours: logged with its text, answered without.
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
-pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+fn panicked(panic: &(dyn Any + Send)) -> Response {
     let text = panic
         .downcast_ref::<String>()
         .map(String::as_str)

@@ -1,5 +1,6 @@
 //! The router: every route on one page, and the layers around them from inner to outer.
 
+mod durations;
 pub mod extract;
 pub mod guard;
 pub mod health;
@@ -7,13 +8,12 @@ pub mod idempotency;
 mod limits;
 pub mod page;
 pub mod problem;
+mod request_id;
 
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router, middleware};
 use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use utoipa::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
@@ -23,8 +23,11 @@ use crate::{
     audit, barcode, collection, feeds, instrument, integrity, interpretation, ledger, plate,
     pooling, quality, query, recall, receiving, review, transport,
 };
+pub use durations::Durations;
 use extract::BodyMax;
+pub use limits::Entrance;
 use problem::Problem;
+pub use request_id::RequestIds;
 
 /// Largest body that is no instrument file: a batch of 1,000 tubes of 20 people with room to spare.
 const BODY_MAX: BodyMax = BodyMax(16 * 1024 * 1024);
@@ -185,11 +188,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(
             ServiceBuilder::new()
-                .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-                .layer(middleware::from_fn(limits::log))
-                .layer(PropagateRequestIdLayer::x_request_id())
-                .layer(middleware::from_fn_with_state(app.clone(), limits::bound))
-                .layer(CatchPanicLayer::custom(limits::panicked))
+                .layer(middleware::from_fn_with_state(app.clone(), limits::surround))
                 .layer(BODY_MAX.layer()),
         )
         .with_state(app)

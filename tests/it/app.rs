@@ -8,10 +8,11 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use sqlx::Connection as _;
-use swabline::app::App;
+use swabline::app::{App, Parts};
 use swabline::auth::{self, Actor, NewAccount, Role};
 use swabline::clock::{Clock, Span, Time};
 use swabline::config::Config;
+use swabline::http::Entrance;
 use tower::ServiceExt as _;
 
 /// The morning on which most stories play.
@@ -143,7 +144,9 @@ impl TestApp {
     pub fn restarted(&self, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::clone(&self.app.config);
         change(&mut config);
-        let app = App { config: Arc::new(config), ..self.app.clone() };
+        let entrance = Arc::new(Entrance::new(config.requests_at_once));
+        let parts = Parts { config: Arc::new(config), entrance, ..Parts::clone(&self.app) };
+        let app = App::from(parts);
         let router = swabline::http::router(app.clone());
         let folder = tempfile::tempdir().unwrap();
         Self { app, clock: self.clock.clone(), engine: self.engine, router, folder }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
+use swabline::app::{App, Parts};
 use swabline::audit;
 use swabline::storage::Db;
 
@@ -146,7 +147,8 @@ async fn insist(mut send: impl AsyncFnMut() -> Answer) -> Answer {
 /// Looks at the store through connections that were never cut.
 async fn afresh(app: &mut TestApp) {
     let url = app.app.config.database_url();
-    app.app.db = Db::open(&url, &app.clock).await.unwrap();
+    let db = Db::open(&url, &app.clock).await.unwrap();
+    app.app = App::from(Parts { db, ..Parts::clone(&app.app) });
 }
 
 fn assert_lost(answer: &Answer) {

@@ -93,6 +93,24 @@ each_engine! {
         assert!(answer.text().contains("the body is larger than 16 MiB"), "{}", answer.text());
     }
 
+    async fn whoever_only_asks_leaves_room_for_others(app) {
+        let small = app.restarted(|config| config.requests_at_once = 2);
+        let service = app.client(Role::Service).await;
+        let waits = small.get(&service, "/v1/feed?wait=1");
+        let others = async {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            let refused = small.get(&service, "/v1/feed").await;
+            let served = small.get(&service, "/healthz").await;
+            (refused, served)
+        };
+        let (waited, (refused, served)) = tokio::join!(waits, others);
+        waited.expect(200);
+        assert_eq!(refused.expect(503).code(), "request.too_many");
+        served.expect(200);
+        // The place is free again.
+        small.get(&service, "/v1/feed").await.expect(200);
+    }
+
     async fn every_route_has_a_rule_and_every_rule_a_route(_app) {
         let description = serde_json::to_value(swabline::http::openapi()).unwrap();
         let mut described = BTreeSet::from([("GET".to_owned(), "/openapi.json".to_owned())]);

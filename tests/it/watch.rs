@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use swabline::app::{App, Parts};
 use swabline::simulation::files_text::lightcycler_480;
 
 use crate::app::TestApp;
@@ -24,10 +25,9 @@ struct Post {
 impl Post {
     /// Serves the application and writes the technician's token down.
     async fn new(app: &TestApp, world: &World) -> Self {
-        let mut own = app.app.clone();
-        let mut config = swabline::config::Config::clone(&own.config);
+        let mut config = swabline::config::Config::clone(&app.app.config);
         config.listen = "127.0.0.1:0".parse().unwrap();
-        own.config = config.into();
+        let own = App::from(Parts { config: config.into(), ..Parts::clone(&app.app) });
         let listener = own.listen().await.unwrap();
         let server = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(own.serve(listener, std::future::pending()));

@@ -172,7 +172,9 @@ async fn a_day(program: &Program, server: &Server, city: &City, canaries: &[Pers
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_with_canaries_leaves_none_in_the_log_or_in_the_folder() {
     on_each_engine(async |program| {
-        let mut server = program.serve();
+        let mut command = crate::program::command();
+        command.env("RUST_LOG", "info,swabline=debug");
+        let mut server = program.serve_under(command);
         let city = city(&program, &server, 10).await;
         let canaries = people(0, 3);
         a_day(&program, &server, &city, &canaries).await;
