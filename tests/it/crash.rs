@@ -1,6 +1,7 @@
 //! Durable means durable: the server is killed at random moments under load, and whatever it had
 //! answered is there afterwards; a trace of its system calls shows why (R1).
 
+mod nodes;
 mod trace;
 
 use std::collections::{BTreeMap, BTreeSet};
