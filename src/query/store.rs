@@ -34,8 +34,8 @@ pub const KNOWN: &str = "select m.person_key, m.tube_code, m.taken_us,
             order by n.taken_us desc, n.tube_code desc limit 1) as tube_code
         from json_each($1) e) k
     join member m on m.person_key = k.person_key and m.tube_code = k.tube_code
-    left join tube t on t.code = m.tube_code
-    left join status s on s.person_key = m.person_key";
+    left join tube t on t.code = k.tube_code
+    left join status s on s.person_key = k.person_key";
 /// `$1` person keys, `$2` number of tubes of each.
 pub const TUBES_OF: &str = "select n.person_key, n.tube_code, n.position, t.session_code
     from (select m.person_key, m.tube_code, m.position, row_number() over

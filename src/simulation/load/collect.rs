@@ -21,20 +21,15 @@ use crate::simulation::Failure;
 pub(super) async fn collect(
     day: Arc<Day>,
     wave: Arc<Wave>,
-    (worker, workers): (u64, u64),
     road: UnboundedSender<Parcel>,
 ) -> Result<(), Failure> {
     let mut connection = day.connect();
-    let mut sent = 0;
-    while let Some((number, before)) = wave.next_parcel() {
+    while let Some(number) = wave.next_parcel() {
         let parcel = &wave.line.parcels()[usize::try_from(number).unwrap_or(0)];
         let device = day.device(&wave, parcel)?;
         match day.plan.scan {
-            Scan::Bulk => {
-                let before = before * u64::from(day.plan.in_box());
-                device.bulk(&mut connection, before).await?;
-            }
-            Scan::Single => device.singles(&mut connection, (worker, workers), &mut sent).await?,
+            Scan::Bulk => device.bulk(&mut connection).await?,
+            Scan::Single => device.singles(&mut connection).await?,
         }
         road.send(parcel.clone()).map_err(|_closed| gone())?;
     }
@@ -72,7 +67,7 @@ impl Sender<'_> {
     }
 
     /// The whole box in one request, and again where the answer is lost.
-    async fn bulk(&self, connection: &mut Connection, before: u64) -> Result<(), Failure> {
+    async fn bulk(&self, connection: &mut Connection) -> Result<(), Failure> {
         let codes: Vec<_> =
             self.parcel.tubes.clone().map(|tube| self.wave.code(tube)).collect::<Result<_, _>>()?;
         let people = self.wave.people(self.parcel.tubes.clone());
@@ -81,7 +76,7 @@ impl Sender<'_> {
         for time in 0..times {
             let fresh = time == 0;
             // The second time is due when the first answer was lost.
-            let due = if fresh { self.wave.pace.due(before).await } else { Instant::now() };
+            let due = if fresh { self.turn(codes.len()).await } else { Instant::now() };
             let body = self.device().batch(&codes, self.day.clock.now())?;
             let path = "/v1/tubes/batch";
             connection.succeed(&Ask::json(Method::POST, path, Some(by), body)).await?;
@@ -103,22 +98,21 @@ impl Sender<'_> {
         Ok(())
     }
 
-    /// Tube by tube, each in a request of its own. The workers take turns, so that at a given
+    /// When these tubes are due: whichever device is free takes the next turn, so that at a given
     /// rate the requests of all together are evenly spread.
-    async fn singles(
-        &self,
-        connection: &mut Connection,
-        (worker, workers): (u64, u64),
-        sent: &mut u64,
-    ) -> Result<(), Failure> {
+    async fn turn(&self, tubes: usize) -> Instant {
+        self.wave.pace.turn(u32::try_from(tubes).unwrap_or(u32::MAX)).await
+    }
+
+    /// Tube by tube, each in a request of its own.
+    async fn singles(&self, connection: &mut Connection) -> Result<(), Failure> {
         let times = if self.parcel.habit() == Habit::Twice { 2 } else { 1 };
         let by = &self.day.staff.samplers[self.parcel.site];
         for tube in self.parcel.tubes.clone() {
             let path = format!("/v1/tubes/{}", self.wave.code(tube)?);
             let people = u64::from(self.wave.line.count(tube));
             for time in 0..times {
-                let due = self.wave.pace.due(*sent * workers + worker).await;
-                *sent += 1;
+                let due = self.turn(1).await;
                 let body = self.device().single(tube, self.day.clock.now())?;
                 let ask = Ask::json(Method::PUT, &path, Some(by), body);
                 let status = connection.succeed(&ask).await?;

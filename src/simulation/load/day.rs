@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -202,7 +201,7 @@ impl Day {
             book.order((keeper, connection), (Kind::Plate, &place), count).await?;
             plates.push((book, AtomicU32::new(0)));
         }
-        let pace = Pace { begins: Instant::now(), rate: self.plan.rate };
+        let pace = Pace::new(self.plan.rate);
         let queue = Mutex::new(in_order(&line));
         let (begins, counts, back) = (self.clock.now(), Mutex::default(), Mutex::default());
         Ok(Wave { line, tubes, boxes, plates, stages, pace, begins, queue, back, counts })
@@ -217,11 +216,9 @@ fn in_order(line: &Line) -> VecDeque<u32> {
 }
 
 impl Wave {
-    /// The next box to be filled, and how many were before it; none when all are.
-    pub(super) fn next_parcel(&self) -> Option<(u32, u64)> {
-        let mut queue = lock(&self.queue);
-        let before = self.line.parcels().len() - queue.len();
-        queue.pop_front().map(|number| (number, before as u64))
+    /// The next box to be filled; none when all are.
+    pub(super) fn next_parcel(&self) -> Option<u32> {
+        lock(&self.queue).pop_front()
     }
 
     /// The next plate code of a laboratory.

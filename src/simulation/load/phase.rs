@@ -2,6 +2,7 @@
 //! through it, and how long its requests took.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -139,22 +140,29 @@ fn per_second(count: u64, seconds: f64) -> f64 {
 }
 
 /// When each request of an open loop is due, whatever became of those before.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Pace {
     /// When the first is due.
-    pub(super) begins: Instant,
+    begins: Instant,
     /// Tubes a second; none as fast as it goes.
-    pub(super) rate: Option<f64>,
+    rate: Option<f64>,
+    /// Tubes whose turn has come.
+    given: AtomicU32,
 }
 
 impl Pace {
-    /// Waits until a request is due that comes after that many tubes, and gives when it was due:
-    /// from then its latency counts, also when its device was still busy with another (so that
-    /// nothing is omitted because of what was slow before).
-    pub(super) async fn due(&self, tubes_before: u64) -> Instant {
+    /// A pace that begins now.
+    pub(super) fn new(rate: Option<f64>) -> Self {
+        Self { begins: Instant::now(), rate, given: AtomicU32::new(0) }
+    }
+
+    /// Waits until the next request is due, which brings that many tubes, and gives when it was
+    /// due: from then its latency counts, also when every device was still busy with another (so
+    /// that nothing is omitted because of what was slow before).
+    pub(super) async fn turn(&self, tubes: u32) -> Instant {
         let Some(rate) = self.rate else { return Instant::now() };
-        let before = f64::from(u32::try_from(tubes_before).unwrap_or(u32::MAX));
-        let due = self.begins + Duration::from_secs_f64(before / rate);
+        let before = self.given.fetch_add(tubes, Ordering::Relaxed);
+        let due = self.begins + Duration::from_secs_f64(f64::from(before) / rate);
         tokio::time::sleep_until(due.into()).await;
         due
     }
@@ -180,10 +188,11 @@ mod tests {
     #[tokio::test]
     async fn what_was_due_while_another_request_was_slow_counts_from_then() {
         let begins = Instant::now().checked_sub(Duration::from_secs(5)).unwrap();
-        let open = Pace { begins, rate: Some(100.0) };
-        assert_eq!(open.due(50).await, begins + Duration::from_millis(500));
-        assert_eq!(open.due(100).await, begins + Duration::from_secs(1));
-        let closed = Pace { begins, rate: None };
-        assert!(closed.due(100).await >= begins + Duration::from_secs(5));
+        let open = Pace { begins, ..Pace::new(Some(100.0)) };
+        assert_eq!(open.turn(50).await, begins);
+        assert_eq!(open.turn(1).await, begins + Duration::from_millis(500));
+        assert_eq!(open.turn(1).await, begins + Duration::from_millis(510));
+        let closed = Pace { begins, ..Pace::new(None) };
+        assert!(closed.turn(100).await >= begins + Duration::from_secs(5));
     }
 }

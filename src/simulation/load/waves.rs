@@ -100,9 +100,8 @@ async fn through(day: &Arc<Day>, wave: &Arc<Wave>) -> Result<(), Failure> {
         Scan::Bulk => DEVICES.0,
         Scan::Single => DEVICES.1,
     };
-    for worker in 0..devices {
-        let turn = (worker, devices);
-        stages.spawn(collect::collect(day.clone(), wave.clone(), turn, to_road.clone()));
+    for _ in 0..devices {
+        stages.spawn(collect::collect(day.clone(), wave.clone(), to_road.clone()));
     }
     let boxes: Inbox<_> = Arc::new(Mutex::new(boxes));
     for _ in 0..CARRIERS {
