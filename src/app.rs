@@ -295,7 +295,9 @@ impl App {
             // Nobody listens when serving failed first.
             stopping.send(()).ok();
         };
-        let serving = axum::serve(listener, http::router(self)).with_graceful_shutdown(stop);
+        // Made once: a bare router is made again, with every route, for each connection.
+        let routes = http::router(self).into_make_service();
+        let serving = axum::serve(listener, routes).with_graceful_shutdown(stop);
         let overdue = async {
             match stopped.await {
                 Ok(()) => tokio::time::sleep(patience).await,

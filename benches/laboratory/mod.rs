@@ -186,7 +186,7 @@ async fn receive(tx: &mut Tx, number: u64, layout: &Layout) {
     on!(tx, c => raw_sql(arrival).execute(c).await.map(drop)).expect("it is stored");
     let accepted = AssertSqlSafe(format!(
         "insert into arrival_tube (arrival_id, tube_code, finding, swab_count)
-        select 'V{number}', e.value ->> 'code', 'accepted', 10 from json_each($1) e"
+        select 'V{number}', e.value ->> 'code', 'accepted', 10 from jsonb_each($1) e"
     ));
     on!(tx, c => query(accepted).bind(&tubes).execute(c).await.map(drop)).expect("it is stored");
     for sql in [
@@ -194,20 +194,20 @@ async fn receive(tx: &mut Tx, number: u64, layout: &Layout) {
             event_id, device_id, device_seq, device_skew_us, sealed_us, recorded_us, recorded_by,
             content_tag, state, state_us)
         select e.value ->> 'code', 10, 10, 10, 'R01', 'S01', 'W01', e.value ->> 'code', 'D01', 1,
-            0, 1, 1, 'A1', '', 'sealed', 1 from json_each($1) e",
+            0, 1, 1, 'A1', '', 'sealed', 1 from jsonb_each($1) e",
         "insert into member (tube_code, position, person_key, identity_tag, taken_us)
         select e.value ->> 'code', cast(p.value as bigint),
             (e.value ->> 'code') || '.' || cast(p.value as text), 'tag', 1
-        from json_each($1) e cross join (select 1 as value union select 2 union select 3
+        from jsonb_each($1) e cross join (select 1 as value union select 2 union select 3
             union select 4 union select 5 union select 6 union select 7 union select 8
             union select 9 union select 10) p",
         "insert into person (key, identity_tag, identity, first_seen_us)
         select m.person_key, 'tag', unhex('00ff'), 1 from member m
-        where m.tube_code in (select e.value ->> 'code' from json_each($1) e)",
+        where m.tube_code in (select e.value ->> 'code' from jsonb_each($1) e)",
         "update tube set state = 'packed'
-        where code in (select e.value ->> 'code' from json_each($1) e)",
+        where code in (select e.value ->> 'code' from jsonb_each($1) e)",
         "update tube set state = 'received', laboratory_code = 'L01'
-        where code in (select e.value ->> 'code' from json_each($1) e)",
+        where code in (select e.value ->> 'code' from jsonb_each($1) e)",
     ] {
         on!(tx, c => query(sql).bind(&tubes).execute(c).await.map(drop)).expect("it is stored");
     }

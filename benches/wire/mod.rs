@@ -22,6 +22,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 
+/// What the program allocates with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// People who ask, each in turn.
 const PEOPLE: u32 = 20_000;
 /// People in each tube.
@@ -210,7 +214,7 @@ async fn fill(app: &App) {
     let people = serde_json::to_string(&people).expect("it is JSON");
     let members = "insert into member (tube_code, position, person_key, identity_tag, taken_us)
         select e.value ->> 'tube', cast(e.value ->> 'position' as bigint), e.value ->> 'person',
-            'tag', $2 from json_each($1) e";
+            'tag', $2 from jsonb_each($1) e";
     let told = "insert into status (person_key, tube_code, result_id, outcome, collected_us,
             released_us, pooled)
         select person_key, 'T', 'T.1', 'not_detected', taken_us, taken_us, 10 from member";

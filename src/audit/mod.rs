@@ -38,11 +38,11 @@ pub const APPEND: &str = "insert into audit
     select cast($2 as text), cast(e.value ->> 'seq' as bigint), cast(e.value ->> 'at' as bigint),
         e.value ->> 'account', e.value ->> 'action', e.value ->> 'about', e.value ->> 'detail',
         e.value ->> 'previous', e.value ->> 'hash'
-    from json_each($1) e";
+    from jsonb_each($1) e";
 /// `$1` things with the number of their row, `$2` chain.
 pub const SUBJECTS: &str = "insert into audit_subject (about, chain, seq)
     select e.value ->> 'about', cast($2 as text), cast(e.value ->> 'seq' as bigint)
-    from json_each($1) e where true on conflict do nothing";
+    from jsonb_each($1) e where true on conflict do nothing";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[("APPEND", APPEND), ("SUBJECTS", SUBJECTS)];

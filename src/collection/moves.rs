@@ -12,13 +12,13 @@ use crate::storage::{Tx, codes};
 pub const TUBES_FIND: &str = "select t.code, t.size, t.members, t.round_code, t.site_code,
         t.session_code, t.sealed_us, t.recorded_us, t.state, t.state_us, t.laboratory_code,
         t.attempt
-    from tube t where t.code in (select e.value ->> 'code' from json_each($1) e)
+    from tube t where t.code in (select e.value ->> 'code' from jsonb_each($1) e)
     order by t.code";
 /// `$1` codes, `$2` from, `$3` to, `$4` time, `$5` laboratory (kept when null). The state is asked
 /// of the tubes that are named and not by its index, in which thousands stand.
 pub const TUBES_MOVE: &str = "update tube set state = $3, state_us = $4,
         laboratory_code = coalesce(cast($5 as text), laboratory_code)
-    where coalesce(state, '') = $2 and code in (select e.value ->> 'code' from json_each($1) e)";
+    where coalesce(state, '') = $2 and code in (select e.value ->> 'code' from jsonb_each($1) e)";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[("TUBES_FIND", TUBES_FIND), ("TUBES_MOVE", TUBES_MOVE)];

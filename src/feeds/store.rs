@@ -38,7 +38,7 @@ pub const MEMBERS: &str = "select e.value ->> 'tube' as tube_code,
             and r.opened_us <= cast(e.value ->> 'at' as bigint)
             and (r.closed_us is null or r.closed_us > cast(e.value ->> 'at' as bigint)))
             as recalls
-    from json_each($1) e join member m on m.tube_code = e.value ->> 'tube'
+    from jsonb_each($1) e join member m on m.tube_code = e.value ->> 'tube'
     order by m.tube_code, m.position";
 
 #[derive(FromRow)]

@@ -15,6 +15,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::Semaphore;
 
 use super::problem::{Problem, UNKNOWN};
+use super::request_id::is_id;
 use crate::app::App;
 
 /// The id of a request, in its answer and in the log.
@@ -27,7 +28,7 @@ pub(super) async fn surround(State(app): State<App>, request: Request, next: Nex
     let started = Instant::now();
     let method = known(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let given = request.headers().get(REQUEST_ID).cloned();
+    let given = request.headers().get(REQUEST_ID).filter(|given| is_id(given)).cloned();
     let id = given.unwrap_or_else(|| app.request_ids.next());
     let answered = AssertUnwindSafe(bound(&app, request, next)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|panic| panicked(&*panic));

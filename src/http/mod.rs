@@ -10,9 +10,13 @@ pub mod page;
 pub mod problem;
 mod request_id;
 
+use std::future::ready;
+
+use axum::body::Bytes;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use axum::{Json, Router, middleware};
+use axum::{Router, middleware};
 use tower::ServiceBuilder;
 use utoipa::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -179,7 +183,10 @@ pub fn router(app: App) -> Router {
     let (routes, description) = api().split_for_parts();
     let docs = utoipa_swagger_ui::SwaggerUi::new("/docs")
         .config(utoipa_swagger_ui::Config::from("/openapi.json"));
-    let description = get(move || std::future::ready(Json(description)));
+    let description = description.to_json().expect("a description has string keys");
+    let description = Bytes::from(description);
+    let description =
+        get(move || ready(([(CONTENT_TYPE, "application/json")], description.clone())));
     routes
         .route("/openapi.json", description)
         .route_layer(middleware::from_fn_with_state(app.clone(), guard::guard))

@@ -13,7 +13,7 @@ use crate::storage::{StoreError, Tx, ensure_rows, json};
 pub const CURVES_ADD: &str = "insert into curve (run_id, well, target, dye, first_cycle, points)
     select $1, cast(e.value ->> 'well' as bigint), e.value ->> 'target', e.value ->> 'dye',
         cast(e.value ->> 'first_cycle' as bigint), unhex(e.value ->> 'points')
-    from json_each($2) e";
+    from jsonb_each($2) e";
 /// `$1` run, `$2` the first well, `$3` the last.
 pub const CURVES_FIND: &str = "select well, target, dye, first_cycle, points from curve
     where run_id = $1 and well between $2 and $3 order by well, target, dye";

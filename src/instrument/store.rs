@@ -36,7 +36,7 @@ pub const RUN_BY_PART: &str = "select r.id, r.plate_code, r.sha256, r.state, q.a
 pub const PARTS_ADD: &str = "insert into run_part (run_id, part, sha256, again)
     select $1, cast(e.value ->> 'part' as bigint), e.value ->> 'sha256',
         cast(e.value ->> 'again' as bigint)
-    from json_each($2) e where true on conflict do nothing";
+    from jsonb_each($2) e where true on conflict do nothing";
 /// `$1` plate: the run that counts.
 pub const RUN_LIVE: &str =
     "select id, plate_code, sha256, state from run where plate_code = $1 and state <> 'void'";
@@ -54,7 +54,7 @@ pub const READINGS_ADD: &str = "insert into reading (run_id, well, target, dye, 
         e.value ->> 'task', e.value ->> 'operator_name', e.value ->> 'ct', e.value ->> 'raw_ct',
         e.value ->> 'amp_status', e.value ->> 'instrument_call',
         cast(e.value ->> 'omitted' as bigint)
-    from json_each($2) e";
+    from jsonb_each($2) e";
 /// `$1` run.
 pub const RUN_EXPORTED: &str = "select r.plate_code, r.instrument, r.run_ended, r.imported_us
     from run r where r.id = $1";

@@ -25,11 +25,11 @@ pub const RUNS: &str = "select r.id, r.plate_code, p.laboratory_code, r.serial, 
     order by r.imported_us, r.id limit $6";
 /// `$1` runs.
 pub const CALLS: &str = "select c.run_id, c.detail from call c
-    where c.run_id in (select e.value ->> 'code' from json_each($1) e)
+    where c.run_id in (select e.value ->> 'code' from jsonb_each($1) e)
     order by c.run_id, c.tube_code";
 /// `$1` runs.
 pub const CURVES: &str =
-    "select v.run_id, v.target, v.points from json_each($1) e cross join curve v
+    "select v.run_id, v.target, v.points from jsonb_each($1) e cross join curve v
     where v.run_id = e.value ->> 'code'";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[("RUNS", RUNS), ("CALLS", CALLS), ("CURVES", CURVES)];

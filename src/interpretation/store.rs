@@ -17,13 +17,13 @@ pub const EARLIER: &str = "select c.tube_code, cast(0 as bigint) as another, c.d
         r.imported_us, r.id
     from call c join run r on r.id = c.run_id
     where c.state = 'released' and c.disposition = 'retest'
-        and c.tube_code in (select e.value ->> 'code' from json_each($1) e)
+        and c.tube_code in (select e.value ->> 'code' from jsonb_each($1) e)
         and (r.imported_us, r.id) < ($2, $3)
     union all
     select a.answer_tube, cast(1 as bigint), c.detail, c.pool_code, r.imported_us, r.id
     from recall a join call c on c.tube_code = a.origin_tube join run r on r.id = c.run_id
     where c.state = 'released' and c.disposition = 'recall' and c.members = 1
-        and a.answer_tube in (select e.value ->> 'code' from json_each($1) e)
+        and a.answer_tube in (select e.value ->> 'code' from jsonb_each($1) e)
         and (r.imported_us, r.id) < ($2, $3)
     order by 5, 6";
 /// `$1` run, `$2` calls.
@@ -33,7 +33,7 @@ pub const CALLS_ADD: &str = "insert into call (run_id, tube_code, outcome, rule,
         e.value ->> 'disposition', cast(e.value ->> 'members' as bigint),
         cast(e.value ->> 'attempt' as bigint), cast(e.value ->> 'clean' as bigint),
         e.value ->> 'detail', 'draft', e.value ->> 'pool'
-    from json_each($2) e";
+    from jsonb_each($2) e";
 /// `$1` run.
 pub const RUN_FIND: &str = "select r.id, r.plate_code, p.laboratory_code, r.sha256, r.format,
         r.instrument, r.serial, r.run_ended, r.kit_code, r.kit_version, r.verdict, r.warnings,

@@ -35,7 +35,7 @@ pub const WELLS_ADD: &str =
     "insert into well (plate_code, well, reaction, tube_code, pool_code, depth, control)
     select $1, cast(e.value ->> 'well' as bigint), e.value ->> 'reaction', e.value ->> 'tube',
         e.value ->> 'pool', cast(e.value ->> 'depth' as bigint), e.value ->> 'control'
-    from json_each($2) e";
+    from jsonb_each($2) e";
 /// `$1` plate; changes nothing and keeps everybody else from changing it.
 pub const PLATE_LOCK: &str = "update plate set template = template where code = $1";
 /// `$1` plate, `$2` time.
@@ -53,7 +53,7 @@ pub const STAMP_CLEAR: &str = "delete from stamp where plate_code = $1";
 /// `$1` plate, `$2` order, `$3` quadrants.
 pub const STAMP_ADD: &str = "insert into stamp (plate_code, quadrant, source_plate, scheme)
     select $1, cast(e.value ->> 'quadrant' as bigint), e.value ->> 'source', cast($2 as text)
-    from json_each($3) e";
+    from jsonb_each($3) e";
 /// `$1` plate.
 pub const SOURCE_FIND: &str = "select p.code, p.laboratory_code, p.kit_code, p.kit_version, p.size,
         p.state,

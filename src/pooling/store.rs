@@ -15,10 +15,10 @@ use crate::storage::{StoreError, Tx, codes, ensure_rows};
 /// `$1` codes.
 pub const POOLS_FIND: &str = "select code, laboratory_code, kit_code, kit_version, depth, made_us,
         state, state_us, outcome
-    from pool where code in (select e.value ->> 'code' from json_each($1) e) order by code";
+    from pool where code in (select e.value ->> 'code' from jsonb_each($1) e) order by code";
 /// `$1` codes of pools.
 pub const POOL_TUBES: &str = "select pool_code, tube_code from pool_tube
-    where pool_code in (select e.value ->> 'code' from json_each($1) e)
+    where pool_code in (select e.value ->> 'code' from jsonb_each($1) e)
     order by pool_code, tube_code";
 /// Code, laboratory, kit, version, depth, account, time.
 pub const POOL_ADD: &str = "insert into pool (code, laboratory_code, kit_code, kit_version, depth,
@@ -27,24 +27,24 @@ pub const POOL_ADD: &str = "insert into pool (code, laboratory_code, kit_code, k
     on conflict do nothing";
 /// `$1` pool, `$2` tubes.
 pub const POOL_TUBES_ADD: &str = "insert into pool_tube (pool_code, tube_code)
-    select $1, e.value ->> 'code' from json_each($2) e";
+    select $1, e.value ->> 'code' from jsonb_each($2) e";
 /// `$1` tubes; changes nothing and keeps everybody else from moving them until the end.
 pub const TUBES_HOLD: &str = "update tube set attempt = attempt
-    where code in (select e.value ->> 'code' from json_each($1) e)";
+    where code in (select e.value ->> 'code' from jsonb_each($1) e)";
 /// `$1` tubes: the pool that has them and is neither called nor dissolved.
 pub const LIVE_POOLS: &str = "select k.tube_code, k.pool_code
-    from json_each($1) e join pool_tube k on k.tube_code = e.value ->> 'code'
+    from jsonb_each($1) e join pool_tube k on k.tube_code = e.value ->> 'code'
         join pool p on p.code = k.pool_code
     where p.state in ('open', 'plated') order by k.tube_code";
 /// `$1` tubes: those of somebody who was recalled before that swab, as long as the recall waits.
 pub const RECALLED: &str = "select distinct m.tube_code
-    from json_each($1) e join tube t on t.code = e.value ->> 'code'
+    from jsonb_each($1) e join tube t on t.code = e.value ->> 'code'
         join member m on m.tube_code = t.code
         join recall r on r.person_key = m.person_key
     where r.state <> 'closed' and t.sealed_us > r.opened_us and r.origin_tube <> t.code";
 /// `$1` pools, `$2` from, `$3` to, `$4` time.
 pub const POOLS_MOVE: &str = "update pool set state = $3, state_us = $4
-    where state = $2 and code in (select e.value ->> 'code' from json_each($1) e)";
+    where state = $2 and code in (select e.value ->> 'code' from jsonb_each($1) e)";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("POOLS_FIND", POOLS_FIND),

@@ -43,7 +43,7 @@ pub const SEEDED: &str = "select s.tube_code, s.expected,
         (select count(*) from call c where c.tube_code = s.tube_code and c.state <> 'void'
             and c.pool_code is null and c.outcome in ('inconclusive', 'invalid')) as unclear
     from quality_seeded s
-    where s.tube_code in (select e.value ->> 'code' from json_each($1) e) order by s.tube_code";
+    where s.tube_code in (select e.value ->> 'code' from jsonb_each($1) e) order by s.tube_code";
 /// Laboratory, now, seeded since: tubes seeded with virus that wait there longer than anybody's
 /// tube may, and of which no alarm told. Each of the few seeded tubes is looked up by itself, so
 /// that no planner begins with all that the laboratory holds.

@@ -53,7 +53,7 @@ pub const SHARES_KEEP: &str = "insert into quality_share (run_id, people, tubes,
         cast(e.value ->> 'laboratory' as bigint),
         cast(e.value ->> 'instrument' as bigint), cast(e.value ->> 'lot' as bigint),
         cast(e.value ->> 'operator' as bigint)
-    from json_each($2) e";
+    from jsonb_each($2) e";
 /// Laboratory: the plates an alarm looks back over, newest first.
 pub const WINDOW_POSITIVES: &str = "select r.run_id, r.instrument, r.lot, r.account_id, r.at_us,
         s.tubes, s.detected, s.alone, s.expected_laboratory, s.expected_instrument,

@@ -41,7 +41,7 @@ pub const POINTS_KEEP: &str = "insert into quality_point (run_id, measure, targe
     select r.run_id, e.value ->> 'measure', e.value ->> 'target', r.laboratory_code, r.instrument,
         r.kit, r.lot, r.account_id, r.at_us, r.accepted, cast(e.value ->> 'ct' as bigint),
         cast(e.value ->> 'mean' as bigint), cast(e.value ->> 'sd' as bigint)
-    from json_each($2) e cross join quality_run r where r.run_id = $1";
+    from jsonb_each($2) e cross join quality_run r where r.run_id = $1";
 /// Laboratory, measure, then instrument, lot, operator, target, kit (each all when null), from,
 /// until: a chart's points, oldest first.
 pub const CHART: &str = "select p.run_id, p.kit, p.target, p.instrument, p.lot, p.account_id,

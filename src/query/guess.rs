@@ -19,7 +19,7 @@ pub const WINDOW: Span = Span::minutes(15);
 pub const GUESS_FIND: &str = "select e.value ->> 'code' as person_key,
         (select g.wrong from guess g where g.person_key = e.value ->> 'code') as wrong,
         (select g.since_us from guess g where g.person_key = e.value ->> 'code') as since_us
-    from json_each($1) e";
+    from jsonb_each($1) e";
 /// Person key, now, begin of the window, most guesses. The block lasts a whole window from the
 /// guess that began it; guesses from before the window are forgotten.
 pub const GUESS_COUNT: &str = "insert into guess (person_key, wrong, since_us) values ($1, 1, $2)

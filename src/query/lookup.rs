@@ -70,10 +70,17 @@ impl Lookups {
             keys: Arc::clone(keys),
             clock: clock.clone(),
             shown: Gather::start(SHOWN, move |asked| {
-                shown(of_shown.clone(), of_cache.clone(), asked)
+                let (db, cache) = (of_shown.clone(), of_cache.clone());
+                async move { db.unless_silent(shown(&db, &cache, asked)).await }
             }),
-            proofs: Gather::start(PROOFS, move |asked| facts(of_proofs.clone(), asked)),
-            notes: Gather::start(NOTES, move |notes| note(of_notes.clone(), notes)),
+            proofs: Gather::start(PROOFS, move |asked| {
+                let db = of_proofs.clone();
+                async move { db.unless_silent(facts(&db, asked)).await }
+            }),
+            notes: Gather::start(NOTES, move |notes| {
+                let db = of_notes.clone();
+                async move { db.unless_silent(note(&db, notes)).await }
+            }),
         }
     }
 
@@ -158,7 +165,7 @@ impl Facts {
 }
 
 /// Redis, then the store for whoever is not kept there; everybody is asked for once.
-async fn shown(db: Db, cache: Cache, asked: Vec<Vec<PersonKey>>) -> Result<Vec<Vec<Shown>>> {
+async fn shown(db: &Db, cache: &Cache, asked: Vec<Vec<PersonKey>>) -> Result<Vec<Vec<Shown>>> {
     let people: BTreeSet<_> = asked.iter().flatten().collect();
     let people: Vec<_> = people.into_iter().cloned().collect();
     let fetched = cache.fetch(&people).await;
@@ -171,7 +178,7 @@ async fn shown(db: Db, cache: Cache, asked: Vec<Vec<PersonKey>>) -> Result<Vec<V
         }
     }
     if !missed.is_empty() {
-        let read = read(&db, &cache, missed).await?;
+        let read = read(db, cache, missed).await?;
         for (person, kept) in &read {
             answers.insert(person.clone(), kept.status.clone());
         }
@@ -211,7 +218,7 @@ pub async fn read(
     Ok(people.into_iter().map(kept).collect())
 }
 
-async fn facts(db: Db, asked: Vec<PersonKey>) -> Result<Vec<Facts>> {
+async fn facts(db: &Db, asked: Vec<PersonKey>) -> Result<Vec<Facts>> {
     let people: BTreeSet<_> = asked.iter().collect();
     let mut tx = db.ask("status.proof").await?;
     let guesses = guesses(&mut tx, people.iter().copied()).await?;
@@ -225,7 +232,7 @@ async fn facts(db: Db, asked: Vec<PersonKey>) -> Result<Vec<Facts>> {
 
 /// Everything that asking leaves behind, in one transaction. The guess that begins a block leaves
 /// an audit row, so that a flood of guesses does not become a flood of rows.
-async fn note(db: Db, notes: Vec<Note>) -> Result<Vec<()>> {
+async fn note(db: &Db, notes: Vec<Note>) -> Result<Vec<()>> {
     let mut tx = db.write_on(Channel::Query, "status.note").await?;
     let resident = Actor {
         account: RESIDENT.to_owned(),

@@ -32,7 +32,7 @@ pub const KNOWN: &str = "select m.person_key, m.tube_code, m.taken_us,
     from (select e.value ->> 'code' as person_key, (select n.tube_code from member n
             where n.person_key = e.value ->> 'code'
             order by n.taken_us desc, n.tube_code desc limit 1) as tube_code
-        from json_each($1) e) k
+        from jsonb_each($1) e) k
     join member m on m.person_key = k.person_key and m.tube_code = k.tube_code
     left join tube t on t.code = k.tube_code
     left join status s on s.person_key = k.person_key";
@@ -40,7 +40,7 @@ pub const KNOWN: &str = "select m.person_key, m.tube_code, m.taken_us,
 pub const TUBES_OF: &str = "select n.person_key, n.tube_code, n.position, t.session_code
     from (select m.person_key, m.tube_code, m.position, row_number() over
             (partition by m.person_key order by m.taken_us desc, m.tube_code desc) as place
-        from json_each($1) e join member m on m.person_key = e.value ->> 'code') n
+        from jsonb_each($1) e join member m on m.person_key = e.value ->> 'code') n
     join tube t on t.code = n.tube_code
     where n.place <= $2 order by n.person_key, n.place";
 

@@ -32,7 +32,7 @@ pub const WAY_DISCARD: &str =
 /// `$1` plates: their robots' logs.
 pub const WAY_LOGS: &str = "select l.plate_code, l.number, l.format, l.differences, l.read_us,
         a.accepted_us
-    from json_each($1) e join transfer_log l on l.plate_code = e.value ->> 'code'
+    from jsonb_each($1) e join transfer_log l on l.plate_code = e.value ->> 'code'
         left join transfer_acceptance a on a.log_id = l.id
     order by l.plate_code, l.number";
 /// Every statement of this file.

@@ -15,19 +15,19 @@ use crate::storage::{Tx, codes, json};
 /// `$1` tubes; the order keeps two batches from waiting for each other in a ring.
 pub const MEMBERS_TO_RECALL: &str = "select m.tube_code, m.person_key, t.site_code
     from tube t join member m on m.tube_code = t.code
-    where t.code in (select e.value ->> 'code' from json_each($1) e)
+    where t.code in (select e.value ->> 'code' from jsonb_each($1) e)
     order by m.tube_code, m.position";
 /// `$1` rows, `$2` reason, `$3` time, `$4` deadline; a member recalled before stays as it is.
 pub const RECALLS_OPEN: &str = "insert into recall (id, person_key, origin_tube, site_code, reason,
         opened_us, due_us, contact, note, state)
     select e.value ->> 'id', e.value ->> 'person', e.value ->> 'tube', e.value ->> 'site', $2,
         cast($3 as bigint), cast($4 as bigint), 'none', '', 'open'
-    from json_each($1) e where true on conflict do nothing returning origin_tube";
+    from jsonb_each($1) e where true on conflict do nothing returning origin_tube";
 /// `$1` tubes; only single ones sealed, by our clock, after the recall was opened answer it.
 pub const RECALLS_COLLECTED: &str =
     "update recall set state = 'collected', answer_tube = a.tube_code
     from (select r.id, min(t.code) as tube_code
-        from json_each($1) e join tube t on t.code = e.value ->> 'code'
+        from jsonb_each($1) e join tube t on t.code = e.value ->> 'code'
         join member m on m.tube_code = t.code join recall r on r.person_key = m.person_key
         where t.size = 1 and t.sealed_us > r.opened_us and t.code <> r.origin_tube
             and r.state = 'open'
@@ -40,7 +40,7 @@ pub const RECALLS_CLOSE: &str =
         answer_tube = a.tube_code, outcome = a.outcome
     from (select r.id, t.code as tube_code, e.value ->> 'outcome' as outcome, row_number() over
             (partition by r.id order by e.value ->> 'outcome', t.code) as place
-        from json_each($1) e join tube t on t.code = e.value ->> 'tube'
+        from jsonb_each($1) e join tube t on t.code = e.value ->> 'tube'
         join member m on m.tube_code = t.code
         join recall r on r.person_key = m.person_key
         where t.size = 1 and t.sealed_us > r.opened_us and t.code <> r.origin_tube
@@ -49,7 +49,7 @@ pub const RECALLS_CLOSE: &str =
     returning answer_tube";
 /// `$1` tubes.
 pub const RECALLS_REOPEN: &str = "update recall set state = 'open', answer_tube = null
-    where state = 'collected' and answer_tube in (select e.value ->> 'code' from json_each($1) e)";
+    where state = 'collected' and answer_tube in (select e.value ->> 'code' from jsonb_each($1) e)";
 /// Site or null, deadline and id to begin behind, limit, state or null; what is not closed.
 pub const RECALLS_LIVE: &str = "select id, person_key, origin_tube, site_code, reason, opened_us,
         due_us, contact, note, state, answer_tube, closed_us, outcome
@@ -80,7 +80,7 @@ pub const RECALL_CONTACT: &str = "update recall set contact = $2, note = $3
 pub const IDENTITIES: &str = "select r.id as recall_id, p.key, p.identity_tag, p.identity
     from recall r join member m on m.tube_code = r.origin_tube and m.person_key = r.person_key
         join person p on p.key = m.person_key and p.identity_tag = m.identity_tag
-    where r.id in (select e.value ->> 'code' from json_each($1) e)";
+    where r.id in (select e.value ->> 'code' from jsonb_each($1) e)";
 
 /// A recall as it is stored; its note is sealed.
 #[derive(Debug, Clone, FromRow)]

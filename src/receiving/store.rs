@@ -18,7 +18,7 @@ pub const ARRIVAL_ADD: &str = "insert into arrival (id, box_code, laboratory_cod
 pub const ARRIVAL_TUBES_ADD: &str = "insert into arrival_tube (arrival_id, tube_code, finding,
         reason, swab_count)
     select $1, e.value ->> 'tube', e.value ->> 'finding', e.value ->> 'reason',
-        cast(e.value ->> 'swab_count' as bigint) from json_each($2) e";
+        cast(e.value ->> 'swab_count' as bigint) from jsonb_each($2) e";
 /// `$1` arrival.
 pub const ARRIVAL_FIND: &str = "select a.id, a.box_code, b.site_code, a.laboratory_code,
         a.arrived_us, a.temperature_cdeg, a.seal_intact, a.warnings
@@ -30,7 +30,7 @@ pub const ARRIVAL_TUBES: &str = "select tube_code, finding, reason from arrival_
 pub const ARRIVAL_NEWEST: &str = "select max(n.recorded_us) from (
         select a.recorded_us from arrival a where a.box_code = $1
         union all
-        select a.recorded_us from json_each($2) e
+        select a.recorded_us from jsonb_each($2) e
             join arrival_tube f on f.tube_code = e.value ->> 'code'
             join arrival a on a.id = f.arrival_id) n";
 /// `$1` laboratory.

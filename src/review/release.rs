@@ -31,7 +31,7 @@ pub const REPORT_FIELDS: &str = "select t.code as tube, t.members,
         join plate p on p.code = run.plate_code
         left join laboratory l on l.code = p.laboratory_code
         left join round r on r.code = t.round_code
-    where t.code in (select e.value ->> 'code' from json_each($2) e) order by t.code";
+    where t.code in (select e.value ->> 'code' from jsonb_each($2) e) order by t.code";
 /// Run, reviewer, releaser, rule, time, signature, hash, tubes. `is true` here and below keeps
 /// PostgreSQL from joining the calls with the list, which it reads anew for each call because it
 /// expects one: of 120 ms for the statuses of a plate of 384 that took 25.
@@ -40,7 +40,7 @@ pub const RESULTS: &str = "insert into result (id, tube_code, version, outcome, 
     select tube_code || '.1', tube_code, 1, outcome, run_id, $2, $3, cast($4 as text), $5, null,
         $6, $7
     from call where run_id = $1 and state = 'draft' and disposition = 'report'
-        and (tube_code in (select e.value ->> 'code' from json_each($8) e)) is true";
+        and (tube_code in (select e.value ->> 'code' from jsonb_each($8) e)) is true";
 /// `$1` run, `$2` time, `$3` tubes. The later swab's answer stands, but nobody's positive is lost
 /// behind a negative of a later swab that happened to be ready first (`detected` sorts first).
 pub const STATUSES: &str = "insert into status
@@ -53,7 +53,7 @@ pub const STATUSES: &str = "insert into status
         from call c join member m on m.tube_code = c.tube_code
             left join pool p on p.code = c.pool_code
         where c.run_id = $1 and c.state = 'draft' and c.disposition = 'report'
-            and (c.tube_code in (select e.value ->> 'code' from json_each($3) e)) is true) as told
+            and (c.tube_code in (select e.value ->> 'code' from jsonb_each($3) e)) is true) as told
     where place = 1
     on conflict (person_key) do update set tube_code = excluded.tube_code,
         result_id = excluded.result_id, outcome = excluded.outcome,
@@ -63,10 +63,10 @@ pub const STATUSES: &str = "insert into status
         or (excluded.outcome = 'detected' and status.outcome <> 'detected')";
 /// `$1` tubes.
 pub const ATTEMPTED: &str = "update tube set attempt = attempt + 1
-    where code in (select e.value ->> 'code' from json_each($1) e)";
+    where code in (select e.value ->> 'code' from jsonb_each($1) e)";
 /// `$1` run, `$2` tubes, `$3` state.
 pub const CALLS_MOVE: &str = "update call set state = $3 where run_id = $1 and state = 'draft'
-    and (tube_code in (select e.value ->> 'code' from json_each($2) e)) is true";
+    and (tube_code in (select e.value ->> 'code' from jsonb_each($2) e)) is true";
 /// `$1` run: tubes whose call still waits.
 pub const CALLS_LEFT: &str =
     "select tube_code from call where run_id = $1 and state = 'draft' order by tube_code";

@@ -27,7 +27,7 @@ pub const STATUSES_PUT: &str = "insert into status
     select e.value ->> 'person_key', e.value ->> 'tube_code', e.value ->> 'id',
         e.value ->> 'outcome', cast(e.value ->> 'taken_us' as bigint),
         cast(e.value ->> 'released_us' as bigint), cast(e.value ->> 'pooled' as bigint)
-    from json_each($1) e where true
+    from jsonb_each($1) e where true
     on conflict (person_key) do update set tube_code = excluded.tube_code,
         result_id = excluded.result_id, outcome = excluded.outcome,
         collected_us = excluded.collected_us, released_us = excluded.released_us,

@@ -62,6 +62,12 @@ const BUSY_SQLITE: [&str; 3] = ["5", "517", "6"];
 const CROSSED: [&str; 2] = ["40001", "40P01"];
 
 impl StoreError {
+    /// The server does not answer any more.
+    pub(super) fn silent() -> Self {
+        let silent = std::io::Error::new(std::io::ErrorKind::TimedOut, "the server fell silent");
+        Self::Lost(Arc::new(sqlx::Error::Io(silent)))
+    }
+
     /// Whether the transaction was undone because it crossed another, and is worth trying again at
     /// once.
     pub fn crossed(&self) -> bool {
@@ -85,6 +91,8 @@ fn kind(error: &sqlx::Error) -> fn(Arc<sqlx::Error>) -> StoreError {
         sqlx::Error::Io(_)
         | sqlx::Error::Protocol(_)
         | sqlx::Error::BeginFailed
+        // The connections were given up because the server fell silent.
+        | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => StoreError::Lost,
         sqlx::Error::Database(database) => {
             let code = database.code();

@@ -2,14 +2,16 @@
 //!
 //! `db.read("name")` and `db.write("name")` give a [`Tx`] guard; dropped, it rolls back. Who
 //! writes next is decided by [`Channel`]. Every store function takes `&mut Tx`, and the macro
-//! [`on!`](crate::on) writes its body once for the reader and twice for the compiler. PostgreSQL carries two functions of ours, `json_each(text)` and
-//! `unhex(text)`, that SQLite has by birth: with them a batch is one JSON parameter and the same
-//! statement on both. What comes one by one and often is gathered by a [`Writer`].
+//! [`on!`](crate::on) writes its body once for the reader and twice for the compiler. PostgreSQL
+//! carries two functions of ours, `jsonb_each(text)` and `unhex(text)`, that SQLite has by birth:
+//! with them a batch is one JSON parameter and the same statement on both. What comes one by one and
+//! often is gathered by a [`Writer`].
 
 mod batch;
 mod chain;
 mod error;
 mod gate;
+mod line;
 pub mod migrate;
 mod news;
 pub mod outbox;
@@ -18,6 +20,7 @@ mod sqlite;
 mod statistics;
 mod writer;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
@@ -28,6 +31,7 @@ use chain::{ChainLease, Chains};
 pub use error::{StoreError, ensure_rows};
 use gate::Gate;
 pub use gate::{Channel, Queue, Queues};
+use line::Line;
 pub use news::{Mark, News};
 pub use writer::{Batch, Writer};
 
@@ -43,23 +47,16 @@ const SNAPSHOT: &str = "begin transaction isolation level repeatable read, read 
 #[derive(Clone, Debug)]
 pub struct Db {
     engine: Engine,
-    asking: Asking,
     chains: Chains,
     news: News,
 }
 
-/// Connections of those who only ask, apart from everybody's: a storm of queries takes none from
+/// Those who only ask have connections apart from everybody's: a storm of queries takes none from
 /// scans and laboratories (R43).
 #[derive(Clone, Debug)]
-enum Asking {
-    Sqlite(SqlitePool),
-    Postgres(PgPool),
-}
-
-#[derive(Clone, Debug)]
 enum Engine {
-    Sqlite { readers: SqlitePool, writer: SqlitePool },
-    Postgres { readers: PgPool, writers: PgPool },
+    Sqlite { readers: SqlitePool, writer: SqlitePool, asking: SqlitePool },
+    Postgres(Arc<Line>),
 }
 
 /// One transaction on either engine; rolls back unless [`Tx::commit`] is called.
@@ -123,25 +120,25 @@ impl Db {
     /// Opens the store at `url` (`sqlite:PATH` or `postgres://...`), checks that it is safe (R2)
     /// and brings its schema up to date.
     pub async fn open(url: &str, clock: &Clock) -> Result<Self, OpenError> {
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let (readers, writers) = postgres::open(url, ACQUIRE_TIMEOUT).await?;
-            migrate::postgres(&writers).await?;
+        if is_postgres(url) {
+            let line = postgres::open(url).await?;
+            migrate::postgres(&line.pools().writers).await?;
             let gate = Gate::new(postgres::WRITERS, postgres::KEPT, Queues::default());
-            let chains = Chains::new(clock.clone(), gate);
-            let asking = Asking::Postgres(postgres::asking(url, ACQUIRE_TIMEOUT)?);
-            let engine = Engine::Postgres { readers, writers };
-            Ok(Self { engine, asking, chains, news: News::default() })
+            Ok(Self::on(Engine::Postgres(line), clock, gate))
         } else if let Some(path) = url.strip_prefix("sqlite:") {
             let (readers, writer) = sqlite::open(path, ACQUIRE_TIMEOUT).await?;
             sqlite::refuse_unsafe(&writer).await?;
             migrate::sqlite(&writer).await?;
-            let chains = Chains::new(clock.clone(), Gate::new(1, 0, Queues::default()));
-            let asking = Asking::Sqlite(sqlite::asking(path, ACQUIRE_TIMEOUT));
-            let engine = Engine::Sqlite { readers, writer };
-            Ok(Self { engine, asking, chains, news: News::default() })
+            let asking = sqlite::asking(path, ACQUIRE_TIMEOUT);
+            let gate = Gate::new(1, 0, Queues::default());
+            Ok(Self::on(Engine::Sqlite { readers, writer, asking }, clock, gate))
         } else {
             Err(OpenError::Url)
         }
+    }
+
+    fn on(engine: Engine, clock: &Clock, gate: Gate) -> Self {
+        Self { engine, chains: Chains::new(clock.clone(), gate), news: News::default() }
     }
 
     /// The same store with other queues before its writers.
@@ -157,20 +154,17 @@ impl Db {
     /// Opens a store that is there, to read it and nothing else: nothing is made, and no schema
     /// is brought up to date.
     pub async fn open_existing(url: &str, clock: &Clock) -> Result<Self, OpenError> {
-        let chains = Chains::new(clock.clone(), Gate::new(1, 0, Queues::default()));
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let readers = postgres::open_existing(url, ACQUIRE_TIMEOUT).await?;
-            migrate::postgres_is_done(&readers).await?;
-            let asking = Asking::Postgres(readers.clone());
-            let engine = Engine::Postgres { writers: readers.clone(), readers };
-            Ok(Self { engine, asking, chains, news: News::default() })
+        let gate = Gate::new(1, 0, Queues::default());
+        if is_postgres(url) {
+            let line = postgres::open_existing(url).await?;
+            migrate::postgres_is_done(&line.pools().readers).await?;
+            Ok(Self::on(Engine::Postgres(line), clock, gate))
         } else if let Some(path) = url.strip_prefix("sqlite:") {
             let readers = sqlite::open_existing(path, ACQUIRE_TIMEOUT).await?;
             migrate::sqlite_is_done(&readers).await?;
             sqlite::refuse_unsafe(&readers).await?;
-            let (asking, writer) = (Asking::Sqlite(readers.clone()), readers.clone());
-            let engine = Engine::Sqlite { readers, writer };
-            Ok(Self { engine, asking, chains, news: News::default() })
+            let (asking, writer) = (readers.clone(), readers.clone());
+            Ok(Self::on(Engine::Sqlite { readers, writer, asking }, clock, gate))
         } else {
             Err(OpenError::Url)
         }
@@ -181,7 +175,7 @@ impl Db {
     pub async fn read(&self, name: &'static str) -> Result<Tx, StoreError> {
         let conn = match &self.engine {
             Engine::Sqlite { readers, .. } => Conn::Sqlite(readers.begin_with("begin").await?),
-            Engine::Postgres { readers, .. } => Conn::Postgres(readers.begin_with(SNAPSHOT).await?),
+            Engine::Postgres(line) => begin(line, &line.pools().readers, SNAPSHOT).await?,
         };
         Ok(self.begun(conn, name, None))
     }
@@ -189,9 +183,9 @@ impl Db {
     /// The door of those who only ask, and are many: as [`Db::read`], with few connections that
     /// nobody else uses.
     pub async fn ask(&self, name: &'static str) -> Result<Tx, StoreError> {
-        let conn = match &self.asking {
-            Asking::Sqlite(pool) => Conn::Sqlite(pool.begin_with("begin").await?),
-            Asking::Postgres(pool) => Conn::Postgres(pool.begin_with(SNAPSHOT).await?),
+        let conn = match &self.engine {
+            Engine::Sqlite { asking, .. } => Conn::Sqlite(asking.begin_with("begin").await?),
+            Engine::Postgres(line) => begin(line, &line.pools().asking, SNAPSHOT).await?,
         };
         Ok(self.begun(conn, name, None))
     }
@@ -210,7 +204,7 @@ impl Db {
             Engine::Sqlite { writer, .. } => {
                 Conn::Sqlite(writer.begin_with("begin immediate").await?)
             }
-            Engine::Postgres { writers, .. } => Conn::Postgres(writers.begin_with("begin").await?),
+            Engine::Postgres(line) => begin(line, &line.pools().writers, "begin").await?,
         };
         metrics::histogram!("store_wait_seconds", "tx" => name).record(waiting.elapsed());
         Ok(self.begun(conn, name, Some(chain)))
@@ -219,6 +213,18 @@ impl Db {
     fn begun(&self, conn: Conn, name: &'static str, chain: Option<ChainLease>) -> Tx {
         let (started, news) = (Instant::now(), self.news.clone());
         Tx { conn, name, started, chain, news, tells: Vec::new() }
+    }
+
+    /// Does this, unless the store falls silent meanwhile: nobody knows then what became of it.
+    /// For whoever works without a time limit; a request has its own.
+    pub async fn unless_silent<T, E: From<StoreError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match &self.engine {
+            Engine::Sqlite { .. } => work.await,
+            Engine::Postgres(line) => line.unless_silent(work).await,
+        }
     }
 
     /// Who waits for what this process commits to the feed.
@@ -230,7 +236,7 @@ impl Db {
     const fn gatherers(&self) -> usize {
         match self.engine {
             Engine::Sqlite { .. } => 1,
-            Engine::Postgres { .. } => postgres::GATHERERS,
+            Engine::Postgres(_) => postgres::GATHERERS,
         }
     }
 
@@ -238,27 +244,35 @@ impl Db {
     pub const fn engine(&self) -> &'static str {
         match self.engine {
             Engine::Sqlite { .. } => "SQLite",
-            Engine::Postgres { .. } => "PostgreSQL",
+            Engine::Postgres(_) => "PostgreSQL",
         }
     }
 
     /// Closes every connection; SQLite folds its log back into the file.
     pub async fn close(&self) {
-        match &self.asking {
-            Asking::Sqlite(pool) => pool.close().await,
-            Asking::Postgres(pool) => pool.close().await,
-        }
         match &self.engine {
-            Engine::Sqlite { readers, writer } => {
+            Engine::Sqlite { readers, writer, asking } => {
+                asking.close().await;
                 readers.close().await;
                 writer.close().await;
             }
-            Engine::Postgres { readers, writers } => {
-                readers.close().await;
-                writers.close().await;
+            Engine::Postgres(line) => {
+                let pools = line.pools();
+                pools.asking.close().await;
+                pools.readers.close().await;
+                pools.writers.close().await;
             }
         }
     }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+async fn begin(line: &Line, pool: &PgPool, how: &'static str) -> Result<Conn, StoreError> {
+    let begun = async { Ok(pool.begin_with(how).await?) };
+    line.unless_silent(begun).await.map(Conn::Postgres)
 }
 
 impl Tx {

@@ -33,7 +33,7 @@ pub enum Change {
 
 /// `$1` tubes, `$2` change, `$3` time.
 pub const APPEND: &str = "insert into feed (change, tube_code, at_us)
-    select $2, e.value ->> 'code', $3 from json_each($1) e";
+    select $2, e.value ->> 'code', $3 from jsonb_each($1) e";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[("APPEND", APPEND)];

@@ -2,12 +2,14 @@
 //! keeps a writer from its connection.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, query_scalar};
 
 use super::OpenError;
+use super::line::{Line, Pools};
 
 /// Write transactions at once from one process, each with an audit chain of its own.
 pub(super) const WRITERS: usize = 8;
@@ -23,46 +25,43 @@ const READERS: u32 = 12;
 /// the feed.
 const ASKING: u32 = 6;
 
-pub(super) async fn open(url: &str, timeout: Duration) -> Result<(PgPool, PgPool), OpenError> {
-    let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
-    let writers = u32::try_from(WRITERS).expect("there are few writers");
-    Ok((
-        connect(options.clone(), READERS, timeout).await?,
-        connect(options, writers, timeout).await?,
-    ))
-}
+/// How long a caller waits for a connection before it is told that the store is busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The pool of those who only ask; connects when it is asked.
-pub(super) fn asking(url: &str, timeout: Duration) -> Result<PgPool, OpenError> {
+/// Opens a server that must be there and be safe, and asks it from then on whether it still is.
+pub(super) async fn open(url: &str) -> Result<Arc<Line>, OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
-    let pool = PgPoolOptions::new()
-        .max_connections(ASKING)
-        .acquire_timeout(timeout)
-        .test_before_acquire(false);
-    Ok(pool.connect_lazy_with(options))
+    let opened = pools(options.clone());
+    refuse_unsafe(&opened.writers).await?;
+    Ok(Line::watched(options, opened, pools))
 }
 
 /// Opens a store whose every transaction only reads.
-pub(super) async fn open_existing(url: &str, timeout: Duration) -> Result<PgPool, OpenError> {
+pub(super) async fn open_existing(url: &str) -> Result<Arc<Line>, OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
     let options = options.options([("default_transaction_read_only", "on")]);
-    connect(options, READERS, timeout).await
+    let readers = pool(READERS, options.clone());
+    refuse_unsafe(&readers).await?;
+    let (writers, asking) = (readers.clone(), readers.clone());
+    Ok(Arc::new(Line::new(options, Pools { readers, writers, asking })))
 }
 
-async fn connect(
-    options: PgConnectOptions,
-    connections: u32,
-    timeout: Duration,
-) -> Result<PgPool, OpenError> {
-    let pool = PgPoolOptions::new()
+/// A pool for each door; they connect when they are used.
+fn pools(options: PgConnectOptions) -> Pools {
+    let writers = u32::try_from(WRITERS).expect("there are few writers");
+    Pools {
+        readers: pool(READERS, options.clone()),
+        writers: pool(writers, options.clone()),
+        asking: pool(ASKING, options),
+    }
+}
+
+fn pool(connections: u32, options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(timeout)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(OpenError::Connect)?;
-    refuse_unsafe(&pool).await?;
-    Ok(pool)
+        .connect_lazy_with(options)
 }
 
 /// Refuses a server that acknowledges commits before they are on disk (R1, R2).

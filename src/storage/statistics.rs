@@ -29,7 +29,7 @@ impl Db {
         match &self.engine {
             Engine::Sqlite { .. } => Ok(Vec::new()),
             // Writers keep their connections to themselves.
-            Engine::Postgres { readers, .. } => count_grown(readers).await,
+            Engine::Postgres(line) => line.unless_silent(count_grown(&line.pools().readers)).await,
         }
     }
 }

@@ -23,17 +23,17 @@ pub const BOX_TUBES: &str = "select t.code, t.state, coalesce((select min(m.take
 /// `$1` tubes; the newest seal, by the device's clock or by ours, whichever says less.
 pub const TUBES_NEWEST: &str = "select max(case when device_skew_us < 0
         then sealed_us + device_skew_us else sealed_us end)
-    from tube where code in (select e.value ->> 'code' from json_each($1) e)";
+    from tube where code in (select e.value ->> 'code' from jsonb_each($1) e)";
 /// `$1` tubes.
 pub const BOXES_OF_TUBES: &str = "select tube_code, box_code from box_tube
-    where tube_code in (select e.value ->> 'code' from json_each($1) e)";
+    where tube_code in (select e.value ->> 'code' from jsonb_each($1) e)";
 /// Code, site, seal, tubes, tag, sealed, recorded, account; a double in a race inserts nothing.
 pub const BOX_ADD: &str = "insert into box (code, site_code, seal, tubes, content_tag, sealed_us,
         recorded_us, recorded_by, state, holder)
     values ($1, $2, $3, $4, $5, $6, $7, $8, 'sealed', $8) on conflict do nothing";
 /// `$1` tubes, `$2` box; a tube in another box inserts nothing.
 pub const BOX_TUBES_ADD: &str = "insert into box_tube (tube_code, box_code)
-    select e.value ->> 'code', $2 from json_each($1) e where true on conflict do nothing";
+    select e.value ->> 'code', $2 from jsonb_each($1) e where true on conflict do nothing";
 /// `$1` box; makes whoever else changes this box wait until the transaction ends.
 pub const BOX_LOCK: &str = "update box set holder = holder where code = $1";
 /// Box, new holder, old holder.

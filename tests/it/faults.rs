@@ -25,6 +25,8 @@ enum Cut {
     AfterCommit = 2,
     /// Nobody gets through.
     Always = 3,
+    /// What is said is never heard and nobody is told; whoever spoke meanwhile is never heard again.
+    Silent = 4,
 }
 
 /// A cable between the program and its server, which can be pulled.
@@ -80,15 +82,28 @@ impl Cable {
         let (from_client, to_client) = (client.try_clone().unwrap(), client);
         let (from_server, to_server) = (server.try_clone().unwrap(), server);
         let (up, down) = (self.clone(), self.clone());
-        let swallow = Arc::new(AtomicBool::new(false));
-        let swallows = Arc::clone(&swallow);
-        std::thread::spawn(move || up.upwards(from_client, to_server, &swallows));
-        std::thread::spawn(move || down.downwards(from_server, to_client, &swallow));
+        let (swallow, dead) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (swallows, dies) = (Arc::clone(&swallow), Arc::clone(&dead));
+        std::thread::spawn(move || up.upwards(from_client, to_server, (&swallows, &dies)));
+        std::thread::spawn(move || down.downwards(from_server, to_client, (&swallow, &dead)));
     }
 
-    fn upwards(&self, mut from: TcpStream, mut to: TcpStream, swallow: &AtomicBool) {
+    /// Whether what is said over this connection is heard no more: once dead it stays so.
+    fn is_dead(&self, dead: &AtomicBool) -> bool {
+        dead.fetch_or(self.is(Cut::Silent), Ordering::SeqCst) || self.is(Cut::Silent)
+    }
+
+    fn upwards(
+        &self,
+        mut from: TcpStream,
+        mut to: TcpStream,
+        (swallow, dead): (&AtomicBool, &AtomicBool),
+    ) {
         let mut bytes = [0; 16_384];
         while let Ok(read @ 1..) = from.read(&mut bytes) {
+            if self.is_dead(dead) {
+                continue;
+            }
             let commits = bytes[..read].windows(6).any(|word| word == b"COMMIT");
             if self.is(Cut::Always) || commits && self.is(Cut::BeforeCommit) {
                 self.cut(Cut::Always);
@@ -105,9 +120,17 @@ impl Cable {
         to.shutdown(Shutdown::Both).ok();
     }
 
-    fn downwards(&self, mut from: TcpStream, mut to: TcpStream, swallow: &AtomicBool) {
+    fn downwards(
+        &self,
+        mut from: TcpStream,
+        mut to: TcpStream,
+        (swallow, dead): (&AtomicBool, &AtomicBool),
+    ) {
         let mut bytes = [0; 16_384];
         while let Ok(read @ 1..) = from.read(&mut bytes) {
+            if self.is_dead(dead) {
+                continue;
+            }
             if self.is(Cut::Always) || swallow.load(Ordering::SeqCst) {
                 // What is swallowed is the server's word that the commit is done.
                 self.cut(Cut::Always);
@@ -212,4 +235,30 @@ async fn a_server_that_stops_for_a_moment_is_come_back_to() {
     insist(async || seal_tube(&app, &world, 0, &people).await).await.expect(201);
     afresh(&mut app).await;
     assert_eq!(way::number(&app, "select count(*) from tube").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_falls_silent_is_given_up_and_come_back_to() {
+    let Some((mut app, cable)) = wired().await else { return };
+    let world = world(&app).await;
+    let everybody: Vec<_> = (0..4).map(|n| people(n * 20, 3)).collect();
+    seal_tube(&app, &world, 0, &everybody[0]).await.expect(201);
+    cable.cut(Cut::Silent);
+    // A scan is told in time that it was not taken; whoever reads, that nobody answers.
+    let (scan, look) = tokio::join!(
+        seal_tube(&app, &world, 1, &everybody[1]),
+        app.get(&world.officer, "/v1/ledger")
+    );
+    assert_eq!(scan.status, 503, "{}", scan.text());
+    assert_eq!(scan.code(), "store.busy");
+    assert_lost(&look);
+    cable.cut(Cut::Never);
+    // The connections on which nobody is heard any more are not waited for.
+    for (n, people) in (0..).zip(&everybody) {
+        let answer = insist(async || seal_tube(&app, &world, n, people).await).await;
+        assert_eq!(answer.status, if n == 0 { 200 } else { 201 }, "{}", answer.text());
+    }
+    insist(async || app.get(&world.officer, "/v1/ledger").await).await.expect(200);
+    afresh(&mut app).await;
+    assert_eq!(way::number(&app, "select count(*) from tube").await, 4);
 }

@@ -177,7 +177,7 @@ each_engine! {
         // The check fires: on a plain scan, under an alias, and on an index read from its end.
         for (sql, table) in [
             ("select * from member where taken_us = 1", "member"),
-            ("select count(*) from json_each($1) e, result r where r.outcome = 'detected'", "result"),
+            ("select count(*) from jsonb_each($1) e, result r where r.outcome = 'detected'", "result"),
             ("update tube set attempt = 0 where device_id = $1", "tube"),
             ("select seq, tube_code from feed f order by seq", "feed"),
             ("select 1 from status s join reading r on r.target = s.tube_code", "reading"),
@@ -188,7 +188,7 @@ each_engine! {
         // It stays quiet on a key, a batch of keys and a small table.
         for sql in [
             "select * from tube where code = $1",
-            "select 1 from person where key in (select e.value ->> 'code' from json_each($1) e)",
+            "select 1 from person where key in (select e.value ->> 'code' from jsonb_each($1) e)",
             "select * from laboratory",
         ] {
             assert_eq!(scans(app, &mut tx, sql).await, [], "{sql}");

@@ -38,7 +38,7 @@ pub const SITE_COUNT: &str = "select count(*) from site where code = $1";
 pub const SHIFTS_FIND: &str = "select s.code, s.site_code, s.round_code, r.tube_size, r.starts_us,
         r.ends_us, s.opens_us, s.closes_us
     from session s join round r on r.code = s.round_code
-    where s.code in (select e.value ->> 'code' from json_each($1) e)";
+    where s.code in (select e.value ->> 'code' from jsonb_each($1) e)";
 
 #[derive(FromRow)]
 struct RoundRow {

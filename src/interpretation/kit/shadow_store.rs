@@ -26,7 +26,7 @@ pub const SHADOW_ADD: &str = "insert into shadow (id, kit_code, kit_version, run
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 /// `$1` shadow run, `$2` runs with their differences.
 pub const SHADOW_RUNS_ADD: &str = "insert into shadow_run (shadow_id, run_id, difference)
-    select $1, e.value ->> 'run', e.value ->> 'difference' from json_each($2) e";
+    select $1, e.value ->> 'run', e.value ->> 'difference' from jsonb_each($2) e";
 /// `$1` kit, `$2` version: the last one.
 pub const SHADOW_LAST: &str = "select s.id, s.runs, s.calls, s.changed_calls, s.changed_verdicts,
         s.ran_by, s.ran_us

@@ -35,7 +35,7 @@ pub const DETECTED_ANY: &str = "select r.id from run r
     order by r.imported_us desc limit 1";
 /// `$1` runs: tubes in which something was detected.
 pub const DETECTED: &str = "select count(*) from call where outcome = 'detected'
-    and run_id in (select e.value ->> 'code' from json_each($1) e)";
+    and run_id in (select e.value ->> 'code' from jsonb_each($1) e)";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("SHOWN", SHOWN),

@@ -72,7 +72,7 @@ pub const RUN_FACTS: &str = "select r.id, p.lot, l.expires_us, r.imported_us,
             and l.lot = p.lot
         left join kit_version k on k.code = r.kit_code and k.version = r.kit_version
         left join kit_withdrawal s on s.code = r.kit_code and s.version = r.kit_version
-    where r.id in (select e.value ->> 'code' from json_each($1) e)";
+    where r.id in (select e.value ->> 'code' from jsonb_each($1) e)";
 /// `$1` laboratory.
 pub const LABORATORY: &str = "select count(*) from laboratory where code = $1";
 /// Every statement of this file.

@@ -28,13 +28,13 @@ pub const RACK_TUBES_ADD: &str = "insert into rack_tube (laboratory_code, rack_c
         position, tube_code)
     select cast($1 as text), cast($2 as text), cast($3 as bigint),
         cast(e.value ->> 'position' as bigint), e.value ->> 'tube'
-    from json_each($4) e";
+    from jsonb_each($4) e";
 /// `$1` laboratory, `$2` tubes: where each stands by the newest scan of a rack, later scans last.
 pub const SEATS: &str = "select t.tube_code, t.rack_code, t.position, r.size
     from rack_tube t join rack r on r.laboratory_code = t.laboratory_code and r.code = t.rack_code
         and r.version = t.version
     where t.laboratory_code = $1
-        and t.tube_code in (select e.value ->> 'code' from json_each($2) e)
+        and t.tube_code in (select e.value ->> 'code' from jsonb_each($2) e)
         and not exists (select 1 from rack n where n.laboratory_code = r.laboratory_code
             and n.code = r.code and n.version > r.version)
     order by r.scanned_us, r.code, t.position";
@@ -43,7 +43,7 @@ pub const SINCE: &str = "select r.code, r.version, r.size, t.position, t.tube_co
     from rack r join rack_tube t on t.laboratory_code = r.laboratory_code and t.rack_code = r.code
         and t.version = r.version
     where r.laboratory_code = $1
-        and r.code in (select e.value ->> 'code' from json_each($2) e)
+        and r.code in (select e.value ->> 'code' from jsonb_each($2) e)
         and r.version >= (select coalesce(max(b.version), 1) from rack b
             where b.laboratory_code = r.laboratory_code and b.code = r.code
                 and b.scanned_us <= $3)

@@ -20,7 +20,7 @@ use crate::storage::{Tx, codes};
 /// `$1` plates: the newest result of each tube that was told from a run of them, unless that was
 /// withdrawn. No result of a void run stands.
 pub const TOLD: &str = "select v.tube_code, v.id from run r join result v on v.run_id = r.id
-    where r.plate_code in (select e.value ->> 'code' from json_each($1) e) and r.state <> 'void'
+    where r.plate_code in (select e.value ->> 'code' from jsonb_each($1) e) and r.state <> 'void'
         and v.outcome <> 'withdrawn' and not exists (select 1 from result n
             where n.tube_code = v.tube_code and n.version > v.version)
     order by v.tube_code";

@@ -46,11 +46,11 @@ pub const SOURCES_OF: &str = "select e.value ->> 'code',
             and s.quadrant = 3),
         (select s.source_plate from stamp s where s.plate_code = e.value ->> 'code'
             and s.quadrant = 4)
-    from json_each($1) e";
+    from jsonb_each($1) e";
 /// `$1` plates: what the logs of each say of the plan, oldest first.
 pub const SAID: &str = "select l.plate_code, l.differences,
         (select count(*) from transfer_acceptance a where a.log_id = l.id) as accepted
-    from transfer_log l where l.plate_code in (select e.value ->> 'code' from json_each($1) e)
+    from transfer_log l where l.plate_code in (select e.value ->> 'code' from jsonb_each($1) e)
     order by l.plate_code, l.number";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[

@@ -86,7 +86,7 @@ fn list(sql: &str, types: &[String], values: &Values) -> String {
             "bigint" if is("< ?") => values.later.to_owned(),
             "bigint" => values.number.to_owned(),
             "bytea" => "'\\x00'".to_owned(),
-            "text" if is("json_each(?)") => {
+            "text" if is("jsonb_each(?)") => {
                 let rows = (100..120).map(|i| format!("{{\"code\": \"T1000{i}\"}}"));
                 format!("'[{}]'", rows.collect::<Vec<_>>().join(", "))
             }

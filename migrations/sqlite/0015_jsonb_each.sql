@@ -1,0 +1,1 @@
+-- SQLite has `jsonb_each` by birth, from 3.51 on.

@@ -1,0 +1,1 @@
+-- Step 0015 adds a function; there is nothing new to fill.
