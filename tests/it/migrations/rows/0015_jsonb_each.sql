@@ -1,1 +1,0 @@
--- Step 0015 adds a function; there is nothing new to fill.

@@ -1,0 +1,1 @@
+-- Step 0017 adds a function; there is nothing new to fill.
