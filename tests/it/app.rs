@@ -220,6 +220,17 @@ impl TestApp {
         Answer { status: parts.status, headers: parts.headers, bytes }
     }
 
+    /// The body of an answer that never ends.
+    pub async fn stream(&self, client: &Client, path: &str) -> axum::body::BodyDataStream {
+        let request = Request::get(path)
+            .header("authorization", format!("Bearer {}", client.token))
+            .body(Body::empty())
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.into_body().into_data_stream()
+    }
+
     /// Sends a JSON request with whatever identity; every POST carries a fresh idempotency key.
     pub async fn call(
         &self,
