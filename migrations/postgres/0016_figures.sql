@@ -166,33 +166,35 @@ create trigger figure_tube_sealed after insert on tube referencing new table as 
 for each statement execute function figure_tube_sealed();
 create function figure_tube_moved() returns trigger language plpgsql set enable_nestloop = off
 as $$ begin
-    with moved as (
-        select o.state || '>' || c.state as move, c.state, c.round_code, c.site_code,
-            coalesce(c.laboratory_code, '') as laboratory_code, c.state_us, c.sealed_us, c.members,
-            c.state_us - case when o.state in ('sealed', 'packed', 'missing') then c.sealed_us
-                else o.state_us end as took_us
-        from old_rows o join changed c on c.code = o.code
-        where o.state <> c.state and c.state <> 'packed'
-    )
-    insert into figure_delta
-        (kind, move, round_code, site_code, laboratory_code, at_us, took_us, n, people)
-    select 'tube', move, round_code, site_code, laboratory_code,
-        state_us / 3600000000 * 3600000000, took_us / 60000000 * 60000000, count(*), sum(members)
-    from moved group by move, round_code, site_code, laboratory_code, state_us / 3600000000,
-        took_us / 60000000
-    union all
-    select 'whole', e.outcome, e.round_code, e.site_code, e.laboratory_code,
-        e.sealed_us / 3600000000 * 3600000000, e.took_us / 60000000 * 60000000, count(*),
-        sum(e.members)
-    from (select case when m.state = 'released'
-                and m.state_us - m.sealed_us > r.result_hours * 3600000000 then 'late'
-                else m.state end as outcome,
-            m.round_code, m.site_code, m.laboratory_code, m.sealed_us,
-            m.state_us - m.sealed_us as took_us, m.members
-        from moved m left join round r on r.code = m.round_code
-        where m.state in ('released', 'closed', 'refused')) e
-    group by e.outcome, e.round_code, e.site_code, e.laboratory_code, e.sealed_us / 3600000000,
-        e.took_us / 60000000;
+    if exists (select from changed where state <> 'packed') then
+        insert into figure_delta
+            (kind, move, round_code, site_code, laboratory_code, at_us, took_us, n, people)
+        select 'tube', move, round_code, site_code, laboratory_code, hour * 3600000000,
+            minutes * 60000000, count(*), sum(members)
+        from (select o.state || '>' || c.state as move, c.round_code, c.site_code,
+                coalesce(c.laboratory_code, '') as laboratory_code,
+                c.state_us / 3600000000 as hour,
+                (c.state_us - case when o.state in ('sealed', 'packed', 'missing')
+                    then c.sealed_us else o.state_us end) / 60000000 as minutes, c.members
+            from old_rows o join changed c on c.code = o.code
+            where o.state <> c.state and c.state <> 'packed') m
+        group by move, round_code, site_code, laboratory_code, hour, minutes;
+    end if;
+    if exists (select from changed where state in ('released', 'closed', 'refused')) then
+        insert into figure_delta
+            (kind, move, round_code, site_code, laboratory_code, at_us, took_us, n, people)
+        select 'whole', outcome, round_code, site_code, laboratory_code, hour * 3600000000,
+            minutes * 60000000, count(*), sum(members)
+        from (select case when c.state = 'released' and c.state_us - c.sealed_us
+                    > r.result_hours * 3600000000 then 'late' else c.state end as outcome,
+                c.round_code, c.site_code, coalesce(c.laboratory_code, '') as laboratory_code,
+                c.sealed_us / 3600000000 as hour,
+                (c.state_us - c.sealed_us) / 60000000 as minutes, c.members
+            from old_rows o join changed c on c.code = o.code
+                left join round r on r.code = c.round_code
+            where o.state <> c.state and c.state in ('released', 'closed', 'refused')) e
+        group by outcome, round_code, site_code, laboratory_code, hour, minutes;
+    end if;
     return null;
 end $$;
 create trigger figure_tube_moved after update on tube
