@@ -62,18 +62,22 @@ pub const BOXES_OLDEST: &str = "select b.code, b.site_code as place, b.sealed_us
     from box b join site s on s.code = b.site_code
     where b.state <> 'arrived' and (cast($1 as text) is null or s.area = $1)
     order by b.sealed_us, b.code limit $2";
-/// `$1` area or null, `$2` laboratory or null, `$3` how many.
+/// `$1` area or null, `$2` laboratory or null, `$3` how many. `cross join` has SQLite begin with the
+/// few tubes that wait, not with all there are.
 pub const AGAIN_OLDEST: &str = "select t.code, t.laboratory_code as place, t.state_us as since
-    from tube_again g join tube t on t.code = g.tube_code join site s on s.code = t.site_code
-    where t.laboratory_code is not null and (cast($1 as text) is null or s.area = $1)
+    from tube_again g cross join tube t join site s on s.code = t.site_code
+    where t.code = g.tube_code and t.laboratory_code is not null
+        and (cast($1 as text) is null or s.area = $1)
         and (cast($2 as text) is null or t.laboratory_code = $2)
     order by t.state_us, t.code limit $3";
-/// `$1` laboratory or null, `$2` how many.
+/// `$1` laboratory or null, `$2` how many. Each laboratory's frozen plates are looked up by their
+/// index and sorted (`+ 0`), for in the order of freezing every closed plate would be read first.
 pub const PLATES_OLDEST: &str = "select p.code, p.laboratory_code as place, p.frozen_us as since
-    from laboratory l join plate p on p.laboratory_code = l.code and p.state = 'frozen'
-    where (cast($1 as text) is null or l.code = $1) and not exists
+    from laboratory l cross join plate p
+    where p.laboratory_code = l.code and p.state = 'frozen'
+        and (cast($1 as text) is null or l.code = $1) and not exists
         (select 1 from run r where r.plate_code = p.code and r.state <> 'void')
-    order by p.frozen_us, p.code limit $2";
+    order by p.frozen_us + 0, p.code limit $2";
 /// `$1` laboratory or null, `$2` how many.
 pub const RUNS_OLDEST: &str = "select r.id as code, p.laboratory_code as place,
         r.imported_us as since

@@ -112,7 +112,7 @@ fn draw_flow(root: &Area<'_>, figures: &Figures, theme: Theme) -> Drawn {
 /// Draws how long half of all and nine of ten took on each stretch, against its limit.
 pub fn turnaround(figures: &Figures, theme: Theme) -> Result<String> {
     let told: Vec<_> = figures.turnaround.iter().map(tell).collect();
-    let title = "How long it takes";
+    let title = "How long it takes, in hours";
     let late = &figures.late;
     let about = format!(
         "{}; {} people told late, {} late and waiting",

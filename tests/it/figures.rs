@@ -8,7 +8,7 @@ use swabline::figures::fold::fold;
 use swabline::figures::store::figures;
 use swabline::figures::{Amount, Figures, Scope, Stretch, WaitsFor};
 
-use crate::app::TestApp;
+use crate::app::{Engine, TestApp};
 use crate::each_engine;
 use crate::way;
 
@@ -176,6 +176,51 @@ each_engine! {
             assert!(drawn.text().starts_with("<svg") && drawn.text().contains("<desc"));
         }
         app.get(&officer, "/v1/figures/flow.svg?theme=loud").await.expect(400);
+    }
+}
+
+/// The part of step 16 that counts what is stored already.
+fn counting(engine: Engine) -> &'static str {
+    let step = match engine {
+        Engine::Sqlite => include_str!("../../migrations/sqlite/0016_figures.sql"),
+        Engine::Postgres => include_str!("../../migrations/postgres/0016_figures.sql"),
+    };
+    let (_, rest) = step.split_once("-- What is stored already").expect("the step counts");
+    let (_, rest) = rest.split_once("now.\n").expect("it counts after a word about it");
+    rest.split_once("-- Boxes that are").expect("it goes on").0
+}
+
+each_engine! {
+    async fn a_store_from_before_the_counters_is_counted(app) {
+        a_morning(app).await;
+        let before = shown(app).await;
+        app.direct("delete from figure; delete from figure_delta").await;
+        assert!(checked(app).await.differing > 0);
+        app.direct(counting(app.engine)).await;
+        assert_eq!(checked(app).await.differences, []);
+        assert_eq!(way::number(app, "select count(*) from figure_delta").await, 0);
+        let after = shown(app).await;
+        assert_eq!((after.stages, after.recalls), (before.stages, before.recalls));
+        assert_eq!(after.laboratories[0].stages, before.laboratories[0].stages);
+        assert_eq!(after.turnaround.last(), before.turnaround.last());
+        // What comes after is counted by the move.
+        way::pack(app, "SEALED").await;
+        way::arrive(app, "SEALED", "accepted").await;
+        assert_eq!(checked(app).await.differences, []);
+    }
+
+    async fn folding_twice_at_once_while_tubes_move_loses_nothing(app) {
+        a_morning(app).await;
+        let db = &app.app.db;
+        for n in 0..5 {
+            let seal = way::seal(app, ["A", "B", "C", "D", "E"][n], [900 + u32::try_from(n).unwrap()]);
+            let (one, other, ()) = tokio::join!(fold(db), fold(db), seal);
+            one.unwrap();
+            other.unwrap();
+        }
+        let found = checked(app).await;
+        assert_eq!(found.differences, []);
+        assert_eq!(shown(app).await.stages.collected.tubes, 14);
     }
 }
 
