@@ -153,5 +153,11 @@ async fn picture(draw: impl FnOnce() -> Result<String> + Send + 'static) -> Resu
     let drawn = tokio::task::spawn_blocking(draw)
         .await
         .map_err(|error| Error::Internal(format!("drawing the figures failed: {error}")))??;
-    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], drawn).into_response())
+    let headers = [
+        (header::CONTENT_TYPE, "image/svg+xml"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, drawn).into_response())
 }

@@ -167,12 +167,15 @@ each_engine! {
         app.get(&reviewer, &asked("?laboratory=L02")).await.expect(403);
         let bound = app.client_at(Role::Officer, Some("S01".to_owned()), None).await;
         app.get(&bound, "/v1/figures").await.expect(403);
+        app.get(&bound, "/v1/figures/live").await.expect(403);
+        app.get(&reviewer, "/v1/figures/live?laboratory=L02").await.expect(403);
         let sampler = app.client(Role::Sampler).await;
         app.get(&sampler, "/v1/figures").await.expect(403);
         for picture in ["flow", "turnaround"] {
             let path = format!("/v1/figures/{picture}.svg?theme=dark&area=Nowhere");
             let drawn = app.get(&officer, &path).await.expect(200);
             assert_eq!(drawn.headers["content-type"], "image/svg+xml");
+            assert_eq!(drawn.headers["content-security-policy"], "default-src 'none'");
             assert!(drawn.text().starts_with("<svg") && drawn.text().contains("<desc"));
         }
         app.get(&officer, "/v1/figures/flow.svg?theme=loud").await.expect(400);
