@@ -150,6 +150,8 @@ delete from figure_delta;
 
 -- Boxes that are still on their way, the oldest first.
 create index box_open on box (sealed_us, code) where state <> 'arrived';
+-- Plates that are under way.
+create index plate_under_way on plate (frozen_us, code) where state = 'frozen';
 
 -- By the statement: a row for each site and hour, not for each tube. The rows before and after are
 -- joined by hashing whatever their number, for the plan is made once, when they may be few.

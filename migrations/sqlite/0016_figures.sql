@@ -149,6 +149,8 @@ delete from figure_delta;
 
 -- Boxes that are still on their way, the oldest first.
 create index box_open on box (sealed_us, code) where state <> 'arrived';
+-- Plates that are under way.
+create index plate_under_way on plate (frozen_us, code) where state = 'frozen';
 
 create trigger figure_tube_sealed after insert on tube
 begin

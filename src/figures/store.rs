@@ -70,14 +70,13 @@ pub const AGAIN_OLDEST: &str = "select t.code, t.laboratory_code as place, t.sta
         and (cast($1 as text) is null or s.area = $1)
         and (cast($2 as text) is null or t.laboratory_code = $2)
     order by t.state_us, t.code limit $3";
-/// `$1` laboratory or null, `$2` how many. Each laboratory's frozen plates are looked up by their
-/// index and sorted (`+ 0`), for in the order of freezing every closed plate would be read first.
+/// `$1` laboratory or null, `$2` how many. Runs are looked up plate by plate: as `not exists`
+/// PostgreSQL may read all of them.
 pub const PLATES_OLDEST: &str = "select p.code, p.laboratory_code as place, p.frozen_us as since
-    from laboratory l cross join plate p
-    where p.laboratory_code = l.code and p.state = 'frozen'
-        and (cast($1 as text) is null or l.code = $1) and not exists
-        (select 1 from run r where r.plate_code = p.code and r.state <> 'void')
-    order by p.frozen_us + 0, p.code limit $2";
+    from plate p
+    where p.state = 'frozen' and (cast($1 as text) is null or p.laboratory_code = $1)
+        and (select count(*) from run r where r.plate_code = p.code and r.state <> 'void') = 0
+    order by p.frozen_us, p.code limit $2";
 /// `$1` laboratory or null, `$2` how many.
 pub const RUNS_OLDEST: &str = "select r.id as code, p.laboratory_code as place,
         r.imported_us as since

@@ -83,6 +83,7 @@ const EXCEPTIONS: &[Exception] = &[
     ("figures/check.rs", "RUNS_IMPORTED", BOTH, PROOF),
     ("figures/check.rs", "RUNS_RELEASED", BOTH, PROOF),
     ("figures/store.rs", "BOXES_OLDEST", BOTH, "it lists what waits, from an index of that"),
+    ("figures/store.rs", "PLATES_OLDEST", BOTH, "it lists what waits, from an index of that"),
     ("figures/store.rs", "RUNS_OLDEST", BOTH, "it lists what waits, from an index of that"),
     ("figures/store.rs", "RECALLS_OLDEST", BOTH, "it lists what waits, from an index of that"),
     ("recall/store.rs", "RECALLS_COUNT", BOTH, "it counts what is open, from an index of that"),
