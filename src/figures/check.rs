@@ -171,7 +171,9 @@ pub async fn check(tx: &mut Tx) -> Result<Checked> {
     let mut stored = Facts::default();
     for (_, sql) in &STATEMENTS[1..] {
         let rows: Vec<StoredRow> = on!(tx, c => query_as(*sql).fetch_all(c).await)?;
-        rows.into_iter().for_each(|row| stored.add_row(row));
+        for row in rows {
+            stored.add_row(row);
+        }
     }
     Ok(compare(counted.0, stored.0))
 }
@@ -214,9 +216,10 @@ impl Facts {
             (stand(&kind, state), round.clone(), area.clone(), laboratory, 0, 0)
         };
         *self.of(stands(to)) += amount;
-        // Drafts of plates are not counted, and nothing comes from nowhere.
-        if !from.is_empty() && !(kind == "plate" && from == "draft") {
-            *self.of(stands(from)) -= amount;
+        // Nothing is taken from nowhere, and drafts of plates are not counted.
+        match (kind.as_str(), from) {
+            (_, "") | ("plate", "draft") => {}
+            _ => *self.of(stands(from)) -= amount,
         }
     }
 

@@ -165,9 +165,9 @@ pub async fn live_get(
 ) -> Result<Response> {
     let scope = asked.scope(&app, &actor).await?;
     let seat = Arc::clone(&app.board.seats).try_acquire_owned();
-    let _seat = seat.map_err(|_taken| Error::TooMany { retry_after_s: 60 })?;
+    let seat = seat.map_err(|_taken| Error::TooMany { retry_after_s: 60 })?;
     let (seen, stopping) = (app.board.watch(&app, &scope), app.stopping.subscribe());
-    let watcher = Watcher { app, headers, seen, stopping, _seat };
+    let watcher = Watcher { app, headers, seen, stopping, _seat: seat };
     let events = Sse::new(stream::unfold(watcher, Watcher::next))
         .keep_alive(KeepAlive::new().interval(HEARTBEAT));
     Ok(([(header::CACHE_CONTROL, "no-store")], events).into_response())

@@ -85,6 +85,15 @@ fn lots() -> OpenApiRouter<App> {
         .routes(routes!(interpretation::lot::api::issue_post))
 }
 
+/// The routes of the city's board.
+fn board() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(figures::api::figures_get))
+        .routes(routes!(figures::api::flow_get))
+        .routes(routes!(figures::api::turnaround_get))
+        .routes(routes!(figures::live::live_get))
+}
+
 /// Every route and its description.
 fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
@@ -164,10 +173,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(feeds::api::feed_get))
         // city
         .routes(routes!(ledger::api::ledger_get))
-        .routes(routes!(figures::api::figures_get))
-        .routes(routes!(figures::api::flow_get))
-        .routes(routes!(figures::api::turnaround_get))
-        .routes(routes!(figures::live::live_get))
+        .merge(board())
         .routes(routes!(integrity::api::integrity_get))
         .routes(routes!(integrity::api::earlier_get))
         .routes(routes!(integrity::root::root_get))
