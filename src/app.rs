@@ -18,6 +18,8 @@ use crate::collection::place::memory::Shifts;
 use crate::collection::tube::writer::TubeWriter;
 use crate::config::Config;
 use crate::error::{Error, Reason};
+use crate::figures::fold::keep_folded;
+use crate::figures::live::Board;
 use crate::http::{self, Durations, Entrance, RequestIds};
 use crate::instrument::{MappingFault, Mappings};
 use crate::interpretation::kit::rules::{Standing, against_purpose, against_use};
@@ -83,6 +85,8 @@ pub struct Parts {
     pub lookups: Lookups,
     /// One permit for each page of the feed that may be read at once.
     pub feed_reads: Arc<Semaphore>,
+    /// Whoever watches the city's figures.
+    pub board: Arc<Board>,
     /// Whether the service is about to stop: whoever waits for something waits no longer.
     pub stopping: Arc<watch::Sender<bool>>,
     /// Who is let in.
@@ -203,6 +207,7 @@ impl App {
             lookups: Lookups::start(&db, &cache, &keys, &clock),
             cache,
             feed_reads: Arc::new(Semaphore::new(FEED_READS)),
+            board: Arc::default(),
             stopping: Arc::new(watch::Sender::new(false)),
             entrance: Arc::new(Entrance::new(config.requests_at_once)),
             request_ids: Arc::new(RequestIds::new(&clock)),
@@ -308,6 +313,7 @@ impl App {
             served = serving.into_future() => served?,
             () = http::health::upkeep() => {}
             () = db.keep_counted() => {}
+            () = keep_folded(&db) => {}
             () = cache.follow(&db) => {}
             () = overdue => tracing::warn!("connections that never finished were cut off"),
         }

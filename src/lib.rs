@@ -9,7 +9,7 @@
 //! ([`receiving`]), single ones may be mixed into pools ([`pooling`]), they stand on a plate
 //! ([`plate`]), are amplified ([`instrument`]), called ([`interpretation`]), reviewed and released
 //! ([`review`]), and asked for ([`query`], [`feeds`]). The [`ledger`] proves that nothing was lost
-//! on the way. A refused tube and a pool that gives no individual result open a [`recall`]. What
+//! on the way, and the [`figures`] show the city where everybody is. A refused tube and a pool that gives no individual result open a [`recall`]. What
 //! every run leaves on the charts of [`quality`] is watched, and [`integrity`] looks for invented
 //! results. A slice calls only slices before it.
 
@@ -40,6 +40,7 @@ pub mod review;
 pub mod query;
 pub mod feeds;
 pub mod ledger;
+pub mod figures;
 pub mod integrity;
 pub mod simulation;
 pub mod watch;

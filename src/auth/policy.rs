@@ -36,6 +36,9 @@ const fn only(method: &'static str, path: &'static str, roles: &'static [Role]) 
     Rule { method, path, access: Access::Only(roles) }
 }
 
+/// Whoever may look at the board; those who work in a laboratory see theirs.
+const WATCHERS: &[Role] = &[Officer, Auditor, Administrator, Receiver, Technician, Reviewer];
+
 /// The whole table.
 pub const RULES: &[Rule] = &[
     open("GET", "/healthz"),
@@ -130,6 +133,10 @@ pub const RULES: &[Rule] = &[
     only("GET", "/v1/feed", &[Service, Officer]),
     // city
     only("GET", "/v1/ledger", &[Officer, Auditor, Administrator]),
+    only("GET", "/v1/figures", WATCHERS),
+    only("GET", "/v1/figures/live", WATCHERS),
+    only("GET", "/v1/figures/flow.svg", WATCHERS),
+    only("GET", "/v1/figures/turnaround.svg", WATCHERS),
     only("GET", "/v1/integrity", &[Officer, Auditor, Administrator]),
     only("GET", "/v1/integrity/earlier", &[Officer, Auditor]),
     only("GET", "/v1/integrity/root", &[Officer, Auditor]),

@@ -4,6 +4,7 @@ use super::Refused;
 use crate::app::App;
 use crate::audit;
 use crate::clock::Time;
+use crate::figures::check::{Checked, Difference, check};
 use crate::integrity::root;
 use crate::ledger::{self, store::Scope};
 use crate::review::verify::{Signatures, signatures_verify};
@@ -124,18 +125,54 @@ impl Ledger {
         let (site, laboratory) = (self.site, self.laboratory);
         let scope = Scope { site, laboratory, sealed, is_blind: false };
         let mut tx = app.db.read("ledger").await?;
-        let report = ledger::store::ledger(&mut tx, app.clock.now(), &scope).await?;
+        let ledger = ledger::store::ledger(&mut tx, app.clock.now(), &scope).await?;
+        // The board's counters are of everything, and so is their check.
+        let figures = if scope == Scope::default() { Some(check(&mut tx).await?) } else { None };
         drop(tx);
         app.db.close().await;
+        let books = Books { ledger, figures };
         if self.json {
-            super::print_json(&report)?;
-        } else {
-            show(&report);
+            super::print_json(&books)?;
         }
-        if report.unexplained == 0 {
-            return Ok(());
+        let Books { ledger, figures } = books;
+        let figures = figures.unwrap_or_default();
+        if !self.json {
+            show(&ledger);
+            show_figures(&figures);
         }
-        Err(Refused(format!("{} tubes are unexplained", report.unexplained)).into())
+        if ledger.unexplained > 0 {
+            return Err(Refused(format!("{} tubes are unexplained", ledger.unexplained)).into());
+        }
+        if figures.differing > 0 {
+            let message = format!("{} figures of the board are wrong", figures.differing);
+            return Err(Refused(message).into());
+        }
+        Ok(())
+    }
+}
+
+/// What `ledger` prints for programs.
+#[derive(serde::Serialize)]
+struct Books {
+    #[serde(flatten)]
+    ledger: ledger::Report,
+    /// Whether the board's counters are right, where everything is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    figures: Option<Checked>,
+}
+
+fn show_figures(figures: &Checked) {
+    for one in &figures.differences {
+        let Difference { what, round, area, laboratory, counted, stored, .. } = one;
+        say!(
+            "the board counts {} tubes and {} people as `{what}`, the store has {} and {} \
+             (round {round:?}, area {area:?}, laboratory {laboratory:?}, hour {})",
+            counted.tubes,
+            counted.people,
+            stored.tubes,
+            stored.people,
+            one.hour
+        );
     }
 }
 

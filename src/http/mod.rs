@@ -24,8 +24,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::{
-    audit, barcode, collection, feeds, instrument, integrity, interpretation, ledger, plate,
-    pooling, quality, query, recall, receiving, review, transport,
+    audit, barcode, collection, feeds, figures, instrument, integrity, interpretation, ledger,
+    plate, pooling, quality, query, recall, receiving, review, transport,
 };
 pub use durations::Durations;
 use extract::BodyMax;
@@ -57,6 +57,7 @@ const FILE_MAX: BodyMax = BodyMax(instrument::MAX_FILE_BYTES);
         (name = "query", description = "A person, or a health-code service, asks for a result."),
         (name = "feeds", description = "Every change, in order, for other systems."),
         (name = "ledger", description = "The proof that no tube was lost."),
+        (name = "figures", description = "Where everybody is, how long it takes, what waits."),
         (name = "integrity", description = "Signs of over-pooling and of invented results."),
         (name = "audit", description = "Who did what, in a chain that shows every break."),
         (name = "operation", description = "Is the service alive, ready, and how busy?"),
@@ -86,6 +87,15 @@ fn lots() -> OpenApiRouter<App> {
         .routes(routes!(interpretation::lot::api::lot_put))
         .routes(routes!(interpretation::lot::api::delivery_post))
         .routes(routes!(interpretation::lot::api::issue_post))
+}
+
+/// The routes of the city's board.
+fn board() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(figures::api::figures_get))
+        .routes(routes!(figures::api::flow_get))
+        .routes(routes!(figures::api::turnaround_get))
+        .routes(routes!(figures::live::live_get))
 }
 
 /// Every route and its description.
@@ -167,6 +177,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(feeds::api::feed_get))
         // city
         .routes(routes!(ledger::api::ledger_get))
+        .merge(board())
         .routes(routes!(integrity::api::integrity_get))
         .routes(routes!(integrity::api::earlier_get))
         .routes(routes!(integrity::root::root_get))

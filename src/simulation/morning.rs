@@ -26,6 +26,7 @@ use crate::barcode::Kind;
 use crate::clock::{Clock, Span, Time};
 use crate::collection::tube::api::MemberAnswer;
 use crate::config::Config;
+use crate::figures::check::check;
 
 /// When the site opens: 2020-06-21 08:00 in Beijing.
 const OPENS: Time = Time::from_us(1_592_697_600_000_000);
@@ -176,6 +177,7 @@ async fn in_service(
     }
     let mut tx = app.db.read("audit.verify").await?;
     day.report.audit = Some(audit::verify(&mut tx).await?);
+    day.report.figures = Some(check(&mut tx).await?);
     day.begin("end");
     bar.finish_and_clear();
     Ok(Played { report: day.report, screened })

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::morning::Morning;
 use crate::audit::Verified;
+use crate::figures::check::Checked;
 use crate::ledger;
 
 /// What came of a morning.
@@ -54,6 +55,8 @@ pub struct Report {
     pub truth: Truth,
     /// The audit trail in the evening.
     pub audit: Option<Verified>,
+    /// The board's counters in the evening, against what is stored.
+    pub figures: Option<Checked>,
     /// Answers that were not what the simulation knows.
     pub surprises: Vec<String>,
     /// How long each step took.
@@ -167,6 +170,7 @@ impl Report {
             ledger: ledger::Report::default(),
             truth: Truth { positives: 1, ..Truth::default() },
             audit: None,
+            figures: None,
             surprises: Vec::new(),
             steps: Vec::new(),
             seconds: 0.0,
@@ -184,6 +188,13 @@ impl Report {
                 format!("audit chain {} is broken at row {}", broken.chain, broken.seq)
             })),
             None => complaints.push("the audit trail was not verified".to_owned()),
+        }
+        match &self.figures {
+            Some(figures) if figures.differing > 0 => {
+                complaints.push(format!("{} figures of the board are wrong", figures.differing));
+            }
+            Some(_) => {}
+            None => complaints.push("the figures of the board were not checked".to_owned()),
         }
         complaints
     }

@@ -94,6 +94,10 @@ impl Report {
         if let Some(trail) = &self.audit {
             writeln!(f, "  {} audit rows in {} chains verified", trail.rows, trail.chains)?;
         }
+        if let Some(figures) = &self.figures {
+            let sound = figures.compared - figures.differing;
+            writeln!(f, "  {sound} of {} figures of the board are right", figures.compared)?;
+        }
         writeln!(
             f,
             "  {} recalls closed by single tubes, {} left; {} unexplained",

@@ -216,8 +216,23 @@ impl TestApp {
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
+        let is_stream =
+            parts.headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        // A stream has no end to wait for.
+        let body = if is_stream { Body::empty() } else { body };
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
         Answer { status: parts.status, headers: parts.headers, bytes }
+    }
+
+    /// The body of an answer that never ends.
+    pub async fn stream(&self, client: &Client, path: &str) -> axum::body::BodyDataStream {
+        let request = Request::get(path)
+            .header("authorization", format!("Bearer {}", client.token))
+            .body(Body::empty())
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.into_body().into_data_stream()
     }
 
     /// Sends a JSON request with whatever identity; every POST carries a fresh idempotency key.

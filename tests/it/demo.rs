@@ -77,7 +77,7 @@ type Doctor = fn(&mut Report);
 async fn a_report_that_was_doctored_does_not_add_up() {
     let sound = morning(3, String::new()).await.unwrap();
     is_sound(&sound);
-    let doctored: [(&str, Doctor); 10] = [
+    let doctored: [(&str, Doctor); 12] = [
         ("unexplained", |report| report.ledger.unexplained = 1),
         ("swabs collected", |report| report.ledger.whole.people.collected -= 1),
         ("tubes released", |report| report.ledger.whole.tubes.released -= 1),
@@ -87,6 +87,8 @@ async fn a_report_that_was_doctored_does_not_add_up() {
         ("duplicates", |report| report.duplicates = 0),
         ("tubes missing", |report| report.arrivals.missing.clear()),
         ("audit", |report| report.audit = None),
+        ("were not checked", |report| report.figures = None),
+        ("1 figures of the board", |report| report.figures.as_mut().unwrap().differing = 1),
         ("a negative was shown", |report| report.surprises = vec!["a negative was shown".into()]),
     ];
     for (about, doctor) in doctored {

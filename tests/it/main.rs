@@ -10,6 +10,7 @@ mod demo;
 mod docs;
 mod faults;
 mod feeds;
+mod figures;
 mod formats;
 mod histories;
 mod http;

@@ -33,7 +33,8 @@ type Columns = BTreeMap<(String, String), bool>;
 const COLUMNS_SQLITE: &str =
     "select m.name as t, c.name as c, cast(c.\"notnull\" = 0 as bigint) as n
     from sqlite_master m join pragma_table_info(m.name) c
-    where m.type = 'table' and m.name not like 'sqlite%' and m.name not like '\\_%' escape '\\'";
+    where m.type in ('table', 'view') and m.name not like 'sqlite%'
+        and m.name not like '\\_%' escape '\\'";
 const COLUMNS_POSTGRES: &str =
     "select cast(table_name as text) as t, cast(column_name as text) as c,
         cast(case is_nullable when 'YES' then 1 else 0 end as bigint) as n

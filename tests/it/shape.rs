@@ -19,6 +19,7 @@ const WAY: &[&str] = &[
     "query",
     "feeds",
     "ledger",
+    "figures",
     "integrity",
 ];
 /// Longest file, not counting its tests.

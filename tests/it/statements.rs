@@ -63,6 +63,9 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("query/way_plates.rs", swabline::query::way_plates::STATEMENTS),
         ("feeds/store.rs", swabline::feeds::store::STATEMENTS),
         ("ledger/store.rs", swabline::ledger::store::STATEMENTS),
+        ("figures/check.rs", swabline::figures::check::STATEMENTS),
+        ("figures/fold.rs", swabline::figures::fold::STATEMENTS),
+        ("figures/store.rs", swabline::figures::store::STATEMENTS),
         ("integrity/root.rs", swabline::integrity::root::STATEMENTS),
         ("integrity/runs.rs", swabline::integrity::runs::STATEMENTS),
         ("integrity/store.rs", swabline::integrity::store::STATEMENTS),
@@ -81,6 +84,7 @@ fn pairs() -> Vec<(&'static str, &'static str, Sql)> {
         ),
         ("collection/tube/store.rs", "MEMBERS_ADD", swabline::collection::tube::store::MEMBERS_ADD),
         ("cache/follow.rs", "SNAPSHOT", swabline::cache::follow::SNAPSHOT),
+        ("figures/fold.rs", "FOLD", swabline::figures::fold::FOLD),
         ("feeds/store.rs", "HORIZON", swabline::feeds::store::HORIZON),
         ("storage/migrate.rs", "BEGUN", swabline::storage::migrate::BEGUN),
     ]

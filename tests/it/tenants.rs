@@ -43,6 +43,10 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("PUT", "/v1/seeded/{code}", "seeded tubes are the city's"),
     ("GET", "/v1/seeded", "seeded tubes are the city's"),
     ("GET", "/v1/ledger", "walked for each place in a story of its own"),
+    ("GET", "/v1/figures", "walked for each place in a story of its own"),
+    ("GET", "/v1/figures/live", "it shows what the figures show"),
+    ("GET", "/v1/figures/flow.svg", "it shows what the figures show"),
+    ("GET", "/v1/figures/turnaround.svg", "it shows what the figures show"),
 ];
 
 /// Things of S01 and L01 that are called by an id.

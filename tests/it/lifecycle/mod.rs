@@ -22,6 +22,7 @@ pub use steps::Act;
 use steps::{Laboratory, PEOPLE};
 
 use crate::app::{Engine, TestApp};
+use crate::figures;
 use crate::world;
 
 /// Most steps of a history.
@@ -115,6 +116,7 @@ fn answered(city: &City, act: &Act, heard: &Heard) {
 /// Store, ledger and what people are shown are the model's.
 async fn agree(bench: &Bench, city: &City) {
     ledger(bench, city).await;
+    assert_eq!(figures::checked(&bench.app).await.differences, [], "the board's counters");
     tubes(bench, city).await;
     // What was kept after the steps before is shown again unless a change was told of it.
     bench.app.app.cache.look(&bench.app.app.db).await.unwrap();
