@@ -19,6 +19,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("audit/verify.rs", swabline::audit::verify::STATEMENTS),
         ("audit/api.rs", swabline::audit::api::STATEMENTS),
         ("auth/store.rs", swabline::auth::STATEMENTS),
+        ("auth/session/store.rs", swabline::auth::session::STATEMENTS),
         ("http/health.rs", swabline::http::health::STATEMENTS),
         ("http/idempotency.rs", swabline::http::idempotency::STATEMENTS),
         ("storage/migrate.rs", swabline::storage::migrate::STATEMENTS),
