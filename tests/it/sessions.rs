@@ -299,7 +299,7 @@ each_engine! {
         let released = call(app, &second, &release, json!({})).await.expect(200).json();
         let result = released["released"]["reported"][0].clone();
         // One proof, one signature: the next act asks again, though the ten minutes are not over.
-        let wanted = json!({ "outcome": "not_detected", "reason": "a story" });
+        let wanted = json!({ "outcome": "not_detected", "reason": "clerical" });
         let path = format!("/v1/results/{}/amend", result.as_str().unwrap_or("R"));
         let answer = call(app, &second, &path, wanted).await;
         assert!(answer.status == 404 || answer.code() == "session.reauthenticate", "{}", answer.text());

@@ -124,6 +124,9 @@ impl Browser {
             _permit: permit,
         };
         browser.resize(size).await;
+        // The tab a browser opens with is not ours.
+        browser.client.goto("about:blank").await.unwrap();
+        browser.complaints().await;
         Some(browser)
     }
 
@@ -323,7 +326,7 @@ impl Browser {
             let message = &message["message"];
             if message["method"] == "Network.requestWillBeSent" {
                 let url = message["params"]["request"]["url"].as_str().unwrap_or_default();
-                let own = [self.url.as_str(), "data:", "blob:", "about:"];
+                let own = [self.url.as_str(), "data:", "blob:", "about:", "chrome:"];
                 if !own.iter().any(|start| url.starts_with(start)) {
                     complaints.push(format!("a request to {url}"));
                 }
