@@ -8,6 +8,7 @@
 mod driver;
 mod scanner;
 mod sign_in;
+mod signature;
 mod start;
 
 use std::path::{Path, PathBuf};
@@ -133,11 +134,15 @@ impl Browser {
     /// Looks at the pages in another size from here on.
     pub async fn resize(&mut self, size: Size) {
         self.size = size;
-        let (width, height) = match size {
+        self.measure().await;
+    }
+
+    async fn measure(&self) {
+        let (width, height) = match self.size {
             Size::Phone => (360, 740),
             Size::Desktop => (1280, 800),
         };
-        let is_phone = size == Size::Phone;
+        let is_phone = self.size == Size::Phone;
         let metrics = json!({ "width": width, "height": height,
             "deviceScaleFactor": if is_phone { 2 } else { 1 }, "mobile": is_phone });
         self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
@@ -196,6 +201,20 @@ impl Browser {
         panic!("{css} never said {words:?}, but {last:?}");
     }
 
+    /// Waits until an expression of the page has this value.
+    pub async fn wait_for_value(&self, expression: &str, value: &Value) {
+        let script = format!("return {expression}");
+        let mut last = Value::Null;
+        for _ in 0..PATIENCE.as_millis() / 50 {
+            last = self.client.execute(&script, Vec::new()).await.unwrap();
+            if last == *value {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{expression} is {last} instead of {value}");
+    }
+
     /// The text of the first such element.
     pub async fn text(&self, css: &str) -> String {
         self.client.find(Locator::Css(css)).await.unwrap().text().await.unwrap()
@@ -238,9 +257,14 @@ impl Browser {
         let account = self.app.client(role).await;
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let login = format!("{role:?}{number}").to_lowercase();
-        let given = (login.as_str(), PASSWORD.to_owned());
-        login_give(&self.app.app, &account.actor, &account.actor.account, given).await.unwrap();
+        self.give(&account, &login).await;
         (account, login)
+    }
+
+    /// Gives an account a name to sign in with, and the password.
+    pub async fn give(&self, account: &Account, login: &str) {
+        let given = (login, PASSWORD.to_owned());
+        login_give(&self.app.app, &account.actor, &account.actor.account, given).await.unwrap();
     }
 
     /// Types name and password at the sign-in page that is shown.
@@ -252,10 +276,15 @@ impl Browser {
     /// Signs somebody new in with this role, by keyboard; the start page is shown.
     pub async fn sign_in(&self, role: Role) -> Account {
         let (account, login) = self.somebody(role).await;
-        self.goto("/sign-in").await;
-        self.type_credentials(&login, PASSWORD).await;
-        self.wait_for_path("/").await;
+        self.enter(&login).await;
         account
+    }
+
+    /// Signs in with this name, by keyboard; the start page is shown.
+    pub async fn enter(&self, login: &str) {
+        self.goto("/sign-in").await;
+        self.type_credentials(login, PASSWORD).await;
+        self.wait_for_path("/").await;
     }
 
     /// Looks at the page that is shown in every way there is; `name` is that of its screenshots.
@@ -273,6 +302,21 @@ impl Browser {
         assert_eq!(over, json!(0), "{name} sticks out sideways");
         let complaints = self.complaints().await;
         assert!(complaints.is_empty(), "{name}: {}", complaints.join("\n"));
+    }
+
+    /// Nothing sticks out sideways: neither as it is, nor at 200 % and 400 % of a desk (WCAG 1.4.10).
+    async fn refuse_sideways(&self, name: &str) {
+        let width = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]";
+        for zoomed in [None, Some((640, 400)), Some((320, 256))] {
+            if let Some((width, height)) = zoomed {
+                let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1,
+                    "mobile": false });
+                self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
+            }
+            let widths = self.client.execute(width, Vec::new()).await.unwrap();
+            assert!(widths[0].as_u64() <= widths[1].as_u64(), "{name} sticks out at {zoomed:?}: {widths}");
+        }
+        self.measure().await;
     }
 
     /// Where these links lead.

@@ -1,6 +1,7 @@
 //! Where a scanner is tried, which is a station like every other.
 
 use fantoccini::key::Key;
+use serde_json::json;
 use swabline::auth::Role;
 
 use super::{Browser, Size};
@@ -47,4 +48,30 @@ async fn a_scan_reaches_the_field_wherever_the_focus_is() {
     // Nobody is held there who wants to go on by keyboard.
     browser.press(Key::Tab).await;
     assert_ne!(browser.focus().await, "scan-field");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_thing_done_is_undone_by_key_by_button_and_by_scan() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    browser.sign_in(Role::Sampler).await;
+    browser.goto("/scanner").await;
+    let offer = "const done = arguments[arguments.length - 1];
+        import(document.querySelector('link[rel=modulepreload]').href).then(station => {
+            station.undoable(arguments[0], () => { window.undone = arguments[0]; });
+            done(true);
+        });";
+    for (n, how) in ["key", "button", "scan"].into_iter().enumerate() {
+        browser.client.execute_async(offer, vec![json!(how)]).await.unwrap();
+        browser.wait_for_text("#undo", &format!("Undo: {how}")).await;
+        match n {
+            0 => browser.keys(&format!("{}z", char::from(Key::Control))).await,
+            1 => browser.click("#undo").await,
+            _ => browser.scan("undo").await,
+        }
+        browser.wait_for_text(".feedback.already", &format!("Undone: {how}")).await;
+        let undone = browser.client.execute("return window.undone", Vec::new()).await.unwrap();
+        assert_eq!(undone, json!(how));
+        // What was undone is not undone twice.
+        assert_eq!(browser.text("#undo").await, "");
+    }
 }
