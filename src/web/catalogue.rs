@@ -15,7 +15,6 @@ use crate::http::cookie;
 
 #[derive(RustEmbed)]
 #[folder = "src/web/catalogue"]
-#[include = "*.ftl"]
 struct Files;
 
 /// A language of the pages.
@@ -37,7 +36,15 @@ impl Language {
     /// Every language there is.
     pub const ALL: [Self; 2] = [Self::Chinese, Self::English];
 
-    /// As a folder, a cookie and the `lang` of a page say it.
+    /// As a page says it, so that a browser picks the right shapes of characters.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::Chinese => "zh-CN",
+            Self::English => "en",
+        }
+    }
+
+    /// As a folder and a cookie say it.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Chinese => "zh",
@@ -204,4 +211,5 @@ fn load(language: Language) -> Catalogue {
 }
 
 #[cfg(test)]
+#[path = "catalogue_tests.rs"]
 mod tests;

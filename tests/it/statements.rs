@@ -125,6 +125,9 @@ fn written() -> (BTreeMap<Place, String>, BTreeSet<Place>) {
                 folders.push(path);
                 continue;
             }
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
             let file = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
             let found = constants(&fs::read_to_string(&path).unwrap());
             for (name, text) in found.0 {

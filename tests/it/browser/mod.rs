@@ -296,17 +296,15 @@ impl Browser {
             assert!(violations.is_empty(), "{name}, {scheme}: {}", violations.join("\n"));
         }
         self.prefer("light").await;
-        let sideways =
-            "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-        let over = self.client.execute(sideways, Vec::new()).await.unwrap();
-        assert_eq!(over, json!(0), "{name} sticks out sideways");
+        self.refuse_sideways(name).await;
         let complaints = self.complaints().await;
         assert!(complaints.is_empty(), "{name}: {}", complaints.join("\n"));
     }
 
     /// Nothing sticks out sideways: neither as it is, nor at 200 % and 400 % of a desk (WCAG 1.4.10).
     async fn refuse_sideways(&self, name: &str) {
-        let width = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]";
+        let width =
+            "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]";
         for zoomed in [None, Some((640, 400)), Some((320, 256))] {
             if let Some((width, height)) = zoomed {
                 let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1,
@@ -314,7 +312,10 @@ impl Browser {
                 self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
             }
             let widths = self.client.execute(width, Vec::new()).await.unwrap();
-            assert!(widths[0].as_u64() <= widths[1].as_u64(), "{name} sticks out at {zoomed:?}: {widths}");
+            assert!(
+                widths[0].as_u64() <= widths[1].as_u64(),
+                "{name} sticks out at {zoomed:?}: {widths}"
+            );
         }
         self.measure().await;
     }
