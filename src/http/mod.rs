@@ -134,6 +134,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(pooling::monitoring_api::assessment_post))
         // plate
         .routes(routes!(plate::api::plate_put, plate::api::plate_get))
+        .routes(routes!(plate::slots::slots_get))
         .routes(routes!(plate::api::freeze_post))
         .routes(routes!(plate::worklist::api::worklist_get))
         .routes(routes!(plate::retest::picklist_get))
