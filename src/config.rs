@@ -65,6 +65,11 @@ pub struct Config {
     pub demonstration_kits: bool,
     /// Whether a run is held whose plate names no lot, an unknown one or an expired one.
     pub lot_keeping: bool,
+    /// Whether people reach the pages through TLS, here or at a proxy: cookies are then kept from
+    /// plain connections.
+    pub behind_tls: bool,
+    /// Whether everybody who signs in at the pages must have a second factor.
+    pub second_factor: bool,
     /// Percent by which a robot may miss the planned volume of a well, for kits that do not say.
     pub volume_tolerance_percent: u8,
 }
@@ -110,6 +115,8 @@ impl Default for Config {
             token_file: PathBuf::new(),
             demonstration_kits: false,
             lot_keeping: true,
+            behind_tls: false,
+            second_factor: true,
             volume_tolerance_percent: 10,
         }
     }
@@ -235,6 +242,8 @@ impl fmt::Display for Config {
         writeln!(f, "recall_hours = {}", self.recall_hours)?;
         writeln!(f, "link_days = {}", self.link_days)?;
         writeln!(f, "lot_keeping = {}", self.lot_keeping)?;
+        writeln!(f, "behind_tls = {}", self.behind_tls)?;
+        writeln!(f, "second_factor = {}", self.second_factor)?;
         writeln!(f, "volume_tolerance_percent = {}", self.volume_tolerance_percent)?;
         writeln!(f, "mappings = \"{}\"", self.mappings.display())?;
         writeln!(f, "server = {:?}", self.server)?;

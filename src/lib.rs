@@ -1,7 +1,7 @@
 //! Swabline, the laboratory information system for city-scale nucleic-acid testing.
 //!
 //! Everything rests on [`storage`], [`seal`], [`auth`] and [`audit`], and [`http`] is the one page
-//! of routes. [`watch`] takes run files from a folder and [`simulation`] plays people, laboratories
+//! of routes; [`web`] has the pages that people work at. [`watch`] takes run files from a folder and [`simulation`] plays people, laboratories
 //! and cheats; both call the public API from beside the way.
 //!
 //! The modules stand in the order of a tube's way: a code is printed ([`barcode`]), people are
@@ -25,6 +25,7 @@ pub mod auth;
 pub mod http;
 pub mod seal;
 pub mod cache;
+pub mod web;
 
 pub mod barcode;
 pub mod collection;

@@ -3,6 +3,7 @@
 
 pub mod memory;
 pub mod policy;
+pub mod session;
 mod store;
 mod token;
 
@@ -10,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use store::{
-    NewAccount, STATEMENTS, account_add, account_disable, accounts, authenticate, token_issue,
+    NewAccount, STATEMENTS, account_add, account_disable, account_find, accounts, authenticate,
+    token_issue,
 };
 pub use token::Token;
 

@@ -24,7 +24,7 @@ pub struct Rule {
 pub enum Access {
     /// Anybody; the handler itself asks for proof of possession or gives nothing away.
     Open,
-    /// Only these roles, with a token.
+    /// Only these roles, with a token or a session.
     Only(&'static [Role]),
 }
 
@@ -141,6 +141,23 @@ pub const RULES: &[Rule] = &[
     only("GET", "/v1/integrity/earlier", &[Officer, Auditor]),
     only("GET", "/v1/integrity/root", &[Officer, Auditor]),
     only("GET", "/v1/audit", &[Auditor]),
+    // session
+    only("GET", "/v1/session", &Role::ALL),
+    only("POST", "/v1/session/proof", &Role::ALL),
+    // pages
+    open("GET", "/"),
+    open("GET", "/assets/{build}/{name}"),
+    open("POST", "/language"),
+    open("GET", "/sign-in"),
+    open("POST", "/sign-in"),
+    open("GET", "/sign-in/code"),
+    open("POST", "/sign-in/code"),
+    only("POST", "/sign-out", &Role::ALL),
+    only("GET", "/account", &Role::ALL),
+    only("POST", "/account/password", &Role::ALL),
+    only("GET", "/account/second-factor", &Role::ALL),
+    only("POST", "/account/second-factor", &Role::ALL),
+    only("GET", "/scanner", &Role::ALL),
 ];
 
 /// The rule of a route, if there is one.

@@ -18,6 +18,9 @@ pub const ACCOUNT_ADD: &str = "insert into account
 /// Every live account.
 pub const ACCOUNTS: &str = "select id, name, role, site_code, laboratory_code from account
     where disabled_us is null order by id";
+/// Account; only a live one.
+pub const ACCOUNT_FIND: &str = "select id, name, role, site_code, laboratory_code from account
+    where id = $1 and disabled_us is null";
 /// Account, time.
 pub const ACCOUNT_DISABLE: &str =
     "update account set disabled_us = $2 where id = $1 and disabled_us is null";
@@ -33,6 +36,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("ACCOUNT_BY_TOKEN", ACCOUNT_BY_TOKEN),
     ("ACCOUNT_ADD", ACCOUNT_ADD),
     ("ACCOUNTS", ACCOUNTS),
+    ("ACCOUNT_FIND", ACCOUNT_FIND),
     ("ACCOUNT_DISABLE", ACCOUNT_DISABLE),
     ("TOKENS_REVOKE", TOKENS_REVOKE),
     ("TOKEN_ADD", TOKEN_ADD),
@@ -121,6 +125,13 @@ pub async fn account_add(tx: &mut Tx, clock: &Clock, new: NewAccount) -> Result<
 pub async fn accounts(tx: &mut Tx) -> Result<Vec<Actor>> {
     let rows: Vec<AccountRow> = on!(tx, c => query_as(ACCOUNTS).fetch_all(c).await)?;
     Ok(rows.into_iter().map(Actor::from).collect())
+}
+
+/// A live account.
+pub async fn account_find(tx: &mut Tx, account: &str) -> Result<Actor> {
+    let row: Option<AccountRow> =
+        on!(tx, c => query_as(ACCOUNT_FIND).bind(account).fetch_optional(c).await)?;
+    row.map(Actor::from).ok_or_else(|| Error::not_found("account", account))
 }
 
 /// Ends an account and every token of it at once.

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::audit::{self, Entry};
+use crate::auth::session::{Login, password, sign_in, store};
 use crate::auth::{self, Actor, NewAccount, Role};
 use crate::barcode::PlaceCode;
 use crate::clock::Span;
@@ -28,6 +29,25 @@ pub(super) enum User {
         /// Days until the token ends.
         #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(i64).range(1..=366))]
         days: i64,
+        /// A name to sign in with at the pages; a password is made and printed, once.
+        #[arg(long)]
+        login: Option<String>,
+    },
+    /// Give an account a password for the pages; one is made and printed, once. Ends its sessions.
+    Password {
+        /// The account's id.
+        account: String,
+        /// The name to sign in with; the one it has when absent.
+        #[arg(long)]
+        login: Option<String>,
+        /// Read the password from the first line of the input instead of making one.
+        #[arg(long)]
+        stdin: bool,
+    },
+    /// Take a lost second factor away from an account. Ends its sessions.
+    ForgetFactor {
+        /// The account's id.
+        account: String,
     },
     /// Another token for an account.
     Token {
@@ -63,10 +83,23 @@ impl User {
 
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
         match self {
-            Self::Add { name, role, site, laboratory, days } => {
+            Self::Add { name, role, site, laboratory, days, login } => {
                 let site = site.as_deref().map(place).transpose()?;
                 let laboratory = laboratory.as_deref().map(place).transpose()?;
-                add(app, NewAccount { name, role, site, laboratory }, days).await?;
+                if let Some(login) = &login {
+                    Login::parse(login)?;
+                }
+                let made = add(app, NewAccount { name, role, site, laboratory }, days).await?;
+                if let Some(login) = login {
+                    give(app, &made, &login, None).await?;
+                }
+            }
+            Self::Password { account, login, stdin } => {
+                password_give(app, &account, login, stdin).await?;
+            }
+            Self::ForgetFactor { account } => {
+                sign_in::factor_take(app, &console(), &account).await?;
+                say!("account {account} has no second factor any more");
             }
             Self::Token { account, days } => issue(app, &account, days).await?,
             Self::Disable { account } => disable(app, &account).await?,
@@ -95,7 +128,41 @@ fn console() -> Actor {
     }
 }
 
-async fn add(app: &App, new: NewAccount, days: i64) -> anyhow::Result<()> {
+/// Gives an account this name and this password, or a made one that is printed.
+async fn give(app: &App, account: &str, login: &str, chosen: Option<String>) -> anyhow::Result<()> {
+    let is_made = chosen.is_none();
+    let password = chosen.unwrap_or_else(password::generate);
+    sign_in::login_give(app, &console(), account, (login, password.clone())).await?;
+    say!("login   {}", Login::typed(login).as_str());
+    if is_made {
+        say!("password {password}");
+    }
+    Ok(())
+}
+
+async fn password_give(
+    app: &App,
+    account: &str,
+    login: Option<String>,
+    stdin: bool,
+) -> anyhow::Result<()> {
+    let mut tx = app.db.read("user.login").await?;
+    auth::account_find(&mut tx, account).await?;
+    let own = store::login_of(&mut tx, account).await?;
+    drop(tx);
+    let login = login.or_else(|| own.map(|own| own.as_str().to_owned()));
+    let Some(login) = login else {
+        anyhow::bail!("account {account} has no name to sign in with yet; give one with --login")
+    };
+    let mut line = String::new();
+    if stdin {
+        std::io::stdin().read_line(&mut line)?;
+    }
+    let chosen = stdin.then(|| line.trim_end_matches(['\r', '\n']).to_owned());
+    give(app, account, &login, chosen).await
+}
+
+async fn add(app: &App, new: NewAccount, days: i64) -> anyhow::Result<String> {
     let mut tx = app.db.write("user.add").await?;
     let made = auth::account_add(&mut tx, &app.clock, new).await?;
     let at = app.clock.now();
@@ -105,7 +172,7 @@ async fn add(app: &App, new: NewAccount, days: i64) -> anyhow::Result<()> {
     audit::record(&mut tx, entry).await?;
     tx.commit().await?;
     say!("account {}\ntoken   {}", made.account, token.reveal());
-    Ok(())
+    Ok(made.account)
 }
 
 async fn issue(app: &App, account: &str, days: i64) -> anyhow::Result<()> {

@@ -17,7 +17,7 @@ pub const MOVED: &str = "select kind, move as step, area, laboratory_code as lab
         cast(0 as bigint) as hour, cast(sum(n) as bigint) as tubes,
         cast(sum(people) as bigint) as people
     from figure_now
-    where round_code in (select e.value ->> 'code' from json_each($1) e)
+    where round_code in (select e.value ->> 'code' from jsonb_each($1) e)
         and kind in ('tube', 'recall', 'plate', 'run')
         and (cast($2 as text) is null or area = $2 or kind in ('plate', 'run'))
         and (cast($3 as text) is null or laboratory_code = $3 or kind = 'recall')
@@ -27,7 +27,7 @@ pub const MOVED_HOURLY: &str = "select kind, move as step, '' as area,
         laboratory_code as laboratory, hour, cast(sum(n) as bigint) as tubes,
         cast(sum(people) as bigint) as people
     from figure_now
-    where round_code in (select e.value ->> 'code' from json_each($1) e)
+    where round_code in (select e.value ->> 'code' from jsonb_each($1) e)
         and kind in ('tube', 'plate', 'run') and hour >= $4
         and (cast($2 as text) is null or area = $2 or kind <> 'tube')
         and (cast($3 as text) is null or laboratory_code = $3)
@@ -35,7 +35,7 @@ pub const MOVED_HOURLY: &str = "select kind, move as step, '' as area,
 /// As [`MOVED`]: how long it took.
 pub const TOOK: &str = "select kind, move as step, bucket, cast(sum(n) as bigint) as count
     from figure_now
-    where round_code in (select e.value ->> 'code' from json_each($1) e)
+    where round_code in (select e.value ->> 'code' from jsonb_each($1) e)
         and kind in ('tube', 'run', 'review', 'whole')
         and (cast($2 as text) is null or area = $2 or kind in ('run', 'review'))
         and (cast($3 as text) is null or laboratory_code = $3)
@@ -45,7 +45,7 @@ pub const OPEN: &str = "select round_code as round, hour,
         cast(sum(case kind when 'tube' then n else - n end) as bigint) as tubes,
         cast(sum(case kind when 'tube' then people else - people end) as bigint) as people
     from figure_now
-    where round_code in (select e.value ->> 'code' from json_each($1) e)
+    where round_code in (select e.value ->> 'code' from jsonb_each($1) e)
         and (kind = 'whole' or (kind = 'tube' and move = '>sealed'))
         and (cast($2 as text) is null or area = $2)
     group by round_code, hour";
@@ -53,7 +53,7 @@ pub const OPEN: &str = "select round_code as round, hour,
 pub const RELEASED_LATE: &str = "select cast(coalesce(sum(n), 0) as bigint) as tubes,
         cast(coalesce(sum(people), 0) as bigint) as people
     from figure_now
-    where round_code in (select e.value ->> 'code' from json_each($1) e)
+    where round_code in (select e.value ->> 'code' from jsonb_each($1) e)
         and kind = 'whole' and move = 'late'
         and (cast($2 as text) is null or area = $2)
         and (cast($3 as text) is null or laboratory_code = $3)";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::multipart::{Multipart, MultipartError};
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{FormRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
@@ -14,7 +14,11 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 use crate::auth::Actor;
+use crate::auth::session::Session;
+use crate::auth::session::store::proof_spend;
+use crate::clock::Time;
 use crate::error::Error;
+use crate::storage::Tx;
 
 /// Most bytes of the bodies of a route: one number, which is kept to and which is said.
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +133,28 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
+/// A form of a page.
+#[derive(Debug, Clone, Copy)]
+pub struct Form<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        axum::Form::<T>::from_request(request, state)
+            .await
+            .map(|axum::Form(value)| Self(value))
+            .map_err(|rejection: FormRejection| {
+                Problem::new(
+                    rejection.status(),
+                    "form",
+                    "The form cannot be read",
+                    without_values(&rejection.body_text()),
+                )
+            })
+    }
+}
+
 /// The query string.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<T>(pub T);
@@ -157,6 +183,38 @@ impl<S: Send + Sync> FromRequestParts<S> for Actor {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
         let holder = parts.extensions.get::<Arc<Self>>().ok_or(Error::Unauthenticated)?;
         Ok(Self::clone(holder))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Session {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
+        parts.extensions.get::<Self>().cloned().ok_or(Error::Unauthenticated)
+    }
+}
+
+/// What a signature needs: whoever comes with a token showed it with the request; whoever sits
+/// at a page has just proven who they are (R26).
+#[derive(Debug, Clone)]
+pub struct Proof(Option<String>);
+
+impl Proof {
+    /// Uses the proof, in the transaction of the signature it is for.
+    pub async fn spend(self, tx: &mut Tx, now: Time) -> Result<(), Error> {
+        match self.0 {
+            Some(session) => proof_spend(tx, &session, now).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Proof {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        let session = parts.extensions.get::<Session>();
+        Ok(Self(session.map(|session| session.hash.clone())))
     }
 }
 

@@ -24,12 +24,16 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ASKING: [&str; 2] = ["/v1/status", "/v1/feed"];
 
 /// Surrounds a request and its answer.
-pub(super) async fn surround(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn surround(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = known(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let given = request.headers().get(REQUEST_ID).filter(|given| is_id(given)).cloned();
     let id = given.unwrap_or_else(|| app.request_ids.next());
+    // A page that says what went wrong shows the id; whoever calls `/v1` reads it from the answer.
+    if !request.uri().path().starts_with("/v1/") {
+        request.headers_mut().insert(REQUEST_ID, id.clone());
+    }
     let answered = AssertUnwindSafe(bound(&app, request, next)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|panic| panicked(&*panic));
     response.headers_mut().insert(REQUEST_ID, id.clone());

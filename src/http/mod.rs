@@ -1,5 +1,6 @@
 //! The router: every route on one page, and the layers around them from inner to outer.
 
+pub mod cookie;
 mod durations;
 pub mod extract;
 pub mod guard;
@@ -13,8 +14,10 @@ mod request_id;
 use std::future::ready;
 
 use axum::body::Bytes;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Router, middleware};
 use tower::ServiceBuilder;
@@ -24,8 +27,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::{
-    audit, barcode, collection, feeds, figures, instrument, integrity, interpretation, ledger,
-    plate, pooling, quality, query, recall, receiving, review, transport,
+    audit, auth, barcode, collection, feeds, figures, instrument, integrity, interpretation,
+    ledger, plate, pooling, quality, query, recall, receiving, review, transport, web,
 };
 pub use durations::Durations;
 use extract::BodyMax;
@@ -37,6 +40,10 @@ pub use request_id::RequestIds;
 const BODY_MAX: BodyMax = BodyMax(16 * 1024 * 1024);
 /// Largest instrument file.
 const FILE_MAX: BodyMax = BodyMax(instrument::MAX_FILE_BYTES);
+
+/// How a session stands in for a token.
+const COOKIE: &str = "The session of a page, in place of a token on every route; whatever changes \
+    something sends the page's token as `x-csrf-token`. Behind TLS its name is `__Host-swabline`.";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -60,6 +67,7 @@ const FILE_MAX: BodyMax = BodyMax(instrument::MAX_FILE_BYTES);
         (name = "figures", description = "Where everybody is, how long it takes, what waits."),
         (name = "integrity", description = "Signs of over-pooling and of invented results."),
         (name = "audit", description = "Who did what, in a chain that shows every break."),
+        (name = "session", description = "Who is signed in at a page, and proves it for a signature."),
         (name = "operation", description = "Is the service alive, ready, and how busy?"),
     ),
     modifiers(&Bearer),
@@ -71,12 +79,18 @@ struct Bearer;
 
 impl utoipa::Modify for Bearer {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+        use utoipa::openapi::security::{
+            ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme,
+        };
         let components = api.components.get_or_insert_default();
         components.security_schemes.insert(
             "bearer".into(),
             SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)).into(),
         );
+        let cookie = ApiKeyValue::with_description("swabline", COOKIE);
+        components
+            .security_schemes
+            .insert("cookie".into(), SecurityScheme::ApiKey(ApiKey::Cookie(cookie)).into());
     }
 }
 
@@ -134,6 +148,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(pooling::monitoring_api::assessment_post))
         // plate
         .routes(routes!(plate::api::plate_put, plate::api::plate_get))
+        .routes(routes!(plate::slots::slots_get))
         .routes(routes!(plate::api::freeze_post))
         .routes(routes!(plate::worklist::api::worklist_get))
         .routes(routes!(plate::retest::picklist_get))
@@ -182,6 +197,9 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(integrity::api::earlier_get))
         .routes(routes!(integrity::root::root_get))
         .routes(routes!(audit::api::audit_get))
+        // session
+        .routes(routes!(auth::session::api::session_get))
+        .routes(routes!(auth::session::api::proof_post))
 }
 
 /// The description alone, for tests and clients.
@@ -194,6 +212,8 @@ pub fn router(app: App) -> Router {
     let (routes, description) = api().split_for_parts();
     let docs = utoipa_swagger_ui::SwaggerUi::new("/docs")
         .config(utoipa_swagger_ui::Config::from("/openapi.json"));
+    let docs =
+        Router::from(docs).layer(middleware::map_response_with_state(app.clone(), docs_protect));
     let description = description.to_json().expect("a description has string keys");
     let description = Bytes::from(description);
     let description =
@@ -202,6 +222,7 @@ pub fn router(app: App) -> Router {
         .route("/openapi.json", description)
         .route_layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .merge(docs)
+        .merge(web::router(&app))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(
@@ -212,20 +233,27 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-async fn not_found() -> Problem {
-    Problem::new(
+async fn docs_protect(State(app): State<App>, mut response: Response) -> Response {
+    web::protect::docs(&mut response, app.config.behind_tls);
+    response
+}
+
+async fn not_found(State(app): State<App>, request: Request) -> Response {
+    let problem = Problem::new(
         StatusCode::NOT_FOUND,
         "route.not_found",
         "There is no such route",
         "see /docs for the routes there are",
-    )
+    );
+    web::refusal::outside(&app, problem, request).await
 }
 
-async fn method_not_allowed() -> Problem {
-    Problem::new(
+async fn method_not_allowed(State(app): State<App>, request: Request) -> Response {
+    let problem = Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "route.method",
         "The route does not take this method",
         "see the `allow` header and /docs",
-    )
+    );
+    web::refusal::outside(&app, problem, request).await
 }

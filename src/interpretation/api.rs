@@ -7,6 +7,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::lot::store::holds;
+use super::preview::Preview;
 use super::replace::{self, ReplaceReason, Replacement};
 use super::store::{RunHead, calls_add, calls_find, run_find, tube_facts};
 use super::upload::{self, Coming, SealedFile, Taken};
@@ -122,6 +123,9 @@ pub struct RunAnswer {
     pub replaced_by: Option<Replacement>,
     /// When the file came in.
     pub imported_at: Option<Time>,
+    /// What it shows before it is kept; after a dry run alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
 }
 
 /// Takes a run in: one file as it is, or the files of all filters as a form. The same content for
@@ -178,9 +182,10 @@ pub async fn run_post(
     quality::keep(&mut tx, &app.clock, &actor, (&facts, &judged)).await?;
     let head = run_find(&mut tx, &id).await?;
     let mut answer = answer(&app, &mut tx, head, interpretation.calls).await?;
-    answer.detected_by = file.detected_by;
+    answer.detected_by.clone_from(&file.detected_by);
     if upload.dry_run {
-        let dry = RunAnswer { id: None, imported_at: None, ..answer };
+        let preview = Some(Preview::of(&kit, &wells, &file));
+        let dry = RunAnswer { id: None, imported_at: None, preview, ..answer };
         return Ok((StatusCode::OK, Json(dry)));
     }
     tx.commit().await?;
@@ -384,5 +389,6 @@ async fn answer(app: &App, tx: &mut Tx, head: RunHead, calls: Vec<Call>) -> Resu
         replaces,
         replaced_by,
         imported_at: Some(row.imported),
+        preview: None,
     })
 }

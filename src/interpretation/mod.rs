@@ -22,6 +22,7 @@ mod of_instrument;
 pub mod picture_api;
 mod points;
 mod pooled;
+mod preview;
 pub mod replace;
 mod rules;
 pub mod store;

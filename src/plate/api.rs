@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::discard::Discarded;
 use super::make::{against_lot, make};
@@ -17,7 +17,7 @@ use crate::barcode::{PlateCode, store as codes};
 use crate::clock::Time;
 use crate::collection::{TubeRow, TubeState, TubesMove, tubes_find, tubes_move};
 use crate::error::{Error, Reason, Result, refuse_if_any};
-use crate::http::extract::{Json, Path};
+use crate::http::extract::{Json, Path, Query};
 use crate::http::problem::Problem;
 use crate::storage::Tx;
 
@@ -210,15 +210,25 @@ impl From<StoredPlate> for PlateAnswer {
     }
 }
 
+/// How a plate is made.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Making {
+    /// Answer as if it had been made, and keep nothing: for whoever asks at each tube.
+    #[serde(default)]
+    dry_run: bool,
+}
+
 /// Makes a plate, or makes a draft anew; a frozen plate answers only to the same content.
 #[utoipa::path(put, path = "/v1/plates/{code}", tag = "plate", security(("bearer" = [])),
-    params(("code" = String, Path, description = "plate")), request_body = PlateRequest,
+    params(("code" = String, Path, description = "plate"), Making), request_body = PlateRequest,
     responses((status = 200, body = PlateAnswer), (status = 201, body = PlateAnswer),
         (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn plate_put(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,
+    Query(making): Query<Making>,
     Json(request): Json<PlateRequest>,
 ) -> Result<(StatusCode, Json<PlateAnswer>)> {
     actor.in_laboratory(&request.laboratory)?;
@@ -242,7 +252,9 @@ pub async fn plate_put(
     let entry = Entry { at, actor: &actor, action: "plate.put", about: code.as_str(), detail };
     audit::record(&mut tx, entry).await?;
     let plate = store::plate_get(&mut tx, &code).await?;
-    tx.commit().await?;
+    if !making.dry_run {
+        tx.commit().await?;
+    }
     Ok((status, Json(plate.into())))
 }
 

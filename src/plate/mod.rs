@@ -18,6 +18,7 @@ pub mod rack;
 pub mod retest;
 pub mod robot;
 mod rules;
+pub mod slots;
 mod stamp;
 pub mod store;
 mod template;

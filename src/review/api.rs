@@ -17,7 +17,7 @@ use crate::audit::{self, Entry};
 use crate::auth::Actor;
 use crate::clock::{Span, Time};
 use crate::error::{Error, Result};
-use crate::http::extract::{Json, Path, Query};
+use crate::http::extract::{Json, Path, Proof, Query};
 use crate::http::page::{Cursor, Limit};
 use crate::http::problem::Problem;
 use crate::interpretation::CLEAN_NEGATIVE_RULE;
@@ -107,6 +107,7 @@ pub struct ReviewAnswer {
 pub async fn review_post(
     State(app): State<App>,
     actor: Actor,
+    proof: Proof,
     Path(run): Path<String>,
     Json(request): Json<ReviewRequest>,
 ) -> Result<Json<ReviewAnswer>> {
@@ -117,6 +118,7 @@ pub async fn review_post(
     {
         return Ok(Json(answer));
     }
+    proof.spend(&mut tx, app.clock.now()).await?;
     let answer = match request.decision {
         Decision::Accept => accept(&app, &mut tx, &actor, Draft(content)).await?,
         Decision::Void => void(&app, &mut tx, &actor, Draft(content), &state).await?,
@@ -219,6 +221,7 @@ pub struct ReleaseAnswer {
 pub async fn release_post(
     State(app): State<App>,
     actor: Actor,
+    proof: Proof,
     Path(run): Path<String>,
 ) -> Result<Json<ReleaseAnswer>> {
     let mut tx = app.db.write_on(Channel::Release, "review.release").await?;
@@ -229,6 +232,7 @@ pub async fn release_post(
         let released = aftermath::released(&mut tx, &run).await?;
         return Ok(Json(ReleaseAnswer { run, signature, released }));
     }
+    proof.spend(&mut tx, app.clock.now()).await?;
     store::run_move(&mut tx, &run, "reviewed", "released")
         .await
         .map_err(|error| if state == "draft" { not_reviewed(&run) } else { error })?;
@@ -266,12 +270,14 @@ fn not_reviewed(run: &str) -> Error {
 pub async fn amend_post(
     State(app): State<App>,
     actor: Actor,
+    proof: Proof,
     Path(result): Path<String>,
     Json(wanted): Json<Wanted>,
 ) -> Result<(StatusCode, Json<Amendment>)> {
     let mut tx = app.db.write_on(Channel::Release, "review.amend").await?;
     let row = amend::result_find(&mut tx, &result).await?;
     actor.in_laboratory(row.laboratory_code.as_deref().unwrap_or_default())?;
+    proof.spend(&mut tx, app.clock.now()).await?;
     let outcome = wanted.outcome;
     let due_in = Span::hours(app.config.recall_hours);
     let amendment = amend::amend(&mut tx, &app.clock, &actor, (row, wanted), due_in).await?;

@@ -126,12 +126,14 @@ impl TestApp {
             std::fs::copy(other.folder.path().join(keys), folder.path().join(keys)).unwrap();
         }
         let data = folder.path().to_owned();
-        // Stories of lots switch the keeping of lots on; the others begin after the store room.
+        // Stories of lots switch the keeping of lots on; the others begin after the store room. So do
+        // stories of second factors.
         let config = Config {
             data,
             database,
             demonstration_kits: true,
             lot_keeping: false,
+            second_factor: false,
             ..Config::default()
         };
         let clock = Clock::stepped(MORNING.parse().unwrap());

@@ -119,6 +119,9 @@ each_engine! {
                 described.insert((method.to_uppercase(), path.clone()));
             }
         }
+        for (method, path) in swabline::web::PAGES {
+            described.insert((method.to_uppercase(), (*path).to_owned()));
+        }
         let ruled: BTreeSet<_> = policy::RULES.iter()
             .map(|rule| (rule.method.to_owned(), rule.path.to_owned())).collect();
         assert_eq!(ruled, described);
@@ -136,11 +139,19 @@ each_engine! {
                 .replace("{step}", "1").replace("{name}", "X").replace("{prefix}", "X")
                 .replace("{version}", "X").replace("{kit}", "X").replace("{lot}", "X");
             let body = json!({});
-            let nobody = app.call(method.clone(), &path, None, Some(&body)).await.expect(401);
-            assert_eq!(nobody.code(), "auth.token");
+            let nobody = app.call(method.clone(), &path, None, Some(&body)).await;
+            let is_page = swabline::web::PAGES.iter().any(|(_, page)| *page == rule.path);
+            if is_page {
+                // Whoever looks with a browser is led to where they sign in, and back.
+                let way = nobody.expect(303).headers["location"].to_str().unwrap().to_owned();
+                assert!(way.starts_with("/sign-in?next="), "{way}");
+            } else {
+                assert_eq!(nobody.expect(401).code(), "auth.token");
+            }
             for client in &clients {
                 let answer = app.call(method.clone(), &path, Some(client), Some(&body)).await;
-                let refused = answer.status == 403 && answer.code() == "auth.role";
+                let says = if is_page { answer.text().contains("auth.role") } else { answer.code() == "auth.role" };
+                let refused = answer.status == 403 && says;
                 assert_eq!(refused, !rule.allows(client.actor.role),
                     "{} {} as {:?}: {}", rule.method, rule.path, client.actor.role, answer.text());
             }

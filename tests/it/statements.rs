@@ -19,6 +19,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("audit/verify.rs", swabline::audit::verify::STATEMENTS),
         ("audit/api.rs", swabline::audit::api::STATEMENTS),
         ("auth/store.rs", swabline::auth::STATEMENTS),
+        ("auth/session/store.rs", swabline::auth::session::STATEMENTS),
         ("http/health.rs", swabline::http::health::STATEMENTS),
         ("http/idempotency.rs", swabline::http::idempotency::STATEMENTS),
         ("storage/migrate.rs", swabline::storage::migrate::STATEMENTS),
@@ -126,6 +127,9 @@ fn written() -> (BTreeMap<Place, String>, BTreeSet<Place>) {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
+                continue;
+            }
+            if path.extension().is_none_or(|extension| extension != "rs") {
                 continue;
             }
             let file = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();

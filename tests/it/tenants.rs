@@ -38,6 +38,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("GET", "/v1/integrity", "walked for each place in a story of its own"),
     ("GET", "/v1/integrity/earlier", "an officer and an auditor ask across laboratories"),
     ("GET", "/v1/integrity/root", "the root stands for the whole trail"),
+    ("GET", "/v1/session", "it names whoever asks"),
+    ("POST", "/v1/session/proof", "it is about whoever asks"),
     ("GET", "/v1/audit", "an auditor reads the whole trail"),
     ("POST", "/v1/allotments", "walked for each place in a story of its own"),
     ("PUT", "/v1/seeded/{code}", "seeded tubes are the city's"),
@@ -240,7 +242,9 @@ each_engine! {
             }
             for rule in RULES {
                 let Access::Only(roles) = rule.access else { continue };
-                if is_exception(rule) {
+                // A page shows what it asks of the routes that are walked here.
+                let is_page = !rule.path.starts_with("/v1/");
+                if is_page || is_exception(rule) {
                     continue;
                 }
                 for client in clients.iter().filter(|client| roles.contains(&client.actor.role)) {

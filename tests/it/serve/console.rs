@@ -369,3 +369,38 @@ async fn a_folder_that_cannot_be_made_is_said_in_one_line() {
     let said = program.run(&SERVE).expect(1);
     assert!(said.one_line().contains("data folder"), "{}", said.err);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_for_the_pages_is_shown_once_and_opens_them() {
+    on_each_engine(async |program| {
+        let server = program.serve();
+        let add = ["user", "add", "--name", "Wei Officer", "--role", "officer", "--login", "Wei"];
+        let made = program.run(&add).expect(0);
+        let (account, first) = (made.word("account "), made.word("password "));
+        let http = reqwest::Client::builder();
+        let http = http.redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let sign_in = async |password: &str| {
+            let request = http.post(format!("{}/sign-in", server.url));
+            let request = request.header("content-type", "application/x-www-form-urlencoded");
+            let answer = request.body(format!("login=wei&password={password}")).send().await;
+            answer.unwrap().status().as_u16()
+        };
+        assert_eq!(sign_in(&first).await, 303);
+        let again = ["user", "password", account.as_str()];
+        let second = program.run(&again).expect(0).word("password ");
+        assert_eq!([sign_in(&first).await, sign_in(&second).await], [403, 303]);
+
+        let taken = ["user", "add", "--name", "O", "--role", "officer", "--login", "a/b"];
+        let unnamed = ["user", "password", "nobody"];
+        let unfactored = ["user", "forget-factor", account.as_str()];
+        for refused in [&taken[..], &unnamed, &unfactored] {
+            let said = program.run(refused).expect(1);
+            assert!(!said.one_line().is_empty());
+            assert_eq!(said.out, "");
+        }
+        let log = server.log();
+        assert!(!log.contains(&first) && !log.contains(&second), "{log}");
+        program.run(&["audit", "verify"]).expect(0);
+    })
+    .await;
+}

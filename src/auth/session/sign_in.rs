@@ -1,0 +1,250 @@
+//! Coming in and going out: each step in transactions of its own, with its audit row.
+
+use serde_json::json;
+
+use super::store::{self, Known};
+use super::totp::Secret;
+use super::{Login, Session, Stage, may_sign_in, password, password_refuse, secret_place};
+use crate::app::App;
+use crate::audit::{self, Entry};
+use crate::auth::{Actor, Token, account_find};
+use crate::error::{Error, Result};
+use crate::storage::Tx;
+
+/// One answer for a name nobody has, a wrong password and a wrong code.
+fn wrong() -> Error {
+    let message = "name, password or code is wrong; try again";
+    Error::forbidden("sign_in.wrong", "login", message)
+}
+
+/// Signs in with name and password, as far as that goes.
+pub async fn sign_in(app: &App, login: &str, typed: String) -> Result<(Token, Stage)> {
+    let login = Login::typed(login);
+    count_try(app, &login).await?;
+    let mut tx = app.db.read("sign_in.find").await?;
+    let known = store::login_find(&mut tx, &login).await?;
+    drop(tx);
+    let kept = known.as_ref().map(|known| known.password.clone());
+    let fits = password::fits(typed, kept).await?;
+    let known = known.filter(|known| fits && may_sign_in(known.role)).ok_or_else(wrong)?;
+    let stage = if known.secret.is_some() {
+        Stage::Code
+    } else if app.config.second_factor {
+        Stage::Enrol
+    } else {
+        Stage::Full
+    };
+    enter(app, &login, &known.account, stage).await.map(|token| (token, stage))
+}
+
+/// Counts a try; refuses it when there were too many.
+async fn count_try(app: &App, login: &Login) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.write("sign_in.try").await?;
+    let tries = store::try_count(&mut tx, &login.tag(&app.keys), now).await?;
+    if tries.is_last()
+        && let Some(known) = store::login_find(&mut tx, login).await?
+    {
+        let actor = account_find(&mut tx, &known.account).await?;
+        record(&mut tx, app, &actor, "sign_in.last_try").await?;
+    }
+    tx.commit().await?;
+    match tries.locked_s(now) {
+        Some(retry_after_s) => Err(Error::TooMany { retry_after_s }),
+        None => Ok(()),
+    }
+}
+
+/// Begins a session at this stage; with the last one the tries are forgotten.
+async fn enter(app: &App, login: &Login, account: &str, stage: Stage) -> Result<Token> {
+    let mut tx = app.db.write("sign_in.enter").await?;
+    let token = store::session_begin(&mut tx, account, stage, app.clock.now()).await?;
+    if stage != Stage::Code {
+        store::try_clear(&mut tx, &login.tag(&app.keys)).await?;
+        let actor = account_find(&mut tx, account).await?;
+        record(&mut tx, app, &actor, "session.begin").await?;
+    }
+    tx.commit().await?;
+    Ok(token)
+}
+
+/// Goes on from the password with the code of the second factor; the cookie changes with it.
+pub async fn code(app: &App, session: &Session, typed: &str) -> Result<Token> {
+    let account = &session.actor.account;
+    let mut tx = app.db.read("sign_in.login").await?;
+    let login = store::login_of(&mut tx, account).await?.ok_or_else(wrong)?;
+    drop(tx);
+    count_try(app, &login).await?;
+    let mut tx = app.db.write("sign_in.code").await?;
+    factor_spend(&mut tx, app, account, typed).await?;
+    store::session_end(&mut tx, &session.hash).await?;
+    tx.commit().await?;
+    enter(app, &login, account, Stage::Full).await
+}
+
+/// Uses a code of an account's second factor.
+async fn factor_spend(tx: &mut Tx, app: &App, account: &str, typed: &str) -> Result<()> {
+    let factor = store::factor_find(tx, account).await?.ok_or_else(wrong)?;
+    let secret = open(app, account, &factor.secret)?;
+    let now = app.clock.now();
+    let step = secret.step_of(typed, now, factor.last_step).ok_or_else(wrong)?;
+    if store::factor_use(tx, account, step, now).await? { Ok(()) } else { Err(wrong()) }
+}
+
+fn open(app: &App, account: &str, sealed: &[u8]) -> Result<Secret> {
+    let opened = app.keys.open(secret_place(account), sealed);
+    opened.map(Secret::of).map_err(|error| Error::Internal(format!("a second factor: {error}")))
+}
+
+/// Ends a session.
+pub async fn sign_out(app: &App, session: &Session) -> Result<()> {
+    let mut tx = app.db.write("session.end").await?;
+    store::session_end(&mut tx, &session.hash).await?;
+    record(&mut tx, app, &session.actor, "session.end").await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Proves who sits there, with the password and, where there is one, a code; good for one
+/// signature (R26). Wrong proofs are counted with wrong passwords.
+pub async fn prove(app: &App, session: &Session, typed: String, code: Option<&str>) -> Result<()> {
+    let known = check(app, session, typed).await?;
+    let mut tx = app.db.write("session.prove").await?;
+    if known.secret.is_some() {
+        factor_spend(&mut tx, app, &known.account, code.unwrap_or_default()).await?;
+    }
+    let login = store::login_of(&mut tx, &known.account).await?.ok_or_else(wrong)?;
+    store::try_clear(&mut tx, &login.tag(&app.keys)).await?;
+    store::session_prove(&mut tx, &session.hash, app.clock.now()).await?;
+    record(&mut tx, app, &session.actor, "session.prove").await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Whoever sits there, when this is their password.
+async fn check(app: &App, session: &Session, typed: String) -> Result<Known> {
+    let mut tx = app.db.read("sign_in.login").await?;
+    let login = store::login_of(&mut tx, &session.actor.account).await?.ok_or_else(wrong)?;
+    drop(tx);
+    count_try(app, &login).await?;
+    let mut tx = app.db.read("sign_in.find").await?;
+    let known = store::login_find(&mut tx, &login).await?.ok_or_else(wrong)?;
+    drop(tx);
+    let fits = password::fits(typed, Some(known.password.clone())).await?;
+    if fits { Ok(known) } else { Err(wrong()) }
+}
+
+/// Changes one's own password; every other session of the account ends.
+pub async fn password_change(app: &App, session: &Session, old: String, new: String) -> Result<()> {
+    let known = check(app, session, old).await?;
+    let account = &known.account;
+    let mut tx = app.db.read("sign_in.login").await?;
+    let login = store::login_of(&mut tx, account).await?.ok_or_else(wrong)?;
+    drop(tx);
+    password_refuse(login.as_str(), &new)?;
+    let hash = password::hash(new).await?;
+    let mut tx = app.db.write("password.change").await?;
+    store::login_put(&mut tx, account, (&login, &hash), app.clock.now()).await?;
+    store::sessions_end(&mut tx, account, &session.hash).await?;
+    store::try_clear(&mut tx, &login.tag(&app.keys)).await?;
+    record(&mut tx, app, &session.actor, "password.change").await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What somebody needs to set up an authenticator.
+#[derive(Debug)]
+pub struct Enrolment {
+    /// The secret, to be typed.
+    pub secret: String,
+    /// The same for a QR code.
+    pub uri: String,
+}
+
+/// Begins to set up a second factor, or shows again the one that was begun.
+pub async fn enrol(app: &App, session: &Session) -> Result<Enrolment> {
+    let account = &session.actor.account;
+    let mut tx = app.db.write("second_factor.begin").await?;
+    let login = store::login_of(&mut tx, account).await?.ok_or_else(wrong)?;
+    let begun = store::factor_find(&mut tx, account).await?.filter(|f| f.confirmed.is_none());
+    let secret = match begun {
+        Some(factor) => open(app, account, &factor.secret)?,
+        None => Secret::generate(),
+    };
+    let sealed = app.keys.seal(secret_place(account), secret.bytes());
+    store::factor_put(&mut tx, account, &sealed, 0).await?;
+    tx.commit().await?;
+    Ok(Enrolment { secret: secret.base32(), uri: secret.uri(login.as_str()) })
+}
+
+/// Confirms a second factor with its first code; the session is a whole one from then on, under
+/// another cookie.
+pub async fn confirm(app: &App, session: &Session, typed: &str) -> Result<Token> {
+    let account = &session.actor.account;
+    let mut tx = app.db.read("sign_in.login").await?;
+    let login = store::login_of(&mut tx, account).await?.ok_or_else(wrong)?;
+    drop(tx);
+    count_try(app, &login).await?;
+    let mut tx = app.db.write("second_factor.confirm").await?;
+    factor_spend(&mut tx, app, account, typed).await?;
+    record(&mut tx, app, &session.actor, "second_factor.confirm").await?;
+    store::sessions_end(&mut tx, account, "").await?;
+    tx.commit().await?;
+    enter(app, &login, account, Stage::Full).await
+}
+
+/// Gives an account a name and a password from the console, and ends every session it has.
+pub async fn login_give(
+    app: &App,
+    by: &Actor,
+    account: &str,
+    (login, password): (&str, String),
+) -> Result<()> {
+    let login = Login::parse(login)?;
+    password_refuse(login.as_str(), &password)?;
+    let hash = password::hash(password).await?;
+    let mut tx = app.db.write("password.give").await?;
+    let actor = account_find(&mut tx, account).await?;
+    if !may_sign_in(actor.role) {
+        let message = "a service has a token and signs in at no page; give it none";
+        return Err(Error::invalid("sign_in.service", account, message));
+    }
+    let at = app.clock.now();
+    store::login_put(&mut tx, account, (&login, &hash), at).await?;
+    store::sessions_end(&mut tx, account, "").await?;
+    store::try_clear(&mut tx, &login.tag(&app.keys)).await?;
+    let detail = json!({});
+    audit::record(
+        &mut tx,
+        Entry { at, actor: by, action: "password.give", about: account, detail },
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Takes a lost second factor away from the console, and ends every session of the account.
+pub async fn factor_take(app: &App, by: &Actor, account: &str) -> Result<()> {
+    let mut tx = app.db.write("second_factor.take").await?;
+    if !store::factor_drop(&mut tx, account).await? {
+        return Err(Error::not_found("second factor", account));
+    }
+    store::sessions_end(&mut tx, account, "").await?;
+    let (at, action) = (app.clock.now(), "second_factor.take");
+    audit::record(&mut tx, Entry { at, actor: by, action, about: account, detail: json!({}) })
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Whether a second factor is in use.
+pub async fn has_factor(app: &App, account: &str) -> Result<bool> {
+    let mut tx = app.db.read("second_factor.find").await?;
+    let factor = store::factor_find(&mut tx, account).await?;
+    Ok(factor.is_some_and(|factor| factor.confirmed.is_some()))
+}
+
+async fn record(tx: &mut Tx, app: &App, actor: &Actor, action: &'static str) -> Result<()> {
+    let (at, about) = (app.clock.now(), actor.account.as_str());
+    audit::record(tx, Entry { at, actor, action, about, detail: json!({}) }).await
+}

@@ -1,0 +1,156 @@
+//! One's own account: name, role and place, the password, the second factor.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use qrcode::QrCode;
+use qrcode::render::svg;
+use serde::Deserialize;
+
+use super::sign_in::enter;
+use super::{Page, html};
+use crate::app::App;
+use crate::auth::Actor;
+use crate::auth::session::{PASSWORD_MIN, Session, sign_in, store};
+use crate::error::{Error, Reason, Result};
+use crate::http::extract::{Form, Query};
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct Account {
+    page: Page,
+    actor: Actor,
+    login: String,
+    has_factor: bool,
+    password_min: usize,
+    /// The password was changed just now.
+    changed: bool,
+    reasons: Vec<Reason>,
+}
+
+#[derive(Template)]
+#[template(path = "second_factor.html")]
+struct SecondFactor {
+    page: Page,
+    secret: String,
+    picture: String,
+    reasons: Vec<Reason>,
+}
+
+/// What was done just now.
+#[derive(Debug, Deserialize)]
+pub struct Done {
+    #[serde(default)]
+    changed: bool,
+}
+
+async fn account(app: &App, page: Page, actor: Actor) -> Result<Account> {
+    let mut tx = app.db.read("account.login").await?;
+    let login = store::login_of(&mut tx, &actor.account).await?;
+    drop(tx);
+    let login = login.map(|login| login.as_str().to_owned()).unwrap_or_default();
+    let has_factor = sign_in::has_factor(app, &actor.account).await?;
+    let (changed, reasons) = (false, Vec::new());
+    Ok(Account { page, actor, login, has_factor, password_min: PASSWORD_MIN, changed, reasons })
+}
+
+/// The account.
+pub async fn account_get(
+    State(app): State<App>,
+    page: Page,
+    actor: Actor,
+    Query(done): Query<Done>,
+) -> Result<Html<String>> {
+    let account = account(&app, page, actor).await?;
+    html(&Account { changed: done.changed, ..account })
+}
+
+/// The old password and the new one.
+#[derive(Deserialize)]
+pub struct Passwords {
+    old: String,
+    new: String,
+}
+
+/// Changes the password.
+pub async fn password_post(
+    State(app): State<App>,
+    page: Page,
+    session: Session,
+    Form(typed): Form<Passwords>,
+) -> Result<Response> {
+    match sign_in::password_change(&app, &session, typed.old, typed.new).await {
+        Ok(()) => Ok(Redirect::to("/account?changed=true").into_response()),
+        Err(error) => {
+            let reasons = told(error)?;
+            let page = Page { path: "/account".to_owned(), ..page };
+            let account = account(&app, page, Actor::clone(&session.actor)).await?;
+            let again = Account { reasons, ..account };
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&again)?).into_response())
+        }
+    }
+}
+
+/// What is wrong with what was typed; any other error is passed on.
+fn told(error: Error) -> Result<Vec<Reason>> {
+    match error {
+        Error::Invalid(reasons) => Ok(reasons),
+        Error::Forbidden(reason) if reason.code == "sign_in.wrong" => Ok(vec![reason]),
+        other => Err(other),
+    }
+}
+
+/// The secret of a second factor, to be scanned or typed into an authenticator.
+pub async fn second_factor_get(
+    State(app): State<App>,
+    page: Page,
+    session: Session,
+) -> Result<Response> {
+    if sign_in::has_factor(&app, &session.actor.account).await? {
+        return Ok(Redirect::to("/account").into_response());
+    }
+    Ok(html(&second_factor(&app, page, &session, Vec::new()).await?)?.into_response())
+}
+
+async fn second_factor(
+    app: &App,
+    page: Page,
+    session: &Session,
+    reasons: Vec<Reason>,
+) -> Result<SecondFactor> {
+    let enrolment = sign_in::enrol(app, session).await?;
+    let code = QrCode::new(enrolment.uri.as_bytes())
+        .map_err(|error| Error::Internal(format!("a QR code cannot be drawn: {error}")))?;
+    let picture = code.render::<svg::Color<'_>>().min_dimensions(240, 240).build();
+    // Only the element itself can stand within a page.
+    let start = picture.find("<svg").unwrap_or_default();
+    let groups: Vec<_> =
+        enrolment.secret.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
+    let secret = groups.join(" ");
+    Ok(SecondFactor { page, secret, picture: picture[start..].to_owned(), reasons })
+}
+
+/// The first code an authenticator shows.
+#[derive(Deserialize)]
+pub struct FirstCode {
+    code: String,
+}
+
+/// Confirms the second factor.
+pub async fn second_factor_post(
+    State(app): State<App>,
+    page: Page,
+    session: Session,
+    Form(typed): Form<FirstCode>,
+) -> Result<Response> {
+    match sign_in::confirm(&app, &session, &typed.code).await {
+        Ok(token) => Ok(enter(&app, &token, "/account")),
+        Err(error) => {
+            let reasons = told(error)?;
+            let page = Page { path: "/account/second-factor".to_owned(), ..page };
+            let again = second_factor(&app, page, &session, reasons).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&again)?).into_response())
+        }
+    }
+}

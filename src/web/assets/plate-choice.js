@@ -1,0 +1,69 @@
+// What a plate is filled for: kit, lot and template to choose from, and the tubes that wait for it.
+//
+// choosing({ api, laboratory, lotText, standsText })  fills the fields `#kit`, `#lot`, `#template`
+//     and the list `#waiting`. The two functions give a lot and a place in words.
+// kits()  loads everything once. lots()  what fits the chosen kit. setAll([kit, lot, template])
+//     chooses these where they are there. waiting()  loads the tubes to be tested again.
+
+import { element } from "./station.js";
+
+const at = (id) => document.querySelector(`#${id}`);
+
+export function choosing({ api, laboratory, lotText, standsText }) {
+  return { kits, lots, setAll, waiting };
+
+  async function kits() {
+    const { ok, data } = await api("GET", "/v1/kits");
+    const usable = ok ? data.kits.filter((kit) => !kit.refusals.length) : [];
+    at("kit").replaceChildren(...usable.map(({ code, version, name }) => new Option(`${name} · ${version}`, `${code} ${version}`)));
+    await lots();
+  }
+
+  // The lots of the chosen kit that have not expired, and the templates with as many wells to a tube.
+  async function lots() {
+    const [kit, version] = at("kit").value.split(" ");
+    if (!kit) return;
+    const path = `/v1/kits/${encodeURIComponent(kit)}/versions/${encodeURIComponent(version)}`;
+    const [listed, defined] = await Promise.all([api("GET", "/v1/lots"), api("GET", path)]);
+    const none = at("lot").options[0];
+    const now = new Date().toISOString();
+    const fit = listed.ok ? listed.data.lots.filter((lot) => lot.kit === kit && lot.laboratory === laboratory && lot.expires_at > now) : [];
+    at("lot").replaceChildren(none, ...fit.map(({ lot, left, expires_at: expires }) =>
+      new Option(lotText({ lot, left, expires: expires.slice(0, 10) }), lot)));
+    if (fit.length) at("lot").value = fit[0].lot;
+    const wells = defined.ok ? defined.data.definition.reactions.length : 0;
+    for (const option of at("template").options) {
+      const fits = [0, wells].includes(Number(option.dataset.wells)) || !wells;
+      option.hidden = !fits;
+      option.disabled = !fits;
+    }
+    if (at("template").selectedOptions[0]?.disabled) {
+      at("template").value = [...at("template").options].find((option) => !option.disabled).value;
+    }
+  }
+
+  async function setAll([kit, lot, template]) {
+    const set = (id, value) => {
+      const found = [...at(id).options].some((option) => option.value === value && !option.disabled);
+      if (found) at(id).value = value;
+    };
+    set("kit", kit);
+    await lots();
+    set("lot", lot);
+    set("template", template);
+  }
+
+  // Tubes that wait to be tested again, and where each is to be found.
+  async function waiting() {
+    const path = `/v1/laboratories/${encodeURIComponent(laboratory)}/retests`;
+    const { ok, data } = await api("GET", path, undefined, { background: true });
+    const tubes = ok ? data.retests : [];
+    at("waiting-part").hidden = !tubes.length;
+    at("waiting-count").textContent = tubes.length;
+    at("waiting").replaceChildren(...tubes.map((one) => {
+      const item = element("li");
+      item.append(element("code", "", one.tube), standsText({ plate: one.last_plate, well: one.last_well }));
+      return item;
+    }));
+  }
+}

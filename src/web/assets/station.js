@@ -1,0 +1,352 @@
+// What every station does: takes scans, says right, wrong or already done, calls /v1, asks for the
+// password where a signature needs it, and undoes.
+//
+//   import { station } from "./station.js";
+//   const { say, right, wrong, already, api, undoable } = station({ scanned });
+//
+//   async function scanned(code) {
+//     const { ok, data, problem } = await api("PUT", `/v1/tubes/${code}`, { ... });
+//     if (!ok) return wrong(say("refused"), problem.reasons, code);
+//     undoable(say("sealed", { code }), () => unseal(code));
+//     return right(say("sealed", { code }), [], code);
+//   }
+//
+// station({ scanned, command })  begins the work place of `station.html`. Scans come one after
+//     another, in capitals, without spaces around them, whatever has the focus: the next one waits
+//     until the promise of the last is done. `command(code)`, if given, sees every scan first and
+//     says by `true` that it has dealt with it (a card with "SEAL" on it, say).
+// say(key, filled)  the text `js-NAME-key` of the page's own module NAME, with `{name}` filled in.
+// right(text, lines, code), wrong(...), already(...)  colour, sound, and a text that is read out.
+//     Green and rising, red and low, amber and twice: never by colour alone.
+// api(method, path, body, { key, background })  gives { ok, status, data, problem }. `problem` has
+//     `code`, `detail` and `reasons`, each in the page's language where there is a text for it.
+//     A POST carries an Idempotency-Key: give `key` where a retry must be the same request.
+//     `background: true` for what nobody asked for, such as a board that draws itself anew; it
+//     keeps nobody signed in. A FormData or Blob goes as it is. A signature that needs the password
+//     asks for it and goes on. Nobody answering gives status 0.
+// undoable(what, undo)  what Ctrl+Z, the button and a scan of "UNDO" take back; the last one only.
+// ask(title, text, yes)  a question in the page; gives whether it was answered with yes.
+//
+// Everything works without a mouse. Focus is never trapped: keys typed where nothing takes them go
+// to the scan field, and a burst as fast as a scanner's does not press the button in focus.
+
+const BURST_MS = 60;
+const texts = JSON.parse(document.querySelector("#texts")?.textContent ?? "{}");
+const own = document.querySelector("#texts")?.dataset.module;
+const csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
+
+function fill(key, filled = {}) {
+  const text = texts[key] ?? key;
+  return text.replace(/\{([\w-]+)\}/g, (whole, name) => filled[name] ?? whole);
+}
+
+function say(key, filled) {
+  return fill(`js-station-${key}`, filled);
+}
+
+export function station({ scanned, command } = {}) {
+  const scan = scanning({ scanned, command });
+  return {
+    say: (key, filled) => fill(`js-${own}-${key}`, filled),
+    right: (...what) => feedback("right", ...what),
+    wrong: (...what) => feedback("wrong", ...what),
+    already: (...what) => feedback("already", ...what),
+    api,
+    ask,
+    undoable,
+    focus: scan.focus,
+  };
+}
+
+// Scans -------------------------------------------------------------------------------------
+
+function scanning({ scanned, command }) {
+  const form = document.querySelector("#scan");
+  const field = document.querySelector("#scan-field");
+  let work = Promise.resolve();
+  let lastKey = 0;
+
+  const focus = () => field?.focus({ preventScroll: true });
+  const take = () => {
+    const code = field.value.trim().toUpperCase();
+    field.value = "";
+    if (!code) return;
+    work = work.then(() => one(code)).catch((error) => {
+      console.error(error);
+      feedback("wrong", say("lost"), [], code);
+    });
+  };
+  const one = async (code) => {
+    if (code === "UNDO") return undo();
+    if (await command?.(code)) return undefined;
+    return scanned?.(code);
+  };
+
+  if (!form) return { focus };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    take();
+    focus();
+  });
+  document.addEventListener("keydown", (event) => {
+    const fast = event.timeStamp - lastKey < BURST_MS;
+    lastKey = event.timeStamp;
+    if (event.ctrlKey && event.key.toLowerCase() === "z" && !editing(event.target, field)) {
+      event.preventDefault();
+      undo();
+      return;
+    }
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    if (event.target === field || editing(event.target, field) || openDialog()) return;
+    const atButton = event.target !== document.body && !fast;
+    if (event.key === "Enter" && fast && field.value) {
+      event.preventDefault();
+      take();
+      focus();
+    } else if (event.key.length === 1 && !(event.key === " " && atButton)) {
+      event.preventDefault();
+      focus();
+      field.value += event.key;
+    }
+  }, true);
+  // What loses its focus because it went away leaves it to the scan field.
+  document.addEventListener("focusout", () => {
+    requestAnimationFrame(() => {
+      if (document.activeElement === document.body && document.hasFocus() && !openDialog()) focus();
+    });
+  });
+  document.querySelector("#undo")?.addEventListener("click", undo);
+  const sound = document.querySelector("#sound");
+  if (sound) {
+    sound.checked = localStorage.getItem("sound") !== "off";
+    sound.addEventListener("change", () => localStorage.setItem("sound", sound.checked ? "on" : "off"));
+  }
+  focus();
+  return { focus };
+}
+
+function editing(target, field) {
+  return target !== field && target.matches?.("input:not([type=checkbox]):not([type=radio]):not([type=button]):not([type=submit]), textarea, select");
+}
+
+function openDialog() {
+  return document.querySelector("dialog[open]") !== null;
+}
+
+// Feedback ----------------------------------------------------------------------------------
+
+const SIGNS = { right: "✓", wrong: "✕", already: "↺" };
+// Pitch in hertz, begin and length in seconds.
+const TONES = {
+  right: { wave: "sine", notes: [[880, 0, 0.09], [1320, 0.09, 0.13]] },
+  wrong: { wave: "square", notes: [[196, 0, 0.45]] },
+  already: { wave: "triangle", notes: [[587, 0, 0.09], [587, 0.16, 0.09]] },
+};
+let audio;
+
+export function feedback(kind, text, lines = [], code = "") {
+  const place = document.querySelector("#feedback");
+  if (place) {
+    const headline = element("p", "feedback-text");
+    const sign = element("span", "feedback-sign", SIGNS[kind]);
+    sign.setAttribute("aria-hidden", "true");
+    headline.append(sign, text);
+    const parts = [headline];
+    if (code) parts.push(element("code", "feedback-code", code));
+    if (lines.length) {
+      const list = element("ul");
+      list.append(...lines.map((line) => element("li", "", line)));
+      parts.push(list);
+    }
+    place.className = `feedback ${kind}`;
+    place.replaceChildren(...parts);
+    // The same words again are seen and read out again.
+    place.classList.remove("again");
+    void place.offsetWidth;
+    place.classList.add("again");
+  }
+  play(kind);
+  return kind;
+}
+
+function play(kind) {
+  if (document.querySelector("#sound")?.checked === false) return;
+  try {
+    audio ??= new AudioContext();
+    audio.resume();
+    const { wave, notes } = TONES[kind];
+    for (const [pitch, begin, length] of notes) {
+      const tone = audio.createOscillator();
+      const gain = audio.createGain();
+      const at = audio.currentTime + begin;
+      tone.type = wave;
+      tone.frequency.value = pitch;
+      gain.gain.setValueAtTime(0.0001, at);
+      gain.gain.exponentialRampToValueAtTime(wave === "square" ? 0.12 : 0.3, at + 0.01);
+      gain.gain.exponentialRampToValueAtTime(0.0001, at + length);
+      tone.connect(gain).connect(audio.destination);
+      tone.start(at);
+      tone.stop(at + length);
+    }
+  } catch {
+    // A machine without sound still has colour and words.
+  }
+}
+
+export function element(name, style = "", text = "") {
+  const made = document.createElement(name);
+  if (style) made.className = style;
+  if (text) made.textContent = text;
+  return made;
+}
+
+// The API -----------------------------------------------------------------------------------
+
+export async function api(method, path, body, { key, background = false } = {}) {
+  const headers = { accept: "application/json", "accept-language": document.documentElement.lang };
+  if (csrf) headers["x-csrf-token"] = csrf;
+  if (method === "POST") headers["idempotency-key"] = key ?? fresh();
+  if (background) headers["x-background"] = "1";
+  let sent = body;
+  if (body !== undefined && !(body instanceof FormData) && !(body instanceof Blob)) {
+    headers["content-type"] = "application/json";
+    sent = JSON.stringify(body);
+  }
+  for (;;) {
+    let response;
+    try {
+      response = await fetch(path, { method, headers, body: sent });
+    } catch {
+      const text = say("lost");
+      return { ok: false, status: 0, problem: { code: "lost", detail: text, reasons: [text] } };
+    }
+    const data = await content(response);
+    if (response.ok) return { ok: true, status: response.status, data };
+    const problem = explain(data);
+    if (problem.code === "session.reauthenticate" && await prove()) continue;
+    if (response.status === 401 && !background) {
+      const next = encodeURIComponent(location.pathname + location.search);
+      problem.reasons = [say("signed-out")];
+      location.assign(`/sign-in?next=${next}`);
+    }
+    return { ok: false, status: response.status, problem };
+  }
+}
+
+async function content(response) {
+  const kind = response.headers.get("content-type") ?? "";
+  if (response.status === 204) return null;
+  return kind.includes("json") ? response.json() : response.text();
+}
+
+function explain(data) {
+  const problem = data?.code ? data : { code: "internal", detail: String(data ?? "") };
+  const known = (code) => texts[`problem-${code.replace(/[._]/g, "-")}`];
+  const reasons = problem.errors?.length ? problem.errors : [{ code: problem.code, message: problem.detail }];
+  problem.reasons = reasons.map((reason) => {
+    const about = reason.about && /^[A-Z0-9*-]+$/.test(reason.about) ? `${reason.about}: ` : "";
+    return known(reason.code) ? about + known(reason.code) : reason.message;
+  });
+  return problem;
+}
+
+// A fresh id; `crypto.randomUUID` is there only behind TLS and on this machine itself.
+export function fresh() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// Questions ---------------------------------------------------------------------------------
+
+function dialog(title, text, fields, yes) {
+  const back = document.activeElement;
+  const box = element("dialog");
+  const form = element("form", "stack");
+  const heading = element("h2", "", title);
+  heading.id = "dialog-title";
+  box.setAttribute("aria-labelledby", heading.id);
+  form.method = "dialog";
+  const inputs = fields.map(({ name, label, kind, complete, needed }) => {
+    const input = element("input");
+    Object.assign(input, { id: `dialog-${name}`, name, type: kind, autocomplete: complete, required: needed });
+    const caption = element("label", "", label);
+    caption.htmlFor = input.id;
+    form.append(caption, input);
+    return input;
+  });
+  const notice = element("p", "notice bad");
+  notice.setAttribute("role", "alert");
+  notice.hidden = true;
+  const actions = element("p", "actions");
+  const go = element("button", "primary", yes);
+  const no = element("button", "", say("cancel"));
+  no.type = "button";
+  actions.append(go, no);
+  form.prepend(heading, element("p", "", text), notice);
+  form.append(actions);
+  box.append(form);
+  document.body.append(box);
+  box.showModal();
+  (inputs[0] ?? go).focus();
+  const close = () => {
+    box.close();
+    box.remove();
+    back?.focus?.();
+  };
+  return { box, form, inputs, notice, no, close };
+}
+
+export function ask(title, text, yes) {
+  return new Promise((answer) => {
+    const { box, form, no, close } = dialog(title, text, [], yes);
+    const end = (said) => { close(); answer(said); };
+    form.addEventListener("submit", (event) => { event.preventDefault(); end(true); });
+    no.addEventListener("click", () => end(false));
+    box.addEventListener("cancel", () => end(false));
+  });
+}
+
+// Asks for the password until it is right or nobody wants to sign any more.
+function prove() {
+  return new Promise((answer) => {
+    const fields = [
+      { name: "password", label: say("prove-password"), kind: "password", complete: "current-password", needed: true },
+      { name: "code", label: say("prove-code"), kind: "text", complete: "one-time-code", needed: false },
+    ];
+    const asked = dialog(say("prove-title"), say("prove-lead"), fields, say("prove-sign"));
+    const end = (said) => { asked.close(); answer(said); };
+    asked.no.addEventListener("click", () => end(false));
+    asked.box.addEventListener("cancel", () => end(false));
+    asked.form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const [password, code] = asked.inputs.map((input) => input.value);
+      const { ok, problem } = await api("POST", "/v1/session/proof", { password, code: code || undefined });
+      if (ok) return end(true);
+      asked.notice.hidden = false;
+      asked.notice.textContent = problem.reasons.join(" ");
+      asked.inputs[0].select();
+      return undefined;
+    });
+  });
+}
+
+// Undo --------------------------------------------------------------------------------------
+
+let last;
+
+export function undoable(what, back) {
+  last = { what, back };
+  const button = document.querySelector("#undo");
+  if (!button) return;
+  button.hidden = false;
+  button.textContent = say("undo", { what });
+}
+
+async function undo() {
+  if (!last) return;
+  const { what, back } = last;
+  last = undefined;
+  const button = document.querySelector("#undo");
+  if (button) button.hidden = true;
+  if (await back() !== false) feedback("already", say("undone", { what }));
+}

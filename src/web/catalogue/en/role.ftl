@@ -1,0 +1,9 @@
+role-sampler = Sampler
+role-courier = Courier
+role-receiver = Receiver
+role-technician = Technician
+role-reviewer = Reviewer
+role-officer = Public-health officer
+role-service = Service
+role-auditor = Auditor
+role-administrator = Administrator

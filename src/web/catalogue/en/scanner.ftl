@@ -1,0 +1,12 @@
+scanner-title = Try a scanner
+scanner-lead = Scan any label. The scanner must end each code with Enter.
+scanner-read = Codes read
+js-scanner-right = Read
+js-scanner-tube = A tube of ours
+js-scanner-box = A box of ours
+js-scanner-plate = A plate of ours
+js-scanner-pool = A pool of ours
+js-scanner-other = { $count } characters, no code of ours
+js-scanner-already = Read already
+js-scanner-check = The check character is wrong
+js-scanner-check-next = The label or the scan is damaged. Scan it again, slowly.

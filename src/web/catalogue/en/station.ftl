@@ -1,0 +1,16 @@
+station-scan = Scan or type a code
+station-enter = Enter
+station-ready = Ready to scan
+station-undo = Undo
+station-sound = Sound
+station-noscript = This work place needs JavaScript. Switch it on, or use another browser.
+js-station-lost = The server cannot be reached. What you scanned is not stored; scan it again.
+js-station-signed-out = You are signed out. Sign in again.
+js-station-undo = Undo: { $what }
+js-station-undone = Undone: { $what }
+js-station-prove-title = Your signature
+js-station-prove-lead = Type your password again to sign.
+js-station-prove-password = Password
+js-station-prove-code = Code of the second factor, if you use one
+js-station-prove-sign = Sign
+js-station-cancel = Cancel

@@ -1,0 +1,9 @@
+role-sampler = 采样员
+role-courier = 转运员
+role-receiver = 收样员
+role-technician = 检测员
+role-reviewer = 审核员
+role-officer = 疾控人员
+role-service = 对接系统
+role-auditor = 审计员
+role-administrator = 管理员

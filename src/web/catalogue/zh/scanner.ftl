@@ -1,0 +1,12 @@
+scanner-title = 试用扫码枪
+scanner-lead = 扫任意标签。扫码枪须在每个编码后发送回车。
+scanner-read = 已读编码
+js-scanner-right = 已读取
+js-scanner-tube = 本系统采样管
+js-scanner-box = 本系统转运箱
+js-scanner-plate = 本系统反应板
+js-scanner-pool = 本系统混样
+js-scanner-other = { $count } 个字符，不是本系统编码
+js-scanner-already = 已经读过
+js-scanner-check = 校验字符不正确
+js-scanner-check-next = 标签破损或误扫，请放慢再扫一次。

@@ -1,0 +1,11 @@
+sign-in-title = 登录
+sign-in-login = 用户名
+sign-in-password = 密码
+sign-in-enter = 登录
+sign-in-wrong = 用户名或密码不正确，请重试。
+sign-in-locked = 尝试次数过多，该用户名已锁定 { $minutes } 分钟。
+sign-in-help = 忘记密码？请联系管理员重新设置。
+sign-in-code-title = 二次验证
+sign-in-code = 验证器显示的验证码
+sign-in-code-wrong = 验证码不正确或已用过，请等下一个。
+sign-in-again = 重新开始

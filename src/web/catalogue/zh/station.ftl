@@ -1,0 +1,16 @@
+station-scan = 扫描或输入编码
+station-enter = 确定
+station-ready = 可以扫码
+station-undo = 撤销
+station-sound = 声音
+station-noscript = 此工位需要 JavaScript，请启用或更换浏览器。
+js-station-lost = 无法连接服务器，刚才的扫码未保存，请重新扫码。
+js-station-signed-out = 您已退出，请重新登录。
+js-station-undo = 撤销：{ $what }
+js-station-undone = 已撤销：{ $what }
+js-station-prove-title = 签字确认
+js-station-prove-lead = 请再次输入密码以签字。
+js-station-prove-password = 密码
+js-station-prove-code = 二次验证码（如已启用）
+js-station-prove-sign = 签字
+js-station-cancel = 取消

@@ -1,0 +1,128 @@
+//! The catalogue is whole: the same keys in both languages, none missing, none left over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+/// Key, and the names that are filled in, of every message of a language.
+fn keys(language: Language) -> BTreeMap<String, Vec<String>> {
+    let mut keys = BTreeMap::new();
+    for (file, source) in sources(language) {
+        FluentResource::try_new(source.clone())
+            .unwrap_or_else(|(_, errors)| panic!("{}/{file}: {errors:?}", language.code()));
+        for (key, text) in messages(&source) {
+            let names = variables(text).into_iter().map(str::to_owned).collect();
+            assert!(keys.insert(key.to_owned(), names).is_none(), "{key} is said twice");
+            let station = file.trim_end_matches(".ftl");
+            let own = [format!("{station}-"), format!("js-{station}-")];
+            assert!(own.iter().any(|start| key.starts_with(start)), "{file} says {key}");
+        }
+    }
+    keys
+}
+
+#[test]
+fn both_languages_say_the_same() {
+    let (chinese, english) = (keys(Language::Chinese), keys(Language::English));
+    assert!(chinese.len() > 50, "only {} texts were found", chinese.len());
+    assert_eq!(chinese, english);
+}
+
+/// Every file that may use a text, without the tests.
+fn users(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.to_string_lossy().into_owned();
+        if path.is_dir() {
+            users(&path, found);
+        } else if [".rs", ".html", ".js"].iter().any(|end| name.ends_with(end))
+            && !name.ends_with("catalogue_tests.rs")
+        {
+            let text = fs::read_to_string(path).unwrap();
+            // What a comment shows is an example.
+            let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            found.push((name, lines.collect::<Vec<_>>().join("\n")));
+        }
+    }
+}
+
+/// Every word in double quotes that looks like a key, and every problem's code made into one.
+fn quoted(text: &str) -> BTreeSet<String> {
+    let is_key = |word: &&str| {
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+    };
+    text.split('"').filter(is_key).map(str::to_owned).collect()
+}
+
+/// What goes without saying before a key: an ES module says its own, those of the page it works
+/// for (`review-run.js` those of `review.js`), or those of every station.
+fn starts(file: &str) -> Vec<String> {
+    let Some(module) = Path::new(file).file_name().and_then(|name| name.to_str()) else {
+        return Vec::new();
+    };
+    let Some(module) = module.strip_suffix(".js") else { return vec![String::new()] };
+    let ends = module.match_indices('-').map(|(end, _)| end).chain([module.len()]);
+    let own = ends.map(|end| format!("js-{}-", &module[..end]));
+    own.chain(["js-station-".to_owned()]).collect()
+}
+
+#[test]
+fn every_text_that_is_used_is_there_and_every_text_is_used() {
+    let mut files = Vec::new();
+    users(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let keys = keys(Language::English);
+    let mut used = BTreeSet::new();
+    for (name, text) in &files {
+        let words = quoted(text);
+        used.extend(words.iter().map(|word| problem_key(word)));
+        for call in ["say(\"", ".with(\"", "key: \""] {
+            for part in text.split(call).skip(1) {
+                let key = part.split('"').next().unwrap_or_default();
+                let starts = starts(name);
+                let mut spelled = starts.iter().map(|start| format!("{start}{key}"));
+                let found = spelled.find(|key| keys.contains_key(key));
+                let in_pages = name.contains("/web/");
+                assert!(!in_pages || found.is_some(), "{name} says {key}, which is missing");
+                used.extend(found);
+            }
+        }
+        used.extend(words);
+    }
+    let left: Vec<_> = keys.keys().filter(|key| !used.contains(*key)).collect();
+    assert!(left.is_empty(), "nobody says {left:?}");
+}
+
+#[test]
+fn a_missing_text_would_be_seen() {
+    let source = "# A comment.\na-b = One { $n }\n    and { $m } more\nc = Two\n";
+    let found = messages(source);
+    assert_eq!(found, [("a-b", "One { $n }\n    and { $m } more"), ("c", "Two")]);
+    assert_eq!(variables(found[0].1), ["m", "n"]);
+}
+
+#[test]
+fn a_browser_is_answered_in_the_language_it_prefers() {
+    let of = |cookie: &str, accept: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("cookie", cookie.parse().unwrap());
+        headers.insert("accept-language", accept.parse().unwrap());
+        Language::of(&headers)
+    };
+    assert_eq!(of("", "en-GB,en;q=0.9,zh;q=0.8"), Language::English);
+    assert_eq!(of("", "en;q=0.2, zh-CN;q=0.8"), Language::Chinese);
+    assert_eq!(of("", "fr"), Language::Chinese);
+    assert_eq!(of("lang=en", "zh"), Language::English);
+    assert_eq!(of("lang=xx", "en"), Language::English);
+}
+
+#[test]
+fn what_an_es_module_says_cannot_end_its_element() {
+    for language in Language::ALL {
+        let texts = language.texts("scanner");
+        assert!(!texts.contains('<'), "{texts}");
+        let texts: BTreeMap<String, String> = serde_json::from_str(&texts).unwrap();
+        assert!(texts.contains_key("js-station-lost") && !texts.contains_key("start-title"));
+    }
+}

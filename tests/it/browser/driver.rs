@@ -1,0 +1,138 @@
+//! chromedriver on a port of its own, and the commands of it that no standard has.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder};
+use hyper::Method;
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+
+/// No Internet is asked for anything, and nothing is kept from one story to the next.
+const ARGUMENTS: [&str; 11] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--autoplay-policy=no-user-gesture-required",
+];
+
+/// A chromedriver with one browser; both end with it.
+pub struct Driver {
+    child: Child,
+    port: u16,
+    session: String,
+    /// Kept so that the browser's folder lives as long as the browser.
+    _folder: tempfile::TempDir,
+}
+
+impl Driver {
+    /// Starts both; none where they are not installed.
+    pub async fn start(language: &str) -> Option<(Self, Client)> {
+        let mut child = Command::new("chromedriver")
+            .args(["--port=0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let port = port(&mut child)?;
+        let folder = tempfile::tempdir().unwrap();
+        let mut arguments: Vec<_> = ARGUMENTS.map(str::to_owned).into();
+        arguments.push(format!("--user-data-dir={}", folder.path().display()));
+        arguments.push(format!("--accept-lang={language}"));
+        let options = json!({ "args": arguments,
+            "prefs": { "intl.accept_languages": language, "credentials_enable_service": false } });
+        let wanted = json!({ "goog:chromeOptions": options,
+            "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" } });
+        let Value::Object(wanted) = wanted else { unreachable!("it is written as an object") };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(wanted)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await;
+        let client = match client {
+            Ok(client) => client,
+            Err(error) => {
+                child.kill().ok();
+                child.wait().ok();
+                panic!("chromedriver is there, and Chromium does not start: {error}");
+            }
+        };
+        let session = client.session_id().await.unwrap().expect("it has begun");
+        Some((Self { child, port, session, _folder: folder }, client))
+    }
+}
+
+/// The port it says it listens on.
+fn port(child: &mut Child) -> Option<u16> {
+    let lines = BufReader::new(child.stdout.take()?).lines();
+    let said =
+        lines.map_while(Result::ok).find(|line| line.contains("started successfully on port"))?;
+    said.trim_end_matches('.').rsplit(' ').next()?.parse().ok()
+}
+
+impl Drop for Driver {
+    /// Also when a story fails: the session is ended first, so that no browser is left behind.
+    fn drop(&mut self) {
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            stream.set_read_timeout(Some(Duration::from_secs(5))).ok();
+            let (session, port) = (&self.session, self.port);
+            write!(stream, "DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n").ok();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).ok();
+        }
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A command of the browser's own protocol.
+#[derive(Debug)]
+pub struct Cdp {
+    pub command: &'static str,
+    pub parameters: Value,
+}
+
+/// The entries of a log since it was last asked for.
+#[derive(Debug)]
+pub struct Log {
+    pub kind: &'static str,
+}
+
+impl WebDriverCompatibleCommand for Cdp {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _url: &url::Url) -> (Method, Option<String>) {
+        let body = json!({ "cmd": self.command, "params": self.parameters });
+        (Method::POST, Some(body.to_string()))
+    }
+}
+
+impl WebDriverCompatibleCommand for Log {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _url: &url::Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "type": self.kind }).to_string()))
+    }
+}

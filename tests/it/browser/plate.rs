@@ -1,0 +1,222 @@
+//! Where a plate is filled, tube by tube.
+
+use std::path::PathBuf;
+
+use fantoccini::Locator;
+use fantoccini::key::Key;
+use serde_json::{Value, json};
+use swabline::auth::Role;
+
+use super::{Browser, Size};
+use crate::laboratory::{self, KIT};
+use crate::world::{World, box_, people, plate, seal_tube, tube, world};
+
+/// Signs the technician in before the page, with the settings of the last plate.
+pub async fn at_plate(browser: &Browser, world: &World, template: &str) {
+    browser.give(&world.technician, "jiyan").await;
+    browser.enter("jiyan").await;
+    let settings = json!([format!("{} {}", KIT.0, KIT.1), "", template]);
+    let script = "localStorage.setItem('plate-settings', arguments[0])";
+    browser.client.execute(script, vec![json!(settings.to_string())]).await.unwrap();
+    browser.goto("/plate").await;
+}
+
+/// How long the handler of a scan took, the longest and the middle one, in milliseconds.
+pub async fn scan_times(browser: &Browser) -> (usize, f64, f64) {
+    let script = "return performance.getEntriesByName('scan').map(one => one.duration)";
+    let found = browser.client.execute(script, Vec::new()).await.unwrap();
+    let mut times: Vec<f64> = serde_json::from_value(found).unwrap();
+    times.sort_by(f64::total_cmp);
+    (times.len(), times.last().copied().unwrap_or_default(), times[times.len() / 2])
+}
+
+async fn plate_of(browser: &Browser, world: &World, n: u64) -> Value {
+    let path = format!("/v1/plates/{}", plate(n));
+    browser.app.get(&world.technician, &path).await.expect(200).json()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plate_is_filled_undone_and_frozen_by_keys_alone() {
+    for (language, size) in [("zh-CN", Size::Phone), ("en", Size::Desktop)] {
+        let Some(browser) = Browser::open(size, language).await else { return };
+        let app = &browser.app;
+        let world = world(app).await;
+        for n in 0..20 {
+            let count = if n % 3 == 0 { 10 } else { 1 };
+            seal_tube(app, &world, n, &people(n * 10, count)).await.expect(201);
+        }
+        let tubes: Vec<_> = (0..19).map(tube).collect();
+        laboratory::deliver(app, &world, 0, &tubes).await;
+        at_plate(&browser, &world, "one-well-94-moving-columns").await;
+        browser
+            .wait_for_value("document.querySelector('#kit').value", &json!("orf1ab-n-ic 1"))
+            .await;
+        browser.check("plate-ready").await;
+        browser.scan(&tube(0)).await;
+        browser.wait_for_text(".feedback.wrong", &tube(0)).await;
+        browser.scan(&plate(3)).await;
+        browser.wait_for_text(".feedback.right", &plate(3)).await;
+        for n in 0..18 {
+            browser.scan(&tube(n)).await;
+        }
+        browser.wait_for_text("#filled", "18").await;
+        browser.wait_for_text(".feedback.right", &tube(17)).await;
+        browser.check("plate-filling").await;
+        browser.scan(&tube(5)).await;
+        browser.wait_for_text(".feedback.already", &tube(5)).await;
+        // A tube that nobody received is refused while it is in the hand, with where it is.
+        let last = browser.text("#next-well").await;
+        browser.scan(&tube(19)).await;
+        browser.wait_for_text(".feedback.wrong", &tube(19)).await;
+        let lines = browser.text(".feedback ul").await;
+        assert!(lines.lines().count() > 1, "{lines}");
+        browser.check("plate-refused").await;
+        assert_eq!(browser.text("#next-well").await, last);
+        assert_eq!(browser.text("#filled").await, "18");
+        browser.scan(&tube(18)).await;
+        browser.wait_for_text("#filled", "19").await;
+        browser.wait_for_text(".feedback.right", &tube(18)).await;
+        browser.keys(&format!("{}z", char::from(Key::Control))).await;
+        browser.wait_for_text("#filled", "18").await;
+        browser.keys(&format!("{}z", char::from(Key::Control))).await;
+        browser.wait_for_text("#filled", "17").await;
+        // A page that is loaded again goes on.
+        browser.client.refresh().await.unwrap();
+        browser.wait_for_text("#filled", "17").await;
+        browser.wait_for_text(".feedback.already", &plate(3)).await;
+        browser.press(Key::F9).await;
+        browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
+        browser.check("plate-freezing").await;
+        browser.press(Key::Enter).await;
+        browser.wait_for_text(".feedback.right", &plate(3)).await;
+        browser.wait_for_text("#lists", "Tecan").await;
+        browser.check("plate-frozen").await;
+        assert_eq!(browser.focus().await, "scan-field");
+        let frozen = plate_of(&browser, &world, 3).await;
+        assert_eq!(frozen["state"], "frozen");
+        let held = |well: &Value| well["tube"].as_str().map(str::to_owned);
+        let wells = frozen["wells"].as_array().unwrap();
+        assert_eq!(wells.iter().filter_map(held).count(), 17);
+        let first = wells.iter().find(|well| well["well"] == "A1").unwrap();
+        assert_eq!(first["tube"], tube(0));
+        // Its lists can be fetched as the links say.
+        for path in browser.paths("[data-format]").await {
+            let list = app.get(&world.technician, &path).await;
+            list.expect(200);
+        }
+        let (count, most, middle) = scan_times(&browser).await;
+        eprintln!("{count} measures after reload, longest {most:.2} ms, middle {middle:.2} ms");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tube_of_another_laboratory_and_one_on_another_plate_are_explained() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let app = &browser.app;
+    let world = world(app).await;
+    let second = json!({ "name": "Laboratory 2", "address": "2 Laboratory Road" });
+    app.put(&world.administrator, "/v1/laboratories/L02", &second).await.expect(201);
+    let receiver = app.client_at(Role::Receiver, None, Some("L02".to_owned())).await;
+    for n in 0..3 {
+        seal_tube(app, &world, n, &people(n, 1)).await.expect(201);
+    }
+    laboratory::deliver(app, &world, 0, &[tube(0), tube(1)]).await;
+    laboratory::load(app, &world, 7, &[tube(1)]).await;
+    let manifest =
+        json!({ "site": "S01", "seal": "S", "sealed_at": app.now(), "tubes": [tube(2)] });
+    app.put(&world.sampler, &format!("/v1/boxes/{}", box_(1)), &manifest).await.expect(201);
+    let arrival = json!({ "box": box_(1), "laboratory": "L02", "arrived_at": app.now(),
+        "seal_intact": true, "scanned": [{ "tube": tube(2) }] });
+    app.post(&receiver, "/v1/arrivals", &arrival).await.expect(201);
+    at_plate(&browser, &world, "one-well-94-moving-columns").await;
+    browser.scan(&plate(0)).await;
+    browser.wait_for_text(".feedback.right", &plate(0)).await;
+    browser.scan(&tube(2)).await;
+    browser.wait_for_text(".feedback.wrong", "another laboratory").await;
+    browser.check("plate-elsewhere").await;
+    browser.scan(&tube(1)).await;
+    browser.wait_for_text(".feedback.wrong", &plate(7)).await;
+    browser.scan(&tube(199)).await;
+    browser.wait_for_text(".feedback.wrong", "no such tube").await;
+    assert_eq!(browser.text("#filled").await, "0");
+    // A frozen plate is shown, and nothing can be put on it.
+    browser.scan(&plate(7)).await;
+    browser.wait_for_text(".feedback.already", &plate(7)).await;
+    browser.scan(&tube(0)).await;
+    browser.wait_for_text(".feedback.wrong", &tube(0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_saved_and_goes_on_at_another_desk_and_a_rack_fills_a_plate() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let app = &browser.app;
+    let world = world(app).await;
+    let tubes = laboratory::receive(app, &world, 0, 0..6).await;
+    at_plate(&browser, &world, "one-well-94-moving-columns").await;
+    browser.scan(&plate(2)).await;
+    browser.scan(&tubes[0]).await;
+    browser.wait_for_text(".feedback.right", &tubes[0]).await;
+    browser.scan("save").await;
+    browser.wait_for_text(".feedback.right", &plate(2)).await;
+    browser.client.execute("sessionStorage.clear()", Vec::new()).await.unwrap();
+    browser.goto("/plate").await;
+    browser.scan(&plate(2)).await;
+    browser.wait_for_text("#filled", "1").await;
+    // The rack's scan, as its scanner writes it.
+    let folder = tempfile::tempdir().unwrap();
+    let path: PathBuf = folder.path().join("rack.csv");
+    let rows = tubes[1..].iter().zip(["A01", "B01", "C01", "D01", "E01"]);
+    let csv: String = rows.map(|(tube, at)| format!("{at},{tube}\n")).collect();
+    std::fs::write(&path, csv).unwrap();
+    browser.click("#rack-part summary").await;
+    browser.client.find(Locator::Css("#rack")).await.unwrap().send_keys("RACK7").await.unwrap();
+    let field = browser.client.find(Locator::Css("#rack-file")).await.unwrap();
+    field.send_keys(path.to_str().unwrap()).await.unwrap();
+    browser.wait_for_text("#filled", "6").await;
+    browser.check("plate-rack").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_plates_are_stamped_onto_one_of_384_and_a_scan_there_stays_quick() {
+    let Some(mut browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let app = &browser.app;
+    let world = world(app).await;
+    let tubes = laboratory::receive(app, &world, 0, 0..40).await;
+    for (n, some) in [(0, &tubes[..5]), (1, &tubes[5..10])] {
+        laboratory::load_moving(app, &world, n, some).await;
+    }
+    at_plate(&browser, &world, "stamp-z").await;
+    browser.scan(&plate(9)).await;
+    browser.wait_for_text(".feedback.right", &plate(9)).await;
+    browser.scan(&plate(0)).await;
+    browser.wait_for_text("#filled", "5").await;
+    browser.scan(&plate(1)).await;
+    browser.wait_for_text("#filled", "10").await;
+    browser.check("plate-stamped").await;
+    browser.press(Key::F9).await;
+    browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
+    browser.press(Key::Enter).await;
+    browser.wait_for_text("#lists", "Tecan").await;
+    let stamped = plate_of(&browser, &world, 9).await;
+    assert_eq!(stamped["stamp"]["quadrants"][1], plate(1));
+    // Tubes straight onto 384 wells.
+    at_plate_again(&browser, "one-well-382-moving-columns").await;
+    browser.scan(&plate(10)).await;
+    let scans: Vec<_> =
+        tubes[10..].iter().map(|tube| format!("{tube}{}", char::from(Key::Enter))).collect();
+    browser.keys(&scans.concat()).await;
+    browser.wait_for_text("#filled", "30").await;
+    browser.wait_for_text(".feedback.right", &tubes[39]).await;
+    let (count, most, middle) = scan_times(&browser).await;
+    eprintln!("384 wells: {count} measures, longest {most:.2} ms, middle {middle:.2} ms");
+    browser.check("plate-384").await;
+    browser.resize(Size::Phone).await;
+    browser.check("plate-384").await;
+}
+
+async fn at_plate_again(browser: &Browser, template: &str) {
+    let settings = json!([format!("{} {}", KIT.0, KIT.1), "", template]);
+    let script = "sessionStorage.clear(); localStorage.setItem('plate-settings', arguments[0])";
+    browser.client.execute(script, vec![json!(settings.to_string())]).await.unwrap();
+    browser.goto("/plate").await;
+}

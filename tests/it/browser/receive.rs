@@ -1,0 +1,142 @@
+//! Where boxes are taken in: the manifest and the scan side by side.
+
+use fantoccini::key::Key;
+use serde_json::json;
+use swabline::auth::Role;
+
+use super::{Browser, Size};
+use crate::app::TestApp;
+use crate::world::{self, World, box_, people, seal_tube, tube, world};
+
+/// Packs tubes into the `n`th box and hands it over twice; it stands before the laboratory's door.
+pub async fn carry(app: &TestApp, world: &World, n: u64, tubes: &[String]) {
+    let (path, now) = (format!("/v1/boxes/{}", world::box_(n)), app.now());
+    let manifest = json!({ "site": "S01", "seal": format!("SEAL-{n}"), "sealed_at": now,
+        "tubes": tubes });
+    app.put(&world.sampler, &path, &manifest).await.expect(201);
+    for (step, from, to) in
+        [(1, &world.sampler, &world.courier), (2, &world.courier, &world.receiver)]
+    {
+        let offer = json!({ "to": to.actor.account, "at": now, "place": "gate" });
+        app.post(from, &format!("{path}/handovers"), &offer).await.expect(201);
+        let accept = format!("{path}/handovers/{step}/accept");
+        app.post(to, &accept, &json!({ "at": now })).await.expect(200);
+    }
+}
+
+/// A box of twelve tubes of ten people before the door, and a tube that is in no manifest.
+async fn box_of_twelve(app: &TestApp) -> World {
+    let world = world(app).await;
+    for n in (0..12).chain([20]) {
+        seal_tube(app, &world, n, &people(n * 10, 10)).await.expect(201);
+    }
+    let tubes: Vec<_> = (0..12).map(tube).collect();
+    carry(app, &world, 0, &tubes).await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_box_is_taken_in_by_scans_and_keys_alone() {
+    for (language, size, leak) in [("zh-CN", Size::Phone, "渗漏"), ("en", Size::Desktop, "Leaking")]
+    {
+        let Some(browser) = Browser::open(size, language).await else { return };
+        let world = box_of_twelve(&browser.app).await;
+        browser.give(&world.receiver, "jieshou").await;
+        browser.enter("jieshou").await;
+        browser.goto("/receive").await;
+        browser.check("receive-ready").await;
+        browser.scan(&tube(0)).await;
+        browser.wait_for_text(".feedback.wrong", &tube(0)).await;
+        browser.scan(&box_(0)).await;
+        browser.wait_for_text(".feedback.right", &box_(0)).await;
+        assert_eq!(browser.text("#missing-count").await, "12");
+        for n in 0..9 {
+            browser.scan(&tube(n)).await;
+        }
+        browser.wait_for_text("#here-count", "9").await;
+        browser.wait_for_text("#missing-count", "3").await;
+        // A tube twice is told from a tube that is right.
+        browser.scan(&tube(0)).await;
+        browser.wait_for_text(".feedback.already", &tube(0)).await;
+        // It is chosen, and two keys refuse it.
+        browser.press(Key::F2).await;
+        browser.wait_for_value("document.querySelectorAll('.armed').length", &json!(1)).await;
+        browser.check("receive-reasons").await;
+        browser.keys("1").await;
+        browser.wait_for_text(".feedback.right", leak).await;
+        browser.wait_for_text("#refused-count", "1").await;
+        // Another by a card.
+        browser.scan(&tube(9)).await;
+        browser.scan("REFUSE-NO-SWAB").await;
+        browser.wait_for_text("#refused-count", "2").await;
+        // What was scanned by mistake is undone.
+        browser.scan(&tube(10)).await;
+        browser.wait_for_text("#missing-count", "1").await;
+        browser.keys(&format!("{}z", char::from(Key::Control))).await;
+        browser.wait_for_text("#missing-count", "2").await;
+        browser.scan(&tube(10)).await;
+        browser.scan(&tube(20)).await;
+        browser.wait_for_text(".feedback.wrong", &tube(20)).await;
+        browser.wait_for_text("#unexpected", &tube(20)).await;
+        browser.check("receive-scanning").await;
+        // A page that is loaded again goes on.
+        browser.client.refresh().await.unwrap();
+        browser.wait_for_text("#missing-count", "1").await;
+        assert_eq!(browser.text("#refused-count").await, "2");
+        assert_eq!(browser.text("#unexpected-count").await, "1");
+        assert_eq!(browser.focus().await, "scan-field");
+        browser.press(Key::F9).await;
+        browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
+        browser.check("receive-missing").await;
+        browser.press(Key::Enter).await;
+        browser.wait_for_text("#outcome", &tube(11)).await;
+        browser.wait_for_text("#outcome .mind", "30").await;
+        browser.check("receive-done").await;
+        assert_eq!(browser.focus().await, "scan-field");
+        for (n, state) in [(0, "refused"), (1, "received"), (11, "missing"), (20, "received")] {
+            let way = browser.app.get(&world.receiver, &format!("/v1/tubes/{}", tube(n))).await;
+            assert_eq!(way.expect(200).json()["state"], state, "tube {n}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_that_begins_like_a_reason_is_no_reason() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let world = box_of_twelve(&browser.app).await;
+    browser.give(&world.receiver, "jieshou").await;
+    browser.enter("jieshou").await;
+    browser.goto("/receive").await;
+    browser.scan(&box_(0)).await;
+    browser.scan(&tube(0)).await;
+    browser.press(Key::F2).await;
+    browser.wait_for_value("document.querySelectorAll('.armed').length", &json!(1)).await;
+    browser.scan("12345678").await;
+    browser.wait_for_text(".feedback.wrong", "12345678").await;
+    assert_eq!(browser.text("#refused-count").await, "0");
+    // A second box waits until the first is done.
+    browser.scan(&box_(1)).await;
+    browser.wait_for_text(".feedback.wrong", &box_(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_box_that_went_to_another_laboratory_is_explained() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let app = &browser.app;
+    let world = box_of_twelve(app).await;
+    let second = json!({ "name": "Laboratory 2", "address": "2 Laboratory Road" });
+    app.put(&world.administrator, "/v1/laboratories/L02", &second).await.expect(201);
+    let stranger = app.client_at(Role::Receiver, None, Some("L02".to_owned())).await;
+    let arrival = json!({ "box": box_(0), "laboratory": "L01", "arrived_at": app.now(),
+        "seal_intact": true, "scanned": [{ "tube": tube(0) }] });
+    app.post(&world.receiver, "/v1/arrivals", &arrival).await.expect(201);
+    browser.give(&stranger, "stranger").await;
+    browser.enter("stranger").await;
+    browser.goto("/receive").await;
+    browser.scan(&box_(0)).await;
+    browser.wait_for_text(".feedback.wrong", "another laboratory").await;
+    browser.check("receive-elsewhere").await;
+    // An unknown box is told from it.
+    browser.scan(&box_(9)).await;
+    browser.wait_for_text(".feedback.wrong", &box_(9)).await;
+}

@@ -1,0 +1,186 @@
+//! The laboratory's whole way by keyboard, and the instrument's file looked at before it is kept.
+
+use std::collections::BTreeMap;
+
+use fantoccini::Locator;
+use fantoccini::key::Key;
+use serde_json::{Value, json};
+
+use super::plate::{at_plate, scan_times};
+use super::receive::carry;
+use super::{Browser, Size};
+use crate::laboratory::{self, POSITIVE, SINGLE_TARGET};
+use crate::world::{World, box_, people, plate, seal_tube, tube, world};
+
+/// Scans all of them, one right after the other, as quickly as a scanner can.
+async fn scan_all(browser: &Browser, codes: &[String]) {
+    let enter = char::from(Key::Enter);
+    browser.keys(&codes.iter().map(|code| format!("{code}{enter}")).collect::<String>()).await;
+}
+
+/// Presses Enter at the question that is shown.
+async fn answer_yes(browser: &Browser) {
+    browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
+    browser.press(Key::Enter).await;
+}
+
+/// Gives a file to the field for it.
+async fn choose(browser: &Browser, name: &str, file: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, file).unwrap();
+    let field = browser.client.find(Locator::Css("#files")).await.unwrap();
+    field.send_keys(path.to_str().unwrap()).await.unwrap();
+    // The browser reads the file when it is sent.
+    browser.wait_for_value("document.querySelector('#verdict').hidden", &json!(false)).await;
+}
+
+async fn plate_of(browser: &Browser, world: &World, n: u64) -> Value {
+    let path = format!("/v1/plates/{}", plate(n));
+    browser.app.get(&world.technician, &path).await.expect(200).json()
+}
+
+async fn leave(browser: &Browser) {
+    browser.click("form[action='/sign-out'] button").await;
+    browser.wait_for_path("/").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_box_of_93_goes_from_the_door_to_the_review_by_keyboard_alone() {
+    for (language, size) in [("zh-CN", Size::Phone), ("en", Size::Desktop)] {
+        let Some(browser) = Browser::open(size, language).await else { return };
+        let app = &browser.app;
+        let world = world(app).await;
+        let tubes: Vec<_> = (0..93).map(tube).collect();
+        for n in 0..93 {
+            seal_tube(app, &world, n, &people(n, 1)).await.expect(201);
+        }
+        carry(app, &world, 0, &tubes).await;
+        browser.give(&world.receiver, "jieshou").await;
+        browser.enter("jieshou").await;
+        browser.goto("/receive").await;
+        browser.scan(&box_(0)).await;
+        browser.wait_for_text("#missing-count", "93").await;
+        scan_all(&browser, &tubes).await;
+        browser
+            .wait_for_value("document.querySelector('#missing-count').textContent", &json!("0"))
+            .await;
+        browser.check("way-received").await;
+        browser.press(Key::F9).await;
+        browser.wait_for_text(".feedback.right", &box_(0)).await;
+        leave(&browser).await;
+
+        at_plate(&browser, &world, "one-well-94-moving-columns").await;
+        browser.scan(&plate(0)).await;
+        browser.wait_for_text(".feedback.right", &plate(0)).await;
+        scan_all(&browser, &tubes).await;
+        browser.wait_for_text(".feedback.right", &tubes[92]).await;
+        let (count, most, middle) = scan_times(&browser).await;
+        eprintln!("96 wells: {count} measures, longest {most:.2} ms, middle {middle:.2} ms");
+        browser.check("way-plate").await;
+        browser.press(Key::F9).await;
+        answer_yes(&browser).await;
+        browser.wait_for_text("#lists", "Tecan").await;
+
+        let frozen = plate_of(&browser, &world, 0).await;
+        let read = BTreeMap::from([(tube(4), POSITIVE), (tube(40), SINGLE_TARGET)]);
+        let file = laboratory::run_file_with_curves(&frozen, &read);
+        browser.goto("/run").await;
+        browser.scan(&plate(0)).await;
+        browser.wait_for_text(".feedback.right", &plate(0)).await;
+        assert_eq!(browser.focus().await, "files");
+        choose(&browser, "run.txt", &file).await;
+        browser.wait_for_text("#detected", "1").await;
+        browser.wait_for_value("document.querySelectorAll('#controls tr').length", &json!(6)).await;
+        assert_eq!(browser.focus().await, "accept");
+        browser.check("run-preview").await;
+        // Looking keeps nothing.
+        let id = app.get(&world.technician, "/v1/reviews").await.expect(200).json();
+        assert_eq!(id["runs"].as_array().unwrap().len(), 0);
+        // A well by the arrows, its curves by target.
+        browser.client.execute("document.querySelector('#map').focus()", Vec::new()).await.unwrap();
+        for key in [Key::Down, Key::Down, Key::Down, Key::Down, Key::Right] {
+            browser.press(key).await;
+        }
+        browser
+            .wait_for_value("document.querySelectorAll('#well-curves .curve').length", &json!(6))
+            .await;
+        let script = "const shows = document.querySelector('#shows'); shows.selectedIndex = 1;
+            shows.dispatchEvent(new Event('change'))";
+        browser.client.execute(script, Vec::new()).await.unwrap();
+        browser.check("run-heat").await;
+        browser.press(Key::F9).await;
+        browser.wait_for_text("#verdict .links", "").await;
+        browser
+            .wait_for_value("document.querySelectorAll('#verdict .links a').length", &json!(4))
+            .await;
+        browser.check("run-accepted").await;
+        let kept = app.get(&world.technician, "/v1/reviews").await.expect(200).json();
+        assert_eq!(kept["runs"].as_array().unwrap().len(), 1);
+        // The same file again is the same run.
+        choose(&browser, "run.txt", &file).await;
+        browser.wait_for_text(".feedback.already", &plate(0)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_another_plate_shows_every_reason_and_nothing_is_kept() {
+    for (language, size) in [("zh-CN", Size::Phone), ("en", Size::Desktop)] {
+        let Some(browser) = Browser::open(size, language).await else { return };
+        let app = &browser.app;
+        let world = world(app).await;
+        let tubes = laboratory::receive(app, &world, 0, 0..24).await;
+        let first = laboratory::load_moving(app, &world, 0, &tubes[..12]).await;
+        laboratory::load_moving(app, &world, 1, &tubes[12..]).await;
+        let file = laboratory::run_file_with_curves(&first, &BTreeMap::new());
+        browser.give(&world.technician, "jiyan").await;
+        browser.enter("jiyan").await;
+        browser.goto("/run").await;
+        browser.check("run-ready").await;
+        browser.scan(&plate(1)).await;
+        browser.wait_for_text(".feedback.right", &plate(1)).await;
+        browser.check("run-opened").await;
+        choose(&browser, "run.txt", &file).await;
+        browser.wait_for_text(".feedback.wrong", &plate(1)).await;
+        let said = browser.text("#verdict").await;
+        assert!(said.contains(&plate(0)), "{said}");
+        assert!(said.contains(&tubes[0]), "{said}");
+        browser.check("run-other-plate").await;
+        browser.press(Key::F9).await;
+        browser
+            .wait_for_value(
+                "document.querySelectorAll('.feedback.wrong .feedback-code').length",
+                &json!(0),
+            )
+            .await;
+        let waiting = app.get(&world.technician, "/v1/reviews").await.expect(200).json();
+        assert_eq!(waiting["runs"].as_array().unwrap().len(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_controls_failed_says_so_and_is_kept_only_when_told_twice() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let app = &browser.app;
+    let world = world(app).await;
+    let tubes = laboratory::receive(app, &world, 0, 0..12).await;
+    let loaded = laboratory::load(app, &world, 0, &tubes).await;
+    let file = laboratory::run_file(&loaded, &BTreeMap::new(), true);
+    browser.give(&world.technician, "jiyan").await;
+    browser.enter("jiyan").await;
+    browser.goto("/run").await;
+    browser.scan(&plate(0)).await;
+    browser.wait_for_text(".feedback.right", &plate(0)).await;
+    choose(&browser, "run.txt", &file).await;
+    browser.wait_for_text("#verdict.unusable", "The positive control did not amplify").await;
+    browser.check("run-unusable").await;
+    browser.press(Key::F9).await;
+    answer_yes(&browser).await;
+    browser.wait_for_text(".feedback.right", &plate(0)).await;
+    // A draft is told from a plate that was run.
+    let draft = json!({ "laboratory": "L01", "kit": laboratory::KIT.0,
+        "kit_version": laboratory::KIT.1, "template": "one-well-94-columns", "tubes": [] });
+    let _made = app.put(&world.technician, &format!("/v1/plates/{}", plate(5)), &draft).await;
+    browser.scan(&plate(5)).await;
+    browser.wait_for_text(".feedback.wrong", &plate(5)).await;
+}

@@ -1,0 +1,77 @@
+//! Where a scanner is tried, which is a station like every other.
+
+use fantoccini::key::Key;
+use serde_json::json;
+use swabline::auth::Role;
+
+use super::{Browser, Size};
+use crate::world::{plate, tube};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scanner_alone_is_enough_and_each_answer_is_seen_and_read_out() {
+    for (language, size) in [("zh-CN", Size::Phone), ("en", Size::Desktop)] {
+        let Some(browser) = Browser::open(size, language).await else { return };
+        browser.sign_in(Role::Sampler).await;
+        browser.goto("/scanner").await;
+        browser.check("scanner-ready").await;
+        browser.scan(&tube(1)).await;
+        browser.wait_for_text(".feedback.right", &tube(1)).await;
+        browser.check("scanner-right").await;
+        browser.scan(&tube(1)).await;
+        browser.wait_for_text(".feedback.already", &tube(1)).await;
+        browser.check("scanner-already").await;
+        browser.scan("T00000000010").await;
+        browser.wait_for_text(".feedback.wrong", "T00000000010").await;
+        browser.check("scanner-wrong").await;
+        assert_eq!(browser.focus().await, "scan-field");
+        assert_eq!(browser.text("#count").await, "1");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_reaches_the_field_wherever_the_focus_is() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    browser.sign_in(Role::Technician).await;
+    browser.goto("/scanner").await;
+    // Onto the button beside the field, the checkbox, and the page itself.
+    for (n, script) in [
+        (1, "document.querySelector('#scan button').focus()"),
+        (2, "document.querySelector('#sound').focus()"),
+        (3, "document.querySelector('.mark').focus()"),
+        (4, "document.activeElement.blur()"),
+    ] {
+        browser.client.execute(script, Vec::new()).await.unwrap();
+        browser.scan(&plate(n)).await;
+        browser.wait_for_text(".feedback.right", &plate(n)).await;
+        assert_eq!(browser.focus().await, "scan-field");
+    }
+    // Nobody is held there who wants to go on by keyboard.
+    browser.press(Key::Tab).await;
+    assert_ne!(browser.focus().await, "scan-field");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_thing_done_is_undone_by_key_by_button_and_by_scan() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    browser.sign_in(Role::Sampler).await;
+    browser.goto("/scanner").await;
+    let offer = "const done = arguments[arguments.length - 1];
+        import(document.querySelector('link[rel=modulepreload]').href).then(station => {
+            station.undoable(arguments[0], () => { window.undone = arguments[0]; });
+            done(true);
+        });";
+    for (n, how) in ["key", "button", "scan"].into_iter().enumerate() {
+        browser.client.execute_async(offer, vec![json!(how)]).await.unwrap();
+        browser.wait_for_text("#undo", &format!("Undo: {how}")).await;
+        match n {
+            0 => browser.keys(&format!("{}z", char::from(Key::Control))).await,
+            1 => browser.click("#undo").await,
+            _ => browser.scan("undo").await,
+        }
+        browser.wait_for_text(".feedback.already", &format!("Undone: {how}")).await;
+        let undone = browser.client.execute("return window.undone", Vec::new()).await.unwrap();
+        assert_eq!(undone, json!(how));
+        // What was undone is not undone twice.
+        assert_eq!(browser.text("#undo").await, "");
+    }
+}
