@@ -21,7 +21,7 @@ use swabline::barcode::TubeCode;
 
 const BATCHES: [u32; 4] = [1, 10, 100, 1000];
 /// Connections that send single scans.
-const CONNECTIONS: [usize; 2] = [64, 256];
+const CONNECTIONS: [usize; 3] = [64, 256, 1024];
 /// Single scans in one measurement.
 const SCANS: u32 = 8_000;
 
