@@ -9,10 +9,12 @@ import { station, ask, element } from "./station.js";
 import { kindOf, fits } from "./code.js";
 import { plateMap } from "./plate-map.js";
 import { choosing } from "./plate-choice.js";
+import { whereIs } from "./plate-where.js";
 import { contentOf, quadrantOf, quadrantWell, signOf } from "./plate-content.js";
 
 const KEPT = "plate";
 const SETTINGS = "plate-settings";
+const LISTED = 12;
 
 const at = (id) => document.querySelector(`#${id}`);
 const laboratory = at("plate").dataset.laboratory;
@@ -31,6 +33,7 @@ const { say, right, wrong, already, api, undoable, focus } = station({ scanned, 
 const { kits, lots, setAll, waiting } = choosing({
   api, laboratory, lotText: (of) => say("lot", of), standsText: (of) => say("stands", of),
 });
+const controls = { positive: say("positive"), weak_positive: say("weak-positive"), negative: say("negative"), extraction: say("extraction") };
 const ready = prepare();
 await ready;
 
@@ -99,40 +102,29 @@ async function place(code, kind) {
   const { ok, data, problem } = await attempt(kind === "pool" ? [] : [code], kind === "pool" ? [code] : []);
   if (!ok) {
     takeOff(one);
-    return wrong(say("refused"), [...problem.reasons, ...await whereIs(code, problem)], code);
+    return wrong(say("refused"), [...problem.reasons, ...await whereIs({ api, say }, code, problem)], code);
   }
   const shown = performance.now();
-  one.depth = data.wells.find((well) => well.well === wells[0])?.depth ?? depthOf(data, code);
+  one.depth = depthOf(data, code);
   dress(one, "");
   counted();
-  did(one);
+  did();
   const answer = right(say("placed", { well: wells[0], count: one.depth }), [nextWords()], code);
   performance.measure("scan", { start: shown, end: performance.now() });
   return answer;
 }
 
-const depthOf = (data, code) => data.wells.find((well) => well.tube === code || well.pool === code)?.depth ?? 0;
+function depthOf(data, code) {
+  return data.wells.find((well) => well.tube === code || well.pool === code)?.depth ?? 0;
+}
+
+function path() {
+  return `/v1/plates/${encodeURIComponent(plate.code)}`;
+}
 
 // Asks the server whether these would be taken, without storing anything.
 function attempt(tubes, pools) {
-  const path = `/v1/plates/${encodeURIComponent(plate.code)}?dry_run=true`;
-  return api("PUT", path, request(tubes, pools));
-}
-
-// Where a tube is that cannot be on this plate.
-async function whereIs(code, problem) {
-  const states = {
-    sealed: say("is-sealed"), packed: say("is-packed"), missing: say("is-missing"),
-    refused: say("is-refused"), plated: say("is-plated"), released: say("is-released"),
-    closed: say("is-closed"),
-  };
-  if (!problem.errors?.some((reason) => reason.code === "plate.tube_state")) return [];
-  const { ok, data } = await api("GET", `/v1/tubes/${encodeURIComponent(code)}`, undefined, { background: true });
-  if (!ok || !states[data.state]) return [];
-  const last = data.wells.at(-1);
-  const lines = [states[data.state]];
-  if (last) lines.push(say("is-on", { plate: last.plate, well: last.well }));
-  return lines;
+  return api("PUT", `${path()}?dry_run=true`, request(tubes, pools));
 }
 
 // The plate ---------------------------------------------------------------------------------
@@ -150,28 +142,29 @@ function draw(made) {
 }
 
 function setControl(well, control) {
-  map.set(well, { kind: "control", text: signOf(control), title: say("title-control", { well, control: controlName(control) }) });
-}
-
-function controlName(control) {
-  return { positive: say("positive"), weak_positive: say("weak-positive"), negative: say("negative"), extraction: say("extraction") }[control];
+  map.set(well, { kind: "control", text: signOf(control), title: say("title-control", { well, control: controls[control] }) });
 }
 
 function add(one, tone) {
   plate.placed.push(one);
   const item = element("li");
   item.append(element("b", "", one.wells[0]), element("code", "", one.code), element("span"));
-  at("placed").prepend(item);
   one.item = item;
+  listed();
   dress(one, tone);
   counted();
 }
 
 function takeOff(one) {
   plate.placed.splice(plate.placed.indexOf(one), 1);
-  one.item.remove();
+  listed();
   for (const well of one.wells) map.set(well, { kind: "free", title: say("title-free", { well }) });
   counted();
+}
+
+// The newest alone: a long list would be measured anew at each scan.
+function listed() {
+  at("placed").replaceChildren(...plate.placed.slice(-LISTED).reverse().map((one) => one.item));
 }
 
 function dress(one, tone) {
@@ -198,10 +191,8 @@ function counted() {
   at("plate-about").textContent = is ? say("state-new") : plate.state === "frozen" ? say("state-frozen") : say("state-closed");
   at("lists").hidden = !plate.stored;
   at("to-run").hidden = plate.state !== "frozen";
-  if (plate.stored) {
-    for (const link of document.querySelectorAll("[data-format]")) {
-      link.href = `/v1/plates/${encodeURIComponent(plate.code)}/worklist?format=${link.dataset.format}`;
-    }
+  for (const link of plate.stored ? document.querySelectorAll("[data-format]") : []) {
+    link.href = `${path()}/worklist?format=${link.dataset.format}`;
   }
 }
 
@@ -281,8 +272,8 @@ function undoQuadrant() {
   for (const name of map.names()) {
     if (quadrantOf(plate.stamp, name) === quadrant) map.set(name);
   }
-  for (const one of plate.placed.filter((one) => one.quadrant === quadrant)) one.item.remove();
   plate.placed = plate.placed.filter((one) => one.quadrant !== quadrant);
+  listed();
   counted();
   keep();
 }
@@ -311,7 +302,7 @@ function request(tubes, pools) {
 }
 
 async function put() {
-  const answer = await api("PUT", `/v1/plates/${encodeURIComponent(plate.code)}`, request());
+  const answer = await api("PUT", path(), request());
   if (answer.ok) plate.stored = true;
   return answer;
 }
@@ -334,8 +325,7 @@ async function freeze() {
   focus();
   if (!sure) return undefined;
   const made = await put();
-  const path = `/v1/plates/${encodeURIComponent(plate.code)}/freeze`;
-  const { ok, data, problem } = made.ok ? await api("POST", path, {}) : made;
+  const { ok, data, problem } = made.ok ? await api("POST", `${path()}/freeze`, {}) : made;
   if (!ok) return wrong(say("not-frozen"), problem.reasons, plate.code);
   drawn(data);
   focus();
@@ -343,19 +333,13 @@ async function freeze() {
 }
 
 // What was placed can be taken off again, one after the other.
-function did(one) {
+function did() {
   keep();
-  offerUndo();
-  return one;
-}
-
-function offerUndo() {
   const last = plate.placed.at(-1);
   if (last) {
     undoable(`${last.code} ${last.wells[0]}`, () => {
       takeOff(last);
-      keep();
-      offerUndo();
+      did();
     });
   }
 }
@@ -422,7 +406,7 @@ async function restore(kept) {
     if (source?.ok) drawQuadrant(plate.quadrants.length - 1, source.data);
   }
   counted();
-  if (!plate.stamp) offerUndo();
+  if (!plate.stamp) did();
   already(say("resumed"), [nextWords()], kept.code);
 }
 
