@@ -9,6 +9,7 @@ import { station, ask, element } from "./station.js";
 import { kindOf, fits } from "./code.js";
 import { plateMap } from "./plate-map.js";
 import { choosing } from "./plate-choice.js";
+import { readRack } from "./plate-rack.js";
 import { whereIs } from "./plate-where.js";
 import { contentOf, quadrantOf, quadrantWell, signOf } from "./plate-content.js";
 
@@ -225,7 +226,7 @@ async function show(data) {
   return already(say("shown", { state: at("plate-about").textContent }), [], data.code);
 }
 
-// A plate to look at, which nothing can be put on.
+// A plate to look at.
 function drawn(data) {
   sessionStorage.removeItem(KEPT);
   draw({ code: data.code, size: data.size, slots: [], controls: [], state: data.state, stored: true });
@@ -354,24 +355,17 @@ function keep() {
 // Racks -------------------------------------------------------------------------------------
 
 async function rack(file) {
-  const code = at("rack").value.trim();
   if (!plate || plate.state !== "new" || plate.stamp) return wrong(say("plate-first"), [say("plate-first-next")]);
+  const code = at("rack").value.trim();
   if (!code) {
     at("rack").focus();
     return wrong(say("rack-code"), []);
   }
-  const query = new URLSearchParams({ laboratory, size: at("rack-size").value });
-  const sent = new Blob([await file.arrayBuffer()], { type: "text/csv" });
-  const { ok, data, problem } = await api("PUT", `/v1/racks/${encodeURIComponent(code)}?${query}`, sent);
+  const { ok, tubes, data, problem } = await readRack({ api, laboratory, plate, attempt }, code, file);
   focus();
-  if (!ok) return wrong(say("rack-refused"), problem.reasons, code);
-  const placed = new Set(plate.placed.map((one) => one.code));
-  const tubes = data.tubes.map((one) => one.tube).filter((tube) => !placed.has(tube));
-  if (tubes.length > plate.slots.length - placed.size) return wrong(say("full"), [say("full-next")], code);
-  const tried = await attempt(tubes, []);
-  if (!tried.ok) return wrong(say("rack-refused"), tried.problem.reasons, code);
+  if (!ok) return wrong(say("rack-refused"), problem?.reasons ?? [say("full")], code);
   for (const tube of tubes) {
-    add({ code: tube, kind: "tube", depth: depthOf(tried.data, tube), wells: plate.slots[plate.placed.length] }, "");
+    add({ code: tube, kind: "tube", depth: depthOf(data, tube), wells: plate.slots[plate.placed.length] }, "");
   }
   did();
   return right(say("rack-placed", { count: tubes.length }), [nextWords()], code);
