@@ -1,14 +1,14 @@
 //! Where people are swabbed into a tube: a page that opens and works without network once it was
 //! visited, so that a queue never waits for a server (R5).
 //!
-//! What a device keeps to open the page offline is the shell: the page as nobody's, without a name
-//! or a token. Who sits there, and the token requests carry, the page asks for at [`who_get`]. All
+//! The page is a shell: nobody's, without a name or a token, so that a device may keep it. Who sits
+//! there, and the token requests carry, it asks for at [`who_get`]. All
 //! it collects stays on the device, sealed, until the server has acknowledged it; `assets/vault.js`
 //! and `assets/outbox.js` say how.
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use data_encoding::HEXLOWER;
 use qrcode::QrCode;
@@ -77,9 +77,19 @@ fn collect(page: Page) -> Collect {
     Collect { page, modules: MODULES.iter().map(|name| assets::path(name)).collect() }
 }
 
-/// The page.
-pub async fn collect_get(page: Page) -> Result<Html<String>> {
-    html(&collect(Page { path: "/collect".to_owned(), ..page }))
+/// The page. It is the shell, also for whoever is signed in: nothing secret is in it, so that it can
+/// be packed, as pages with a token are not.
+pub async fn collect_get(headers: HeaderMap, page: Page) -> Result<Response> {
+    let Html(shell) = shell(page.language)?;
+    let base = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::VARY, HeaderValue::from_static("accept-encoding, accept-language, cookie")),
+    ];
+    if !assets::can_unpack(&headers) {
+        return Ok((base, shell).into_response());
+    }
+    let packed = [(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))];
+    Ok((base, packed, assets::pack(shell.as_bytes())).into_response())
 }
 
 /// The page as nobody's, which a device may keep.

@@ -82,11 +82,24 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
     const { code, seal: number, tubes } = work;
     const content = { code, moment: Date.now(), box: { site: desk.session().site, seal: number, tubes } };
     const record = { kind: "box", event: outbox.uuid7(), by: desk.me().account, content, made: "box" };
+    const before = work;
     work = empty();
-    await outbox.add(record);
+    const sequence = await outbox.add(record);
+    undoable(text("js-collect-undo-seal", { code }), () => unseal(sequence, before));
     show({ code, holder: desk.me().account, tubes, handovers: [] });
     outbox.drain({ background: false });
     return right(text("js-collect-box-sealed", { count: tubes.length }), [text("js-collect-give-next")], code);
+  }
+
+  async function unseal(sequence, before) {
+    if (work.code || !await outbox.takeBack(sequence, "box", before)) {
+      wrong(text("js-collect-undo-late"), [text("js-collect-undo-late-next")], before.code);
+      return false;
+    }
+    work = before;
+    shown = undefined;
+    draw();
+    return true;
   }
 
   // Handing over -----------------------------------------------------------------------------

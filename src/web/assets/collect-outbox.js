@@ -218,7 +218,7 @@ async function settle(record, { problem, again, tube }) {
   const steps = [["outbox", "delete", record.sequence]];
   if (tube) steps.push(["slips", "put", await slipOf(record, content, tube)]);
   await vault.change(steps);
-  tell({ what: "sent", kind: record.kind, code: content.code, flags: tube?.flags ?? [] });
+  tell({ what: "sent", kind: record.kind, sequence: record.sequence, code: content.code, flags: tube?.flags ?? [] });
 }
 
 // What each person is handed: the code and the link, beside a number nobody can read.

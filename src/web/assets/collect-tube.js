@@ -18,6 +18,8 @@ const FAULTS = {
 // `desk` gives `me()`, `session()`, `isMakers(code)`.
 export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
   let work = empty();
+  // The number of the tube sealed last, while its seal can be undone.
+  let sealed;
   // The document whose name is being typed.
   let pending;
 
@@ -141,6 +143,7 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
     const sequence = await outbox.add({ kind: "tube", event, by: desk.me().account, content, made: "tube" });
     draw();
     undoable(text("js-collect-undo-seal", { code }), () => unseal(sequence, before));
+    sealed = sequence;
     right(text("js-collect-sealed", { count: members.length }), [text("js-collect-sealed-next")], code);
     focus();
     outbox.drain({ background: false });
@@ -156,6 +159,13 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
     offer();
     return true;
   }
+
+  // What was sent is not offered to be undone.
+  outbox.listen(({ what, sequence }) => {
+    if (what !== "sent" || sequence !== sealed) return;
+    sealed = undefined;
+    if (!work.steps.length) at("undo").hidden = true;
+  });
 
   // A refused tube comes back into work, to be mended and sealed anew.
   async function mend({ sequence, content }) {

@@ -10,8 +10,13 @@ const KINDS = {
   tube: "js-collect-kind-tube", box: "js-collect-kind-box", handover: "js-collect-kind-handover",
 };
 
+// Each reason in words, with the place in the tube where it is about one person.
 export function reasonsOf({ reasons }) {
-  return explain({ code: "refused", detail: "", errors: reasons }).reasons;
+  return reasons.map((reason) => {
+    const [said] = explain({ code: reason.code, detail: "", errors: [reason] }).reasons;
+    const [, index] = /^members\[(\d+)\]/.exec(reason.about ?? "") ?? [];
+    return index ? `${text("js-collect-number-of", { position: Number(index) + 1 })}: ${said}` : said;
+  });
 }
 
 // `desk` also gives `mend(record)`, which takes a refused tube back into work.

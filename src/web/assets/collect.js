@@ -153,7 +153,10 @@ async function drawNet(why) {
   if (why === "idle" && count) why = "sending";
   const net = at("net");
   net.dataset.state = refused ? "refused" : why;
-  net.replaceChildren(text(STATES[why], { count }), refused ? ` ${text("js-collect-net-refused", { count: refused })}` : "");
+  const said = refused ? [text("js-collect-net-refused", { count: refused })] : [];
+  // That all is sent would be no truth beside what was refused.
+  if (!refused || why !== "idle") said.unshift(text(STATES[why], { count }));
+  net.textContent = said.join(" · ");
   at("sign-in").hidden = why !== "signed-out";
 }
 
@@ -210,7 +213,26 @@ function identify() {
   if (session && me.site && session.site !== me.site) session = undefined;
   drawSessions();
   at("me").textContent = me.name ?? "";
+  if (me.account) greet();
   show(me.role && !isSampler ? "box" : mode);
+}
+
+// The page is nobody's when it comes; it says who sits there, and lets them out, once it knows.
+function greet() {
+  const line = document.querySelector(".top .line");
+  if (!line.querySelector(".who")) {
+    const name = element("a", "who");
+    name.href = "/account";
+    const out = element("form");
+    Object.assign(out, { method: "post", action: "/sign-out" });
+    const token = element("input");
+    Object.assign(token, { type: "hidden", name: "csrf" });
+    out.append(token, element("button", "quiet", text("js-collect-sign-out")));
+    out.addEventListener("submit", () => { token.value = document.querySelector('meta[name="csrf"]').content; });
+    line.querySelector(".mark").after(name);
+    line.append(out);
+  }
+  line.querySelector(".who").replaceChildren(element("span", "who-name", me.name));
 }
 
 async function install() {
@@ -231,4 +253,5 @@ camera(at("camera"), at("video"), (code) => {
   at("scan-field").value = code;
   at("scan").requestSubmit();
 }).catch(console.error);
-install().catch(console.error);
+// Without network it cannot be looked up; what was installed before works on.
+install().catch(() => undefined);

@@ -80,6 +80,8 @@ async fn carry(
     mut state: watch::Receiver<bool>,
     counts: Arc<Counts>,
 ) {
+    // It came while the network was there; only what changes from now on breaks it.
+    state.mark_unchanged();
     let Ok(mut far) = TcpStream::connect(to).await else { return };
     let (mut asked, mut answered) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     let mut is_lost = false;

@@ -79,7 +79,7 @@ async fn three_tubes_sealed_without_network_outlive_a_killed_page_and_arrive_onc
     seal_one(&browser, 2).await;
     // A tube is in work when the page is killed, and opens again without network.
     scan_person(&browser, 3, "1 / 10").await;
-    browser.goto("about:blank").await;
+    browser.client.goto("about:blank").await.unwrap();
     browser.goto("/collect").await;
     browser.wait_for_text("#tally", "1 / 10").await;
     browser.wait_for_text("#waiting-count", "2").await;
