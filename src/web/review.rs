@@ -1,0 +1,23 @@
+//! Where runs are reviewed and released: the most urgent first, exceptions before negatives.
+
+use askama::Template;
+use axum::response::Html;
+
+use super::{Page, html};
+use crate::auth::{Actor, Role};
+use crate::error::Result;
+
+#[derive(Template)]
+#[template(path = "review.html")]
+struct Review {
+    page: Page,
+    actor: Actor,
+    /// Whether this person may release, and not only review.
+    releases: bool,
+}
+
+/// The page; its module asks `/v1` for everything.
+pub async fn review_get(page: Page, actor: Actor) -> Result<Html<String>> {
+    let releases = actor.role == Role::Reviewer;
+    html(&Review { page, actor, releases })
+}
