@@ -90,7 +90,7 @@ async fn a_plate_is_filled_undone_and_frozen_by_keys_alone() {
         browser.check("plate-freezing").await;
         browser.press(Key::Enter).await;
         browser.wait_for_text(".feedback.right", &plate(3)).await;
-        browser.wait_for_text("#lists", "Tecan").await;
+        browser.wait_for_text("#lists:not([hidden])", "Tecan").await;
         browser.check("plate-frozen").await;
         assert_eq!(browser.focus().await, "scan-field");
         let frozen = plate_of(&browser, &world, 3).await;
@@ -195,7 +195,7 @@ async fn four_plates_are_stamped_onto_one_of_384_and_a_scan_there_stays_quick() 
     browser.press(Key::F9).await;
     browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
     browser.press(Key::Enter).await;
-    browser.wait_for_text("#lists", "Tecan").await;
+    browser.wait_for_text("#lists:not([hidden])", "Tecan").await;
     let stamped = plate_of(&browser, &world, 9).await;
     assert_eq!(stamped["stamp"]["quadrants"][1], plate(1));
     // Tubes straight onto 384 wells.
