@@ -11,7 +11,7 @@ import { plateMap } from "./plate-map.js";
 import { choosing } from "./plate-choice.js";
 import { readRack } from "./plate-rack.js";
 import { whereIs } from "./plate-where.js";
-import { contentOf, quadrantOf, quadrantWell, signOf } from "./plate-content.js";
+import { contentOf, depthOf, quadrantOf, quadrantWell, signOf } from "./plate-content.js";
 
 const KEPT = "plate";
 const SETTINGS = "plate-settings";
@@ -35,6 +35,7 @@ const { kits, lots, setAll, waiting } = choosing({
   api, laboratory, lotText: (of) => say("lot", of), standsText: (of) => say("stands", of),
 });
 const controls = { positive: say("positive"), weak_positive: say("weak-positive"), negative: say("negative"), extraction: say("extraction") };
+const path = () => `/v1/plates/${encodeURIComponent(plate.code)}`;
 const ready = prepare();
 await ready;
 
@@ -115,14 +116,6 @@ async function place(code, kind) {
   return answer;
 }
 
-function depthOf(data, code) {
-  return data.wells.find((well) => well.tube === code || well.pool === code)?.depth ?? 0;
-}
-
-function path() {
-  return `/v1/plates/${encodeURIComponent(plate.code)}`;
-}
-
 // Asks the server whether these would be taken, without storing anything.
 function attempt(tubes, pools) {
   return api("PUT", `${path()}?dry_run=true`, request(tubes, pools));
@@ -135,7 +128,7 @@ function draw(made) {
   at("plate-code").textContent = plate.code;
   at("no-plate").hidden = true;
   at("shown").hidden = false;
-  map = plateMap(at("map"), { size: plate.size, onPick: about });
+  map = plateMap(at("map"), { size: plate.size, onPick: (well) => { at("well-about").textContent = map.titleOf(well); } });
   for (const wells of plate.slots) for (const well of wells) map.set(well, { kind: "free", title: say("title-free", { well }) });
   for (const { control, wells } of plate.controls) for (const well of wells) setControl(well, control);
   at("placed").replaceChildren();
@@ -195,10 +188,6 @@ function counted() {
   for (const link of plate.stored ? document.querySelectorAll("[data-format]") : []) {
     link.href = `${path()}/worklist?format=${link.dataset.format}`;
   }
-}
-
-function about(well) {
-  at("well-about").textContent = map.titleOf(well);
 }
 
 function nextWords() {
@@ -295,8 +284,7 @@ function request(tubes, pools) {
   const [kit, version] = at("kit").value.split(" ");
   const of = { laboratory, kit, kit_version: version, lot: at("lot").value || undefined };
   if (plate.stamp) {
-    const quadrants = [0, 1, 2, 3].map((at) => plate.quadrants[at] ?? null);
-    return { ...of, stamp: { order: plate.stamp, quadrants } };
+    return { ...of, stamp: { order: plate.stamp, quadrants: [0, 1, 2, 3].map((at) => plate.quadrants[at] ?? null) } };
   }
   const placed = (kind) => plate.placed.filter((one) => one.kind === kind).map((one) => one.code);
   return { ...of, template: plate.template, tubes: tubes ?? placed("tube"), pools: pools ?? placed("pool") };
@@ -321,8 +309,7 @@ async function freeze() {
   await ready;
   if (plate?.state !== "new") return wrong(say("plate-first"), [say("plate-first-next")]);
   const free = plate.stamp ? 0 : plate.slots.length - plate.placed.length;
-  const text = say("freeze-text", { filled: plate.placed.length, free });
-  const sure = await ask(say("freeze-title", { code: plate.code }), text, say("freeze-yes"));
+  const sure = await ask(say("freeze-title", { code: plate.code }), say("freeze-text", { filled: plate.placed.length, free }), say("freeze-yes"));
   focus();
   if (!sure) return undefined;
   const made = await put();
