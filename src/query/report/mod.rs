@@ -18,6 +18,8 @@ use crate::audit::{self, Entry};
 use crate::clock::Time;
 use crate::collection::person::{Identity, identity_place, identity_row};
 use crate::error::Result;
+use crate::interpretation::Target;
+use crate::plate::TargetRole;
 use crate::seal::PersonKey;
 use crate::storage::{Channel, StoreError};
 
@@ -110,7 +112,9 @@ pub async fn report(app: &App, person: &PersonKey) -> Result<Option<Report>> {
     audit::record(&mut tx, Entry { at, actor: &actor, action: "status.report", about, detail })
         .await?;
     tx.commit().await?;
-    let targets = kit.targets().map(|(_, target)| target.code.clone()).collect();
+    let pathogen = |target: &&Target| target.role == TargetRole::Pathogen;
+    let targets = kit.targets().map(|(_, target)| target).filter(pathogen);
+    let targets = targets.map(|target| target.code.clone()).collect();
     Ok(Some(Report {
         examination: format!("{} ({} {})", kit.name, kit.code, kit.version),
         targets,

@@ -7,8 +7,8 @@ export function showAmendment(place, { way, newest, proposal, me, releases }, ki
   const { say, outcomes, when } = kit;
   const title = element("h2", "");
   title.tabIndex = -1;
-  title.append(element("code", "", way.tube.code), ` ${say("title")}`);
-  const parts = [title, element("p", "quiet-text", say("tube", { people: way.tube.members, site: way.tube.site }))];
+  title.append(element("code", "", way.code), ` ${say("title")}`);
+  const parts = [title, element("p", "quiet-text", say("tube", { people: way.members, site: way.site }))];
   parts.push(history(way.results, kit));
   if (!newest) parts.push(element("p", "notice mind", say("no-result")));
   else if (proposal) parts.push(waiting({ newest, proposal, me, releases }, kit));
@@ -75,14 +75,14 @@ function form(way, newest, kit) {
   };
   const outcome = select("amend-outcome", Object.fromEntries(["detected", "not_detected", "withdrawn"]
     // A pool gives nobody an individual positive.
-    .filter((name) => name !== newest.outcome && !(name === "detected" && way.tube.members > 1))
+    .filter((name) => name !== newest.outcome && !(name === "detected" && way.members > 1))
     .map((name) => [name, outcomes[name]])));
   const reason = select("amend-reason", { "": say("choose"), ...reasons(say) });
   reason.required = true;
   const preview = element("div", "");
   const draw = () => {
     const lines = [change(newest.outcome, outcome.value, kit)];
-    if (outcome.value === "withdrawn") lines.push(element("p", "quiet-text", say("recalls", { people: way.tube.members })));
+    if (outcome.value === "withdrawn") lines.push(element("p", "quiet-text", say("recalls", { people: way.members })));
     preview.replaceChildren(...lines);
   };
   outcome.addEventListener("change", draw);

@@ -145,8 +145,8 @@ function targets(call, say) {
   const states = { amplified: say("amplified"), grey: say("grey"), not_amplified: say("not-amplified") };
   const table = element("table", "targets");
   const head = element("tr");
-  head.append(...[say("target"), say("well"), say("ct"), say("signal")].map((text) => {
-    const cell = element("th", "", text);
+  head.append(...[say("target"), say("well"), say("ct"), say("signal")].map((text, at) => {
+    const cell = element("th", at === 2 ? "number" : "", text);
     cell.scope = "col";
     return cell;
   }));

@@ -3,7 +3,7 @@
 
 import { station, element } from "./station.js";
 import { kindOf } from "./code.js";
-import { age, when } from "./review-time.js";
+import { age, now, when } from "./review-time.js";
 import { exceptionsOf, showRun } from "./review-run.js";
 import { showAmendment } from "./review-amend.js";
 
@@ -26,7 +26,7 @@ let shown;
 
 // Positives first, then whoever waits too long, then the oldest swab.
 function urgency(run) {
-  const waited = Date.now() - new Date(run.oldest_sealed_at ?? run.imported_at);
+  const waited = now() - new Date(run.oldest_sealed_at ?? run.imported_at);
   return run.detected > 0 ? 0 : waited > LATE_MS ? 1 : 2;
 }
 
@@ -264,34 +264,40 @@ const ACTS = {
   j: () => step(1), k: () => step(-1), arrowdown: () => step(1), arrowup: () => step(-1),
   n: nextRun, s: sign, r: release,
 };
-// A scanner types a whole code at once: a key acts only when no other follows within its pace.
+// A scanner types a whole code at once: a key acts only when no other comes within its pace, before
+// or after it.
 const SCANNER_MS = 60;
-let burst = "";
+const FORGET_MS = 1000;
+let typed = "";
+let last = -FORGET_MS;
 let pending;
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.repeat) return;
-  if (event.target.matches?.("input, textarea, select") || document.querySelector("dialog[open]")) return;
-  const key = event.key.toLowerCase();
-  if (event.key === "Enter" && burst.length > 5) {
-    event.preventDefault();
-    clearTimeout(pending);
-    find(burst.toUpperCase());
-    burst = "";
+  if (event.target.matches?.("input:not([type=checkbox]), textarea, select")) return;
+  if (document.querySelector("dialog[open]")) return;
+  const since = event.timeStamp - last;
+  last = event.timeStamp;
+  clearTimeout(pending);
+  if (since > FORGET_MS) typed = "";
+  if (event.key === "Enter") {
+    const code = typed.toUpperCase();
+    typed = "";
+    if (kindOf(code)) {
+      event.preventDefault();
+      find(code);
+    }
     return;
   }
-  if (event.key.length === 1) burst += event.key;
-  clearTimeout(pending);
-  const act = keys.checked ? ACTS[key] : undefined;
-  if (act && key.startsWith("arrow")) {
-    if (!exceptionsOf(work).length || !event.target.closest?.(".exception")) return;
+  if (event.key.length === 1) typed = (typed + event.key).slice(-12);
+  const key = event.key.toLowerCase();
+  const act = keys.checked && since > SCANNER_MS ? ACTS[key] : undefined;
+  if (!act) return;
+  if (key.startsWith("arrow")) {
+    if (!event.target.closest?.(".exception")) return;
     event.preventDefault();
   }
-  pending = setTimeout(() => {
-    const alone = burst.length <= 1;
-    burst = "";
-    if (act && alone) act();
-  }, SCANNER_MS);
+  pending = setTimeout(act, SCANNER_MS);
 });
 
 // Begin --------------------------------------------------------------------------------------

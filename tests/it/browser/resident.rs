@@ -53,8 +53,8 @@ async fn report(browser: &Browser) -> Vec<u8> {
     data_encoding::BASE64.decode(sent.as_str().unwrap().as_bytes()).unwrap()
 }
 
-/// What a PDF says, where poppler is there to read it.
-fn text_of(name: &str, pdf: &[u8]) -> Option<String> {
+/// What a PDF says, where poppler is there to read it, and whether it could read Chinese.
+fn text_of(name: &str, pdf: &[u8]) -> Option<(String, bool)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join(format!("{name}.pdf"));
@@ -64,7 +64,11 @@ fn text_of(name: &str, pdf: &[u8]) -> Option<String> {
         eprintln!("the report was not read: pdftotext is missing");
         return None;
     };
-    Some(String::from_utf8(told.stdout).unwrap())
+    let reads_chinese = !String::from_utf8_lossy(&told.stderr).contains("language pack");
+    if !reads_chinese {
+        eprintln!("the Chinese of the report was not read: poppler-data is missing");
+    }
+    Some((String::from_utf8(told.stdout).unwrap(), reads_chinese))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,8 +111,18 @@ async fn a_resident_reads_what_was_measured_and_takes_the_report_home() {
         assert!(!shown.contains(&person(3).number), "a number is shown again");
         let pdf = report(&browser).await;
         assert!(pdf.starts_with(b"%PDF-"));
-        if let Some(text) = text_of(&format!("report-{language}"), &pdf) {
+        if let Some((text, reads_chinese)) = text_of(&format!("report-{language}"), &pdf) {
             says_everything(&text, &world);
+            if reads_chinese {
+                assert!(
+                    text.contains("Page 1 of 1") || text.contains("第 1 页，共 1 页"),
+                    "{text}"
+                );
+                for wanted in ["核酸检测报告", "未检出", "10 人", "采样00003", "报告结束"]
+                {
+                    assert!(text.contains(wanted), "{wanted} is missing from:\n{text}");
+                }
+            }
         }
     }
 }
@@ -118,11 +132,9 @@ fn says_everything(text: &str, world: &World) {
     let masked = format!("999***********{}", &person(3).number[14..]);
     for wanted in [
         "Nucleic acid test report",
-        "核酸检测报告",
         "Laboratory 1",
         "1 Laboratory Road",
         "Not detected",
-        "未检出",
         "Canary00003",
         &masked,
         "oropharyngeal swab",
@@ -136,13 +148,11 @@ fn says_everything(text: &str, world: &World) {
         &world.reviewer.actor.name,
         "Real-time PCR",
         "10 people",
-        "10 人",
         "UTC+8",
         "End of report",
     ] {
         assert!(text.contains(wanted), "{wanted} is missing from:\n{text}");
     }
-    assert!(text.contains("Page 1 of 1") || text.contains("第 1 页，共 1 页"), "{text}");
     assert!(!text.contains(&person(3).number), "the whole number stands on paper");
 }
 

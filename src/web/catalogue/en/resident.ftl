@@ -75,6 +75,6 @@ resident-report-instrument-fault = Instrument at fault
 resident-report-retested-elsewhere = Another laboratory found otherwise
 resident-report-clerical = A record was wrong
 resident-report-pooled = Tested in a pool: the swabs of { $people } people in one well; dilution lowers sensitivity.
-resident-report-limits = The result holds for the specimen as received and for the moment of collection; “not detected” does not wholly rule out infection.
+resident-report-limits = The result holds for the specimen as received and for the moment of collection; a result of not detected does not wholly rule out infection.
 resident-report-end = End of report
 resident-report-page = Page { $page } of { $pages }
