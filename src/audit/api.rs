@@ -52,13 +52,13 @@ pub struct Position {
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
     /// The code or id of the thing.
-    about: String,
+    pub about: String,
     /// The `next` of the page before; from the beginning when absent.
     #[param(value_type = Option<String>)]
-    after: Option<Cursor<Position>>,
+    pub after: Option<Cursor<Position>>,
     /// 1 to 1,000; 100 when absent.
     #[param(value_type = Option<u32>)]
-    limit: Option<Limit<ROWS_MAX>>,
+    pub limit: Option<Limit<ROWS_MAX>>,
 }
 
 /// A page of the trail.

@@ -1,6 +1,7 @@
 //! Who is asking, and what they may do: tokens stored as hashes, roles bound to a place, and one
 //! table of routes and roles that denies by default (R36).
 
+pub mod administration;
 pub mod memory;
 pub mod policy;
 pub mod session;

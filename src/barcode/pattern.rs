@@ -183,7 +183,7 @@ impl Pattern {
 }
 
 /// The registered patterns; no code matches two of them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Patterns(Vec<Pattern>);
 
 impl Patterns {

@@ -55,8 +55,8 @@ pub async fn status_post(
     State(app): State<App>,
     Json(request): Json<StatusRequest>,
 ) -> Result<Response, Problem> {
-    match look_up(&app, request.proof()?).await? {
-        Look::Shown(status) => Ok(json(status)),
+    match ask(&app, request).await? {
+        Look::Shown(_, status) => Ok(json(status)),
         Look::Blocked(retry_after_s) => Err(Error::TooMany { retry_after_s }.into()),
         Look::NoMatch => Err(no_match()),
     }
@@ -67,10 +67,19 @@ fn json(body: Bytes) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-enum Look {
-    Shown(Bytes),
+/// What a proof leads to.
+pub enum Look {
+    /// This person, and a [`Status`] as JSON.
+    Shown(PersonKey, Bytes),
+    /// Too many guesses: seconds until this person is answered again.
     Blocked(u32),
+    /// Nobody, a wrong code, or a link that is none.
     NoMatch,
+}
+
+/// Looks up whoever proves that they ask for themselves.
+pub async fn ask(app: &App, request: StatusRequest) -> Result<Look, Problem> {
+    look_up(app, request.proof()?).await
 }
 
 /// A wrong code takes the same way for somebody known and for nobody: the same look-ups in the
@@ -97,7 +106,8 @@ async fn look_up(app: &App, proof: Proof) -> Result<Look, Problem> {
             person
         }
     };
-    Ok(app.lookups.status(&person).await?.map_or(Look::NoMatch, Look::Shown))
+    let status = app.lookups.status(&person).await?;
+    Ok(status.map_or(Look::NoMatch, |status| Look::Shown(person, status)))
 }
 
 impl StatusRequest {

@@ -230,17 +230,22 @@ async fn facts(db: &Db, asked: Vec<PersonKey>) -> Result<Vec<Facts>> {
     Ok(asked.iter().map(of).collect())
 }
 
-/// Everything that asking leaves behind, in one transaction. The guess that begins a block leaves
-/// an audit row, so that a flood of guesses does not become a flood of rows.
-async fn note(db: &Db, notes: Vec<Note>) -> Result<Vec<()>> {
-    let mut tx = db.write_on(Channel::Query, "status.note").await?;
-    let resident = Actor {
+/// Whoever asks for themselves, as audit rows name them.
+pub(super) fn resident() -> Actor {
+    Actor {
         account: RESIDENT.to_owned(),
         name: RESIDENT.to_owned(),
         role: Role::Service,
         site: None,
         laboratory: None,
-    };
+    }
+}
+
+/// Everything that asking leaves behind, in one transaction. The guess that begins a block leaves
+/// an audit row, so that a flood of guesses does not become a flood of rows.
+async fn note(db: &Db, notes: Vec<Note>) -> Result<Vec<()>> {
+    let mut tx = db.write_on(Channel::Query, "status.note").await?;
+    let resident = resident();
     for note in &notes {
         match note {
             Note::Guess { person, at } => {

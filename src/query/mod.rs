@@ -8,6 +8,7 @@ pub mod document;
 pub mod gather;
 pub mod guess;
 pub mod lookup;
+pub mod report;
 pub mod rules;
 pub mod store;
 pub mod way;

@@ -34,15 +34,17 @@ const PAGE: u32 = 50;
 #[into_params(parameter_in = Query)]
 pub struct RecallsQuery {
     /// Only in this state; without it, whatever is not closed.
-    state: Option<RecallState>,
+    pub state: Option<RecallState>,
     /// Only of this site; a sampler sees no other than their own.
-    site: Option<PlaceCode>,
+    pub site: Option<PlaceCode>,
+    /// Only of the sites of this area.
+    pub area: Option<String>,
     /// `next` of the page before.
     #[param(value_type = Option<String>)]
-    after: Option<Cursor<Position>>,
+    pub after: Option<Cursor<Position>>,
     /// Recalls on the page, 1 to 200; 50 when not given.
     #[param(value_type = Option<u32>)]
-    limit: Option<Limit<PAGE_MAX>>,
+    pub limit: Option<Limit<PAGE_MAX>>,
 }
 
 /// One page of recalls, the most urgent first.
@@ -170,13 +172,13 @@ pub async fn recalls_get(
     if actor.role != Role::Officer {
         let mut tx = app.db.read("recall.list").await?;
         let (rows, next) = page_cut(store::recalls_page(&mut tx, &page).await?, page.limit);
-        let counts = store::recalls_count(&mut tx, page.site.as_deref(), now).await?;
+        let counts = store::recalls_count(&mut tx, &page, now).await?;
         let recalls = rows.into_iter().map(RecallAnswer::from).collect();
         return Ok(Json(answer(recalls, next, counts)));
     }
     let mut tx = app.db.write("recall.read").await?;
     let (rows, next) = page_cut(store::recalls_page(&mut tx, &page).await?, page.limit);
-    let counts = store::recalls_count(&mut tx, page.site.as_deref(), now).await?;
+    let counts = store::recalls_count(&mut tx, &page, now).await?;
     let recalls = followed_up(&mut tx, &app.keys, rows, (&actor, now)).await?;
     tx.commit().await?;
     Ok(Json(answer(recalls, next, counts)))
@@ -200,7 +202,7 @@ fn page_read(actor: &Actor, asked: RecallsQuery) -> Result<PageQuery> {
     }
     let limit = Limit::or(asked.limit, PAGE).rows() + 1;
     let after = asked.after.map_or_else(Position::start, |Cursor(position)| position);
-    Ok(PageQuery { site, state: asked.state, after, limit })
+    Ok(PageQuery { site, area: asked.area, state: asked.state, after, limit })
 }
 
 /// The page without the one recall too many, and the cursor behind it.

@@ -50,24 +50,28 @@ pub const RECALLS_CLOSE: &str =
 /// `$1` tubes.
 pub const RECALLS_REOPEN: &str = "update recall set state = 'open', answer_tube = null
     where state = 'collected' and answer_tube in (select e.value ->> 'code' from jsonb_each($1) e)";
-/// Site or null, deadline and id to begin behind, limit, state or null; what is not closed.
+/// Site or null, deadline and id to begin behind, limit, state or null, area or null; what is not
+/// closed.
 pub const RECALLS_LIVE: &str = "select id, person_key, origin_tube, site_code, reason, opened_us,
         due_us, contact, note, state, answer_tube, closed_us, outcome
     from recall where state <> 'closed' and (due_us, id) > ($2, $3)
         and (cast($1 as text) is null or site_code = $1)
         and (cast($5 as text) is null or state = $5)
+        and (cast($6 as text) is null or site_code in (select code from site where area = $6))
     order by due_us, id limit $4";
-/// Site or null, deadline and id to begin behind, limit; what is closed.
+/// Site or null, deadline and id to begin behind, limit, area or null; what is closed.
 pub const RECALLS_CLOSED: &str = "select id, person_key, origin_tube, site_code, reason, opened_us,
         due_us, contact, note, state, answer_tube, closed_us, outcome
     from recall where state = 'closed' and (due_us, id) > ($2, $3)
         and (cast($1 as text) is null or site_code = $1)
+        and (cast($5 as text) is null or site_code in (select code from site where area = $5))
     order by due_us, id limit $4";
-/// `$1` site or null, `$2` time.
+/// `$1` site or null, `$2` time, `$3` area or null.
 pub const RECALLS_COUNT: &str = "select count(*) filter (where state = 'open') as open,
         count(*) filter (where state = 'collected') as collected,
         count(*) filter (where state = 'open' and due_us < $2) as overdue
-    from recall where state <> 'closed' and (cast($1 as text) is null or site_code = $1)";
+    from recall where state <> 'closed' and (cast($1 as text) is null or site_code = $1)
+        and (cast($3 as text) is null or site_code in (select code from site where area = $3))";
 /// `$1` id.
 pub const RECALL_FIND: &str = "select id, person_key, origin_tube, site_code, reason, opened_us,
         due_us, contact, note, state, answer_tube, closed_us, outcome
@@ -239,6 +243,8 @@ impl From<&RecallRow> for Position {
 pub struct PageQuery {
     /// Only of this site.
     pub site: Option<String>,
+    /// Only of the sites of this area.
+    pub area: Option<String>,
     /// Only in this state; none means whatever is not closed.
     pub state: Option<RecallState>,
     /// Where the page before ended.
@@ -249,20 +255,21 @@ pub struct PageQuery {
 
 /// One page of recalls in the order of their deadlines.
 pub async fn recalls_page(tx: &mut Tx, page: &PageQuery) -> Result<Vec<RecallRow>> {
-    let PageQuery { site, state, after, limit } = page;
+    let PageQuery { site, area, state, after, limit } = page;
     if *state == Some(RecallState::Closed) {
         return Ok(on!(tx, c => query_as(RECALLS_CLOSED).bind(site).bind(after.due_us)
-            .bind(&after.id).bind(limit).fetch_all(c).await)?);
+            .bind(&after.id).bind(limit).bind(area).fetch_all(c).await)?);
     }
     Ok(
         on!(tx, c => query_as(RECALLS_LIVE).bind(site).bind(after.due_us).bind(&after.id).bind(limit)
-        .bind(*state).fetch_all(c).await)?,
+        .bind(*state).bind(area).fetch_all(c).await)?,
     )
 }
 
-/// How many people are still to come, at one site or everywhere.
-pub async fn recalls_count(tx: &mut Tx, site: Option<&str>, now: Time) -> Result<RecallCounts> {
-    Ok(on!(tx, c => query_as(RECALLS_COUNT).bind(site).bind(now).fetch_one(c).await)?)
+/// How many people are still to come, at the sites of a page.
+pub async fn recalls_count(tx: &mut Tx, page: &PageQuery, now: Time) -> Result<RecallCounts> {
+    let PageQuery { site, area, .. } = page;
+    Ok(on!(tx, c => query_as(RECALLS_COUNT).bind(site).bind(now).bind(area).fetch_one(c).await)?)
 }
 
 /// The recall with this id.

@@ -38,7 +38,13 @@ pub const QUEUE: &str = "select r.id, r.plate_code, r.laboratory_code, r.state, 
         count(c.tube_code) filter (where c.outcome = 'detected') as detected,
         count(c.tube_code) filter (where c.outcome = 'inconclusive') as inconclusive,
         count(c.tube_code) filter (where c.outcome = 'invalid') as invalid,
-        min(t.sealed_us) as oldest_us
+        min(t.sealed_us) as oldest_us,
+        (select s.account_id from signature s where s.about = r.id and s.meaning = 'review'
+            order by s.signed_us desc, s.id desc limit 1) as reviewed_by,
+        (select s.signer from signature s where s.about = r.id and s.meaning = 'review'
+            order by s.signed_us desc, s.id desc limit 1) as reviewer,
+        (select s.signed_us from signature s where s.about = r.id and s.meaning = 'review'
+            order by s.signed_us desc, s.id desc limit 1) as reviewed_us
     from (select w.id, w.plate_code, p.laboratory_code, w.state, w.usable, w.imported_us,
             w.kit_code, w.kit_version, w.verdict
         from run w join plate p on p.code = w.plate_code
@@ -124,6 +130,16 @@ pub struct Waiting {
     #[sqlx(rename = "oldest_us")]
     #[serde(rename = "oldest_sealed_at")]
     pub oldest: Option<Time>,
+    /// The account that reviewed it, which cannot release it.
+    #[serde(default)]
+    pub reviewed_by: Option<String>,
+    /// The name in that signature.
+    #[serde(default)]
+    pub reviewer: Option<String>,
+    /// When it was given.
+    #[sqlx(rename = "reviewed_us")]
+    #[serde(default, rename = "reviewed_at")]
+    pub reviewed: Option<Time>,
     /// What keeps it from being released, or from being released by rule: its lot, its kit, its
     /// controls and their charts, and what robots did otherwise than planned.
     #[sqlx(skip)]

@@ -35,12 +35,21 @@
 //! [`Form`]: crate::http::extract::Form
 
 pub mod account;
+pub mod admin;
 pub mod assets;
 pub mod catalogue;
+pub mod collect;
 pub mod language;
 mod page;
+pub mod plate;
 pub mod protect;
+pub mod receive;
+pub mod recalls;
 pub mod refusal;
+pub mod resident;
+mod resident_report;
+pub mod review;
+pub mod run;
 pub mod scanner;
 pub mod sign_in;
 pub mod start;
@@ -79,6 +88,33 @@ pages! {
     post "/account/second-factor" account::second_factor_post,
     // stations
     get "/scanner" scanner::scanner_get,
+    get "/receive" receive::receive_get,
+    get "/plate" plate::plate_get,
+    get "/run" run::run_get,
+    get "/session" collect::who_get,
+    get "/collect" collect::collect_get,
+    get "/collect/shell/{language}" collect::shell_get,
+    get "/collect/worker.js" collect::worker_get,
+    get "/collect/manifest.webmanifest" collect::manifest_get,
+    get "/collect/sessions" collect::sessions_get,
+    post "/collect/qr" collect::qr_post,
+    get "/review" review::review_get,
+    get "/recalls" recalls::recalls_page_get,
+    post "/recalls/{id}/contact" recalls::called_post,
+    // administration
+    get "/admin" admin::accounts::accounts_get,
+    post "/admin" admin::accounts::accounts_post,
+    post "/admin/accounts/{id}" admin::accounts::account_post,
+    get "/admin/places" admin::places::places_get,
+    post "/admin/places" admin::places::places_post,
+    get "/admin/kits" admin::kits::kits_page_get,
+    post "/admin/kits/{code}/{version}" admin::kits::kit_post,
+    get "/admin/system" admin::system::system_get,
+    get "/trail" admin::trail::trail_get,
+    // residents
+    get "/r" resident::resident_get,
+    post "/r" resident::resident_post,
+    post "/r/report" resident::report_post,
 }
 
 /// The pages, each behind the guard; what is refused is said in the layout of the others.

@@ -86,6 +86,12 @@ impl Page {
         self.say(key)
     }
 
+    /// The laboratory that whoever sits there works in; empty where it is none.
+    pub fn laboratory(&self) -> String {
+        let actor = self.actor.as_ref();
+        actor.and_then(|actor| actor.laboratory.clone()).unwrap_or_default()
+    }
+
     /// Why something was refused: in the page's language where the catalogue has the code.
     pub fn reason(&self, reason: &Reason) -> Cow<'static, str> {
         let text = self.language.problem(&reason.code);

@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 
 use askama::Template;
+use axum::extract::State;
 use axum::response::Html;
 
 use super::{Page, html};
+use crate::app::App;
+use crate::clock::Time;
 use crate::error::Result;
 use crate::plate;
 
@@ -25,17 +28,18 @@ struct Choice {
 struct Plate {
     page: Page,
     laboratory: String,
+    now: Time,
     choices: Vec<Choice>,
 }
 
 /// The page.
-pub async fn plate_get(page: Page) -> Result<Html<String>> {
-    let laboratory = page.laboratory();
+pub async fn plate_get(State(app): State<App>, page: Page) -> Result<Html<String>> {
+    let (laboratory, now) = (page.laboratory(), app.clock.now());
     let mut choices: Vec<_> =
         plate::templates().iter().map(|template| choice(&page, template)).collect();
     // Where plates that change places are found out comes first.
     choices.sort_by_key(|choice| (choice.size, choice.wells, !choice.moving));
-    html(&Plate { page, laboratory, choices })
+    html(&Plate { page, laboratory, now, choices })
 }
 
 fn choice(page: &Page, template: &plate::Template) -> Choice {

@@ -1,9 +1,12 @@
 //! Where boxes are taken in: the box is scanned, then its tubes, until none is missing.
 
 use askama::Template;
+use axum::extract::State;
 use axum::response::Html;
 
 use super::{Page, html};
+use crate::app::App;
+use crate::clock::Time;
 use crate::error::Result;
 
 /// Why a tube is refused: as `/v1/arrivals` takes it, the text of it, and its key at this station.
@@ -40,13 +43,15 @@ const REASONS: [Reason; 14] = [
 struct Receive {
     page: Page,
     laboratory: String,
+    /// By our clock, which counts, not that of the desk.
+    now: Time,
     reasons: &'static [Reason],
 }
 
 /// The page.
-pub async fn receive_get(page: Page) -> Result<Html<String>> {
-    let laboratory = page.laboratory();
-    html(&Receive { page, laboratory, reasons: &REASONS })
+pub async fn receive_get(State(app): State<App>, page: Page) -> Result<Html<String>> {
+    let (laboratory, now) = (page.laboratory(), app.clock.now());
+    html(&Receive { page, laboratory, now, reasons: &REASONS })
 }
 
 #[cfg(test)]

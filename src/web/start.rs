@@ -33,10 +33,11 @@ const STATIONS: &[Station] = &[
     station("/recalls", "start-recalls", "start-recalls-about"),
     station("/board", "start-board", "start-board-about"),
     station("/admin", "start-admin", "start-admin-about"),
+    station("/trail", "start-trail", "start-trail-about"),
     station("/scanner", "start-scanner", "start-scanner-about"),
 ];
 /// Where a resident asks.
-const RESIDENT: Station = station("/resident", "start-resident", "start-resident-about");
+const RESIDENT: Station = station("/r", "start-resident", "start-resident-about");
 
 #[derive(Template)]
 #[template(path = "start.html")]

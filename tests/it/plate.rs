@@ -44,6 +44,49 @@ each_engine! {
         assert_eq!(app.get(technician, &path).await.expect(200).json(), frozen);
     }
 
+    async fn a_dry_run_answers_for_one_tube_and_keeps_nothing(app) {
+        let world = received(app, 2).await;
+        seal_tube(app, &world, 2, &people(2, 1)).await.expect(201);
+        let (technician, path) = (&world.technician, format!("/v1/plates/{}", plate(0)));
+        let dry = format!("{path}?dry_run=true");
+        let shown = app.put(technician, &dry, &wanted("L01", &[1])).await.expect(201).json();
+        assert_eq!(shown["wells"][0]["tube"], tube(1));
+        assert_eq!(shown["wells"][0]["depth"], 1);
+        let refused = app.put(technician, &dry, &wanted("L01", &[2])).await.expect(422);
+        assert_eq!(refused.code(), "plate.tube_state");
+        app.get(technician, &path).await.expect(404);
+        // A draft stays what it was.
+        let drafted = app.put(technician, &path, &wanted("L01", &[0])).await.expect(201).json();
+        app.put(technician, &dry, &wanted("L01", &[1])).await.expect(200);
+        assert_eq!(app.get(technician, &path).await.expect(200).json(), drafted);
+    }
+
+    async fn the_slots_of_a_plate_are_the_wells_that_its_tubes_take(app) {
+        let world = received(app, 3).await;
+        for (n, template) in [(0, "one-well-94-columns"), (1, "one-well-94-moving-columns")] {
+            let path = format!("/v1/plates/{}", plate(n));
+            let slots = format!("{path}/slots?template={template}");
+            let slots = app.get(&world.technician, &slots).await.expect(200).json();
+            let mut request = wanted("L01", &[0, 1, 2]);
+            request["template"] = json!(template);
+            let made = app.put(&world.technician, &path, &request).await.expect(201).json();
+            let wells = made["wells"].as_array().unwrap();
+            let held = |well: &Value| wells.iter().find(|one| one["well"] == *well).cloned();
+            for n in 0..3 {
+                let well = held(&slots["slots"][usize::try_from(n).unwrap()][0]).unwrap();
+                assert_eq!(well["tube"], tube(n));
+            }
+            for control in slots["controls"].as_array().unwrap() {
+                assert_eq!(held(&control["wells"][0]).unwrap()["control"], control["control"]);
+            }
+            let warned = slots["warnings"].as_array().unwrap();
+            assert_eq!(warned.len(), usize::from(template == "one-well-94-columns"));
+        }
+        let unknown = format!("/v1/plates/{}/slots?template=none", plate(0));
+        let refused = app.get(&world.technician, &unknown).await.expect(422);
+        assert_eq!(refused.code(), "plate.template");
+    }
+
     async fn of_two_drafts_with_a_tube_the_first_that_is_frozen_has_it(app) {
         let world = received(app, 3).await;
         for (n, tubes) in [(0, [0, 1]), (1, [1, 2])] {

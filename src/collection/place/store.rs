@@ -1,5 +1,6 @@
 //! Places in the store: inserted once, read back to compare, never updated.
 
+use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::{Hours, Laboratory, Put, Round, Session, Shift, Site};
@@ -39,6 +40,96 @@ pub const SHIFTS_FIND: &str = "select s.code, s.site_code, s.round_code, r.tube_
         r.ends_us, s.opens_us, s.closes_us
     from session s join round r on r.code = s.round_code
     where s.code in (select e.value ->> 'code' from jsonb_each($1) e)";
+/// `$1` code of a site, `$2` the earliest end, `$3` the latest begin.
+pub const SESSIONS_OPEN: &str = "select s.code, s.team, s.round_code, r.name as round_name,
+        r.tube_size, s.site_code, i.name as site_name, s.opens_us, s.closes_us
+    from session s join round r on r.code = s.round_code join site i on i.code = s.site_code
+    where s.site_code = $1 and s.closes_us > $2 and s.opens_us < $3
+    order by s.opens_us, s.code limit 100";
+
+/// A session as whoever works in it chooses it.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize)]
+pub struct OpenSession {
+    /// Its code.
+    pub code: PlaceCode,
+    /// Who swabs.
+    pub team: String,
+    /// The round it belongs to.
+    #[sqlx(rename = "round_code")]
+    pub round: PlaceCode,
+    /// As people call the round.
+    pub round_name: String,
+    /// People to a tube at most.
+    pub tube_size: i64,
+    /// The site it is held at.
+    #[sqlx(rename = "site_code")]
+    pub site: PlaceCode,
+    /// As people call the site.
+    pub site_name: String,
+    /// When it opens.
+    #[sqlx(rename = "opens_us")]
+    pub opens_at: Time,
+    /// When it closes.
+    #[sqlx(rename = "closes_us")]
+    pub closes_at: Time,
+}
+
+/// Every site.
+pub const SITES: &str = "select code, name, area from site order by area, code";
+/// Every laboratory, with where it is.
+pub const LABORATORIES: &str = "select code, name, address as area from laboratory order by code";
+/// Every round, the newest first.
+pub const ROUNDS: &str = "select code, name, area, specimen, tube_size, starts_us, ends_us,
+    result_hours from round order by starts_us desc, code";
+
+/// A site or a laboratory in a list.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Listed {
+    /// Its code.
+    pub code: String,
+    /// Its name.
+    pub name: String,
+    /// Its area or address.
+    pub area: String,
+}
+
+/// Every site, area by area.
+pub async fn sites(tx: &mut Tx) -> Result<Vec<Listed>> {
+    Ok(on!(tx, c => query_as(SITES).fetch_all(c).await)?)
+}
+
+/// Every laboratory.
+pub async fn laboratories(tx: &mut Tx) -> Result<Vec<Listed>> {
+    Ok(on!(tx, c => query_as(LABORATORIES).fetch_all(c).await)?)
+}
+
+/// A round in a list.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct ListedRound {
+    /// Its code.
+    pub code: String,
+    /// Its name.
+    pub name: String,
+    /// Where it is held.
+    pub area: String,
+    /// What is taken.
+    pub specimen: String,
+    /// People to a tube at most.
+    pub tube_size: i64,
+    /// When it begins.
+    #[sqlx(rename = "starts_us")]
+    pub starts: Time,
+    /// When it ends.
+    #[sqlx(rename = "ends_us")]
+    pub ends: Time,
+    /// Hours within which people are told.
+    pub result_hours: i64,
+}
+
+/// Every round, the newest first.
+pub async fn rounds(tx: &mut Tx) -> Result<Vec<ListedRound>> {
+    Ok(on!(tx, c => query_as(ROUNDS).fetch_all(c).await)?)
+}
 
 #[derive(FromRow)]
 struct RoundRow {
@@ -187,6 +278,17 @@ struct ShiftRow {
     closes: Time,
 }
 
+/// The sessions of a site that end after `ends` and begin before `begins`, in order of begin.
+pub async fn sessions_open(
+    tx: &mut Tx,
+    site: &str,
+    ends: Time,
+    begins: Time,
+) -> Result<Vec<OpenSession>> {
+    Ok(on!(tx, c => query_as(SESSIONS_OPEN).bind(site).bind(ends).bind(begins)
+        .fetch_all(c).await)?)
+}
+
 /// The sessions among `wanted` that exist, with what their rounds ask; one statement.
 pub async fn shifts_find<'a>(
     tx: &mut Tx,
@@ -234,6 +336,9 @@ fn compare(what: &str, code: &PlaceCode, fields: &[(&str, bool, String)]) -> Res
 
 /// Every statement of this file, to be prepared on both engines.
 pub const STATEMENTS: &[(&str, &str)] = &[
+    ("SITES", SITES),
+    ("LABORATORIES", LABORATORIES),
+    ("ROUNDS", ROUNDS),
     ("LABORATORY_ADD", LABORATORY_ADD),
     ("LABORATORY_FIND", LABORATORY_FIND),
     ("SITE_ADD", SITE_ADD),
@@ -244,4 +349,5 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("SESSION_FIND", SESSION_FIND),
     ("SITE_COUNT", SITE_COUNT),
     ("SHIFTS_FIND", SHIFTS_FIND),
+    ("SESSIONS_OPEN", SESSIONS_OPEN),
 ];

@@ -26,7 +26,7 @@ export function choosing({ api, laboratory, lotText, standsText }) {
     const path = `/v1/kits/${encodeURIComponent(kit)}/versions/${encodeURIComponent(version)}`;
     const [listed, defined] = await Promise.all([api("GET", "/v1/lots"), api("GET", path)]);
     const none = at("lot").options[0];
-    const now = new Date().toISOString();
+    const { now } = at("plate").dataset;
     const fit = listed.ok ? listed.data.lots.filter((lot) => lot.kit === kit && lot.laboratory === laboratory && lot.expires_at > now) : [];
     at("lot").replaceChildren(none, ...fit.map(({ lot, left, expires_at: expires }) =>
       new Option(lotText({ lot, left, expires: expires.slice(0, 10) }), lot)));

@@ -7,6 +7,11 @@ export function signOf(control) {
   return SIGNS[control] ?? "?";
 }
 
+// People in the wells of a tube or pool.
+export function depthOf(data, code) {
+  return data.wells.find((well) => well.tube === code || well.pool === code)?.depth ?? 0;
+}
+
 // What fills the slots of a draft, in their order: { code, kind, depth }.
 export function contentOf(data, slots) {
   const byWell = new Map(data.wells.map((well) => [well.well, well]));

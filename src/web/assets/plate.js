@@ -9,10 +9,13 @@ import { station, ask, element } from "./station.js";
 import { kindOf, fits } from "./code.js";
 import { plateMap } from "./plate-map.js";
 import { choosing } from "./plate-choice.js";
-import { contentOf, quadrantOf, quadrantWell, signOf } from "./plate-content.js";
+import { readRack } from "./plate-rack.js";
+import { whereIs } from "./plate-where.js";
+import { contentOf, depthOf, quadrantOf, quadrantWell, signOf } from "./plate-content.js";
 
 const KEPT = "plate";
 const SETTINGS = "plate-settings";
+const LISTED = 12;
 
 const at = (id) => document.querySelector(`#${id}`);
 const laboratory = at("plate").dataset.laboratory;
@@ -31,6 +34,8 @@ const { say, right, wrong, already, api, undoable, focus } = station({ scanned, 
 const { kits, lots, setAll, waiting } = choosing({
   api, laboratory, lotText: (of) => say("lot", of), standsText: (of) => say("stands", of),
 });
+const controls = { positive: say("positive"), weak_positive: say("weak-positive"), negative: say("negative"), extraction: say("extraction") };
+const path = () => `/v1/plates/${encodeURIComponent(plate.code)}`;
 const ready = prepare();
 await ready;
 
@@ -99,40 +104,21 @@ async function place(code, kind) {
   const { ok, data, problem } = await attempt(kind === "pool" ? [] : [code], kind === "pool" ? [code] : []);
   if (!ok) {
     takeOff(one);
-    return wrong(say("refused"), [...problem.reasons, ...await whereIs(code, problem)], code);
+    return wrong(say("refused"), [...problem.reasons, ...await whereIs({ api, say }, code, problem)], code);
   }
   const shown = performance.now();
-  one.depth = data.wells.find((well) => well.well === wells[0])?.depth ?? depthOf(data, code);
+  one.depth = depthOf(data, code);
   dress(one, "");
   counted();
-  did(one);
+  did();
   const answer = right(say("placed", { well: wells[0], count: one.depth }), [nextWords()], code);
   performance.measure("scan", { start: shown, end: performance.now() });
   return answer;
 }
 
-const depthOf = (data, code) => data.wells.find((well) => well.tube === code || well.pool === code)?.depth ?? 0;
-
 // Asks the server whether these would be taken, without storing anything.
 function attempt(tubes, pools) {
-  const path = `/v1/plates/${encodeURIComponent(plate.code)}?dry_run=true`;
-  return api("PUT", path, request(tubes, pools));
-}
-
-// Where a tube is that cannot be on this plate.
-async function whereIs(code, problem) {
-  const states = {
-    sealed: say("is-sealed"), packed: say("is-packed"), missing: say("is-missing"),
-    refused: say("is-refused"), plated: say("is-plated"), released: say("is-released"),
-    closed: say("is-closed"),
-  };
-  if (!problem.errors?.some((reason) => reason.code === "plate.tube_state")) return [];
-  const { ok, data } = await api("GET", `/v1/tubes/${encodeURIComponent(code)}`, undefined, { background: true });
-  if (!ok || !states[data.state]) return [];
-  const last = data.wells.at(-1);
-  const lines = [states[data.state]];
-  if (last) lines.push(say("is-on", { plate: last.plate, well: last.well }));
-  return lines;
+  return api("PUT", `${path()}?dry_run=true`, request(tubes, pools));
 }
 
 // The plate ---------------------------------------------------------------------------------
@@ -142,7 +128,7 @@ function draw(made) {
   at("plate-code").textContent = plate.code;
   at("no-plate").hidden = true;
   at("shown").hidden = false;
-  map = plateMap(at("map"), { size: plate.size, onPick: about });
+  map = plateMap(at("map"), { size: plate.size, onPick: (well) => { at("well-about").textContent = map.titleOf(well); } });
   for (const wells of plate.slots) for (const well of wells) map.set(well, { kind: "free", title: say("title-free", { well }) });
   for (const { control, wells } of plate.controls) for (const well of wells) setControl(well, control);
   at("placed").replaceChildren();
@@ -150,28 +136,29 @@ function draw(made) {
 }
 
 function setControl(well, control) {
-  map.set(well, { kind: "control", text: signOf(control), title: say("title-control", { well, control: controlName(control) }) });
-}
-
-function controlName(control) {
-  return { positive: say("positive"), weak_positive: say("weak-positive"), negative: say("negative"), extraction: say("extraction") }[control];
+  map.set(well, { kind: "control", text: signOf(control), title: say("title-control", { well, control: controls[control] }) });
 }
 
 function add(one, tone) {
   plate.placed.push(one);
   const item = element("li");
   item.append(element("b", "", one.wells[0]), element("code", "", one.code), element("span"));
-  at("placed").prepend(item);
   one.item = item;
+  listed();
   dress(one, tone);
   counted();
 }
 
 function takeOff(one) {
   plate.placed.splice(plate.placed.indexOf(one), 1);
-  one.item.remove();
+  listed();
   for (const well of one.wells) map.set(well, { kind: "free", title: say("title-free", { well }) });
   counted();
+}
+
+// The newest alone: a long list would be measured anew at each scan.
+function listed() {
+  at("placed").replaceChildren(...plate.placed.slice(-LISTED).reverse().map((one) => one.item));
 }
 
 function dress(one, tone) {
@@ -198,15 +185,9 @@ function counted() {
   at("plate-about").textContent = is ? say("state-new") : plate.state === "frozen" ? say("state-frozen") : say("state-closed");
   at("lists").hidden = !plate.stored;
   at("to-run").hidden = plate.state !== "frozen";
-  if (plate.stored) {
-    for (const link of document.querySelectorAll("[data-format]")) {
-      link.href = `/v1/plates/${encodeURIComponent(plate.code)}/worklist?format=${link.dataset.format}`;
-    }
+  for (const link of plate.stored ? document.querySelectorAll("[data-format]") : []) {
+    link.href = `${path()}/worklist?format=${link.dataset.format}`;
   }
-}
-
-function about(well) {
-  at("well-about").textContent = map.titleOf(well);
 }
 
 function nextWords() {
@@ -234,7 +215,7 @@ async function show(data) {
   return already(say("shown", { state: at("plate-about").textContent }), [], data.code);
 }
 
-// A plate to look at, which nothing can be put on.
+// A plate to look at.
 function drawn(data) {
   sessionStorage.removeItem(KEPT);
   draw({ code: data.code, size: data.size, slots: [], controls: [], state: data.state, stored: true });
@@ -281,8 +262,8 @@ function undoQuadrant() {
   for (const name of map.names()) {
     if (quadrantOf(plate.stamp, name) === quadrant) map.set(name);
   }
-  for (const one of plate.placed.filter((one) => one.quadrant === quadrant)) one.item.remove();
   plate.placed = plate.placed.filter((one) => one.quadrant !== quadrant);
+  listed();
   counted();
   keep();
 }
@@ -303,15 +284,14 @@ function request(tubes, pools) {
   const [kit, version] = at("kit").value.split(" ");
   const of = { laboratory, kit, kit_version: version, lot: at("lot").value || undefined };
   if (plate.stamp) {
-    const quadrants = [0, 1, 2, 3].map((at) => plate.quadrants[at] ?? null);
-    return { ...of, stamp: { order: plate.stamp, quadrants } };
+    return { ...of, stamp: { order: plate.stamp, quadrants: [0, 1, 2, 3].map((at) => plate.quadrants[at] ?? null) } };
   }
   const placed = (kind) => plate.placed.filter((one) => one.kind === kind).map((one) => one.code);
   return { ...of, template: plate.template, tubes: tubes ?? placed("tube"), pools: pools ?? placed("pool") };
 }
 
 async function put() {
-  const answer = await api("PUT", `/v1/plates/${encodeURIComponent(plate.code)}`, request());
+  const answer = await api("PUT", path(), request());
   if (answer.ok) plate.stored = true;
   return answer;
 }
@@ -329,13 +309,11 @@ async function freeze() {
   await ready;
   if (plate?.state !== "new") return wrong(say("plate-first"), [say("plate-first-next")]);
   const free = plate.stamp ? 0 : plate.slots.length - plate.placed.length;
-  const text = say("freeze-text", { filled: plate.placed.length, free });
-  const sure = await ask(say("freeze-title", { code: plate.code }), text, say("freeze-yes"));
+  const sure = await ask(say("freeze-title", { code: plate.code }), say("freeze-text", { filled: plate.placed.length, free }), say("freeze-yes"));
   focus();
   if (!sure) return undefined;
   const made = await put();
-  const path = `/v1/plates/${encodeURIComponent(plate.code)}/freeze`;
-  const { ok, data, problem } = made.ok ? await api("POST", path, {}) : made;
+  const { ok, data, problem } = made.ok ? await api("POST", `${path()}/freeze`, {}) : made;
   if (!ok) return wrong(say("not-frozen"), problem.reasons, plate.code);
   drawn(data);
   focus();
@@ -343,19 +321,13 @@ async function freeze() {
 }
 
 // What was placed can be taken off again, one after the other.
-function did(one) {
+function did() {
   keep();
-  offerUndo();
-  return one;
-}
-
-function offerUndo() {
   const last = plate.placed.at(-1);
   if (last) {
     undoable(`${last.code} ${last.wells[0]}`, () => {
       takeOff(last);
-      keep();
-      offerUndo();
+      did();
     });
   }
 }
@@ -370,24 +342,17 @@ function keep() {
 // Racks -------------------------------------------------------------------------------------
 
 async function rack(file) {
-  const code = at("rack").value.trim();
   if (!plate || plate.state !== "new" || plate.stamp) return wrong(say("plate-first"), [say("plate-first-next")]);
+  const code = at("rack").value.trim();
   if (!code) {
     at("rack").focus();
     return wrong(say("rack-code"), []);
   }
-  const query = new URLSearchParams({ laboratory, size: at("rack-size").value });
-  const sent = new Blob([await file.arrayBuffer()], { type: "text/csv" });
-  const { ok, data, problem } = await api("PUT", `/v1/racks/${encodeURIComponent(code)}?${query}`, sent);
+  const { ok, tubes, data, problem } = await readRack({ api, laboratory, plate, attempt }, code, file);
   focus();
-  if (!ok) return wrong(say("rack-refused"), problem.reasons, code);
-  const placed = new Set(plate.placed.map((one) => one.code));
-  const tubes = data.tubes.map((one) => one.tube).filter((tube) => !placed.has(tube));
-  if (tubes.length > plate.slots.length - placed.size) return wrong(say("full"), [say("full-next")], code);
-  const tried = await attempt(tubes, []);
-  if (!tried.ok) return wrong(say("rack-refused"), tried.problem.reasons, code);
+  if (!ok) return wrong(say("rack-refused"), problem?.reasons ?? [say("full")], code);
   for (const tube of tubes) {
-    add({ code: tube, kind: "tube", depth: depthOf(tried.data, tube), wells: plate.slots[plate.placed.length] }, "");
+    add({ code: tube, kind: "tube", depth: depthOf(data, tube), wells: plate.slots[plate.placed.length] }, "");
   }
   did();
   return right(say("rack-placed", { count: tubes.length }), [nextWords()], code);
@@ -422,7 +387,7 @@ async function restore(kept) {
     if (source?.ok) drawQuadrant(plate.quadrants.length - 1, source.data);
   }
   counted();
-  if (!plate.stamp) offerUndo();
+  if (!plate.stamp) did();
   already(say("resumed"), [nextWords()], kept.code);
 }
 

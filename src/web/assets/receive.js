@@ -15,6 +15,8 @@ const BEFORE = ["received", "refused", "plated", "released", "closed"];
 
 const at = (id) => document.querySelector(`#${id}`);
 const laboratory = at("receive").dataset.laboratory;
+// The server's clock when this page was begun; that of the desk may be wrong.
+const begun = Date.parse(at("receive").dataset.now) - performance.now();
 const field = at("scan-field");
 const reasons = new Map([...document.querySelectorAll("[data-reason]")].map((button) =>
   [button.dataset.reason, { text: button.querySelector("span").textContent, key: button.dataset.key, button }]));
@@ -27,11 +29,13 @@ let sent;
 
 watchKeys();
 const { say, right, wrong, already, api, undoable, focus } = station({ scanned, command });
-await restore();
+const ready = restore();
+await ready;
 
 // Scans -------------------------------------------------------------------------------------
 
 async function command(code) {
+  await ready;
   if (code === "FINISH") return finish().then(() => true);
   if (!code.startsWith("REFUSE-")) return false;
   const reason = code.slice("REFUSE-".length).toLowerCase().replaceAll("-", "_");
@@ -41,6 +45,7 @@ async function command(code) {
 }
 
 async function scanned(code) {
+  await ready;
   const kind = kindOf(code);
   if (kind && !fits(code)) return wrong(say("check"), [say("check-next")], code);
   if (kind === "box") return scannedBox(code);
@@ -359,7 +364,7 @@ function request() {
     .map(([tube, { reason }]) => (reason ? { tube, refused: reason } : { tube }));
   const temperature = at("temperature").value;
   return {
-    box: box.code, laboratory, arrived_at: new Date().toISOString(),
+    box: box.code, laboratory, arrived_at: new Date(begun + performance.now()).toISOString(),
     temperature_c: temperature === "" ? undefined : Number(temperature),
     seal_intact: at("seal").checked, scanned,
   };

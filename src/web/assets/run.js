@@ -95,15 +95,17 @@ function send(files, dry) {
   return api("POST", `/v1/plates/${encodeURIComponent(plate.code)}/runs?${query}`, form);
 }
 
-async function look(files) {
-  if (!files.length) return undefined;
+async function look(chosen) {
+  if (!chosen.length) return undefined;
   if (!plate) return wrong(say("plate-first"), [say("plate-first-next")]);
   clear();
-  const { ok, data, problem } = await send(files, true);
+  // Read once, so that what is accepted is what was looked at, whatever happens to the file.
+  const read = await Promise.all(chosen.map(async (file) => new File([await file.arrayBuffer()], file.name)));
   // The same file may be chosen again after it was exported anew.
   at("files").value = "";
+  const { ok, data, problem } = await send(read, true);
   if (!ok) return refused(problem);
-  run = { files, answer: data, curves: data.preview?.curves ?? [] };
+  run = { files: read, answer: data, curves: data.preview?.curves ?? [] };
   if (data.id && data.curves) run.curves = await curvesOf(data.id);
   drawRun();
   const text = data.verdict.usable ? say("usable") : say("unusable");
@@ -164,7 +166,10 @@ function clear() {
 function refused(problem) {
   clear();
   const groups = grouped(problem);
-  const line = ([text, abouts]) => (abouts.length ? `${text} ${abouts.join(", ")}` : text);
+  const line = ([text, abouts]) => {
+    const about = abouts.join(", ");
+    return !about ? text : /[:：]$/.test(text) ? `${text} ${about}` : `${about}: ${text}`;
+  };
   verdict("unusable", say("not-taken"), [[say("reasons"), groups.map((group) => element("li", "", line(group)))]]);
   for (const { code, about, message } of problem.errors ?? []) {
     const well = wells.get(about);
@@ -225,7 +230,7 @@ function verdict(style, title, parts) {
 
 function facts(answer) {
   const rows = [
-    [say("format"), answer.format], [say("instrument"), `${answer.instrument} ${answer.serial}`.trim()],
+    [say("format"), answer.format.replaceAll("_", " ")], [say("instrument"), `${answer.instrument} ${answer.serial}`.trim()],
     [say("ended"), answer.run_ended], [say("curve-count"), answer.preview?.curves.length ?? answer.curves],
     [say("kit"), `${answer.kit} ${answer.kit_version}`],
   ];
@@ -270,6 +275,9 @@ function picture(name, well, target) {
   const ct = earliest(wanted);
   const text = ct === undefined ? (target ? "–" : well.control ? sign : "–") : Math.round(ct);
   const tone = target ? (ct === undefined ? "" : bandOf(ct)) : (well.call?.outcome ?? "").replace("_", "-");
+  // What speaks against the plate is marked where it was seen.
+  const isAgainst = run.answer.verdict.reasons.some((reason) => reason.well === name);
+  if (isAgainst && !target) return { kind: well.kind, tone: "bad", text: "!", title: titleOf(name, well) };
   const marks = { inconclusive: "?", invalid: "!" };
   return { kind: well.kind, tone, text: target ? text : marks[well.call?.outcome] ?? text, title: titleOf(name, well) };
 }

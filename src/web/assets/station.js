@@ -14,7 +14,8 @@
 // station({ scanned, command })  begins the work place of `station.html`. Scans come one after
 //     another, in capitals, without spaces around them, whatever has the focus: the next one waits
 //     until the promise of the last is done. `command(code)`, if given, sees every scan first and
-//     says by `true` that it has dealt with it (a card with "SEAL" on it, say).
+//     says by `true` that it has dealt with it (a card with "SEAL" on it, say). Both are also given
+//     what was scanned as it came, for codes in which small letters count.
 // say(key, filled)  the text `js-NAME-key` of the page's own module NAME, with `{name}` filled in.
 // right(text, lines, code), wrong(...), already(...)  colour, sound, and a text that is read out.
 //     Green and rising, red and low, amber and twice: never by colour alone.
@@ -33,9 +34,10 @@
 const BURST_MS = 60;
 const texts = JSON.parse(document.querySelector("#texts")?.textContent ?? "{}");
 const own = document.querySelector("#texts")?.dataset.module;
-const csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
+// Asked for each time: a page that was kept for offline use is given its token later.
+const csrf = () => document.querySelector('meta[name="csrf"]')?.content ?? "";
 
-function fill(key, filled = {}) {
+export function fill(key, filled = {}) {
   const text = texts[key] ?? key;
   return text.replace(/\{([\w-]+)\}/g, (whole, name) => filled[name] ?? whole);
 }
@@ -68,18 +70,19 @@ function scanning({ scanned, command }) {
 
   const focus = () => field?.focus({ preventScroll: true });
   const take = () => {
-    const code = field.value.trim().toUpperCase();
+    const raw = field.value.trim();
+    const code = raw.toUpperCase();
     field.value = "";
     if (!code) return;
-    work = work.then(() => one(code)).catch((error) => {
+    work = work.then(() => one(code, raw)).catch((error) => {
       console.error(error);
       feedback("wrong", say("lost"), [], code);
     });
   };
-  const one = async (code) => {
+  const one = async (code, raw) => {
     if (code === "UNDO") return undo();
-    if (await command?.(code)) return undefined;
-    return scanned?.(code);
+    if (await command?.(code, raw)) return undefined;
+    return scanned?.(code, raw);
   };
 
   if (!form) return { focus };
@@ -204,7 +207,7 @@ export function element(name, style = "", text = "") {
 
 export async function api(method, path, body, { key, background = false } = {}) {
   const headers = { accept: "application/json", "accept-language": document.documentElement.lang };
-  if (csrf) headers["x-csrf-token"] = csrf;
+  if (csrf()) headers["x-csrf-token"] = csrf();
   if (method === "POST") headers["idempotency-key"] = key ?? fresh();
   if (background) headers["x-background"] = "1";
   let sent = body;
@@ -239,7 +242,7 @@ async function content(response) {
   return kind.includes("json") ? response.json() : response.text();
 }
 
-function explain(data) {
+export function explain(data) {
   const problem = data?.code ? data : { code: "internal", detail: String(data ?? "") };
   const known = (code) => texts[`problem-${code.replace(/[._]/g, "-")}`];
   const reasons = problem.errors?.length ? problem.errors : [{ code: problem.code, message: problem.detail }];

@@ -5,7 +5,15 @@
 //! dark, and fails on any error at the console, any request to another host, and anything that
 //! sticks out sideways. What a page looks like is for people to look at.
 
+mod admin;
+mod collect;
 mod driver;
+mod plate;
+mod receive;
+mod recalls;
+mod resident;
+mod review;
+mod run;
 mod scanner;
 mod sign_in;
 mod signature;

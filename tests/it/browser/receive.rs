@@ -90,7 +90,7 @@ async fn a_box_is_taken_in_by_scans_and_keys_alone() {
         browser.check("receive-missing").await;
         browser.press(Key::Enter).await;
         browser.wait_for_text("#outcome", &tube(11)).await;
-        browser.wait_for_text("#outcome .mind", "30").await;
+        browser.wait_for_text("#outcome .mind", "20").await;
         browser.check("receive-done").await;
         assert_eq!(browser.focus().await, "scan-field");
         for (n, state) in [(0, "refused"), (1, "received"), (11, "missing"), (20, "received")] {

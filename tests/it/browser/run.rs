@@ -31,7 +31,7 @@ async fn choose(browser: &Browser, name: &str, file: &[u8]) {
     std::fs::write(&path, file).unwrap();
     let field = browser.client.find(Locator::Css("#files")).await.unwrap();
     field.send_keys(path.to_str().unwrap()).await.unwrap();
-    // The browser reads the file when it is sent.
+    // It is read at once, and its folder goes.
     browser.wait_for_value("document.querySelector('#verdict').hidden", &json!(false)).await;
 }
 
@@ -80,7 +80,7 @@ async fn a_box_of_93_goes_from_the_door_to_the_review_by_keyboard_alone() {
         browser.check("way-plate").await;
         browser.press(Key::F9).await;
         answer_yes(&browser).await;
-        browser.wait_for_text("#lists", "Tecan").await;
+        browser.wait_for_text("#lists:not([hidden])", "Tecan").await;
 
         let frozen = plate_of(&browser, &world, 0).await;
         let read = BTreeMap::from([(tube(4), POSITIVE), (tube(40), SINGLE_TARGET)]);
@@ -110,7 +110,6 @@ async fn a_box_of_93_goes_from_the_door_to_the_review_by_keyboard_alone() {
         browser.client.execute(script, Vec::new()).await.unwrap();
         browser.check("run-heat").await;
         browser.press(Key::F9).await;
-        browser.wait_for_text("#verdict .links", "").await;
         browser
             .wait_for_value("document.querySelectorAll('#verdict .links a').length", &json!(4))
             .await;

@@ -1,0 +1,208 @@
+// Boxes on the same page: a box is scanned, then its tubes and the number of its seal, and it is
+// sealed by scanning it again. It is handed over with two signatures: whoever has it names who takes
+// it, and that person takes it over. Sealing and giving wait in the outbox like tubes; taking over
+// needs the network, because only the server knows what was offered.
+
+import { element, fill as text } from "./station.js";
+import { fits, kindOf } from "./code.js";
+import * as outbox from "./collect-outbox.js";
+import { serverTime } from "./collect-server.js";
+import { keep, kept } from "./collect-vault.js";
+import { pictures } from "./collect-slip.js";
+
+const at = (id) => document.querySelector(`#${id}`);
+const empty = () => ({ code: "", seal: "", tubes: [] });
+const BADGE = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+// `desk` as for tubes.
+export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
+  let work = empty();
+  // The box that is shown to be handed over: `{ code, open }`, `open` the step that waits for me.
+  let shown;
+
+  async function begin() {
+    work = await kept("box").catch(() => undefined) ?? empty();
+    draw();
+  }
+
+  async function save() {
+    await keep("box", work);
+    draw();
+    if (work.tubes.length) undoable(text("js-collect-undo-pack", { code: work.tubes.at(-1) }), unpack);
+  }
+
+  async function unpack() {
+    work.tubes.pop();
+    await save();
+  }
+
+  async function scanned(code, raw) {
+    const kind = kindOf(code);
+    if (kind && !fits(code)) return wrong(text("js-collect-check"), [text("js-collect-check-next")], code);
+    if (kind === "box") return box(code);
+    if (kind === "tube" || desk.isMakers(code)) return tube(code);
+    if (kind) return wrong(text("js-collect-not-here"), [text("js-collect-box-next")], code);
+    if (BADGE.test(raw.toLowerCase())) return badge(raw.toLowerCase());
+    if (!work.code) return wrong(text("js-collect-box-first"), [], code);
+    work.seal = raw;
+    await save();
+    return right(text("js-collect-seal-number"), [text("js-collect-box-again")], raw);
+  }
+
+  async function box(code) {
+    if (work.code === code) return seal();
+    if (work.code) return wrong(text("js-collect-box-other", { code: work.code }), [text("js-collect-box-other-next")], code);
+    const { ok, status, data, problem } = await api("GET", `/v1/boxes/${code}`, undefined, { background: true });
+    if (ok) return show(data);
+    if (status !== 404 && status !== 0) return wrong(text("js-collect-refused"), problem.reasons, code);
+    const waits = (await outbox.records()).some(({ kind, content }) => kind === "box" && content?.code === code);
+    if (waits) return show({ code, holder: desk.me().account, tubes: [], handovers: [] });
+    if (desk.me().role !== "sampler") return wrong(text("js-collect-box-unknown"), problem.reasons, code);
+    if (!desk.session()) return wrong(text("js-collect-session-first"));
+    shown = undefined;
+    work = { ...empty(), code };
+    await save();
+    return right(text("js-collect-box"), [text("js-collect-box-tubes")], code);
+  }
+
+  async function tube(code) {
+    if (!work.code) return wrong(text("js-collect-box-first"), [], code);
+    if (work.tubes.includes(code)) return already(text("js-collect-packed-twice"), [], code);
+    work.tubes.push(code);
+    await save();
+    return right(text("js-collect-packed", { count: work.tubes.length }), [], code);
+  }
+
+  async function seal() {
+    if (!work.tubes.length) return wrong(text("js-collect-box-empty"), [text("js-collect-box-tubes")], work.code);
+    if (!work.seal) {
+      at("seal-number").focus();
+      return wrong(text("js-collect-seal-missing"), [text("js-collect-seal-next")], work.code);
+    }
+    const { code, seal: number, tubes } = work;
+    const content = { code, moment: Date.now(), box: { site: desk.session().site, seal: number, tubes } };
+    const record = { kind: "box", event: outbox.uuid7(), by: desk.me().account, content, made: "box" };
+    const before = work;
+    work = empty();
+    const sequence = await outbox.add(record);
+    undoable(text("js-collect-undo-seal", { code }), () => unseal(sequence, before));
+    show({ code, holder: desk.me().account, tubes, handovers: [] });
+    outbox.drain({ background: false });
+    return right(text("js-collect-box-sealed", { count: tubes.length }), [text("js-collect-give-next")], code);
+  }
+
+  async function unseal(sequence, before) {
+    if (work.code || !await outbox.takeBack(sequence, "box", before)) {
+      wrong(text("js-collect-undo-late"), [text("js-collect-undo-late-next")], before.code);
+      return false;
+    }
+    work = before;
+    shown = undefined;
+    draw();
+    return true;
+  }
+
+  // Handing over -----------------------------------------------------------------------------
+
+  function show({ code, holder, tubes, handovers }) {
+    const me = desk.me().account;
+    const open = handovers.find(({ to, taken_by, withdrawn_at }) => to === me && !taken_by && !withdrawn_at);
+    shown = { code, open, mine: holder === me, count: tubes.length, handovers };
+    at("place").value ||= desk.session()?.site_name ?? "";
+    draw();
+    const lines = [text(open ? "js-collect-take-next" : shown.mine ? "js-collect-give-next" : "js-collect-with-other")];
+    return right(text("js-collect-box-shown"), lines, code);
+  }
+
+  function badge(account) {
+    if (!shown) return wrong(text("js-collect-box-first"));
+    at("to").value = account;
+    at("temperature").focus();
+    return right(text("js-collect-badge"), [text("js-collect-temperature-next")]);
+  }
+
+  async function give() {
+    const account = at("to").value.trim().toLowerCase();
+    if (!BADGE.test(account)) return wrong(text("js-collect-badge-wrong"), [text("js-collect-badge-next")]);
+    const warmth = at("temperature").value.trim().replace(",", ".");
+    const handover = { to: account, place: at("place").value.trim() };
+    if (warmth) handover.temperature_c = Number(warmth);
+    if (Number.isNaN(handover.temperature_c)) return wrong(text("js-collect-temperature-wrong"));
+    const { code } = shown;
+    const content = { code, moment: Date.now(), handover };
+    await outbox.add({ kind: "handover", event: outbox.uuid7(), by: desk.me().account, content });
+    shown = undefined;
+    at("give").reset();
+    draw();
+    outbox.drain({ background: false });
+    focus();
+    return right(text("js-collect-given"), [text("js-collect-given-next")], code);
+  }
+
+  async function take() {
+    const { code, open } = shown;
+    const { ok, problem } = await api("POST", `/v1/boxes/${code}/handovers/${open.step}/accept`, { at: serverTime() });
+    focus();
+    if (!ok) return wrong(text("js-collect-refused"), problem.reasons, code);
+    shown = { ...shown, open: undefined, mine: true };
+    draw();
+    return right(text("js-collect-taken"), [], code);
+  }
+
+  // What is seen -----------------------------------------------------------------------------
+
+  function draw() {
+    at("box-work").hidden = !work.code;
+    at("box-idle").hidden = Boolean(work.code || shown);
+    at("box-shown").hidden = !shown;
+    at("give").hidden = !shown?.mine;
+    at("take").hidden = !shown?.open;
+    at("box-code").textContent = work.code;
+    at("box-count").textContent = work.tubes.length;
+    at("box-tubes").replaceChildren(...work.tubes.map((code, index) => {
+      const item = element("li");
+      item.append(element("span", "position", index + 1), element("code", "", code));
+      return item;
+    }));
+    if (at("seal-number") !== document.activeElement) at("seal-number").value = work.seal;
+    at("shown-code").textContent = shown?.code ?? "";
+    at("shown-steps").replaceChildren(...(shown?.handovers ?? []).map(({ given_by, taken_by, place }) => {
+      const way = text("js-collect-step", { from: given_by.name, to: taken_by?.name ?? "…", place });
+      return element("li", "", way);
+    }));
+  }
+
+  at("seal-number").addEventListener("change", async () => {
+    work.seal = at("seal-number").value.trim();
+    await save();
+  });
+  at("seal-number").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    focus();
+  });
+  at("box-seal").addEventListener("click", () => seal());
+  at("box-drop").addEventListener("click", async () => {
+    work = empty();
+    await save();
+    focus();
+  });
+  at("give").addEventListener("submit", (event) => { event.preventDefault(); give(); });
+  // A badge that is scanned ends with Enter; the form goes on to the temperature.
+  at("to").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || BADGE.test(at("to").value.trim().toLowerCase()) && at("temperature").value) return;
+    event.preventDefault();
+    at("temperature").focus();
+  });
+  at("take").addEventListener("click", () => take());
+  at("shown-close").addEventListener("click", () => { shown = undefined; draw(); focus(); });
+  at("badge").addEventListener("toggle", async () => {
+    const { account } = desk.me();
+    if (!at("badge").open || !account) return;
+    at("badge-code").textContent = account;
+    const [picture] = await pictures([account]);
+    at("badge-qr").replaceChildren(...(picture ? [picture] : []));
+  });
+
+  return { begin, scanned, seal, draw };
+}

@@ -1,0 +1,55 @@
+// Asks the server who is signed in, and calls it in that name, also from a page that was opened
+// without network and so knows neither a name nor a token.
+
+import { explain } from "./station.js";
+import { keep, kept } from "./collect-vault.js";
+
+// A network that does not answer is none.
+const PATIENCE_MS = 20_000;
+// Milliseconds the device's clock is ahead of the server's, as last seen.
+let ahead = 0;
+
+// `{ reached, account, name, role, site, csrf }`; nobody reached gives who was here last, if known.
+export async function who({ background = false } = {}) {
+  const { status, data } = await send("GET", "/session", undefined, { background });
+  if (status !== 200) return { ...await lastly(), reached: false };
+  ahead = Date.now() - Date.parse(data.now);
+  // The other calls of this page carry it too.
+  const meta = document.querySelector('meta[name="csrf"]');
+  if (meta) meta.content = data.csrf;
+  const { account, name, role, site } = data;
+  if (account) await keep("who", { account, name, role, site });
+  return { ...data, reached: true };
+}
+
+// Who was signed in last on this device.
+export async function lastly() {
+  return await kept("who").catch(() => undefined) ?? {};
+}
+
+// What the server's clock shows when the device's shows `moment`, in milliseconds.
+export function serverTime(moment = Date.now()) {
+  return new Date(moment - ahead).toISOString();
+}
+
+// `{ status, data, problem, after }`; status 0 where nobody answers, `after` the seconds to wait.
+export async function send(method, path, body, { csrf, event, background = false } = {}) {
+  const headers = { accept: "application/json" };
+  if (csrf) headers["x-csrf-token"] = csrf;
+  if (event) headers["idempotency-key"] = event;
+  if (background) headers["x-background"] = "1";
+  if (body !== undefined) headers["content-type"] = "application/json";
+  try {
+    const response = await fetch(path, {
+      method, headers, body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    const kind = response.headers.get("content-type") ?? "";
+    const data = kind.includes("json") ? await response.json() : await response.text();
+    if (response.ok) return { status: response.status, data };
+    const after = Number(response.headers.get("retry-after")) || undefined;
+    return { status: response.status, problem: explain(data), after };
+  } catch {
+    return { status: 0, problem: { code: "lost", reasons: [] } };
+  }
+}

@@ -1,0 +1,165 @@
+//! Review: the exceptions of a plate by keyboard, two people for a release, and an amendment that
+//! shows before and after.
+
+use std::collections::BTreeMap;
+
+use fantoccini::Locator;
+use serde_json::json;
+
+use super::{Browser, PASSWORD, Size};
+use crate::laboratory::{self as lab, POSITIVE, SINGLE_TARGET};
+use crate::world::{World, people, seal_tube, tube, world};
+
+/// A plate of two pools and twenty single tubes, one of them positive and one doubtful.
+async fn waiting(browser: &Browser) -> (World, String) {
+    let app = &browser.app;
+    let world = world(app).await;
+    for n in 0..2 {
+        seal_tube(app, &world, n, &people(n * 10, 10)).await.expect(201);
+    }
+    for n in 2..22 {
+        seal_tube(app, &world, n, &people(100 + n, 1)).await.expect(201);
+    }
+    let codes: Vec<_> = (0..22).map(tube).collect();
+    lab::deliver(app, &world, 0, &codes).await;
+    let plate = lab::load(app, &world, 0, &codes).await;
+    let signals =
+        BTreeMap::from([(tube(1), POSITIVE), (tube(7), POSITIVE), (tube(9), SINGLE_TARGET)]);
+    let file = lab::run_file_with_curves(&plate, &signals);
+    let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+    browser.give(&world.reviewer, "hou").await;
+    browser.give(&world.second_reviewer, "sun").await;
+    (world, run["id"].as_str().unwrap().to_owned())
+}
+
+/// The next person sits down.
+async fn change_to(browser: &Browser, login: &str) {
+    browser.click("form[action='/sign-out'] button").await;
+    browser
+        .wait_for_value(
+            "document.querySelector('form[action=\"/sign-out\"]') === null",
+            &json!(true),
+        )
+        .await;
+    browser.enter(login).await;
+    browser.goto("/review").await;
+    browser.wait_for_value("document.querySelectorAll('#work h2').length", &json!(1)).await;
+}
+
+async fn pictures(browser: &Browser) {
+    let loaded = "[...document.querySelectorAll('#work img')].filter(i => !i.complete || !i.naturalWidth).length";
+    let eager = "document.querySelectorAll('#work img').forEach(i => { i.loading = 'eager'; })";
+    browser.client.execute(eager, Vec::new()).await.unwrap();
+    browser.wait_for_value(loaded, &json!(0)).await;
+}
+
+async fn focused(browser: &Browser) -> String {
+    let script = "return document.activeElement.dataset.tube || ''";
+    let tube = browser.client.execute(script, Vec::new()).await.unwrap();
+    tube.as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_person_signs_and_only_another_releases() {
+    for (language, size, own, signed, released) in [
+        ("zh-CN", Size::Desktop, "由您审核", "审核已签字", "22 管已向本人报告"),
+        ("en", Size::Phone, "You reviewed this run", "Review signed", "20 tubes reported"),
+    ] {
+        let Some(browser) = Browser::open(size, language).await else { return };
+        let (_world, _run) = waiting(&browser).await;
+        browser.enter("hou").await;
+        browser.goto("/review").await;
+        browser.wait_for_value("document.querySelectorAll('.exception').length", &json!(3)).await;
+        pictures(&browser).await;
+        browser.check("review-draft").await;
+        browser.keys("j").await;
+        browser
+            .wait_for_value("document.activeElement.className", &json!("exception detected"))
+            .await;
+        assert_eq!(focused(&browser).await, tube(1));
+        browser.keys("j").await;
+        browser.wait_for_value("document.activeElement.dataset.tube", &json!(tube(7))).await;
+        browser.keys("s").await;
+        browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
+        browser.scan(PASSWORD).await;
+        browser.wait_for_text(".feedback.right", signed).await;
+        browser.keys("r").await;
+        browser.wait_for_text(".feedback.wrong", own).await;
+        assert!(!browser.has("#release").await);
+        browser.check("review-own").await;
+
+        change_to(&browser, "sun").await;
+        browser.keys("r").await;
+        browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
+        browser.scan(PASSWORD).await;
+        browser.wait_for_text(".feedback.right", released.trim_start_matches("22 管")).await;
+        browser.wait_for_text("#queue", "").await;
+        pictures(&browser).await;
+        browser.check("review-released").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_amendment_shows_before_and_after_and_waits_for_a_second_person() {
+    for (language, size, proposed, done) in [
+        ("zh-CN", Size::Phone, "已提出更正", "已更正"),
+        ("en", Size::Desktop, "Amendment asked for", "Amended"),
+    ] {
+        let Some(browser) = Browser::open(size, language).await else { return };
+        let (world, run) = waiting(&browser).await;
+        lab::release(&browser.app, &world, &run).await;
+        browser.enter("hou").await;
+        browser.goto("/review").await;
+        browser.wait_for_value("document.querySelectorAll('#work .lead').length", &json!(1)).await;
+        // A scanner is enough to find a tube, wherever the focus is.
+        browser.scan(&tube(0)).await;
+        browser.wait_for_value("document.querySelectorAll('form.amend').length", &json!(1)).await;
+        let choose = |field: &str, value: &str| {
+            format!(
+                "const s = document.querySelector('#amend-{field}'); s.value = '{value}'; \
+                 s.dispatchEvent(new Event('change'));"
+            )
+        };
+        browser.client.execute(&choose("outcome", "withdrawn"), Vec::new()).await.unwrap();
+        browser.client.execute(&choose("reason", "mixed_up"), Vec::new()).await.unwrap();
+        browser.check("review-amend").await;
+        browser.click("form.amend button.primary").await;
+        browser.click("dialog button.primary").await;
+        browser
+            .wait_for_value("document.querySelectorAll('#dialog-password').length", &json!(1))
+            .await;
+        browser.scan(PASSWORD).await;
+        browser.wait_for_text(".feedback.right", proposed).await;
+        assert!(!browser.has("#amend-confirm").await);
+
+        change_to_amendments(&browser, "sun").await;
+        let place = browser.client.find(Locator::Css("#queue .run")).await.unwrap();
+        place.click().await.unwrap();
+        browser
+            .wait_for_value("document.querySelectorAll('#amend-confirm').length", &json!(1))
+            .await;
+        browser.check("review-confirm").await;
+        browser.click("#amend-confirm").await;
+        browser.click("dialog button.primary").await;
+        browser
+            .wait_for_value("document.querySelectorAll('#dialog-password').length", &json!(1))
+            .await;
+        browser.scan(PASSWORD).await;
+        browser.wait_for_text(".feedback.right", done).await;
+        browser.wait_for_value("document.querySelectorAll('.versions li').length", &json!(2)).await;
+        browser.check("review-amended").await;
+    }
+}
+
+async fn change_to_amendments(browser: &Browser, login: &str) {
+    browser.click("form[action='/sign-out'] button").await;
+    browser
+        .wait_for_value(
+            "document.querySelector('form[action=\"/sign-out\"]') === null",
+            &json!(true),
+        )
+        .await;
+    browser.enter(login).await;
+    browser.goto("/review").await;
+    browser.wait_for_value("document.querySelectorAll('#queue .run').length", &json!(1)).await;
+}
