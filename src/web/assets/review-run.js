@@ -156,7 +156,7 @@ function targets(call, say) {
   for (const target of call.targets) {
     const row = element("tr", target.role === "internal_control" ? "internal" : "");
     row.append(element("td", "", target.target), element("td", "", target.well),
-      element("td", "number", String(target.ct ?? target.raw_ct)),
+      element("td", "number", String(target.ct ?? "–")),
       element("td", `signal ${target.state}`, states[target.state]));
     body.append(row);
   }
