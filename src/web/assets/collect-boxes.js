@@ -51,6 +51,7 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
 
   async function box(code) {
     if (work.code === code) return seal();
+    if (shown?.code === code && shown.open) return take();
     if (work.code) return wrong(text("js-collect-box-other", { code: work.code }), [text("js-collect-box-other-next")], code);
     const { ok, status, data, problem } = await api("GET", `/v1/boxes/${code}`, undefined, { background: true });
     if (ok) return show(data);

@@ -84,7 +84,9 @@ function show(wanted) {
     button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
   }
   for (const part of document.querySelectorAll("[data-part]")) {
-    part.hidden = part.dataset.part !== mode;
+    // Parts with a name say for themselves whether there is something to see in them.
+    if (!part.id) part.hidden = false;
+    part.classList.toggle("off", part.dataset.part !== mode);
   }
   at("lead").hidden = mode !== "tube";
   if (mode === "tube") tubes.draw();

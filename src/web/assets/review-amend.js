@@ -21,7 +21,7 @@ export function showAmendment(place, { way, newest, proposal, me, releases }, ki
       item.append(element("span", `chip ${result.outcome}`, outcomes[result.outcome]),
         element("code", "", result.id), element("span", "", when(result.released_at)));
       if (result.reason) item.append(element("span", "", reasons(say)[result.reason] ?? result.reason));
-      if (result.rule) item.append(element("span", "quiet-text", say("by-rule", { rule: result.rule })));
+      if (result.rule) item.append(element("span", "quiet-text", say("change-by-rule", { rule: result.rule })));
       list.append(item);
     }
     return list;
@@ -54,7 +54,7 @@ function waiting({ newest, proposal, me, releases }, kit) {
   box.append(element("h3", "", say("waiting")), change(newest.outcome, proposal.outcome, kit),
     element("p", "", `${say("reason")}: ${reasons(say)[proposal.reason] ?? proposal.reason}`));
   if (proposal.proposed_by === me) {
-    box.append(element("p", "notice mind", say("own")));
+    box.append(element("p", "notice mind", say("change-own")));
   } else if (releases) {
     const button = element("button", "primary", say("confirm"));
     button.id = "amend-confirm";

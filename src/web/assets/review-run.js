@@ -41,7 +41,7 @@ function heading(run, { say, when }) {
 }
 
 function state(name, say) {
-  const names = { draft: say("draft"), reviewed: say("reviewed"), released: say("released"), void: say("void") };
+  const names = { draft: say("draft"), reviewed: say("reviewed"), released: say("state-released"), void: say("state-void") };
   return names[name] ?? name;
 }
 
@@ -77,13 +77,13 @@ function signing({ line, own, actions }) {
   words.append(element("p", "signed", line));
   if (own) words.append(element("p", "own", own));
   const buttons = element("div", "signing-actions");
-  for (const { id, text, key, style } of actions) {
+  for (const { id, text, shortcut, style } of actions) {
     const button = element("button", style, text);
     button.id = id;
     button.type = "button";
-    if (key) {
-      button.setAttribute("aria-keyshortcuts", key);
-      const hint = element("kbd", "", key);
+    if (shortcut) {
+      button.setAttribute("aria-keyshortcuts", shortcut);
+      const hint = element("kbd", "", shortcut);
       hint.setAttribute("aria-hidden", "true");
       button.append(" ", hint);
     }
@@ -156,7 +156,7 @@ function targets(call, say) {
   for (const target of call.targets) {
     const row = element("tr", target.role === "internal_control" ? "internal" : "");
     row.append(element("td", "", target.target), element("td", "", target.well),
-      element("td", "number", String(target.ct ?? target.raw_ct)),
+      element("td", "number", String(target.ct ?? "–")),
       element("td", `signal ${target.state}`, states[target.state]));
     body.append(row);
   }

@@ -147,9 +147,9 @@ function signature(run, waiting) {
       ? say("signed-by", { name: waiting.reviewer, at: when(waiting.reviewed_at) })
       : run.state === "void" ? say("is-void") : say("is-released");
   const actions = [];
-  if (run.state === "draft" && run.verdict.usable) actions.push({ id: "sign", text: say("sign"), key: "S", style: "primary" });
+  if (run.state === "draft" && run.verdict.usable) actions.push({ id: "sign", text: say("sign"), shortcut: "S", style: "primary" });
   if (run.state === "reviewed" && releases && !own) {
-    actions.push({ id: "release", text: say("release"), key: "R", style: "primary" });
+    actions.push({ id: "release", text: say("release"), shortcut: "R", style: "primary" });
   }
   if (["draft", "reviewed"].includes(run.state)) actions.push({ id: "void", text: say("void"), style: "danger" });
   return { line, own: own && run.state === "reviewed" ? say("own") : "", actions };

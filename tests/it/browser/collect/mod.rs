@@ -275,7 +275,7 @@ async fn a_box_is_packed_sealed_handed_over_and_taken() {
         browser.scan(&box_(0)).await;
         browser.wait_for_value("document.querySelector('#take').hidden", &json!(false)).await;
         browser.check("collect-take").await;
-        browser.click("#take").await;
+        browser.scan(&box_(0)).await;
         browser.wait_for_value("document.querySelector('#take').hidden", &json!(true)).await;
         let shown = browser.app.get(&world.courier, &path).await.expect(200).json();
         assert_eq!(shown["holder"], json!(world.courier.actor.account));
