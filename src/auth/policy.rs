@@ -158,6 +158,7 @@ pub const RULES: &[Rule] = &[
     only("GET", "/account/second-factor", &Role::ALL),
     only("POST", "/account/second-factor", &Role::ALL),
     only("GET", "/scanner", &Role::ALL),
+    only("GET", "/board", WATCHERS),
 ];
 
 /// The rule of a route, if there is one.

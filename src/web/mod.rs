@@ -36,6 +36,7 @@
 
 pub mod account;
 pub mod assets;
+pub mod board;
 pub mod catalogue;
 pub mod language;
 mod page;
@@ -79,6 +80,7 @@ pages! {
     post "/account/second-factor" account::second_factor_post,
     // stations
     get "/scanner" scanner::scanner_get,
+    get "/board" board::board_get,
 }
 
 /// The pages, each behind the guard; what is refused is said in the layout of the others.

@@ -5,6 +5,7 @@
 //! dark, and fails on any error at the console, any request to another host, and anything that
 //! sticks out sideways. What a page looks like is for people to look at.
 
+mod board;
 mod driver;
 mod scanner;
 mod sign_in;
@@ -42,6 +43,8 @@ pub enum Size {
     Phone,
     /// A desk.
     Desktop,
+    /// A screen on a wall.
+    Wall,
 }
 
 impl Size {
@@ -51,6 +54,7 @@ impl Size {
         match self {
             Self::Phone => "phone",
             Self::Desktop => "desktop",
+            Self::Wall => "wall",
         }
     }
 }
@@ -141,6 +145,7 @@ impl Browser {
         let (width, height) = match self.size {
             Size::Phone => (360, 740),
             Size::Desktop => (1280, 800),
+            Size::Wall => (1920, 1080),
         };
         let is_phone = self.size == Size::Phone;
         let metrics = json!({ "width": width, "height": height,
