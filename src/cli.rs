@@ -13,12 +13,13 @@ mod plan;
 mod quality;
 mod records;
 mod serve;
+mod serve_demo;
 mod simulate;
 mod watch;
 
 use std::fmt;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
@@ -150,6 +151,10 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     let place = arguments.place;
     match arguments.command {
         Command::Demo(demo) => demo.run(place.database).await,
+        Command::Serve(serve) if serve.demo => {
+            let temporary = tempfile::tempdir()?;
+            serve.run(place.configuration_of_demo(temporary.path())?).await
+        }
         Command::Serve(serve) => serve.run(place.configuration()?).await,
         Command::Simulate(simulate) => simulate.run(place.database).await,
         Command::Migrate => {
@@ -191,6 +196,14 @@ impl Place {
             config.database.clone_from(database);
         }
         Ok(config)
+    }
+
+    /// The configuration over an empty store: of the folder and database that are named at the
+    /// command line, else of a temporary folder, whatever file and environment say.
+    fn configuration_of_demo(&self, temporary: &Path) -> anyhow::Result<Config> {
+        let data = self.data.clone().unwrap_or_else(|| temporary.to_owned());
+        let database = self.database.clone().unwrap_or_default();
+        Ok(Config { data, database, ..self.configuration()? })
     }
 
     /// Opens the installation, or begins one.

@@ -184,6 +184,7 @@ pub const RULES: &[Rule] = &[
     open("GET", "/collect/manifest.webmanifest"),
     only("GET", "/collect/sessions", &[Sampler]),
     only("POST", "/collect/qr", &[Sampler, Courier]),
+    only("GET", "/board", WATCHERS),
 ];
 
 /// The rule of a route, if there is one.

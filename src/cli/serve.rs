@@ -1,4 +1,5 @@
-//! `swabline serve`: the service itself, until it is told to stop.
+//! `swabline serve`: the service itself, until it is told to stop; with `--demo` over a city that
+//! is made up.
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -22,13 +23,20 @@ pub(super) struct Serve {
     /// How log lines are written.
     #[arg(long)]
     log: Option<LogFormat>,
+    /// Serve a made-up city that moves by itself, from a temporary folder or an empty store, with
+    /// somebody to sign in as for every role; it ends with the server.
+    #[arg(long)]
+    pub(super) demo: bool,
 }
 
 impl Serve {
     pub(super) async fn run(self, mut config: Config) -> anyhow::Result<()> {
         config.listen = self.listen.unwrap_or(config.listen);
         config.log = self.log.unwrap_or(config.log);
-        log_to_stderr(config.log);
+        if self.demo {
+            return Box::pin(super::serve_demo::run(config)).await;
+        }
+        log_to_stderr(config.log, LOGGED);
         // Before anybody is told the address: whoever reads it may at once ask for a stop.
         let stop = stop_signal()?;
         crate::http::health::recorder();
@@ -40,8 +48,9 @@ impl Serve {
     }
 }
 
-fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(LOGGED));
+/// `logged` unless `RUST_LOG` says otherwise.
+pub(super) fn log_to_stderr(format: LogFormat, logged: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(logged));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

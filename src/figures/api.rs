@@ -14,6 +14,7 @@ use crate::auth::Actor;
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
+use crate::web::catalogue::Language;
 
 /// Longest name in a question.
 const NAME_MAX: usize = 100;
@@ -24,11 +25,11 @@ const NAME_MAX: usize = 100;
 #[into_params(parameter_in = Query)]
 pub struct FiguresQuery {
     /// Of this round, however long it is over.
-    round: Option<String>,
+    pub round: Option<String>,
     /// Of sites in this area.
-    area: Option<String>,
+    pub area: Option<String>,
     /// Of this laboratory; one's own for whoever works in one.
-    laboratory: Option<String>,
+    pub laboratory: Option<String>,
 }
 
 impl FiguresQuery {
@@ -76,6 +77,21 @@ pub struct PictureQuery {
     #[serde(default)]
     #[param(inline)]
     theme: Ground,
+    /// English when nothing is said.
+    #[serde(default)]
+    #[param(inline)]
+    language: Words,
+}
+
+/// The language of the words in a picture.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Words {
+    /// English.
+    #[default]
+    En,
+    /// Chinese.
+    Zh,
 }
 
 /// The ground of a picture.
@@ -91,12 +107,16 @@ pub enum Ground {
 
 impl PictureQuery {
     async fn figures(self, app: &App, actor: &Actor) -> Result<(Figures, Theme)> {
-        let Self { round, area, laboratory, theme } = self;
+        let Self { round, area, laboratory, theme, language } = self;
         let asked = FiguresQuery { round, area, laboratory };
         let theme = match theme {
             Ground::Light => Theme::LIGHT,
             Ground::Dark => Theme::DARK,
         };
+        let theme = theme.in_language(match language {
+            Words::En => Language::English,
+            Words::Zh => Language::Chinese,
+        });
         Ok((shown(app, actor, asked).await?, theme))
     }
 }

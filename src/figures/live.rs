@@ -16,6 +16,7 @@ use futures_util::stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::api::FiguresQuery;
+use super::proof::Proof;
 use super::store::figures;
 use super::{Figures, Scope};
 use crate::app::App;
@@ -40,11 +41,13 @@ type Seen = Option<Arc<str>>;
 pub struct Board {
     shows: Mutex<HashMap<Scope, watch::Sender<Seen>>>,
     seats: Arc<Semaphore>,
+    proof: Proof,
 }
 
 impl Default for Board {
     fn default() -> Self {
-        Self { shows: Mutex::default(), seats: Arc::new(Semaphore::new(WATCHERS_MAX)) }
+        let seats = Arc::new(Semaphore::new(WATCHERS_MAX));
+        Self { shows: Mutex::default(), seats, proof: Proof::default() }
     }
 }
 
@@ -52,6 +55,11 @@ impl Board {
     fn shows(&self) -> MutexGuard<'_, HashMap<Scope, watch::Sender<Seen>>> {
         // Nothing panics while it is held, and a map of senders is whole after any step.
         self.shows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the ledger said last.
+    pub const fn proof(&self) -> &Proof {
+        &self.proof
     }
 
     /// How many different boards are computed now.

@@ -13,9 +13,10 @@ pub mod api;
 pub mod check;
 pub mod fold;
 pub mod live;
+pub mod proof;
 pub mod rules;
 pub mod store;
-mod svg;
+pub mod svg;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -8,6 +8,9 @@ use crate::clock::Time;
 use crate::error::Result;
 use crate::storage::{Tx, codes};
 
+/// Rounds to choose from.
+const ROUNDS_MAX: i64 = 50;
+
 /// `$1` round or null, `$2` now, `$3` over since: the one that is asked for, else those under way.
 pub const ROUNDS: &str = "select code, name, area, starts_us, ends_us, result_hours from round
     where code = $1 or (cast($1 as text) is null and starts_us <= $2 and ends_us > $3)
@@ -93,6 +96,34 @@ pub const RECALLS_OLDEST: &str = "select r.origin_tube as code, r.site_code as p
     order by r.due_us, r.id limit $2";
 /// `$1` round.
 pub const ROUND_KNOWN: &str = "select count(*) from round where code = $1";
+
+/// `$1` how many: the rounds, the last first.
+pub const ROUNDS_CHOSEN: &str =
+    "select code, name from round order by starts_us desc, code limit $1";
+/// Every area there is.
+pub const AREAS_CHOSEN: &str = "select distinct area from site order by area";
+/// Every laboratory there is.
+pub const LABORATORIES_CHOSEN: &str = "select code, name from laboratory order by code";
+
+/// What may be asked for.
+#[derive(Debug, Clone)]
+pub struct Choices {
+    /// Code and name of the last rounds.
+    pub rounds: Vec<(String, String)>,
+    /// Areas.
+    pub areas: Vec<String>,
+    /// Code and name of the laboratories.
+    pub laboratories: Vec<(String, String)>,
+}
+
+/// What may be asked for.
+pub async fn choices(tx: &mut Tx) -> Result<Choices> {
+    Ok(Choices {
+        rounds: on!(tx, c => query_as(ROUNDS_CHOSEN).bind(ROUNDS_MAX).fetch_all(c).await)?,
+        areas: on!(tx, c => query_scalar(AREAS_CHOSEN).fetch_all(c).await)?,
+        laboratories: on!(tx, c => query_as(LABORATORIES_CHOSEN).fetch_all(c).await)?,
+    })
+}
 
 #[derive(FromRow)]
 struct MovedRow {
@@ -242,4 +273,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("RUNS_OLDEST", RUNS_OLDEST),
     ("RECALLS_OLDEST", RECALLS_OLDEST),
     ("ROUND_KNOWN", ROUND_KNOWN),
+    ("ROUNDS_CHOSEN", ROUNDS_CHOSEN),
+    ("AREAS_CHOSEN", AREAS_CHOSEN),
+    ("LABORATORIES_CHOSEN", LABORATORIES_CHOSEN),
 ];

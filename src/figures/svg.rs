@@ -1,5 +1,6 @@
 //! The figures as pictures for a wall: the time line, and how long each stretch takes.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use plotters::backend::SVGBackend;
@@ -14,6 +15,7 @@ use super::{Amount, Figures, HourLine, Stretch, Turnaround};
 use crate::error::{Error, Result};
 use crate::instrument::picture::NotDrawn;
 use crate::instrument::picture::sheet::{Area, Drawn, Format, Place, Type, sheet, write as text};
+use crate::web::catalogue::Language;
 
 /// A wall screen's width and half its height, in pixels.
 const SIZE: (u32, u32) = (1600, 760);
@@ -24,7 +26,7 @@ const HEAD: i32 = 118;
 
 type Plot<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// The colours of a picture.
+/// The colours of a picture, and the language of its words.
 #[derive(Debug, Clone, Copy)]
 pub struct Theme {
     ground: RGBColor,
@@ -34,6 +36,7 @@ pub struct Theme {
     second: RGBColor,
     third: RGBColor,
     alarm: RGBColor,
+    language: Language,
 }
 
 impl Theme {
@@ -46,6 +49,7 @@ impl Theme {
         second: RGBColor(0xB3, 0x75, 0x00),
         third: RGBColor(0x00, 0x7E, 0x5C),
         alarm: RGBColor(0xC4, 0x4A, 0x00),
+        language: Language::English,
     };
     /// Light on black, with the lighter colours of the same palette.
     pub const DARK: Self = Self {
@@ -56,17 +60,27 @@ impl Theme {
         second: RGBColor(0xE6, 0x9F, 0x00),
         third: RGBColor(0x2F, 0xC9, 0x9B),
         alarm: RGBColor(0xFF, 0x8A, 0x4C),
+        language: Language::English,
     };
+
+    /// The same colours with words of this language.
+    pub const fn in_language(self, language: Language) -> Self {
+        Self { language, ..self }
+    }
+
+    fn say(self, key: &str) -> Cow<'static, str> {
+        self.language.say(key, &[])
+    }
 }
 
-/// What a line of the time line shows: its name, colour, and the people of an hour.
+/// What a line of the time line shows: the key of its name, colour, and the people of an hour.
 type Series = (&'static str, RGBColor, fn(&HourLine) -> Amount);
 
 fn series(theme: Theme) -> [Series; 3] {
     [
-        ("collected", theme.first, |line| line.collected),
-        ("received", theme.second, |line| line.received),
-        ("released", theme.third, |line| line.released),
+        ("board-svg-collected", theme.first, |line| line.collected),
+        ("board-svg-received", theme.second, |line| line.received),
+        ("board-svg-released", theme.third, |line| line.released),
     ]
 }
 
@@ -75,10 +89,12 @@ pub fn flow(figures: &Figures, theme: Theme) -> Result<String> {
     let lines = series(theme);
     let sums = lines.map(|(name, _, of)| {
         let people: i64 = figures.hours.iter().map(|line| of(line).people).sum();
-        format!("{} {name}", grouped(people))
+        format!("{} {}", grouped(people), theme.say(name))
     });
-    let title = "People by hour, the last 24 hours";
-    let about = format!("{}; the time line ends {}", sums.join(", "), clock(figures.hour, true));
+    let title = &theme.say("board-svg-flow");
+    let ends = [("at", clock(figures.hour, true).into())];
+    let ends = theme.language.say("board-svg-flow-ends", &ends);
+    let about = format!("{}; {ends}", sums.join(", "));
     picture("flow", (title, &about), theme, |root| {
         let legend = lines.iter().zip(&sums).map(|((_, colour, _), sum)| (sum.as_str(), *colour));
         head(root, title, &legend.collect::<Vec<_>>(), theme)?;
@@ -111,20 +127,17 @@ fn draw_flow(root: &Area<'_>, figures: &Figures, theme: Theme) -> Drawn {
 
 /// Draws how long half of all and nine of ten took on each stretch, against its limit.
 pub fn turnaround(figures: &Figures, theme: Theme) -> Result<String> {
-    let told: Vec<_> = figures.turnaround.iter().map(tell).collect();
-    let title = "How long it takes, in hours";
+    let told: Vec<_> = figures.turnaround.iter().map(|one| tell(one, theme)).collect();
+    let title = &theme.say("board-svg-turnaround");
     let late = &figures.late;
-    let about = format!(
-        "{}; {} people told late, {} late and waiting",
-        told.join("; "),
-        grouped(late.released.people),
-        grouped(late.waiting.people)
-    );
-    let legend = [
-        ("half of them", theme.first),
-        ("nine of ten", theme.second),
-        ("limit, and what exceeds it", theme.alarm),
+    let late = [
+        ("told", grouped(late.released.people).into()),
+        ("waiting", grouped(late.waiting.people).into()),
     ];
+    let late = theme.language.say("board-svg-late", &late);
+    let about = format!("{}; {late}", told.join("; "));
+    let words = ["board-svg-half", "board-svg-nine", "board-svg-limit"].map(|key| theme.say(key));
+    let legend = [(&*words[0], theme.first), (&*words[1], theme.second), (&*words[2], theme.alarm)];
     picture("turnaround", (title, &about), theme, |root| {
         head(root, title, &legend, theme)?;
         draw_turnaround(root, &figures.turnaround, theme)
@@ -140,7 +153,7 @@ fn draw_turnaround(root: &Area<'_>, all: &[Turnaround], theme: Theme) -> Drawn {
     };
     let top = hours(all.iter().filter_map(minutes).max().unwrap_or(60));
     let named = |x: &f64| match all.get(place(*x)) {
-        Some(one) if (x.fract()).abs() < 1e-9 => name(one.stretch).to_owned(),
+        Some(one) if (x.fract()).abs() < 1e-9 => theme.say(name(one.stretch)).into_owned(),
         _ => String::new(),
     };
     let width = real(i64::try_from(all.len().max(1)).unwrap_or(1));
@@ -164,7 +177,8 @@ fn draw_turnaround(root: &Area<'_>, all: &[Turnaround], theme: Theme) -> Drawn {
         }
         if one.count == 0 {
             let at = above(&plot, root, (x, 0.0));
-            text(root, "none yet", (at.0, at.1 - 18), Type::new(LETTERS - 4, theme.ink).centred())?;
+            let letters = Type::new(LETTERS - 4, theme.ink).centred();
+            text(root, &theme.say("board-svg-none"), (at.0, at.1 - 18), letters)?;
         }
     }
     Ok(())
@@ -192,8 +206,9 @@ fn head(root: &Area<'_>, title: &str, legend: &[(&str, RGBColor)], theme: Theme)
         let swatch = [(left, 78), (left + 28, 98)];
         root.draw(&plotters::element::Rectangle::new(swatch, colour.filled()))?;
         text(root, word, (left + 40, 88), Type::new(LETTERS, theme.ink))?;
-        let letters = i32::try_from(word.chars().count()).unwrap_or(0);
-        left += 40 + letters * LETTERS * 6 / 10 + 40;
+        // A Chinese character is as wide as it is high.
+        let width = |letter: char| if letter.is_ascii() { LETTERS * 6 / 10 } else { LETTERS };
+        left += 40 + word.chars().map(width).sum::<i32>() + 40;
     }
     Ok(())
 }
@@ -230,28 +245,34 @@ fn above(plot: &Plot<'_, '_>, root: &Area<'_>, at: (f64, f64)) -> Place {
     (x - left, y - top)
 }
 
-const fn name(stretch: Stretch) -> &'static str {
+/// The key of the text for this stretch.
+pub const fn name(stretch: Stretch) -> &'static str {
     match stretch {
-        Stretch::Transport => "to laboratory",
-        Stretch::Bench => "to plate",
-        Stretch::Run => "to run file",
-        Stretch::Review => "to release",
-        Stretch::Process => "plate to result",
-        Stretch::Whole => "swab to result",
+        Stretch::Transport => "board-svg-transport",
+        Stretch::Bench => "board-svg-bench",
+        Stretch::Run => "board-svg-run",
+        Stretch::Review => "board-svg-review",
+        Stretch::Process => "board-svg-process",
+        Stretch::Whole => "board-svg-whole",
     }
 }
 
-fn tell(one: &Turnaround) -> String {
-    let name = name(one.stretch);
+fn tell(one: &Turnaround, theme: Theme) -> String {
+    let name = theme.say(name(one.stretch));
     let (Some(half), Some(nine)) = (one.p50_minutes, one.p90_minutes) else {
-        return format!("{name}: none yet");
+        return format!("{name}: {}", theme.say("board-svg-none"));
     };
-    let limit = one.limit_minutes.map(|limit| format!(", limit {}", span(limit)));
-    format!("{name}: {} and {}{}", span(half), span(nine), limit.unwrap_or_default())
+    let took = [("half", span(half).into()), ("nine", span(nine).into())];
+    let took = theme.language.say("board-svg-took", &took);
+    let limit = one.limit_minutes.map(|limit| {
+        let limit = [("span", span(limit).into())];
+        theme.language.say("board-svg-of-limit", &limit)
+    });
+    format!("{name}: {took}{}", limit.unwrap_or_default())
 }
 
 /// `35 min`, `4 h`, `4 h 05`.
-fn span(minutes: i64) -> String {
+pub fn span(minutes: i64) -> String {
     match (minutes / 60, minutes % 60) {
         (0, minutes) => format!("{minutes} min"),
         (hours, 0) => format!("{hours} h"),
@@ -260,7 +281,7 @@ fn span(minutes: i64) -> String {
 }
 
 /// `1 084 000`.
-fn grouped(number: i64) -> String {
+pub fn grouped(number: i64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (n, digit) in digits.chars().enumerate() {
@@ -351,6 +372,14 @@ mod tests {
             }
             assert_eq!(drawn.matches("<circle").count(), 72);
         }
+    }
+
+    #[test]
+    fn the_words_are_those_of_the_page() {
+        let chinese = Theme::DARK.in_language(Language::Chinese);
+        assert!(flow(&figures(), chinese).unwrap().contains("已采样"));
+        let drawn = turnaround(&figures(), chinese).unwrap();
+        assert!(drawn.contains("送达实验室") && !drawn.contains("none yet"), "{drawn}");
     }
 
     #[test]

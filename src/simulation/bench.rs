@@ -97,33 +97,44 @@ impl Day<'_> {
     /// Every run that waits is reviewed by one person and released by another; gives the tubes of
     /// those that were void and those that are to be tested again.
     pub(super) async fn review(&mut self) -> Result<Vec<String>, Failure> {
-        let (first, second) = (self.staff.reviewer.clone(), self.staff.releaser.clone());
-        let queue: Queue = first.get("/v1/reviews").await?;
         let mut back = Vec::new();
-        for waiting in queue.runs {
-            let route = format!("/v1/runs/{}", waiting.id);
-            let run: RunAnswer = first.get(&route).await?;
-            let decision = if run.verdict.usable { Decision::Accept } else { Decision::Void };
-            let request = ReviewRequest { decision };
-            let review: ReviewAnswer = first.post(&format!("{route}/review"), &request).await?;
-            back.extend(review.back);
-            if decision == Decision::Void {
-                continue;
-            }
-            let release: ReleaseAnswer =
-                second.post(&format!("{route}/release"), &NO_WORDS).await?;
-            if release.signature.account == review.signature.account {
-                self.surprise(format!("run {} was released by its reviewer", waiting.id));
-            }
-            let tubes = release.released;
-            self.report.calls += run.calls.len() - tubes.retested.len();
-            self.report.released += tubes.reported.len() + review.released_by_rule.len();
-            self.report.pools_recalled += tubes.recalled.len();
-            back.extend(tubes.retested);
-            let mut lines = self.report.runs.iter_mut();
-            if let Some(line) = lines.find(|line| line.plate == run.plate) {
-                line.released = true;
-            }
+        for id in self.to_review().await? {
+            back.extend(self.sign(&id).await?);
+        }
+        Ok(back)
+    }
+
+    /// The runs that wait, the oldest first.
+    pub(super) async fn to_review(&self) -> Result<Vec<String>, Failure> {
+        let queue: Queue = self.staff.reviewer.get("/v1/reviews").await?;
+        Ok(queue.runs.into_iter().map(|waiting| waiting.id.to_string()).collect())
+    }
+
+    /// A run is reviewed by one person and, unless it is void, released by another; gives the tubes
+    /// that are to be tested again.
+    pub(super) async fn sign(&mut self, id: &str) -> Result<Vec<String>, Failure> {
+        let (first, second) = (self.staff.reviewer.clone(), self.staff.releaser.clone());
+        let route = format!("/v1/runs/{id}");
+        let run: RunAnswer = first.get(&route).await?;
+        let decision = if run.verdict.usable { Decision::Accept } else { Decision::Void };
+        let request = ReviewRequest { decision };
+        let review: ReviewAnswer = first.post(&format!("{route}/review"), &request).await?;
+        let mut back = review.back;
+        if decision == Decision::Void {
+            return Ok(back);
+        }
+        let release: ReleaseAnswer = second.post(&format!("{route}/release"), &NO_WORDS).await?;
+        if release.signature.account == review.signature.account {
+            self.surprise(format!("run {id} was released by its reviewer"));
+        }
+        let tubes = release.released;
+        self.report.calls += run.calls.len() - tubes.retested.len();
+        self.report.released += tubes.reported.len() + review.released_by_rule.len();
+        self.report.pools_recalled += tubes.recalled.len();
+        back.extend(tubes.retested);
+        let mut lines = self.report.runs.iter_mut();
+        if let Some(line) = lines.find(|line| line.plate == run.plate) {
+            line.released = true;
         }
         Ok(back)
     }

@@ -1,8 +1,8 @@
 //! Who lives in the city, who is infected, and what will happen to whose tube: the truth that
 //! nobody who works there is told.
 
-use rand::SeedableRng as _;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
+use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::Failure;
@@ -13,6 +13,10 @@ use super::people::{SimulatedPerson, person};
 pub const POOL: u8 = 10;
 /// One person in so many comes for a tube of their own.
 const SINGLE_OF: usize = 32;
+/// Of so many newcomers one is infected.
+const INFECTED_OF: u32 = 600;
+/// Of so many tubes of newcomers one is lost and two leak.
+const SPOILT_OF: u32 = 200;
 /// Fewest people of a city: enough for the three pools with a fate and some without.
 pub const PEOPLE_MIN: u32 = 60;
 /// Most people of a city; beyond, a morning is no longer played in a moment.
@@ -101,6 +105,30 @@ impl City {
         Self { people, groups, load, fates, group_of, rng }
     }
 
+    /// Another group of people comes from out of town to be swabbed together; one person in
+    /// [`INFECTED_OF`] is infected, and few tubes leak or are lost.
+    pub fn newcomers(&mut self, size: u8) -> (Group, Fate) {
+        let first = self.people.len();
+        for number in (first..).take(usize::from(size)) {
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            let mut newcomer = person(&mut self.rng, number);
+            newcomer.infected = self.rng.random_range(0..INFECTED_OF) == 0;
+            self.people.push(newcomer);
+            self.group_of.push(self.groups.len());
+        }
+        let members: Vec<usize> = (first..self.people.len()).collect();
+        let fate = match self.rng.random_range(0..SPOILT_OF) {
+            0 => Fate::Missing,
+            1 | 2 => Fate::Refused,
+            _ if self.any_infected(&members) => Fate::Positive,
+            _ => Fate::Negative,
+        };
+        let group = Group { members, size };
+        self.groups.push(group.clone());
+        self.fates.push(fate);
+        (group, fate)
+    }
+
     /// What happens to the tube of that group.
     pub fn fate(&self, group: usize) -> Fate {
         self.fates[group]
@@ -160,6 +188,19 @@ mod tests {
                 assert_eq!((group.members.len(), with.next()), (10, None));
             }
         }
+    }
+
+    #[test]
+    fn newcomers_are_like_everybody_and_few_are_infected() {
+        let mut city = City::new(5, 120).unwrap();
+        let groups: Vec<_> = (0..1_000).map(|_| city.newcomers(10)).collect();
+        let infected = city.people.iter().skip(120).filter(|person| person.infected).count();
+        assert!((1..60).contains(&infected), "{infected}");
+        let positive = groups.iter().filter(|(_, fate)| *fate == Fate::Positive).count();
+        assert!((1..=infected).contains(&positive), "{positive}");
+        assert_eq!(city.people.len(), 10_120);
+        let (last, fate) = groups.last().unwrap();
+        assert_eq!(city.fate_of(last.members[9]), *fate);
     }
 
     #[test]

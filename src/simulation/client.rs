@@ -84,6 +84,11 @@ impl Client {
         Self { account: account.into(), token: Some(token.reveal().into()), ..self.clone() }
     }
 
+    /// The same person at another address of the same service.
+    pub fn moved(&self, base: &str, clock: Clock) -> Self {
+        Self { base: base.into(), clock, ..self.clone() }
+    }
+
     /// The account that is signed in.
     pub fn account(&self) -> &str {
         &self.account

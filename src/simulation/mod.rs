@@ -8,6 +8,7 @@
 //! [`load::play`] plays a whole day of a city of any size against servers that are processes of
 //! their own, as fast as they take it or at a given rate.
 
+pub mod alive;
 mod bench;
 pub mod city;
 pub mod client;

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::Failure;
 use super::bench::PLACES;
@@ -83,6 +84,8 @@ pub(super) struct Day<'a> {
     pub(super) keys: Vec<String>,
     pub(super) report: Report,
     pub(super) bar: &'a ProgressBar,
+    /// When the site opens.
+    opens: Time,
     step: (&'static str, Instant),
 }
 
@@ -120,56 +123,56 @@ pub(super) async fn served(
     what: (Morning, Course),
     bar: &ProgressBar,
 ) -> Result<Played, Failure> {
-    let clock = Clock::stepped(OPENS - Span::hours(1));
-    // The morning's kit is invented, and so is everybody who is told a result by it.
-    let listen = ([127, 0, 0, 1], 0).into();
-    let app = App::open(Config { listen, demonstration_kits: true, ..config }, clock).await?;
-    let listener = app.listen().await?;
-    let address = listener.local_addr().map_err(|error| Failure::Server(error.to_string()))?;
-    let (stop, told) = oneshot::channel::<()>();
-    let told_to_stop = async move { told.await.unwrap_or(()) };
-    let server = tokio::spawn(app.clone().serve(listener, told_to_stop));
-    let base = format!("http://{address}");
-    let played = Box::pin(in_service(&app, city, (what, &base), bar)).await;
-    // The server ends by itself when the sender is gone, too.
-    stop.send(()).unwrap_or(());
-    let end = server.await.map_err(|error| Failure::Server(error.to_string()))?;
+    let inside = Inside::start(config, OPENS).await?;
+    let played = Box::pin(in_service(&inside, city, what, bar)).await;
+    let end = inside.end().await;
     let played = played?;
-    end.map_err(|error| Failure::Server(error.to_string()))?;
+    end?;
     Ok(played)
+}
+
+/// A server inside, on a clock that is moved by hand.
+pub(super) struct Inside {
+    pub(super) app: App,
+    base: String,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Inside {
+    /// Opens the store an hour before the site opens and serves from it.
+    pub(super) async fn start(config: Config, opens: Time) -> Result<Self, Failure> {
+        let clock = Clock::stepped(opens - Span::hours(1));
+        // The morning's kit is invented, and so is everybody who is told a result by it.
+        let listen = ([127, 0, 0, 1], 0).into();
+        let app = App::open(Config { listen, demonstration_kits: true, ..config }, clock).await?;
+        let listener = app.listen().await?;
+        let address = listener.local_addr().map_err(|error| Failure::Server(error.to_string()))?;
+        let (stop, told) = oneshot::channel::<()>();
+        let told_to_stop = async move { told.await.unwrap_or(()) };
+        let server = tokio::spawn(app.clone().serve(listener, told_to_stop));
+        Ok(Self { app, base: format!("http://{address}"), stop, server })
+    }
+
+    /// Ends the server and closes the store.
+    pub(super) async fn end(self) -> Result<(), Failure> {
+        // The server ends by itself when the sender is gone, too.
+        self.stop.send(()).unwrap_or(());
+        let end = self.server.await.map_err(|error| Failure::Server(error.to_string()))?;
+        end.map_err(|error| Failure::Server(error.to_string()))
+    }
 }
 
 /// The day while the server runs, and the audit trail after it.
 async fn in_service(
-    app: &App,
+    inside: &Inside,
     city: City,
-    ((morning, course), base): ((Morning, Course), &str),
+    (morning, course): (Morning, Course),
     bar: &ProgressBar,
 ) -> Result<Played, Failure> {
-    let street = Client::nobody(base, app.clock.clone())
-        .map_err(|error| Failure::Server(error.to_string()))?;
-    let staff = Staff::hire(app, street).await?;
-    staff.open_places(OPENS).await?;
-    staff.stock(OPENS).await?;
-    let groups = city.groups.len();
-    let boxes = groups.div_ceil(box_size(groups)) + 1;
-    // The morning's plates, one again for the one that fails, and one for the recalled.
-    let plates = groups.div_ceil(PLACES).max(2) + 2;
-    bar.set_length((groups + RECALLED + boxes + plates + ASKED) as u64);
-    let mut day = Day {
-        clock: app.clock.clone(),
-        tube_codes: staff.codes(Kind::Tube, groups + RECALLED).await?,
-        box_codes: staff.codes(Kind::Box, boxes).await?,
-        plate_codes: staff.codes(Kind::Plate, plates).await?,
-        report: Report::new(morning, app.db.engine(), city.people.len()),
-        staff,
-        city,
-        tubes: HashMap::new(),
-        slips: HashMap::new(),
-        keys: Vec::new(),
-        bar,
-        step: ("open", Instant::now()),
-    };
+    let app = &inside.app;
+    let length = Length { days: 1, more: 0 };
+    let mut day = Day::open(inside, city, (morning, OPENS, length), bar).await?;
     let mut screened = Screened::default();
     match course {
         Course::Morning => day.pass_by().await?,
@@ -183,8 +186,52 @@ async fn in_service(
     Ok(Played { report: day.report, screened })
 }
 
+/// How long a round lasts, and how many more groups come than the morning's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Length {
+    pub(super) days: i64,
+    pub(super) more: usize,
+}
+
 fn box_size(groups: usize) -> usize {
     groups.div_ceil(BOXES).min(BOX_MAX)
+}
+
+impl<'a> Day<'a> {
+    /// Everybody is hired, the places are open, and there are codes for everything.
+    pub(super) async fn open(
+        inside: &Inside,
+        city: City,
+        (morning, opens, length): (Morning, Time, Length),
+        bar: &'a ProgressBar,
+    ) -> Result<Self, Failure> {
+        let app = &inside.app;
+        let street = Client::nobody(&inside.base, app.clock.clone())
+            .map_err(|error| Failure::Server(error.to_string()))?;
+        let staff = Staff::hire(app, street).await?;
+        staff.open_places(opens, length.days).await?;
+        staff.stock(opens).await?;
+        let groups = city.groups.len();
+        let boxes = groups.div_ceil(box_size(groups)) + 1;
+        // The morning's plates, one again for the one that fails, and one for the recalled.
+        let plates = groups.div_ceil(PLACES).max(2) + 2;
+        bar.set_length((groups + length.more + RECALLED + boxes + plates + ASKED) as u64);
+        Ok(Self {
+            clock: app.clock.clone(),
+            tube_codes: staff.codes(Kind::Tube, groups + length.more + RECALLED).await?,
+            box_codes: staff.codes(Kind::Box, boxes + length.more).await?,
+            plate_codes: staff.codes(Kind::Plate, plates + length.more).await?,
+            report: Report::new(morning, app.db.engine(), city.people.len()),
+            staff,
+            city,
+            tubes: HashMap::new(),
+            slips: HashMap::new(),
+            keys: Vec::new(),
+            bar,
+            opens,
+            step: ("open", Instant::now()),
+        })
+    }
 }
 
 impl Day<'_> {
@@ -223,7 +270,7 @@ impl Day<'_> {
         let pace_s = SWABBING_S / i64::try_from(groups.len()).unwrap_or(i64::MAX);
         let shares: Vec<_> = groups.chunks(box_size(groups.len())).collect();
         let mut boxes = Vec::with_capacity(shares.len());
-        let mut begins = OPENS;
+        let mut begins = self.opens;
         for (n, share) in shares.iter().enumerate() {
             let is_last = n + 1 == shares.len();
             let device = if is_last { "D02" } else { "D01" };
@@ -244,7 +291,7 @@ impl Day<'_> {
 
     /// Whoever is recalled comes an hour later and is swabbed into a tube of their own.
     async fn swab_recalled(&mut self) -> Result<Packed, Failure> {
-        let singles = self.call_recalled().await?;
+        let singles = self.call_recalled(0).await?;
         *self.report.sizes.entry(1).or_default() += singles.len();
         let begins = self.clock.now() + Span::hours(1);
         let (session, device) = (EVENING_SESSION, "D01");

@@ -12,10 +12,16 @@ use crate::recall::api::{RecallAnswer, RecallsAnswer};
 const PAGE: usize = 50;
 
 impl Day<'_> {
-    /// Calls everybody who is recalled and gives the single swabs they come for.
-    pub(super) async fn call_recalled(&mut self) -> Result<Vec<(Group, Fate)>, Failure> {
+    /// Calls everybody who is recalled, but so many who were recalled last, and gives the single
+    /// swabs they come for.
+    pub(super) async fn call_recalled(
+        &mut self,
+        but: usize,
+    ) -> Result<Vec<(Group, Fate)>, Failure> {
         let mut coming = Vec::new();
-        for recall in self.recalls("open").await? {
+        let recalls = self.recalls("open").await?;
+        let called = recalls.len().saturating_sub(but);
+        for recall in recalls.into_iter().take(called) {
             let route = format!("/v1/recalls/{}", recall.id);
             let called = json!({ "contact": "informed", "note": "comes at six" });
             self.staff.officer.put::<RecallAnswer>(&route, &called).await?;

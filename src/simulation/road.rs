@@ -4,7 +4,7 @@ use super::Failure;
 use super::city::Fate;
 use super::client::Client;
 use super::morning::Day;
-use super::staff::LABORATORY;
+use super::staff::{LABORATORY, Staff};
 use crate::clock::Span;
 use crate::receiving::Refusal;
 use crate::receiving::api::{ArrivalAnswer, ArrivalRequest, ScanRequest};
@@ -27,18 +27,28 @@ impl Day<'_> {
     /// Drives boxes to the laboratory for an hour and has them opened; gives the tubes that were
     /// accepted.
     pub(super) async fn bring(&mut self, boxes: &[Packed]) -> Result<Vec<String>, Failure> {
-        let (sampler, courier) = (self.staff.sampler.clone(), self.staff.courier.clone());
-        let receiver = self.staff.receiver.clone();
         for packed in boxes {
-            self.hand_over(&packed.code, (&sampler, &courier), "North gate").await?;
+            self.carry(packed).await?;
         }
         self.pass(Span::hours(1));
         let mut accepted = Vec::new();
         for packed in boxes {
-            self.hand_over(&packed.code, (&courier, &receiver), "Laboratory 1").await?;
-            accepted.extend(self.take_in(packed).await?);
+            accepted.extend(self.deliver(packed).await?);
         }
         Ok(accepted)
+    }
+
+    /// The courier takes a box from the site.
+    pub(super) async fn carry(&self, packed: &Packed) -> Result<(), Failure> {
+        let Staff { sampler, courier, .. } = &self.staff;
+        self.hand_over(&packed.code, (sampler, courier), "North gate").await
+    }
+
+    /// The laboratory takes a box from the courier and opens it; gives the tubes it accepted.
+    pub(super) async fn deliver(&mut self, packed: &Packed) -> Result<Vec<String>, Failure> {
+        let Staff { courier, receiver, .. } = &self.staff;
+        self.hand_over(&packed.code, (courier, receiver), "Laboratory 1").await?;
+        self.take_in(packed).await
     }
 
     async fn hand_over(

@@ -57,7 +57,7 @@ pub struct Staff {
 }
 
 /// Somebody at the console of the machine, as `swabline user add` is run by.
-fn console() -> Actor {
+pub(super) fn console() -> Actor {
     Actor {
         account: "console".to_owned(),
         name: "console".to_owned(),
@@ -119,13 +119,30 @@ impl Staff {
         })
     }
 
-    /// Puts the laboratory, the site, the round and its two sessions.
-    pub async fn open_places(&self, opens: Time) -> Result<(), CallError> {
+    /// The same people at another address of the same service, by its clock.
+    pub(super) fn moved(&self, base: &str, clock: &Clock) -> Self {
+        let moved = |client: &Client| client.moved(base, clock.clone());
+        Self {
+            administrator: moved(&self.administrator),
+            officer: moved(&self.officer),
+            sampler: moved(&self.sampler),
+            courier: moved(&self.courier),
+            receiver: moved(&self.receiver),
+            technician: moved(&self.technician),
+            reviewer: moved(&self.reviewer),
+            releaser: moved(&self.releaser),
+            service: moved(&self.service),
+            resident: moved(&self.resident),
+        }
+    }
+
+    /// Puts the laboratory, the site, the round of so many days and its two sessions.
+    pub async fn open_places(&self, opens: Time, days: i64) -> Result<(), CallError> {
         let laboratory = json!({ "name": "Laboratory 1", "address": "1 Laboratory Road" });
         let site = json!({ "name": "North gate", "area": "Fengtai" });
         let round = json!({
             "name": "June", "area": "Fengtai", "specimen": "oropharyngeal swab", "tube_size": 10,
-            "starts_at": opens, "ends_at": opens + Span::days(1), "result_hours": 24,
+            "starts_at": opens, "ends_at": opens + Span::days(days), "result_hours": 24,
         });
         let session = |team: &str, from: i64, to: i64| {
             json!({ "round": ROUND, "site": SITE, "team": team,
@@ -175,6 +192,11 @@ pub struct Codes {
 }
 
 impl Codes {
+    /// How many are left.
+    pub fn left(&self) -> usize {
+        self.left.len()
+    }
+
     /// The next code.
     pub fn take(&mut self) -> Result<String, Failure> {
         let next = self.left.next();

@@ -37,6 +37,7 @@
 pub mod account;
 pub mod admin;
 pub mod assets;
+pub mod board;
 pub mod catalogue;
 pub mod collect;
 pub mod language;
@@ -115,6 +116,8 @@ pages! {
     get "/r" resident::resident_get,
     post "/r" resident::resident_post,
     post "/r/report" resident::report_post,
+    // the city
+    get "/board" board::board_get,
 }
 
 /// The pages, each behind the guard; what is refused is said in the layout of the others.

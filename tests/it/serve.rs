@@ -2,6 +2,7 @@
 
 mod canaries;
 mod console;
+mod demo;
 mod stop;
 
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};

@@ -6,6 +6,7 @@
 //! sticks out sideways. What a page looks like is for people to look at.
 
 mod admin;
+mod board;
 mod collect;
 mod driver;
 mod plate;
@@ -50,6 +51,8 @@ pub enum Size {
     Phone,
     /// A desk.
     Desktop,
+    /// A screen on a wall.
+    Wall,
 }
 
 impl Size {
@@ -59,6 +62,7 @@ impl Size {
         match self {
             Self::Phone => "phone",
             Self::Desktop => "desktop",
+            Self::Wall => "wall",
         }
     }
 }
@@ -149,6 +153,7 @@ impl Browser {
         let (width, height) = match self.size {
             Size::Phone => (360, 740),
             Size::Desktop => (1280, 800),
+            Size::Wall => (1920, 1080),
         };
         let is_phone = self.size == Size::Phone;
         let metrics = json!({ "width": width, "height": height,
