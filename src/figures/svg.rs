@@ -136,10 +136,8 @@ pub fn turnaround(figures: &Figures, theme: Theme) -> Result<String> {
     ];
     let late = theme.language.say("board-svg-late", &late);
     let about = format!("{}; {late}", told.join("; "));
-    let words =
-        ["board-svg-half", "board-svg-nine", "board-svg-limit"].map(|key| theme.say(key));
-    let legend =
-        [(&*words[0], theme.first), (&*words[1], theme.second), (&*words[2], theme.alarm)];
+    let words = ["board-svg-half", "board-svg-nine", "board-svg-limit"].map(|key| theme.say(key));
+    let legend = [(&*words[0], theme.first), (&*words[1], theme.second), (&*words[2], theme.alarm)];
     picture("turnaround", (title, &about), theme, |root| {
         head(root, title, &legend, theme)?;
         draw_turnaround(root, &figures.turnaround, theme)

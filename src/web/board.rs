@@ -170,7 +170,8 @@ fn clock(at: Time) -> String {
 
 /// What is asked for and the page's language, as a query string.
 fn query(asked: &Asked, page: &Page) -> String {
-    let fields = [("round", &asked.round), ("area", &asked.area), ("laboratory", &asked.laboratory)];
+    let fields =
+        [("round", &asked.round), ("area", &asked.area), ("laboratory", &asked.laboratory)];
     let named = fields.into_iter().filter(|(_, text)| !text.is_empty());
     let named: Vec<(&str, &str)> = named
         .map(|(name, text)| (name, text.as_str()))
