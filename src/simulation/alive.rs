@@ -39,11 +39,12 @@ const DAYS: i64 = 7;
 const SESSION: &str = "W03";
 /// How long it goes on.
 const SESSION_LASTS: Span = Span::hours(36);
-/// Tubes of a box.
+/// Tubes of a box of the afternoon, and of one that is packed now.
 const BOX: usize = 12;
-/// Boxes of the afternoon: two each for the review, the instrument, and the road; one each for the
-/// bench and the door of the site.
-const BOXES: usize = 8;
+const BOX_NOW: usize = 6;
+/// Boxes of the afternoon: one more than is left each for the review, the instrument and the road, so
+/// that all of it moves at once; one for the bench, and those at the site.
+const BOXES: usize = 3 * (LEFT + 1) + 1 + LEFT;
 /// Seconds from tube to tube in the afternoon.
 const PACE_S: i64 = 8;
 /// What is left to whoever tries it: boxes, plates or runs at each station.
@@ -51,7 +52,7 @@ const LEFT: usize = 2;
 /// Tubes that are left before the bench.
 const TUBES_LEFT: usize = 12;
 /// Tubes a plate is laid out from.
-const PLATE: usize = 24;
+const PLATE: usize = 18;
 /// Recalled people who are left.
 const RECALLS_LEFT: usize = 16;
 /// Beats from one look at the recalls to the next.
@@ -158,8 +159,8 @@ impl<'a> Alive<'a> {
             let tubes = self.day.swab_online(shift, &groups).await?;
             boxes.push_back(Packed { code: self.day.pack(&tubes).await?, tubes });
         }
-        self.sealed = boxes.split_off(BOXES - 1);
-        self.road = boxes.split_off(BOXES - 1 - LEFT);
+        self.sealed = boxes.split_off(BOXES - LEFT);
+        self.road = boxes.split_off(boxes.len() - LEFT - 1);
         for packed in &self.road {
             self.day.carry(packed).await?;
         }
@@ -170,14 +171,14 @@ impl<'a> Alive<'a> {
         let mut plates = Vec::with_capacity(BOXES);
         for packed in &boxes {
             let tubes = self.day.deliver(packed).await?;
-            if plates.len() < 2 * LEFT {
+            if plates.len() < 2 * (LEFT + 1) {
                 plates.push(self.day.lay_out(tubes, Vec::new()).await?);
             } else {
                 self.waiting.extend(tubes);
             }
         }
         self.day.pass(Span::minutes(20));
-        self.frozen = plates.split_off(LEFT).into();
+        self.frozen = plates.split_off(LEFT + 1).into();
         for plate in &plates {
             self.day.run(plate, Luck::Good).await?;
         }
@@ -291,7 +292,7 @@ impl<'a> Alive<'a> {
     }
 
     async fn pack(&mut self) -> Result<(), Failure> {
-        if self.open.len() < BOX {
+        if self.open.len() < BOX_NOW {
             return Ok(());
         }
         if self.day.box_codes.left() == 0 {

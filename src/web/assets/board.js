@@ -161,5 +161,6 @@ if (full && document.documentElement.requestFullscreen) {
   full.addEventListener("click", () => document.documentElement.requestFullscreen());
   document.addEventListener("fullscreenchange", () => { full.hidden = Boolean(document.fullscreenElement); });
 }
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => rechart());
 link.hidden = true;
 keep();

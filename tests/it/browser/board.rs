@@ -89,6 +89,7 @@ async fn on_a_wall_it_fills_the_screen_and_there_is_nothing_around_it() {
         let header = "getComputedStyle(document.querySelector('.top')).display";
         browser.wait_for_value(header, &json!("none")).await;
         let overflow = "document.documentElement.scrollHeight <= innerHeight";
+        browser.screenshot("board-wall").await;
         browser.wait_for_value(overflow, &json!(true)).await;
         browser.check("board").await;
     }
@@ -114,7 +115,7 @@ async fn a_lost_connection_is_said_and_found_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_explained_is_an_alarm() {
     let Some(browser) = open(Size::Desktop, "en").await else { return };
-    browser.app.direct("delete from box_tube where tube_code = 'PLATED'").await;
+    browser.app.direct("update tube set state = 'released' where code = 'PLATED'").await;
     browser.goto("/board?round=R01").await;
     browser.wait_for_text("#ledger.bad", "contradicted").await;
     browser.check("board-alarm").await;
