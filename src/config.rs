@@ -14,6 +14,7 @@ use crate::storage::{Queue, Queues};
 const MANY: usize = 100_000_000;
 
 /// One value for everything that can be set.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that somebody sets by name")]
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {

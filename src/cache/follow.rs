@@ -150,7 +150,7 @@ impl Cache {
     /// from now on.
     pub async fn look(&self, db: &Db) -> Result<()> {
         let mut followed = self.0.followed.lock().await;
-        let looked = db.unless_silent(self.look_from(db, followed.as_ref())).await;
+        let looked = db.unless_silent(Box::pin(self.look_from(db, followed.as_ref()))).await;
         match looked {
             Ok(now) => *followed = Some(now),
             // A server that was put back to what it had on its disk counts on from there.

@@ -96,8 +96,8 @@ pub async fn session(app: &App, headers: &HeaderMap) -> Result<Option<Session>> 
     let mut tx = app.db.read("session.find").await?;
     let found = store::session_find(&mut tx, &hash, now).await?;
     drop(tx);
-    let is_due = |session: &&Session| now.since(session.seen) >= SEEN_EVERY;
-    if found.as_ref().filter(is_due).is_some() && !headers.contains_key(BACKGROUND) {
+    let is_due = |session: &Session| now.since(session.seen) >= SEEN_EVERY;
+    if found.as_ref().is_some_and(is_due) && !headers.contains_key(BACKGROUND) {
         let mut tx = app.db.write("session.seen").await?;
         store::session_seen(&mut tx, &hash, now).await?;
         tx.commit().await?;

@@ -94,6 +94,16 @@ impl utoipa::Modify for Bearer {
     }
 }
 
+/// The routes of kits.
+fn kits() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(interpretation::kit::api::kits_get))
+        .routes(routes!(interpretation::kit::api::kit_put, interpretation::kit::api::kit_get))
+        .routes(routes!(interpretation::kit::shadow_api::shadow_post))
+        .routes(routes!(interpretation::kit::approval_api::approve_post))
+        .routes(routes!(interpretation::kit::approval_api::withdraw_post))
+}
+
 /// The routes of lots.
 fn lots() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -163,11 +173,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(interpretation::api::run_get))
         .routes(routes!(instrument::api::run_file_get))
         // kit and lot
-        .routes(routes!(interpretation::kit::api::kits_get))
-        .routes(routes!(interpretation::kit::api::kit_put, interpretation::kit::api::kit_get))
-        .routes(routes!(interpretation::kit::shadow_api::shadow_post))
-        .routes(routes!(interpretation::kit::approval_api::approve_post))
-        .routes(routes!(interpretation::kit::approval_api::withdraw_post))
+        .merge(kits())
         .merge(lots())
         .routes(routes!(interpretation::picture_api::run_curves_get))
         .routes(routes!(interpretation::picture_api::run_curves_svg_get))

@@ -71,15 +71,15 @@ impl Lookups {
             clock: clock.clone(),
             shown: Gather::start(SHOWN, move |asked| {
                 let (db, cache) = (of_shown.clone(), of_cache.clone());
-                async move { db.unless_silent(shown(&db, &cache, asked)).await }
+                async move { db.unless_silent(Box::pin(shown(&db, &cache, asked))).await }
             }),
             proofs: Gather::start(PROOFS, move |asked| {
                 let db = of_proofs.clone();
-                async move { db.unless_silent(facts(&db, asked)).await }
+                async move { db.unless_silent(Box::pin(facts(&db, asked))).await }
             }),
             notes: Gather::start(NOTES, move |notes| {
                 let db = of_notes.clone();
-                async move { db.unless_silent(note(&db, notes)).await }
+                async move { db.unless_silent(Box::pin(note(&db, notes))).await }
             }),
         }
     }

@@ -107,7 +107,7 @@ impl Day<'_> {
     /// The runs that wait, the oldest first.
     pub(super) async fn to_review(&self) -> Result<Vec<String>, Failure> {
         let queue: Queue = self.staff.reviewer.get("/v1/reviews").await?;
-        Ok(queue.runs.into_iter().map(|waiting| waiting.id.to_string()).collect())
+        Ok(queue.runs.into_iter().map(|waiting| waiting.id).collect())
     }
 
     /// A run is reviewed by one person and, unless it is void, released by another; gives the tubes

@@ -237,7 +237,7 @@ impl<J: Send + Sync + 'static, A: Send + 'static> Gatherer<J, A> {
         let jobs: Vec<_> = part.iter().map(|taken| &taken.job).collect();
         let mut tries = 1;
         loop {
-            match self.db.unless_silent(self.attempt(tx, &jobs)).await {
+            match self.db.unless_silent(Box::pin(self.attempt(tx, &jobs))).await {
                 Err(Error::Store(error)) if tries < TRIES && error.crossed() => {
                     tries += 1;
                     tx = self.db.write_on(self.channel, self.name).await;

@@ -106,10 +106,12 @@ impl Board {
         !self.asked.wall.is_empty()
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "a template hands out references")]
     fn number(number: &i64) -> String {
         grouped(*number)
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "a template hands out references")]
     fn clock(at: &Time) -> String {
         clock(*at)
     }

@@ -105,22 +105,24 @@ pub async fn resident_post(
     page: Page,
     Form(asked): Form<Asked>,
 ) -> Result<Response, Problem> {
-    let again = |status: StatusCode, asking: &Asking| -> Result<Response, Problem> {
+    let again = |status: StatusCode, asking: &Asking| -> Result<Response> {
         Ok((status, html(asking)?).into_response())
     };
     let look = match ask(&app, asked.request()).await {
         Ok(look) => look,
         Err(problem) if problem.status == 422 => {
             let asking = Asking { reasons: problem.errors, ..asking(page) };
-            return again(StatusCode::UNPROCESSABLE_ENTITY, &asking);
+            return Ok(again(StatusCode::UNPROCESSABLE_ENTITY, &asking)?);
         }
         Err(problem) => return Err(problem),
     };
     match look {
-        Look::NoMatch => again(StatusCode::NOT_FOUND, &Asking { no_match: true, ..asking(page) }),
+        Look::NoMatch => {
+            Ok(again(StatusCode::NOT_FOUND, &Asking { no_match: true, ..asking(page) })?)
+        }
         Look::Blocked(seconds) => {
             let blocked = Some(seconds.div_ceil(60));
-            again(StatusCode::TOO_MANY_REQUESTS, &Asking { blocked, ..asking(page) })
+            Ok(again(StatusCode::TOO_MANY_REQUESTS, &Asking { blocked, ..asking(page) })?)
         }
         Look::Shown(person, status) => {
             let status = read(&status)?;
@@ -173,7 +175,7 @@ fn shown(page: Page, status: &Status, (link, now): (String, Time)) -> Shown {
     });
     let has_report = status.state == Progress::Released && status.outcome.is_some();
     let asked = page.with("resident-asked-at", [("at", minute(now))]).into_owned();
-    Shown { tone, headline, lines, steps, last, link, has_report, asked, page }
+    Shown { page, tone, headline, lines, steps, last, link, has_report, asked }
 }
 
 /// What an outcome is called.
@@ -218,18 +220,18 @@ pub async fn report_post(
     page: Page,
     Form(asked): Form<Asked>,
 ) -> Result<Response, Problem> {
-    let again = |asking: &Asking| -> Result<Response, Problem> {
+    let again = |asking: &Asking| -> Result<Response> {
         Ok((StatusCode::NOT_FOUND, html(asking)?).into_response())
     };
     let Look::Shown(person, status) = ask(&app, asked.request()).await? else {
-        return again(&Asking { no_match: true, ..asking(page) });
+        return Ok(again(&Asking { no_match: true, ..asking(page) })?);
     };
     let status = read(&status)?;
     let is_told = status.state == Progress::Released && status.outcome.is_some();
     let found = if is_told { report::report(&app, &person).await? } else { None };
     let Some(found) = found else {
         let nothing = Reason::new("status.no_report", "report", "there is no result to report yet");
-        return again(&Asking { reasons: vec![nothing], ..asking(page) });
+        return Ok(again(&Asking { reasons: vec![nothing], ..asking(page) })?);
     };
     let sheet = resident_report::sheet(page.language, &found, app.clock.now());
     let drawn = report::pdf(&sheet);

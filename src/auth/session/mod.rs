@@ -124,7 +124,7 @@ pub fn password_refuse(login: &str, password: &str) -> Result<()> {
     if password.to_lowercase().contains(login) {
         refuse("password.login", "the password contains your name; choose another".to_owned());
     }
-    if password.chars().all(|c| Some(c) == password.chars().next()) {
+    if password.chars().all(|c| password.starts_with(c)) {
         refuse("password.plain", "the password is one character over and over".to_owned());
     }
     refuse_if_any(reasons)

@@ -19,6 +19,7 @@ use crate::interpretation::kit::approval_api::{
 use crate::plate::{Template as PlateTemplate, templates};
 use crate::web::{Page, html};
 
+#[expect(clippy::struct_field_names, reason = "the template reads them as what they are")]
 #[derive(Template)]
 #[template(path = "admin_kits.html")]
 struct Kits {
@@ -31,7 +32,7 @@ struct Kits {
 
 impl Kits {
     /// What a state, or a purpose, is called in the catalogue.
-    fn word(&self, of: &impl serde::Serialize) -> &'static str {
+    fn word(of: &impl serde::Serialize) -> &'static str {
         let word = serde_json::to_value(of).unwrap_or_default();
         match word.as_str().unwrap_or_default() {
             "shipped" => "admin-kit-shipped",
@@ -62,6 +63,7 @@ pub async fn kits_page_get(
 }
 
 /// What to do with a version.
+#[expect(clippy::struct_field_names, reason = "the form names it so")]
 #[derive(Deserialize)]
 pub struct Act {
     act: String,

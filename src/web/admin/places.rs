@@ -31,7 +31,8 @@ struct Places {
 }
 
 impl Places {
-    fn at(&self, time: &Time) -> String {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "a template hands out references")]
+    fn at(time: &Time) -> String {
         minute(*time)
     }
 }

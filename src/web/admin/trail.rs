@@ -33,7 +33,7 @@ impl Trail {
     }
 
     /// When, to the second.
-    fn at(&self, row: &AuditRow) -> String {
+    fn at(row: &AuditRow) -> String {
         row.at.local()
     }
 }

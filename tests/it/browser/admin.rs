@@ -57,6 +57,7 @@ async fn somebody_new_is_given_an_account_and_signs_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn places_kits_and_what_is_in_force_are_seen_on_one_page_each() {
     for (language, size) in [("zh-CN", Size::Phone), ("en", Size::Desktop)] {
         let Some(browser) = Browser::open(size, language).await else { return };
@@ -80,6 +81,7 @@ async fn places_kits_and_what_is_in_force_are_seen_on_one_page_each() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn the_trail_of_a_tube_says_who_did_what() {
     for (language, size) in [("zh-CN", Size::Desktop), ("en", Size::Phone)] {
         let Some(browser) = Browser::open(size, language).await else { return };

@@ -81,6 +81,7 @@ async fn the_board_moves_while_one_looks_at_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn on_a_wall_it_fills_the_screen_and_there_is_nothing_around_it() {
     for language in ["en", "zh-CN"] {
         let Some(browser) = open(Size::Wall, language).await else { return };
@@ -113,6 +114,7 @@ async fn a_lost_connection_is_said_and_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn what_is_not_explained_is_an_alarm() {
     let Some(browser) = open(Size::Desktop, "en").await else { return };
     browser.app.direct("update tube set state = 'released' where code = 'PLATED'").await;
@@ -122,6 +124,7 @@ async fn what_is_not_explained_is_an_alarm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn it_is_filtered_by_a_form_and_a_laboratory_sees_its_own() {
     let Some(browser) = open(Size::Desktop, "en").await else { return };
     browser.goto("/board?round=R01&area=Nowhere&laboratory=").await;

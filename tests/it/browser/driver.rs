@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -135,4 +136,24 @@ impl WebDriverCompatibleCommand for Log {
     fn method_and_body(&self, _url: &url::Url) -> (Method, Option<String>) {
         (Method::POST, Some(json!({ "type": self.kind }).to_string()))
     }
+}
+
+/// The script of axe, where it is.
+#[expect(clippy::disallowed_methods, reason = "a test asks its surroundings for its tools")]
+pub fn axe() -> Option<String> {
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/target/node_modules/axe-core/axe.min.js");
+    let path = std::env::var("TEST_AXE").map_or_else(|_unset| PathBuf::from(own), PathBuf::from);
+    std::fs::read_to_string(path).ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test asks its surroundings what is wanted")]
+pub fn is_set(name: &str, value: &str) -> bool {
+    std::env::var(name).is_ok_and(|set| set == value)
+}
+
+/// Says that a story is not told, and fails where it must be.
+pub fn missing(what: &str) {
+    let required = is_set("CI", "true") || is_set("TEST_BROWSER", "required");
+    assert!(!required, "NO PAGE WAS LOOKED AT: {what} is missing; scripts/test installs it");
+    eprintln!("NO PAGE WAS LOOKED AT: {what} is missing; run scripts/test once, which installs it");
 }

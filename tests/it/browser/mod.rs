@@ -1,8 +1,8 @@
 //! The pages in a real browser: Chromium without a window, driven as a person would, by keys.
 //!
 //! A story begins with [`Browser::open`], works, and calls [`Browser::check`] on each page it is
-//! about: that takes a screenshot into `target/screenshots`, asks axe for violations in light and
-//! dark, and fails on any error at the console, any request to another host, and anything that
+//! about: that takes a screenshot into `target/screenshots`, asks axe for violations (in dark too where
+//! `TEST_LOOKS=all`), and fails on any error at the console, any request to another host, and anything that
 //! sticks out sideways. What a page looks like is for people to look at.
 
 mod admin;
@@ -32,7 +32,7 @@ use swabline::auth::session::sign_in::login_give;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::app::{Client as Account, Engine, TestApp};
-use driver::{Cdp, Driver, Log};
+use driver::{Cdp, Driver, Log, axe, is_set, missing};
 
 /// The password of everybody in these stories.
 pub const PASSWORD: &str = "one long phrase for all";
@@ -85,23 +85,6 @@ impl Drop for Browser {
     fn drop(&mut self) {
         self.serving.abort();
     }
-}
-
-/// The script of axe, where it is.
-#[expect(clippy::disallowed_methods, reason = "a test asks its surroundings for its tools")]
-fn axe() -> Option<String> {
-    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/target/node_modules/axe-core/axe.min.js");
-    let path = std::env::var("TEST_AXE").map_or_else(|_unset| PathBuf::from(own), PathBuf::from);
-    std::fs::read_to_string(path).ok()
-}
-
-/// Says that a story is not told, and fails where it must be.
-#[expect(clippy::disallowed_methods, reason = "a test asks its surroundings for its tools")]
-fn missing(what: &str) {
-    let is_set = |name: &str, value: &str| std::env::var(name).is_ok_and(|set| set == value);
-    let required = is_set("CI", "true") || is_set("TEST_BROWSER", "required");
-    assert!(!required, "NO PAGE WAS LOOKED AT: {what} is missing; scripts/test installs it");
-    eprintln!("NO PAGE WAS LOOKED AT: {what} is missing; run scripts/test once, which installs it");
 }
 
 impl Browser {
@@ -300,9 +283,11 @@ impl Browser {
         self.wait_for_path("/").await;
     }
 
-    /// Looks at the page that is shown in every way there is; `name` is that of its screenshots.
+    /// Looks at the page that is shown; `name` is that of its screenshots.
     pub async fn check(&self, name: &str) {
-        for scheme in ["light", "dark"] {
+        let schemes: &[_] =
+            if is_set("TEST_LOOKS", "all") { &["light", "dark"] } else { &["light"] };
+        for &scheme in schemes {
             self.prefer(scheme).await;
             self.screenshot(&format!("{name}-{scheme}")).await;
             let violations = self.axe().await;

@@ -109,6 +109,7 @@ async fn a_plate_is_filled_undone_and_frozen_by_keys_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn a_tube_of_another_laboratory_and_one_on_another_plate_are_explained() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let app = &browser.app;
@@ -146,6 +147,7 @@ async fn a_tube_of_another_laboratory_and_one_on_another_plate_are_explained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn a_draft_is_saved_and_goes_on_at_another_desk_and_a_rack_fills_a_plate() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let app = &browser.app;

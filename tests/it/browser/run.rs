@@ -123,6 +123,7 @@ async fn a_box_of_93_goes_from_the_door_to_the_review_by_keyboard_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn a_file_of_another_plate_shows_every_reason_and_nothing_is_kept() {
     for (language, size) in [("zh-CN", Size::Phone), ("en", Size::Desktop)] {
         let Some(browser) = Browser::open(size, language).await else { return };
@@ -158,6 +159,7 @@ async fn a_file_of_another_plate_shows_every_reason_and_nothing_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn a_run_whose_controls_failed_says_so_and_is_kept_only_when_told_twice() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let app = &browser.app;

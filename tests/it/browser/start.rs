@@ -39,6 +39,7 @@ async fn every_role_is_led_to_its_own_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn whoever_is_lost_is_told_so_and_led_back() {
     let Some(browser) = Browser::open(Size::Phone, "zh-CN").await else { return };
     browser.goto("/nowhere").await;
@@ -49,6 +50,7 @@ async fn whoever_is_lost_is_told_so_and_led_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn the_description_of_the_api_is_shown_without_a_word_from_outside() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     browser.goto("/docs/").await;

@@ -109,6 +109,7 @@ async fn ten_people_and_a_tube_by_wedge_and_keyboard_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn the_slip_is_what_is_printed_and_nothing_else() {
     let Some(browser) = Browser::open(Size::Desktop, "zh-CN").await else { return };
     sampler(&browser).await;
@@ -127,6 +128,7 @@ async fn the_slip_is_what_is_printed_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn a_tube_of_one_is_full_with_one_person() {
     let Some(browser) = Browser::open(Size::Phone, "en").await else { return };
     sampler(&browser).await;
@@ -199,6 +201,7 @@ async fn mistakes_are_said_at_once_and_the_last_step_is_undone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn a_passport_is_taken_with_the_country_that_issued_it() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     sampler(&browser).await;
@@ -319,6 +322,7 @@ async fn the_first_page_is_light_and_can_be_installed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn the_device_judges_documents_as_the_server_does() {
     let Some(browser) = Browser::open(Size::Phone, "en").await else { return };
     browser.sign_in(swabline::auth::Role::Sampler).await;

@@ -149,6 +149,7 @@ async fn an_answer_that_was_lost_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn a_session_that_is_over_waits_for_a_new_sign_in_and_loses_nothing() {
     let Some((browser, net)) = behind(Size::Phone, "en").await else { return };
     sampler(&browser).await;
@@ -171,6 +172,7 @@ async fn a_session_that_is_over_waits_for_a_new_sign_in_and_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn a_seal_that_was_not_sent_is_undone() {
     let Some((browser, net)) = behind(Size::Phone, "en").await else { return };
     sampler(&browser).await;

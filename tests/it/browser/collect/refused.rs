@@ -49,6 +49,7 @@ async fn a_refused_tube_is_mended_and_sealed_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: scripts/test --long"]
 async fn giving_up_leaves_paper_and_a_note() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     sampler(&browser).await;
