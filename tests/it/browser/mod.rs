@@ -20,7 +20,7 @@ mod sign_in;
 mod signature;
 mod start;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 

@@ -102,8 +102,8 @@ async fn a_plate_is_filled_undone_and_frozen_by_keys_alone() {
         assert_eq!(first["tube"], tube(0));
         // Its lists can be fetched as the links say.
         for path in browser.paths("[data-format]").await {
-            let list = app.get(&world.technician, &path).await;
-            list.expect(200);
+            let worklist = app.get(&world.technician, &path).await;
+            worklist.expect(200);
         }
     }
 }
@@ -167,7 +167,7 @@ async fn a_draft_is_saved_and_goes_on_at_another_desk_and_a_rack_fills_a_plate()
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("rack.csv");
     let rows = tubes[1..].iter().zip(["A01", "B01", "C01", "D01", "E01"]);
-    let csv: String = rows.map(|(tube, at)| format!("{at},{tube}\n")).collect();
+    let csv = rows.map(|(tube, at)| format!("{at},{tube}\n")).collect::<Vec<_>>().concat();
     std::fs::write(&path, csv).unwrap();
     browser.click("#rack-part summary").await;
     browser.client.find(Locator::Css("#rack")).await.unwrap().send_keys("RACK7").await.unwrap();

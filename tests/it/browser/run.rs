@@ -15,7 +15,9 @@ use crate::world::{World, box_, people, plate, seal_tube, tube, world};
 /// Scans all of them, one right after the other, as quickly as a scanner can.
 async fn scan_all(browser: &Browser, codes: &[String]) {
     let enter = char::from(Key::Enter);
-    browser.keys(&codes.iter().map(|code| format!("{code}{enter}")).collect::<String>()).await;
+    browser
+        .keys(&codes.iter().map(|code| format!("{code}{enter}")).collect::<Vec<_>>().concat())
+        .await;
 }
 
 /// Presses Enter at the question that is shown.

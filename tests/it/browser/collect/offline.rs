@@ -62,7 +62,7 @@ fn refuse_clear(kept: &Value, people: std::ops::Range<u64>) {
 async fn behind(size: Size, language: &'static str) -> Option<(Browser, Net)> {
     let mut browser = Browser::open(size, language).await?;
     let net = Net::before(&browser.url).await;
-    browser.url = net.url.clone();
+    browser.url.clone_from(&net.url);
     Some((browser, net))
 }
 
