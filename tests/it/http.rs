@@ -150,8 +150,8 @@ each_engine! {
             }
             for client in &clients {
                 let answer = app.call(method.clone(), &path, Some(client), Some(&body)).await;
-                let says = if is_page { answer.text().contains("auth.role") } else { answer.code() == "auth.role" };
-                let refused = answer.status == 403 && says;
+                let says = || if is_page { answer.text().contains("auth.role") } else { answer.code() == "auth.role" };
+                let refused = answer.status == 403 && says();
                 assert_eq!(refused, !rule.allows(client.actor.role),
                     "{} {} as {:?}: {}", rule.method, rule.path, client.actor.role, answer.text());
             }
