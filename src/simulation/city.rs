@@ -106,7 +106,7 @@ impl City {
     }
 
     /// Another group of people comes from out of town to be swabbed together; one person in
-    /// [`INFECTED_OF`] is infected, and few tubes leak or are lost.
+    /// `INFECTED_OF` is infected, and few tubes leak or are lost.
     pub fn newcomers(&mut self, size: u8) -> (Group, Fate) {
         let first = self.people.len();
         for number in (first..).take(usize::from(size)) {
