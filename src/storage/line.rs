@@ -60,16 +60,9 @@ impl Line {
         self.pools.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Does this, unless the server falls silent meanwhile: nobody knows then what became of it.
-    pub async fn unless_silent<T, E: From<StoreError>>(
-        &self,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        let mut given_up = self.given_up.subscribe();
-        tokio::select! {
-            done = work => done,
-            Ok(()) = given_up.changed() => Err(StoreError::silent().into()),
-        }
+    /// Listens from now on.
+    pub fn listen(&self) -> Listening {
+        Listening(Some(self.given_up.subscribe()))
     }
 
     fn renew(&self, pools: Pools) {
@@ -82,6 +75,29 @@ impl Line {
             // What is still on its way is not taken back; waiting for it may take a quarter of an
             // hour, and keeps nobody.
             tokio::spawn(async move { pool.close().await });
+        }
+    }
+}
+
+/// Hears that the server fell silent after this was made, also while nobody waited for it.
+#[derive(Clone, Debug)]
+pub(super) struct Listening(Option<watch::Receiver<()>>);
+
+impl Listening {
+    /// For a store that cannot fall silent.
+    pub(super) const fn never() -> Self {
+        Self(None)
+    }
+
+    /// Does this, unless the server fell or falls silent: nobody knows then what became of it.
+    pub async fn unless_silent<T, E: From<StoreError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let Some(mut given_up) = self.0.clone() else { return work.await };
+        tokio::select! {
+            done = work => done,
+            Ok(()) = given_up.changed() => Err(StoreError::silent().into()),
         }
     }
 }

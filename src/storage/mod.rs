@@ -31,7 +31,7 @@ use chain::{ChainLease, Chains};
 pub use error::{StoreError, ensure_rows};
 use gate::Gate;
 pub use gate::{Channel, Queue, Queues};
-use line::Line;
+use line::{Line, Listening, Pools};
 pub use news::{Mark, News};
 pub use writer::{Batch, Writer};
 
@@ -39,6 +39,8 @@ use crate::clock::Clock;
 
 /// How long a caller waits for a connection before it is told that the store is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the server may take to let its connections go.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How PostgreSQL begins to read: one snapshot, as SQLite gives by birth. A transaction that only
 /// reads is never refused for it.
 const SNAPSHOT: &str = "begin transaction isolation level repeatable read, read only";
@@ -70,6 +72,8 @@ pub struct Tx {
     news: News,
     /// Of what the feed was told.
     tells: Vec<Mark>,
+    /// From before it was begun.
+    listening: Listening,
 }
 
 /// The engine's own transaction.
@@ -173,21 +177,23 @@ impl Db {
     /// The door for reading; writing through it fails. On both engines every statement sees the
     /// store as the first one did, whatever others commit meanwhile.
     pub async fn read(&self, name: &'static str) -> Result<Tx, StoreError> {
+        let listening = self.listen();
         let conn = match &self.engine {
             Engine::Sqlite { readers, .. } => Conn::Sqlite(readers.begin_with("begin").await?),
-            Engine::Postgres(line) => begin(line, &line.pools().readers, SNAPSHOT).await?,
+            Engine::Postgres(line) => begin(&listening, &line.pools().readers, SNAPSHOT).await?,
         };
-        Ok(self.begun(conn, name, None))
+        Ok(self.begun(conn, name, None, listening))
     }
 
     /// The door of those who only ask, and are many: as [`Db::read`], with few connections that
     /// nobody else uses.
     pub async fn ask(&self, name: &'static str) -> Result<Tx, StoreError> {
+        let listening = self.listen();
         let conn = match &self.engine {
             Engine::Sqlite { asking, .. } => Conn::Sqlite(asking.begin_with("begin").await?),
-            Engine::Postgres(line) => begin(line, &line.pools().asking, SNAPSHOT).await?,
+            Engine::Postgres(line) => begin(&listening, &line.pools().asking, SNAPSHOT).await?,
         };
-        Ok(self.begun(conn, name, None))
+        Ok(self.begun(conn, name, None, listening))
     }
 
     /// The door for writing in a laboratory, and for whatever has no channel of its own.
@@ -200,19 +206,26 @@ impl Db {
     pub async fn write_on(&self, channel: Channel, name: &'static str) -> Result<Tx, StoreError> {
         let waiting = Instant::now();
         let chain = self.chains.lease(channel).await?;
+        let listening = self.listen();
         let conn = match &self.engine {
             Engine::Sqlite { writer, .. } => {
                 Conn::Sqlite(writer.begin_with("begin immediate").await?)
             }
-            Engine::Postgres(line) => begin(line, &line.pools().writers, "begin").await?,
+            Engine::Postgres(line) => begin(&listening, &line.pools().writers, "begin").await?,
         };
         metrics::histogram!("store_wait_seconds", "tx" => name).record(waiting.elapsed());
-        Ok(self.begun(conn, name, Some(chain)))
+        Ok(self.begun(conn, name, Some(chain), listening))
     }
 
-    fn begun(&self, conn: Conn, name: &'static str, chain: Option<ChainLease>) -> Tx {
+    fn begun(
+        &self,
+        conn: Conn,
+        name: &'static str,
+        chain: Option<ChainLease>,
+        listening: Listening,
+    ) -> Tx {
         let (started, news) = (Instant::now(), self.news.clone());
-        Tx { conn, name, started, chain, news, tells: Vec::new() }
+        Tx { conn, name, started, chain, news, tells: Vec::new(), listening }
     }
 
     /// Does this, unless the store falls silent meanwhile: nobody knows then what became of it.
@@ -221,9 +234,14 @@ impl Db {
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
+        self.listen().unless_silent(work).await
+    }
+
+    /// Listens from now on for the store's falling silent.
+    fn listen(&self) -> Listening {
         match &self.engine {
-            Engine::Sqlite { .. } => work.await,
-            Engine::Postgres(line) => line.unless_silent(work).await,
+            Engine::Sqlite { .. } => Listening::never(),
+            Engine::Postgres(line) => line.listen(),
         }
     }
 
@@ -257,10 +275,11 @@ impl Db {
                 writer.close().await;
             }
             Engine::Postgres(line) => {
-                let pools = line.pools();
-                pools.asking.close().await;
-                pools.readers.close().await;
-                pools.writers.close().await;
+                let Pools { readers, writers, asking } = line.pools();
+                let closed =
+                    async { tokio::join!(asking.close(), readers.close(), writers.close()) };
+                // A server that fell silent takes no leave.
+                tokio::time::timeout(CLOSE_TIMEOUT, closed).await.ok();
             }
         }
     }
@@ -270,15 +289,19 @@ fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
-async fn begin(line: &Line, pool: &PgPool, how: &'static str) -> Result<Conn, StoreError> {
+async fn begin(
+    listening: &Listening,
+    pool: &PgPool,
+    how: &'static str,
+) -> Result<Conn, StoreError> {
     let begun = async { Ok(pool.begin_with(how).await?) };
-    line.unless_silent(begun).await.map(Conn::Postgres)
+    listening.unless_silent(begun).await.map(Conn::Postgres)
 }
 
 impl Tx {
     /// Commits; when this returns, the change is on disk (R1).
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Self { conn, name, started, mut chain, news, tells } = self;
+        let Self { conn, name, started, mut chain, news, tells, .. } = self;
         // The caller may stop waiting, when a client hangs up or a request's time is over, and
         // the engine still completes the commit.
         if let Some(chain) = &mut chain {

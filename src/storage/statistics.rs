@@ -29,7 +29,9 @@ impl Db {
         match &self.engine {
             Engine::Sqlite { .. } => Ok(Vec::new()),
             // Writers keep their connections to themselves.
-            Engine::Postgres(line) => line.unless_silent(count_grown(&line.pools().readers)).await,
+            Engine::Postgres(line) => {
+                line.listen().unless_silent(count_grown(&line.pools().readers)).await
+            }
         }
     }
 }

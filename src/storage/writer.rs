@@ -151,12 +151,16 @@ impl<J: Send + Sync + 'static, A: Send + 'static> Gatherer<J, A> {
     async fn run(mut self) {
         while let Some(first) = self.first().await {
             // Others queue up while this waits for its turn, and go with it.
-            let tx = self.db.write_on(self.channel, self.name).await;
+            let tx = self.begin().await;
             let batch = self.gather(first);
             if !batch.is_empty() {
                 self.settle(tx, batch).await;
             }
         }
+    }
+
+    async fn begin(&self) -> Result<Tx, StoreError> {
+        self.db.write_on(self.channel, self.name).await
     }
 
     async fn first(&mut self) -> Option<Waiting<J, A>> {
@@ -206,7 +210,7 @@ impl<J: Send + Sync + 'static, A: Send + 'static> Gatherer<J, A> {
         while let Some(mut part) = parts.pop() {
             let tx = match opened.take() {
                 Some(tx) => tx,
-                None => self.db.write_on(self.channel, self.name).await,
+                None => self.begin().await,
             };
             match self.persist(tx, &part).await {
                 Ok(answers) => {
@@ -237,18 +241,24 @@ impl<J: Send + Sync + 'static, A: Send + 'static> Gatherer<J, A> {
         let jobs: Vec<_> = part.iter().map(|taken| &taken.job).collect();
         let mut tries = 1;
         loop {
-            match self.db.unless_silent(Box::pin(self.attempt(tx, &jobs))).await {
+            match self.attempt(tx, &jobs).await {
                 Err(Error::Store(error)) if tries < TRIES && error.crossed() => {
                     tries += 1;
-                    tx = self.db.write_on(self.channel, self.name).await;
+                    tx = self.begin().await;
                 }
                 settled => return settled,
             }
         }
     }
 
+    /// Nobody waits without end for a store that fell silent after the transaction was begun.
     async fn attempt(&self, tx: Result<Tx, StoreError>, jobs: &[&J]) -> Result<Vec<A>> {
-        let mut tx = tx?;
+        let tx = tx?;
+        let listening = tx.listening.clone();
+        listening.unless_silent(Box::pin(self.store(tx, jobs))).await
+    }
+
+    async fn store(&self, mut tx: Tx, jobs: &[&J]) -> Result<Vec<A>> {
         let answers = (self.work)(&mut tx, jobs).await?;
         let written = Instant::now();
         tx.commit().await?;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
 use swabline::app::{App, Parts};
 use swabline::audit;
 use swabline::storage::Db;
@@ -27,6 +28,8 @@ enum Cut {
     Always = 3,
     /// What is said is never heard and nobody is told; whoever spoke meanwhile is never heard again.
     Silent = 4,
+    /// As the next commit is on its way, the server falls silent.
+    SilentAtCommit = 5,
 }
 
 /// A cable between the program and its server, which can be pulled.
@@ -101,10 +104,13 @@ impl Cable {
     ) {
         let mut bytes = [0; 16_384];
         while let Ok(read @ 1..) = from.read(&mut bytes) {
+            let commits = bytes[..read].windows(6).any(|word| word == b"COMMIT");
+            if commits && self.is(Cut::SilentAtCommit) {
+                self.cut(Cut::Silent);
+            }
             if self.is_dead(dead) {
                 continue;
             }
-            let commits = bytes[..read].windows(6).any(|word| word == b"COMMIT");
             if self.is(Cut::Always) || commits && self.is(Cut::BeforeCommit) {
                 self.cut(Cut::Always);
                 return;
@@ -261,4 +267,35 @@ async fn a_server_that_falls_silent_is_given_up_and_come_back_to() {
     insist(async || app.get(&world.officer, "/v1/ledger").await).await.expect(200);
     afresh(&mut app).await;
     assert_eq!(way::number(&app, "select count(*) from tube").await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_caught_by_the_silence_in_the_middle_of_a_commit_is_told() {
+    let Some((mut app, cable)) = wired().await else { return };
+    let world = world(&app).await;
+    let people = people(0, 3);
+    cable.cut(Cut::SilentAtCommit);
+    assert_lost(&seal_tube(&app, &world, 0, &people).await);
+    assert!(cable.is(Cut::Silent), "the commit came by");
+    // A server that is replaced takes its unfinished transactions with it.
+    end_transactions(&app).await;
+    cable.cut(Cut::Never);
+    let answer = insist(async || seal_tube(&app, &world, 0, &people).await).await;
+    answer.expect(201);
+    afresh(&mut app).await;
+    for sql in ["select count(*) from tube", "select count(*) from feed"] {
+        assert_eq!(way::number(&app, sql).await, 1, "{sql}");
+    }
+}
+
+/// Ends whoever is connected, over a connection that no cable carries.
+async fn end_transactions(app: &TestApp) {
+    let url = app.app.config.database_url();
+    let (_, name) = url.rsplit_once('/').expect("the address names a database");
+    let server = postgres_url().expect("the story runs on it");
+    let (base, _) = server.rsplit_once('/').expect("the address names a database");
+    let mut direct = PgConnection::connect(&format!("{base}/{name}")).await.unwrap();
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()";
+    sqlx::query(end).execute(&mut direct).await.unwrap();
 }
