@@ -75,7 +75,7 @@ fn answers(c: &mut Criterion) {
         let mut tubes = 0;
         for people in PEOPLE {
             store.runtime.block_on(go(&store, (tubes, people / 10)));
-            store.runtime.block_on(fold(&store.db)).expect("the store folds");
+            store.runtime.block_on(fold(&store.db, 5_000)).expect("the store folds");
             store.runtime.block_on(obey(&store, "analyze".to_owned()));
             tubes = people / 10;
             group.bench_function(BenchmarkId::new("answer", people), |b| {

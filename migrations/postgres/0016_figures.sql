@@ -63,6 +63,9 @@ select round_code, kind, move, hour, area, laboratory_code, bucket, n, people fr
 union all
 select round_code, kind, move, hour, area, laboratory_code, bucket, n, people from figure_fresh;
 
+-- Nodes of the version before may be at work: nothing moves between the count and the triggers.
+lock table tube, recall, plate, run, signature in share row exclusive mode;
+
 -- What is stored already, as far as its rows still say: when a tube was taken in and plated for the
 -- first time, and where it is now.
 insert into figure_delta
@@ -146,7 +149,7 @@ where s.meaning in ('release', 'release_by_rule');
 insert into figure (round_code, kind, move, hour, area, laboratory_code, bucket, n, people)
 select round_code, kind, move, hour, area, laboratory_code, bucket, sum(n), sum(people)
 from figure_fresh group by round_code, kind, move, hour, area, laboratory_code, bucket;
-delete from figure_delta;
+truncate figure_delta;
 
 -- Boxes that are still on their way, the oldest first.
 create index box_open on box (sealed_us, code) where state <> 'arrived';

@@ -1,5 +1,7 @@
 //! The city's figures over HTTP, as numbers and as pictures.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
@@ -106,7 +108,7 @@ pub enum Ground {
 }
 
 impl PictureQuery {
-    async fn figures(self, app: &App, actor: &Actor) -> Result<(Figures, Theme)> {
+    async fn figures(self, app: &App, actor: &Actor) -> Result<(Arc<Figures>, Theme)> {
         let Self { round, area, laboratory, theme, language } = self;
         let asked = FiguresQuery { round, area, laboratory };
         let theme = match theme {
@@ -117,14 +119,9 @@ impl PictureQuery {
             Words::En => Language::English,
             Words::Zh => Language::Chinese,
         });
-        Ok((shown(app, actor, asked).await?, theme))
+        let scope = asked.scope(app, actor).await?;
+        Ok((app.board.look(app, &scope).await?, theme))
     }
-}
-
-async fn shown(app: &App, actor: &Actor, asked: FiguresQuery) -> Result<Figures> {
-    let scope = asked.scope(app, actor).await?;
-    let mut tx = app.db.read("figures").await?;
-    store::figures(&mut tx, app.clock.now(), &scope).await
 }
 
 /// Where everybody is, how long it takes, what the laboratories do, and what waits longest: read
@@ -138,7 +135,9 @@ pub async fn figures_get(
     actor: Actor,
     Query(asked): Query<FiguresQuery>,
 ) -> Result<Json<Figures>> {
-    Ok(Json(shown(&app, &actor, asked).await?))
+    let scope = asked.scope(&app, &actor).await?;
+    let mut tx = app.db.read("figures").await?;
+    Ok(Json(store::figures(&mut tx, app.clock.now(), &scope).await?))
 }
 
 /// The last 24 hours as a picture: people sealed, received and released in each.

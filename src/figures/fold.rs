@@ -9,8 +9,7 @@ use crate::storage::{Conn, Db, Sql};
 
 /// How often somebody folds.
 const EVERY: Duration = Duration::from_secs(5);
-/// Deltas folded in one transaction: on SQLite everybody who writes waits for it, some twenty
-/// milliseconds.
+/// Deltas folded in one transaction: on SQLite everybody who writes waits for it.
 const AT_ONCE: i64 = 5_000;
 
 /// `$1` how many. On PostgreSQL two nodes may fold at once: each takes deltas the other does not,
@@ -50,35 +49,35 @@ pub const STATEMENTS: &[(&str, &str)] = &[("WAITING", WAITING), ("FOLDED", FOLDE
 pub async fn keep_folded(db: &Db) {
     loop {
         tokio::time::sleep(EVERY).await;
-        if let Err(error) = fold(db).await {
+        if let Err(error) = db.unless_silent(Box::pin(fold(db, AT_ONCE))).await {
             // What is not folded is counted by whoever reads; nothing is lost but time.
             tracing::warn!(error = %error, "the figures could not be folded");
         }
     }
 }
 
-/// Folds everything there is, some at a time.
-pub async fn fold(db: &Db) -> Result<()> {
+/// Folds everything there is, so many at a time.
+pub async fn fold(db: &Db, at_once: i64) -> Result<()> {
     let mut tx = db.read("figures.waiting").await?;
     let waiting: Option<i64> = on!(tx, c => query_scalar(WAITING).fetch_optional(c).await)?;
     drop(tx);
     let mut may_be_more = waiting.is_some();
     while may_be_more {
-        may_be_more = fold_some(db).await? == AT_ONCE;
+        may_be_more = fold_some(db, at_once).await? == at_once;
     }
     Ok(())
 }
 
 /// Folds the oldest deltas, and says how many those were.
-async fn fold_some(db: &Db) -> Result<i64> {
+async fn fold_some(db: &Db, at_once: i64) -> Result<i64> {
     let mut tx = db.write("figures.fold").await?;
     let folded = match &mut tx.conn {
         Conn::Sqlite(c) => {
-            query(FOLD.sqlite).bind(AT_ONCE).execute(&mut **c).await?;
-            let gone = query(FOLDED).bind(AT_ONCE).execute(&mut **c).await?.rows_affected();
-            i64::try_from(gone).unwrap_or(AT_ONCE)
+            query(FOLD.sqlite).bind(at_once).execute(&mut **c).await?;
+            let gone = query(FOLDED).bind(at_once).execute(&mut **c).await?.rows_affected();
+            i64::try_from(gone).unwrap_or(at_once)
         }
-        Conn::Postgres(c) => query_scalar(FOLD.postgres).bind(AT_ONCE).fetch_one(&mut **c).await?,
+        Conn::Postgres(c) => query_scalar(FOLD.postgres).bind(at_once).fetch_one(&mut **c).await?,
     };
     tx.commit().await?;
     Ok(folded)

@@ -6,14 +6,15 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use quick_cache::sync::Cache;
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, watch};
 
 use super::api::FiguresQuery;
 use super::proof::Proof;
@@ -33,13 +34,20 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Who may watch at once.
 const WATCHERS_MAX: usize = 256;
 
+/// How long a look is good for others who look at the same.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+/// Looks kept.
+const KEPT_MAX: usize = 256;
+
 /// What was seen last; none before the first look.
 type Seen = Option<Arc<str>>;
+/// The last look at one scope, and when it was; whoever holds it looks.
+type Kept = Arc<AsyncMutex<Option<(Instant, Arc<Figures>)>>>;
 
 /// Everybody who watches.
-#[derive(Debug)]
 pub struct Board {
     shows: Mutex<HashMap<Scope, watch::Sender<Seen>>>,
+    kept: Cache<Scope, Kept>,
     seats: Arc<Semaphore>,
     proof: Proof,
 }
@@ -47,7 +55,13 @@ pub struct Board {
 impl Default for Board {
     fn default() -> Self {
         let seats = Arc::new(Semaphore::new(WATCHERS_MAX));
-        Self { shows: Mutex::default(), seats, proof: Proof::default() }
+        Self { shows: Mutex::default(), kept: Cache::new(KEPT_MAX), seats, proof: Proof::default() }
+    }
+}
+
+impl std::fmt::Debug for Board {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Board(...)")
     }
 }
 
@@ -55,6 +69,25 @@ impl Board {
     fn shows(&self) -> MutexGuard<'_, HashMap<Scope, watch::Sender<Seen>>> {
         // Nothing panics while it is held, and a map of senders is whole after any step.
         self.shows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What `scope` shows, at most a second old: all who watch it, and the page and the pictures of
+    /// each, share one look.
+    pub async fn look(&self, app: &App, scope: &Scope) -> Result<Arc<Figures>> {
+        let fresh = || Ok::<_, Infallible>(Kept::default());
+        let Ok(kept) = self.kept.get_or_insert_with(scope, fresh);
+        let mut kept = kept.lock().await;
+        if let Some((_, seen)) = kept.as_ref().filter(|(at, _)| at.elapsed() < GOOD_FOR) {
+            return Ok(Arc::clone(seen));
+        }
+        let look = async {
+            let mut tx = app.db.read("figures.board").await?;
+            figures(&mut tx, app.clock.now(), scope).await
+        };
+        let at = Instant::now();
+        let seen = Arc::new(app.db.unless_silent(Box::pin(look)).await?);
+        *kept = Some((at, Arc::clone(&seen)));
+        Ok(seen)
     }
 
     /// What the ledger said last.
@@ -104,8 +137,20 @@ impl Board {
     }
 }
 
+/// Forgets a board whose task ends by a defect, so that whoever comes next sets a new one going.
+struct Showing<'a>(&'a Board, &'a Scope);
+
+impl Drop for Showing<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.shows().remove(self.1);
+        }
+    }
+}
+
 /// Looks at the counters as long as anybody watches.
 async fn keep_shown(app: App, scope: Scope) {
+    let _showing = Showing(&app.board, &scope);
     let mut stopping = app.stopping.subscribe();
     while app.board.is_watched(&scope) {
         match look(&app, &scope).await {
@@ -124,9 +169,8 @@ async fn keep_shown(app: App, scope: Scope) {
 }
 
 async fn look(app: &App, scope: &Scope) -> Result<Arc<str>> {
-    let mut tx = app.db.read("figures.live").await?;
-    let shown = figures(&mut tx, app.clock.now(), scope).await?;
-    let text = serde_json::to_string(&shown);
+    let seen = app.board.look(app, scope).await?;
+    let text = serde_json::to_string(&*seen);
     text.map(Arc::from).map_err(|error| Error::Internal(error.to_string()))
 }
 
@@ -150,7 +194,8 @@ impl Watcher {
             }
             let seen = self.seen.borrow_and_update().clone();
             if let Some(text) = seen {
-                signed_in(&self.app, &self.headers).await.ok()?;
+                let asked = Box::pin(signed_in(&self.app, &self.headers));
+                self.app.db.unless_silent(asked).await.ok()?;
                 let event = Event::default().event("figures").data(&*text);
                 return Some((Ok(event), self));
             }

@@ -62,13 +62,22 @@ impl Proof {
     }
 }
 
+/// Asked no more, however it ended.
+struct Asked<'a>(&'a AtomicBool);
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
 async fn ask(app: App) {
     let proof = app.board.proof();
-    match prove(&app).await {
+    let _asked = Asked(&proof.asking);
+    match app.db.unless_silent(Box::pin(prove(&app))).await {
         Ok(proven) => drop(proof.seen.send_replace(Some(proven))),
         Err(error) => tracing::warn!(error = %error, "the ledger could not be asked"),
     }
-    proof.asking.store(false, Ordering::SeqCst);
 }
 
 async fn prove(app: &App) -> Result<Proven> {

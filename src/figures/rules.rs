@@ -169,9 +169,14 @@ pub fn recalls(moved: &[Moved]) -> RecallFigures {
     recalls
 }
 
+/// The hour a moment is in.
+pub const fn hour(at: Time) -> i64 {
+    at.us().div_euclid(Span::hours(1).us())
+}
+
 /// The hours of the time line, the first and the last included.
-pub fn line(now: Time) -> (i64, i64) {
-    let last = now.us().div_euclid(Span::hours(1).us());
+pub const fn line(now: Time) -> (i64, i64) {
+    let last = hour(now);
     (last - HOURS + 1, last)
 }
 

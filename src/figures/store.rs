@@ -35,11 +35,11 @@ pub const MOVED_HOURLY: &str = "select kind, move as step, '' as area,
         and (cast($2 as text) is null or area = $2 or kind <> 'tube')
         and (cast($3 as text) is null or laboratory_code = $3)
     group by kind, move, laboratory_code, hour";
-/// As [`MOVED`]: how long it took.
+/// As [`MOVED`]: how long it took; `$4` the first hour of plates and runs, which are of no round.
 pub const TOOK: &str = "select kind, move as step, bucket, cast(sum(n) as bigint) as count
     from figure_now
     where round_code in (select e.value ->> 'code' from jsonb_each($1) e)
-        and kind in ('tube', 'run', 'review', 'whole')
+        and kind in ('tube', 'run', 'review', 'whole') and (round_code <> '' or hour >= $4)
         and (cast($2 as text) is null or area = $2 or kind in ('run', 'review'))
         and (cast($3 as text) is null or laboratory_code = $3)
     group by kind, move, bucket";
@@ -184,8 +184,9 @@ pub async fn figures(tx: &mut Tx, now: Time, scope: &Scope) -> Result<Figures> {
         .fetch_all(c).await)?;
     let hourly: Vec<MovedRow> = on!(tx, c => query_as(MOVED_HOURLY).bind(&named).bind(area)
         .bind(laboratory).bind(first).fetch_all(c).await)?;
+    let began = rounds.iter().map(|round| round.starts_at).min().unwrap_or(now);
     let took: Vec<TookRow> = on!(tx, c => query_as(TOOK).bind(&named).bind(area).bind(laboratory)
-        .fetch_all(c).await)?;
+        .bind(rules::hour(began)).fetch_all(c).await)?;
     let late: Amount = on!(tx, c => query_as(RELEASED_LATE).bind(&named).bind(area)
         .bind(laboratory).fetch_one(c).await)?;
     // A tube that still waits somewhere is not one laboratory's to be late with.

@@ -1,6 +1,8 @@
 //! The city's board: where everybody is, how long it takes, what waits, and the proof. Drawn whole
 //! by the server each time; the ES module fetches it anew when the stream says that something moved.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Html;
@@ -13,9 +15,9 @@ use crate::clock::Time;
 use crate::error::Result;
 use crate::figures::api::FiguresQuery;
 use crate::figures::proof::Proven;
-use crate::figures::store::{Choices, choices, figures};
+use crate::figures::store::{Choices, choices};
 use crate::figures::svg::{grouped, name, span};
-use crate::figures::{Amount, Figures, LaboratoryLine, Turnaround, WaitsFor};
+use crate::figures::{Amount, Figures, LaboratoryLine, Turnaround, Waiting, WaitsFor};
 use crate::http::extract::Query;
 
 /// Things that wait, shown at most.
@@ -89,7 +91,7 @@ struct Board {
     query: String,
     day: String,
     at: String,
-    figures: Figures,
+    figures: Arc<Figures>,
     stages: Vec<Stage>,
     /// Tubes that came to an end without a result.
     otherwise: Amount,
@@ -136,8 +138,8 @@ pub async fn board_get(
     };
     let scope = question.scope(&app, &actor).await?;
     let now = app.clock.now();
+    let seen = app.board.look(&app, &scope).await?;
     let mut tx = app.db.read("board").await?;
-    let seen = figures(&mut tx, now, &scope).await?;
     let choices = choices(&mut tx).await?;
     drop(tx);
     // The proof is of the whole city; whoever is bound to a place asks the ledger for theirs.
@@ -245,6 +247,15 @@ fn districts(figures: &Figures) -> Vec<District> {
     figures.areas.iter().map(district).collect()
 }
 
+/// A run has an id and no code; its end tells it from others.
+fn shown_code(one: &Waiting) -> String {
+    let cut = match one.waits_for {
+        WaitsFor::Release => one.code.len().saturating_sub(13),
+        _ => 0,
+    };
+    one.code.get(cut..).unwrap_or(&one.code).to_owned()
+}
+
 fn waits(figures: &Figures, now: Time) -> Vec<Waits> {
     let kind = |waits_for| match waits_for {
         WaitsFor::Arrival => "board-waits-arrival",
@@ -260,8 +271,7 @@ fn waits(figures: &Figures, now: Time) -> Vec<Waits> {
             let minutes = now.since(one.since).us().max(0) / 60_000_000;
             Waits {
                 kind: kind(one.waits_for),
-                // A run has an id and no code; its end tells it from others.
-                code: one.code.chars().rev().take(13).collect::<Vec<_>>().iter().rev().collect(),
+                code: shown_code(one),
                 place: one.place.clone(),
                 since: span(minutes),
                 minutes,

@@ -24,8 +24,9 @@ async fn shown(app: &TestApp) -> Figures {
     figures(&mut tx, app.now(), &scope).await.unwrap()
 }
 
-/// One tube of three in every state, a second run and a second swab on the way.
-async fn a_morning(app: &TestApp) {
+/// One tube of three in every state, a second run and a second swab on the way; the road to the
+/// laboratory takes so long.
+pub async fn a_morning(app: &TestApp, road: Span) {
     way::places(app).await;
     let tubes = ["SEALED", "PACKED", "RECEIVED", "REFUSED", "MISSING", "PLATED", "AGAIN"];
     for (n, tube) in (1_u32..).zip(tubes) {
@@ -34,7 +35,7 @@ async fn a_morning(app: &TestApp) {
     for tube in &tubes[1..] {
         way::pack(app, tube).await;
     }
-    app.pass(Span::hours(2));
+    app.pass(road);
     for (tube, finding) in [
         ("RECEIVED", "accepted"),
         ("REFUSED", "refused"),
@@ -60,7 +61,7 @@ fn tubes(n: i64) -> Amount {
 each_engine! {
     async fn they_say_where_everybody_is_and_stay_the_same_when_they_are_folded(app) {
         assert_eq!(checked(app).await.differences, []);
-        a_morning(app).await;
+        a_morning(app, Span::hours(2)).await;
         let before = shown(app).await;
         let stages = before.stages;
         assert_eq!(stages.collected, tubes(9));
@@ -81,7 +82,7 @@ each_engine! {
         let transport = &before.turnaround[0];
         assert_eq!((transport.stretch, transport.count), (Stretch::Transport, 5));
         assert_eq!(before.turnaround.last().unwrap().count, 1);
-        fold(&app.app.db).await.unwrap();
+        fold(&app.app.db, 3).await.unwrap();
         assert_eq!(way::number(app, "select count(*) from figure_delta").await, 0);
         assert_eq!(shown(app).await, before);
         let found = checked(app).await;
@@ -92,14 +93,14 @@ each_engine! {
         way::pack(app, "SEALED").await;
         way::arrive(app, "SEALED", "accepted").await;
         way::arrive(app, "PACKED", "accepted").await;
-        fold(&app.app.db).await.unwrap();
+        fold(&app.app.db, 3).await.unwrap();
         assert_eq!((shown(app).await.stages.received, checked(app).await.differences),
             (tubes(3), vec![]));
     }
 
     async fn a_counter_that_was_tampered_with_is_found(app) {
-        a_morning(app).await;
-        fold(&app.app.db).await.unwrap();
+        a_morning(app, Span::hours(2)).await;
+        fold(&app.app.db, 3).await.unwrap();
         assert_eq!(checked(app).await.differing, 0);
         app.direct("update figure set n = n + 1 where kind = 'tube' and move = 'plated>released'")
             .await;
@@ -123,7 +124,7 @@ each_engine! {
     }
 
     async fn whoever_waits_beyond_the_promise_is_late(app) {
-        a_morning(app).await;
+        a_morning(app, Span::hours(2)).await;
         assert_eq!(shown(app).await.late.waiting, Amount::default());
         app.pass(Span::hours(25));
         let late = shown(app).await.late;
@@ -136,7 +137,7 @@ each_engine! {
     }
 
     async fn what_waits_longest_is_named(app) {
-        a_morning(app).await;
+        a_morning(app, Span::hours(2)).await;
         let oldest = shown(app).await.oldest;
         let of = |kind| oldest.iter().filter(|one| one.waits_for == kind)
             .map(|one| one.code.as_str()).collect::<Vec<_>>();
@@ -148,7 +149,7 @@ each_engine! {
     }
 
     async fn each_sees_what_is_theirs(app) {
-        a_morning(app).await;
+        a_morning(app, Span::hours(2)).await;
         let officer = app.client(Role::Officer).await;
         let asked = |query: &str| format!("/v1/figures{query}");
         for (query, tubes) in [("", 0), ("?round=R01", 9), ("?round=R01&area=Area", 9),
@@ -195,7 +196,7 @@ fn counting(engine: Engine) -> &'static str {
 
 each_engine! {
     async fn a_store_from_before_the_counters_is_counted(app) {
-        a_morning(app).await;
+        a_morning(app, Span::hours(2)).await;
         let before = shown(app).await;
         app.direct("delete from figure; delete from figure_delta").await;
         assert!(checked(app).await.differing > 0);
@@ -213,11 +214,11 @@ each_engine! {
     }
 
     async fn folding_twice_at_once_while_tubes_move_loses_nothing(app) {
-        a_morning(app).await;
+        a_morning(app, Span::hours(2)).await;
         let db = &app.app.db;
         for n in 0..5 {
             let seal = way::seal(app, ["A", "B", "C", "D", "E"][n], [900 + u32::try_from(n).unwrap()]);
-            let (one, other, ()) = tokio::join!(fold(db), fold(db), seal);
+            let (one, other, ()) = tokio::join!(fold(db, 3), fold(db, 3), seal);
             one.unwrap();
             other.unwrap();
         }
