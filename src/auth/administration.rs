@@ -1,10 +1,11 @@
 //! Accounts as an administrator keeps them at a page: each step in one transaction with its audit
-//! row. Nobody ends their own account, and one administrator who can sign in always stays.
+//! row. Nobody ends their own account or comes in anew by it, keys are for programs alone, and one
+//! administrator who can sign in always stays.
 
 use serde_json::json;
 use sqlx::{FromRow, query, query_as};
 
-use super::session::{Login, may_sign_in, password, password_refuse, store as logins};
+use super::session::{Login, may_sign_in, password, password_refuse, sign_in, store as logins};
 use super::store::{TOKENS_REVOKE, account_add, account_disable, account_find, token_issue};
 use super::{Actor, NewAccount, Role, Token};
 use crate::app::App;
@@ -52,6 +53,13 @@ pub struct Kept {
     pub tokens: i64,
 }
 
+impl Kept {
+    /// Whether it is a program's, which comes in by a key.
+    pub fn is_program(&self) -> bool {
+        !may_sign_in(self.role)
+    }
+}
+
 /// Every account.
 pub async fn kept(app: &App) -> Result<Vec<Kept>> {
     let now = app.clock.now();
@@ -79,22 +87,42 @@ pub async fn add(
 ) -> Result<(String, Option<String>)> {
     let signs_in = may_sign_in(new.role);
     let login = signs_in.then(|| Login::parse(login)).transpose()?;
-    let made = password::generate();
-    let hash = password::hash(made.clone()).await?;
+    let made = login.as_ref().map(|_login| password::generate());
+    let hash = match &made {
+        Some(made) => Some(password::hash(made.clone()).await?),
+        None => None,
+    };
     let mut tx = app.db.write("account.add").await?;
     let account = account_add(&mut tx, &app.clock, new).await?;
-    if let Some(login) = &login {
-        logins::login_put(&mut tx, &account.account, (login, &hash), app.clock.now()).await?;
+    if let (Some(login), Some(hash)) = (&login, &hash) {
+        logins::login_put(&mut tx, &account.account, (login, hash), app.clock.now()).await?;
     }
     let detail = json!({ "role": account.role, "site": account.site,
         "laboratory": account.laboratory });
     record(&mut tx, (app, by), ("user.add", &account.account), detail).await?;
     tx.commit().await?;
-    Ok((account.account, signs_in.then_some(made)))
+    Ok((account.account, made))
 }
 
-/// Gives an account another password, and ends every session it has; gives the password.
+/// Refuses what would let somebody at an open page come in as themselves anew.
+fn refuse_own(by: &Actor, account: &str) -> Result<()> {
+    if by.account == account {
+        let message =
+            "this is your own account; change it on your account's page, with your password";
+        return Err(Error::invalid("account.self", account, message));
+    }
+    Ok(())
+}
+
+/// Takes the second factor of somebody else away.
+pub async fn factor_take(app: &App, by: &Actor, account: &str) -> Result<()> {
+    refuse_own(by, account)?;
+    sign_in::factor_take(app, by, account).await
+}
+
+/// Gives somebody else another password, and ends every session they have; gives the password.
 pub async fn password_reset(app: &App, by: &Actor, account: &str) -> Result<String> {
+    refuse_own(by, account)?;
     let made = password::generate();
     let hash = password::hash(made.clone()).await?;
     let mut tx = app.db.write("account.password").await?;
@@ -122,7 +150,11 @@ pub async fn key_issue(
         return Err(Error::invalid("account.days", "days", message));
     }
     let mut tx = app.db.write("account.token").await?;
-    account_find(&mut tx, account).await?;
+    // A key needs no password for a signature: with one of a person somebody else could sign.
+    if may_sign_in(account_find(&mut tx, account).await?.role) {
+        let message = "keys made here are for programs; a person signs in with a password";
+        return Err(Error::invalid("account.person", account, message));
+    }
     let (now, good_for) = (app.clock.now(), Span::days(days));
     let token = token_issue(&mut tx, account, label, now, good_for).await?;
     record(&mut tx, (app, by), ("user.token", account), json!({ "days": days })).await?;

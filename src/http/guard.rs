@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -14,7 +14,9 @@ use crate::app::App;
 use crate::auth::policy::{self, Access};
 use crate::auth::session::{SEEN_EVERY, Session, Stage, store};
 use crate::auth::{Actor, Token};
+use crate::clock::Time;
 use crate::error::{Error, Result};
+use crate::storage::Channel;
 
 /// Where an ES module says what its page was given.
 const CSRF_HEADER: &str = "x-csrf-token";
@@ -22,6 +24,8 @@ const CSRF_HEADER: &str = "x-csrf-token";
 const CSRF_FIELD: &str = "csrf";
 /// Sent by whatever a page asks for by itself, which keeps nobody signed in.
 const BACKGROUND: &str = "x-background";
+/// Kept by no browser, unless the route says otherwise.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Largest form.
 const FORM_MAX: usize = 256 * 1024;
 
@@ -36,11 +40,13 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
     if changes && !rule.path.starts_with("/v1/") {
         refuse_foreign(request.headers())?;
     }
+    let mut sits_there = false;
     if let Access::Only(_) = rule.access {
         let who = who(&app, request.headers()).await?.ok_or(Error::Unauthenticated)?;
         let actor = match who {
             Who::Token(actor) => actor,
             Who::Session(session) => {
+                sits_there = true;
                 refuse_stage(&session, rule.path)?;
                 if changes {
                     refuse_foreign(request.headers())?;
@@ -60,7 +66,12 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
         }
         request.extensions_mut().insert(actor);
     }
-    Ok(next.run(request).await)
+    let mut response = next.run(request).await;
+    if sits_there {
+        // What a person sees is not for whoever uses the same browser next.
+        response.headers_mut().entry(header::CACHE_CONTROL).or_insert(NO_STORE);
+    }
+    Ok(response)
 }
 
 /// Who somebody is, and how they showed it.
@@ -98,11 +109,18 @@ pub async fn session(app: &App, headers: &HeaderMap) -> Result<Option<Session>> 
     drop(tx);
     let is_due = |session: &Session| now.since(session.seen) >= SEEN_EVERY;
     if found.as_ref().is_some_and(is_due) && !headers.contains_key(BACKGROUND) {
-        let mut tx = app.db.write("session.seen").await?;
-        store::session_seen(&mut tx, &hash, now).await?;
-        tx.commit().await?;
+        // Whoever reads reads on while the store takes nothing; the session then ends the sooner.
+        if let Err(error) = note_seen(app, &hash, now).await {
+            tracing::warn!(%error, "the use of a session could not be written down");
+        }
     }
     Ok(found)
+}
+
+async fn note_seen(app: &App, hash: &str, now: Time) -> Result<()> {
+    let mut tx = app.db.write_on(Channel::Query, "session.seen").await?;
+    store::session_seen(&mut tx, hash, now).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Whoever is not wholly signed in reaches only what brings them further.

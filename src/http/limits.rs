@@ -20,8 +20,10 @@ use crate::app::App;
 
 /// The id of a request, in its answer and in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Where people and services only ask, by the million, or wait.
+/// Where people and services only ask, by the million, or wait: what lies below too.
 const ASKING: [&str; 2] = ["/v1/status", "/v1/feed"];
+/// Pages at which residents ask, and everybody may try to come in.
+const ASKING_PAGES: [&str; 4] = ["/r", "/r/report", "/sign-in", "/sign-in/code"];
 
 /// Surrounds a request and its answer.
 pub(super) async fn surround(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -90,9 +92,13 @@ impl Entrance {
     }
 }
 
+fn only_asks(path: &str) -> bool {
+    ASKING.iter().any(|asking| path.starts_with(asking)) || ASKING_PAGES.contains(&path)
+}
+
 /// Refuses at once what is too much, and gives up what takes too long.
 async fn bound(app: &App, request: Request, next: Next) -> Response {
-    let asks = ASKING.iter().any(|path| request.uri().path().starts_with(path));
+    let asks = only_asks(request.uri().path());
     let asking = asks.then(|| app.entrance.asking.try_acquire()).transpose();
     let (Ok(_asking), Ok(_permit)) = (asking, app.entrance.all.try_acquire()) else {
         return refuse("request.too_many", "too many requests are being worked on; try again");
@@ -132,6 +138,17 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn residents_at_their_page_leave_room_for_stations() {
+        for asking in ["/v1/status", "/v1/status/batch", "/v1/feed", "/r", "/r/report", "/sign-in"]
+        {
+            assert!(only_asks(asking), "{asking}");
+        }
+        for working in ["/review", "/run", "/receive", "/recalls", "/v1/tubes/batch", "/"] {
+            assert!(!only_asks(working), "{working}");
+        }
+    }
 
     #[test]
     fn a_word_that_is_no_method_gets_no_label_of_its_own() {

@@ -4,10 +4,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use qrcode::QrCode;
-use qrcode::render::svg;
 use serde::Deserialize;
 
+use super::qr::qr;
 use super::sign_in::enter;
 use super::{Page, html};
 use crate::app::App;
@@ -120,15 +119,11 @@ async fn second_factor(
     reasons: Vec<Reason>,
 ) -> Result<SecondFactor> {
     let enrolment = sign_in::enrol(app, session).await?;
-    let code = QrCode::new(enrolment.uri.as_bytes())
-        .map_err(|error| Error::Internal(format!("a QR code cannot be drawn: {error}")))?;
-    let picture = code.render::<svg::Color<'_>>().min_dimensions(240, 240).build();
-    // Only the element itself can stand within a page.
-    let start = picture.find("<svg").unwrap_or_default();
+    let picture = qr(&enrolment.uri, 240)?;
     let groups: Vec<_> =
         enrolment.secret.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
     let secret = groups.join(" ");
-    Ok(SecondFactor { page, secret, picture: picture[start..].to_owned(), reasons })
+    Ok(SecondFactor { page, secret, picture, reasons })
 }
 
 /// The first code an authenticator shows.

@@ -284,6 +284,49 @@ each_engine! {
         assert_eq!(answer.headers["location"], "/");
     }
 
+    async fn an_administrator_comes_in_neither_as_somebody_else_nor_anew(app) {
+        let world = world(app).await;
+        give(app, &world.administrator, "boss").await;
+        give(app, &world.reviewer, "wei").await;
+        let boss = visit(app, "boss").await;
+        let act = async |account: &Client, act: &str| {
+            let path = format!("/admin/accounts/{}", account.actor.account);
+            form(app, &path, &boss.cookie, &[("csrf", &boss.csrf), ("act", act)]).await
+        };
+        // A key signs without a password, so a person gets none.
+        let answer = act(&world.reviewer, "key").await.expect(422);
+        assert!(answer.text().contains("密钥只发给程序"), "{}", answer.text());
+        let answer = act(&world.service, "key").await.expect(200);
+        assert!(answer.text().contains("swl_"), "{}", answer.text());
+        for own in ["password", "factor"] {
+            let answer = act(&world.administrator, own).await.expect(422);
+            assert!(answer.text().contains("这是您自己的账号"), "{own}: {}", answer.text());
+        }
+        act(&world.reviewer, "password").await.expect(200);
+        type_in(app, "wei", PASSWORD).await.expect(403);
+    }
+
+    async fn looking_for_a_good_password_uses_no_try_up(app) {
+        let officer = app.client(Role::Officer).await;
+        give(app, &officer, "wei").await;
+        let wei = visit(app, "wei").await;
+        for short in ["1", "12", "123", "1234", "12345", "123456", "1234567"] {
+            let fields = [("csrf", wei.csrf.as_str()), ("old", PASSWORD), ("new", short)];
+            form(app, "/account/password", &wei.cookie, &fields).await.expect(422);
+        }
+        type_in(app, "wei", PASSWORD).await.expect(303);
+    }
+
+    async fn what_a_person_sees_is_kept_by_no_browser(app) {
+        let officer = app.client(Role::Officer).await;
+        give(app, &officer, "wei").await;
+        let wei = visit(app, "wei").await;
+        let answer = get(app, "/v1/recalls", &wei.cookie).await.expect(200);
+        assert_eq!(answer.headers["cache-control"], "no-store");
+        let answer = app.get(&officer, "/v1/recalls").await.expect(200);
+        assert!(!answer.headers.contains_key("cache-control"));
+    }
+
     async fn a_signature_asks_for_the_password_again_and_each_asks_anew(app) {
         let world = world(app).await;
         seal_tube(app, &world, 0, &people(0, 10)).await.expect(201);

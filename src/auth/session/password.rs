@@ -55,8 +55,14 @@ pub fn generate() -> String {
 }
 
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let _permit = AT_ONCE.acquire().await.expect("nobody closes it");
-    tokio::task::spawn_blocking(work)
+    let permit = AT_ONCE.acquire().await.expect("nobody closes it");
+    // Whoever hangs up gives the place on only when the work is done.
+    let held = move || {
+        let done = work();
+        drop(permit);
+        done
+    };
+    tokio::task::spawn_blocking(held)
         .await
         .map_err(|error| Error::Internal(format!("hashing a password failed: {error}")))
 }

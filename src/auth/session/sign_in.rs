@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::{Actor, Token, account_find};
 use crate::error::{Error, Result};
-use crate::storage::Tx;
+use crate::storage::{Channel, Tx};
 
 /// One answer for a name nobody has, a wrong password and a wrong code.
 fn wrong() -> Error {
@@ -40,7 +40,8 @@ pub async fn sign_in(app: &App, login: &str, typed: String) -> Result<(Token, St
 /// Counts a try; refuses it when there were too many.
 async fn count_try(app: &App, login: &Login) -> Result<()> {
     let now = app.clock.now();
-    let mut tx = app.db.write("sign_in.try").await?;
+    // Whoever guesses waits behind everybody who works.
+    let mut tx = app.db.write_on(Channel::Query, "sign_in.try").await?;
     let tries = store::try_count(&mut tx, &login.tag(&app.keys), now).await?;
     if tries.is_last()
         && let Some(known) = store::login_find(&mut tx, login).await?
@@ -136,12 +137,13 @@ async fn check(app: &App, session: &Session, typed: String) -> Result<Known> {
 
 /// Changes one's own password; every other session of the account ends.
 pub async fn password_change(app: &App, session: &Session, old: String, new: String) -> Result<()> {
+    let mut tx = app.db.read("sign_in.login").await?;
+    let login = store::login_of(&mut tx, &session.actor.account).await?.ok_or_else(wrong)?;
+    drop(tx);
+    // Before the old one is tried: whoever looks for a good new one uses no try up.
+    password_refuse(login.as_str(), &new)?;
     let known = check(app, session, old).await?;
     let account = &known.account;
-    let mut tx = app.db.read("sign_in.login").await?;
-    let login = store::login_of(&mut tx, account).await?.ok_or_else(wrong)?;
-    drop(tx);
-    password_refuse(login.as_str(), &new)?;
     let hash = password::hash(new).await?;
     let mut tx = app.db.write("password.change").await?;
     store::login_put(&mut tx, account, (&login, &hash), app.clock.now()).await?;

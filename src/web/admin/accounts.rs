@@ -9,12 +9,14 @@ use serde::Deserialize;
 use super::told;
 use crate::app::App;
 use crate::auth::administration::{self, Kept};
-use crate::auth::session::sign_in;
 use crate::auth::{Actor, NewAccount, Role};
 use crate::collection::place::store::{Listed, laboratories, sites};
 use crate::error::{Error, Reason, Result};
 use crate::http::extract::{Form, Path};
 use crate::web::{Page, html};
+
+/// Days for which a key made here is good.
+const KEY_DAYS: i64 = 90;
 
 #[expect(clippy::struct_field_names, reason = "the template reads them as what they are")]
 #[derive(Template)]
@@ -133,8 +135,7 @@ async fn make(app: &App, actor: &Actor, new: &New) -> Result<Shown> {
     if let Some(secret) = password {
         return Ok(Shown { who, what: "admin-password-once", secret });
     }
-    let days = 90;
-    let key = administration::key_issue(app, actor, &id, ("page", days)).await?;
+    let key = administration::key_issue(app, actor, &id, ("page", KEY_DAYS)).await?;
     Ok(Shown { who, what: "admin-key-once", secret: key.reveal().to_owned() })
 }
 
@@ -157,11 +158,11 @@ pub async fn account_post(
         "password" => administration::password_reset(app_ref, by, &account)
             .await
             .map(|secret| Some(("admin-password-once", secret))),
-        "key" => administration::key_issue(app_ref, by, &account, ("page", 90))
+        "key" => administration::key_issue(app_ref, by, &account, ("page", KEY_DAYS))
             .await
             .map(|key| Some(("admin-key-once", key.reveal().to_owned()))),
         "revoke" => administration::keys_revoke(app_ref, by, &account).await.map(|()| None),
-        "factor" => sign_in::factor_take(app_ref, by, &account).await.map(|()| None),
+        "factor" => administration::factor_take(app_ref, by, &account).await.map(|()| None),
         "disable" => administration::disable(app_ref, by, &account).await.map(|()| None),
         _ => Err(Error::invalid("account.act", "act", "choose what is to be done")),
     };
