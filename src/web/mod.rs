@@ -44,6 +44,7 @@ pub mod language;
 mod page;
 pub mod plate;
 pub mod protect;
+mod qr;
 pub mod receive;
 pub mod recalls;
 pub mod refusal;

@@ -5,13 +5,13 @@
 //! the viewer needs some Chinese font. Letters such a font lacks come out as boxes or blanks;
 //! the bars and the code never depend on it.
 
-use pdf_writer::types::{CidFontType, FontFlags, SystemInfo};
-use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref, Str};
+use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref};
 
 use super::sheet::{
     self, BAR_HEIGHT, CODE_SIZE, LINE_SIZE, MODULE, PAGE_HEIGHT, PAGE_WIDTH, PER_PAGE, Placed,
 };
 use super::{Label, LabelError, width};
+use crate::paper::{CHINESE, chinese_face, latin_face, write};
 
 /// Points in a hundredth of a millimetre.
 const POINTS: f32 = 72.0 / 2_540.0;
@@ -28,7 +28,6 @@ const FIRST_PAGE: i32 = 8;
 /// Names of the fonts within the document.
 const LATIN: Name<'static> = Name(b"L");
 const BOLD: Name<'static> = Name(b"B");
-const CHINESE: Name<'static> = Name(b"C");
 
 /// The sheets that `labels` fill, as one PDF document of A4 pages to be printed at 100 %.
 pub fn sheet_pdf(labels: &[Label]) -> Result<Vec<u8>, LabelError> {
@@ -54,28 +53,9 @@ pub fn sheet_pdf(labels: &[Label]) -> Result<Vec<u8>, LabelError> {
 }
 
 fn fonts(pdf: &mut Pdf) {
-    let latin = Name(b"WinAnsiEncoding");
-    pdf.type1_font(COURIER).base_font(Name(b"Courier")).encoding_predefined(latin);
-    pdf.type1_font(COURIER_BOLD).base_font(Name(b"Courier-Bold")).encoding_predefined(latin);
-    pdf.type0_font(SONG)
-        .base_font(Name(b"STSong-Light-UniGB-UTF16-H"))
-        .encoding_predefined(Name(b"UniGB-UTF16-H"))
-        .descendant_font(SONG_CID);
-    pdf.cid_font(SONG_CID)
-        .subtype(CidFontType::Type0)
-        .base_font(Name(b"STSong-Light"))
-        .system_info(SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"GB1"), supplement: 4 })
-        .font_descriptor(SONG_DESCRIPTOR)
-        .default_width(1_000.0);
-    pdf.font_descriptor(SONG_DESCRIPTOR)
-        .name(Name(b"STSong-Light"))
-        .flags(FontFlags::SYMBOLIC)
-        .bbox(Rect::new(-25.0, -254.0, 1_000.0, 880.0))
-        .italic_angle(0.0)
-        .ascent(880.0)
-        .descent(-120.0)
-        .cap_height(880.0)
-        .stem_v(93.0);
+    latin_face(pdf, COURIER, Name(b"Courier"));
+    latin_face(pdf, COURIER_BOLD, Name(b"Courier-Bold"));
+    chinese_face(pdf, [SONG, SONG_CID, SONG_DESCRIPTOR]);
 }
 
 /// The content of one page.
@@ -120,31 +100,13 @@ impl Row {
         let left = points(self.middle) - squares * points(self.size) / 2.0;
         content.begin_text();
         content.next_line(left, points(PAGE_HEIGHT - self.foot));
-        let characters: Vec<char> = text.chars().collect();
-        for run in characters.chunk_by(|a, b| latin(*a).is_some() == latin(*b).is_some()) {
-            let (face, bytes) = match run.iter().copied().map(latin).collect() {
-                Some(bytes) => (face, bytes),
-                None => (CHINESE, utf_16(run)),
-            };
-            content.set_font(face, points(self.size));
-            content.show(Str(&bytes));
-        }
+        write(content, (face, points(self.size)), text);
         content.end_text();
     }
 }
 
 fn points(hundredths: u16) -> f32 {
     f32::from(hundredths) * POINTS
-}
-
-/// A character of Latin-1, whose printing ones are the same bytes in `WinAnsiEncoding`.
-fn latin(character: char) -> Option<u8> {
-    u8::try_from(character).ok()
-}
-
-/// A text as `UniGB-UTF16-H` reads it.
-fn utf_16(run: &[char]) -> Vec<u8> {
-    run.iter().collect::<String>().encode_utf16().flat_map(u16::to_be_bytes).collect()
 }
 
 #[cfg(test)]
@@ -175,7 +137,6 @@ mod tests {
 
     #[test]
     fn chinese_is_written_in_the_chinese_face_and_the_rest_in_courier() {
-        assert_eq!(utf_16(&['采', '样']), [0x91, 0xc7, 0x68, 0x37]);
         let label = Label::new("T0000000001T", Some("Ost 采样")).unwrap();
         let pdf = sheet_pdf(&[label]).unwrap();
         let text = b"/L 6.8031497 Tf\n(Ost ) Tj\n/C 6.8031497 Tf\n";

@@ -90,10 +90,11 @@ pub struct Version {
 /// The report of what this person was told last; it leaves an audit row, because it shows a name
 /// (R32). None where nothing was told.
 pub async fn report(app: &App, person: &PersonKey) -> Result<Option<Report>> {
-    let mut tx = app.db.write_on(Channel::Query, "status.report").await?;
+    let mut tx = app.db.ask("status.report").await?;
     let Some(row) = store::report_find(&mut tx, person).await? else { return Ok(None) };
     let before = store::versions_before(&mut tx, (&row.tube, row.version)).await?;
     let kit = app.kit(&mut tx, &row.kit_code, &row.kit_version).await?;
+    drop(tx);
     let sealed_for = identity_row(person, &row.identity_tag);
     let spoiled = |reason: String| StoreError::Inconsistent {
         table: "person",
@@ -109,6 +110,7 @@ pub async fn report(app: &App, person: &PersonKey) -> Result<Option<Report>> {
     let actor = resident();
     let detail = json!({ "result": row.id });
     let (at, about) = (app.clock.now(), person.as_str());
+    let mut tx = app.db.write_on(Channel::Query, "status.report").await?;
     audit::record(&mut tx, Entry { at, actor: &actor, action: "status.report", about, detail })
         .await?;
     tx.commit().await?;

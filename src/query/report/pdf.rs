@@ -3,8 +3,9 @@
 //! As on labels, no font is embedded: Latin-1 is in Helvetica, everything else in the standard
 //! Chinese face `STSong-Light` (ISO 32000-1, table 118), for which viewers bring a font of theirs.
 
-use pdf_writer::types::{CidFontType, FontFlags, SystemInfo};
-use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
+use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref, TextStr};
+
+use crate::paper::{CHINESE, chinese_face, latin, latin_face, write};
 
 /// A document, in words.
 #[derive(Debug, Default)]
@@ -51,7 +52,6 @@ const INFO: Ref = Ref::new(8);
 const FIRST_PAGE: i32 = 9;
 const LATIN: Name<'static> = Name(b"L");
 const BOLD: Name<'static> = Name(b"B");
-const CHINESE: Name<'static> = Name(b"C");
 
 /// An A4 page in points, and its margins.
 const PAGE: (f32, f32) = (595.28, 841.89);
@@ -100,28 +100,9 @@ pub fn pdf(sheet: &Sheet) -> Vec<u8> {
 }
 
 fn fonts(pdf: &mut Pdf) {
-    let latin = Name(b"WinAnsiEncoding");
-    pdf.type1_font(HELVETICA).base_font(Name(b"Helvetica")).encoding_predefined(latin);
-    pdf.type1_font(HELVETICA_BOLD).base_font(Name(b"Helvetica-Bold")).encoding_predefined(latin);
-    pdf.type0_font(SONG)
-        .base_font(Name(b"STSong-Light-UniGB-UTF16-H"))
-        .encoding_predefined(Name(b"UniGB-UTF16-H"))
-        .descendant_font(SONG_CID);
-    pdf.cid_font(SONG_CID)
-        .subtype(CidFontType::Type0)
-        .base_font(Name(b"STSong-Light"))
-        .system_info(SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"GB1"), supplement: 4 })
-        .font_descriptor(SONG_DESCRIPTOR)
-        .default_width(1_000.0);
-    pdf.font_descriptor(SONG_DESCRIPTOR)
-        .name(Name(b"STSong-Light"))
-        .flags(FontFlags::SYMBOLIC)
-        .bbox(Rect::new(-25.0, -254.0, 1_000.0, 880.0))
-        .italic_angle(0.0)
-        .ascent(880.0)
-        .descent(-120.0)
-        .cap_height(880.0)
-        .stem_v(93.0);
+    latin_face(pdf, HELVETICA, Name(b"Helvetica"));
+    latin_face(pdf, HELVETICA_BOLD, Name(b"Helvetica-Bold"));
+    chinese_face(pdf, [SONG, SONG_CID, SONG_DESCRIPTOR]);
 }
 
 /// Where the next line goes.
@@ -224,26 +205,8 @@ fn show(content: &mut Content, (left, foot): (f32, f32), (face, size, ink): Penc
     content.set_fill_rgb(ink[0], ink[1], ink[2]);
     content.begin_text();
     content.next_line(left, foot);
-    let characters: Vec<char> = text.chars().collect();
-    for run in characters.chunk_by(|a, b| latin(*a).is_some() == latin(*b).is_some()) {
-        let (face, bytes) = match run.iter().copied().map(latin).collect() {
-            Some(bytes) => (face, bytes),
-            None => (CHINESE, utf_16(run)),
-        };
-        content.set_font(face, size);
-        content.show(Str(&bytes));
-    }
+    write(content, (face, size), text);
     content.end_text();
-}
-
-/// A printing character of Latin-1, which is the same byte in `WinAnsiEncoding`.
-fn latin(character: char) -> Option<u8> {
-    u8::try_from(character).ok().filter(|byte| matches!(byte, 0x20..=0x7e | 0xa0..))
-}
-
-/// A text as `UniGB-UTF16-H` reads it.
-fn utf_16(run: &[char]) -> Vec<u8> {
-    run.iter().collect::<String>().encode_utf16().flat_map(u16::to_be_bytes).collect()
 }
 
 /// How wide a character is at most, of its size.
