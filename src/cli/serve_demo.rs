@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::simulation::Failure;
 use crate::simulation::alive::{Alive, SignIn, Tries};
+use crate::storage::{Db, OpenError};
 
 /// Who tries it reads the table, not the log.
 const LOGGED: &str = "warn";
@@ -60,14 +61,16 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
 
 /// Refuses a store in which somebody works, before anything in it is touched.
 async fn refuse_strangers(config: &Config, clock: &Clock) -> anyhow::Result<()> {
-    if !config.keys_path().exists() {
-        return Ok(());
-    }
-    let app = App::open_existing(config.clone(), clock.clone()).await?;
-    let mut tx = app.db.read("user.list").await?;
+    let db = match Db::open_existing(&config.database_url(), clock).await {
+        Ok(db) => db,
+        // Nothing is there, or not the first step of ours was taken in it.
+        Err(OpenError::Absent(_) | OpenError::Older(1)) => return Ok(()),
+        Err(other) => return Err(other.into()),
+    };
+    let mut tx = db.read("user.list").await?;
     let is_empty = auth::accounts(&mut tx).await?.is_empty();
     drop(tx);
-    app.db.close().await;
+    db.close().await;
     if is_empty { Ok(()) } else { Err(refused(Failure::NotEmpty, &config.database_url())) }
 }
 
