@@ -51,6 +51,9 @@ pub enum Error {
     /// It contradicts what is stored; nothing was overwritten.
     #[error("{}", list(.0))]
     Conflict(Vec<Reason>),
+    /// Another version is stored than the one the request goes on from.
+    #[error("{}", .0.message)]
+    Precondition(Reason),
     /// Nobody is signed in.
     #[error("no valid token; send `Authorization: Bearer ...`")]
     Unauthenticated,

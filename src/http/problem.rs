@@ -76,6 +76,10 @@ impl From<Error> for Problem {
             Error::Conflict(reasons) => {
                 Self::listing(StatusCode::CONFLICT, "It contradicts what is stored", reasons)
             }
+            Error::Precondition(reason) => {
+                let title = "It was changed meanwhile";
+                Self::listing(StatusCode::PRECONDITION_FAILED, title, vec![reason])
+            }
             Error::Unauthenticated => {
                 Self::new(StatusCode::UNAUTHORIZED, "auth.token", "Nobody is signed in", detail)
             }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -9,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::discard::Discarded;
 use super::make::{against_lot, make};
 use super::store::{self, Made, StoredPlate};
+use super::tag::{Expected, Tagged, tagged};
 use super::{Content, Control, StampOrder, Template, pools, tubes};
 use crate::app::App;
 use crate::audit::{self, Entry};
@@ -219,18 +221,26 @@ pub struct Making {
     dry_run: bool,
 }
 
-/// Makes a plate, or makes a draft anew; a frozen plate answers only to the same content.
+/// Makes a plate, or makes a draft anew; a frozen plate answers only to the same content. With the
+/// tag of the version it goes on from, a draft that somebody else changed is left alone.
 #[utoipa::path(put, path = "/v1/plates/{code}", tag = "plate", security(("bearer" = [])),
-    params(("code" = String, Path, description = "plate"), Making), request_body = PlateRequest,
-    responses((status = 200, body = PlateAnswer), (status = 201, body = PlateAnswer),
-        (status = 409, body = Problem), (status = 422, body = Problem)))]
+    params(("code" = String, Path, description = "plate"), Making,
+        ("if-match" = Option<String>, Header, description = "`ETag` of the version it goes on from"),
+        ("if-none-match" = Option<String>, Header, description = "`*` for a plate that is new")),
+    request_body = PlateRequest,
+    responses(
+        (status = 200, body = PlateAnswer, headers(("etag" = String, description = "its version; none of a dry run"))),
+        (status = 201, body = PlateAnswer, headers(("etag" = String, description = "its version; none of a dry run"))),
+        (status = 409, body = Problem), (status = 412, body = Problem),
+        (status = 422, body = Problem)))]
 pub async fn plate_put(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,
-    Query(making): Query<Making>,
+    asked: (Query<Making>, Expected),
     Json(request): Json<PlateRequest>,
-) -> Result<(StatusCode, Json<PlateAnswer>)> {
+) -> Result<Response> {
+    let (Query(making), expected) = asked;
     actor.in_laboratory(&request.laboratory)?;
     let mut tx = app.db.write("plate.put").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
@@ -240,35 +250,38 @@ pub async fn plate_put(
     let (made, against) = make(&app, &mut tx, (&code, before.as_ref()), request, at).await?;
     let status = match before {
         None => StatusCode::CREATED,
-        Some(same) if same.made == made => return Ok((StatusCode::OK, Json(same.into()))),
-        Some(other) => {
+        Some(same) if same.made == made => return Ok(tagged(same)?.into_response()),
+        Some(ref other) => {
             actor.in_laboratory(&other.made.laboratory)?;
             StatusCode::OK
         }
     };
+    expected.refuse_other(&code, before.as_ref())?;
     refuse_if_any(against)?;
     store::plate_draft(&mut tx, &code, &made, (&actor.account, at)).await?;
     let detail = json!({ "tubes": made.layout.tubes().len(), "template": made.template });
     let entry = Entry { at, actor: &actor, action: "plate.put", about: code.as_str(), detail };
     audit::record(&mut tx, entry).await?;
     let plate = store::plate_get(&mut tx, &code).await?;
-    if !making.dry_run {
-        tx.commit().await?;
+    if making.dry_run {
+        return Ok((status, Json(PlateAnswer::from(plate))).into_response());
     }
-    Ok((status, Json(plate.into())))
+    tx.commit().await?;
+    Ok((status, tagged(plate)?).into_response())
 }
 
 /// A plate with its wells.
 #[utoipa::path(get, path = "/v1/plates/{code}", tag = "plate", security(("bearer" = [])),
     params(("code" = String, Path, description = "plate")),
-    responses((status = 200, body = PlateAnswer), (status = 404, body = Problem)))]
+    responses(
+        (status = 200, body = PlateAnswer, headers(("etag" = String, description = "its version"))),
+        (status = 404, body = Problem)))]
 pub async fn plate_get(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,
-) -> Result<Json<PlateAnswer>> {
-    let plate = seen(&app, &actor, &code).await?;
-    Ok(Json(plate.into()))
+) -> Result<Tagged> {
+    tagged(seen(&app, &actor, &code).await?)
 }
 
 /// The plate, for somebody who works in its laboratory.
@@ -282,12 +295,15 @@ async fn seen(app: &App, actor: &Actor, code: &str) -> Result<StoredPlate> {
 
 /// Freezes the layout and takes its tubes onto the plate; again is the same answer.
 #[utoipa::path(post, path = "/v1/plates/{code}/freeze", tag = "plate", security(("bearer" = [])),
-    params(("code" = String, Path, description = "plate")),
-    responses((status = 200, body = PlateAnswer), (status = 409, body = Problem)))]
+    params(("code" = String, Path, description = "plate"),
+        ("if-match" = Option<String>, Header, description = "`ETag` of the draft to be frozen")),
+    responses((status = 200, body = PlateAnswer), (status = 409, body = Problem),
+        (status = 412, body = Problem)))]
 pub async fn freeze_post(
     State(app): State<App>,
     actor: Actor,
     Path(code): Path<String>,
+    expected: Expected,
 ) -> Result<Json<PlateAnswer>> {
     let mut tx = app.db.write("plate.freeze").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
@@ -295,6 +311,7 @@ pub async fn freeze_post(
     let plate = store::plate_get(&mut tx, &code).await?;
     actor.in_laboratory(&plate.made.laboratory)?;
     if plate.state == "draft" {
+        expected.refuse_other(&code, Some(&plate))?;
         let at = app.clock.now();
         refuse_if_any(against_now(&app, &mut tx, &plate.made, at).await?)?;
         take_tubes(&mut tx, &plate, at).await?;

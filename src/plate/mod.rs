@@ -21,6 +21,7 @@ mod rules;
 pub mod slots;
 mod stamp;
 pub mod store;
+mod tag;
 mod template;
 mod text;
 mod transform;

@@ -6,6 +6,7 @@ use super::{BoxState, Celsius, Custody, Handover, Manifest, Offer, Signature};
 use crate::auth::Role;
 use crate::barcode::{BoxCode, Patterns, TubeCode};
 use crate::clock::{Span, Time};
+use crate::collection::person::resident_id_check;
 use crate::collection::{TubeRow, TubeState};
 use crate::error::Reason;
 
@@ -91,10 +92,18 @@ pub fn seal_time_faults(sealed: Time, newest_tube: Option<Time>, now: Time) -> V
     [age_fault("sealed_at", sealed, now), early].into_iter().flatten().collect()
 }
 
+/// Whether a text can be a seal's number: a person's card, scanned where the seal was asked for, is
+/// not kept, and is not repeated (R35).
+fn seal_fault(seal: &str, now: Time) -> Option<Reason> {
+    let is_card = resident_id_check(&seal.trim().to_uppercase(), now).is_ok();
+    let message = "this is a person's ID number; scan the number on the box's seal";
+    is_card.then(|| Reason::new("box.seal", "seal", message)).or_else(|| text_fault("seal", seal))
+}
+
 /// What is wrong with a manifest in itself; `sent` is how many tubes were listed, readable or not.
 pub fn manifest_faults(manifest: &Manifest, sent: usize, now: Time) -> Vec<Reason> {
     let mut reasons: Vec<_> =
-        [text_fault("seal", &manifest.seal), time_fault("sealed_at", manifest.sealed, now)]
+        [seal_fault(&manifest.seal, now), time_fault("sealed_at", manifest.sealed, now)]
             .into_iter()
             .flatten()
             .collect();

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::barcode::check::mod_11_2;
 use crate::transport::Taker;
 
 fn code(number: u64) -> TubeCode {
@@ -71,6 +72,23 @@ fn a_sound_manifest_of_sealed_tubes_is_packed() {
     assert_eq!(manifest_faults(&manifest(&[1, 2]), 2, Time::from_us(0)), []);
     let known = [row(1), row(2)];
     assert_eq!(packing_faults(&manifest(&[1, 2]), &known, &BTreeMap::new()), []);
+}
+
+#[test]
+fn a_card_scanned_for_a_seal_is_refused_and_not_repeated() {
+    let now = Time::from_us(1_592_697_600_000_000);
+    // Nobody's: region 999999 was never assigned.
+    let body = "99999919900101001";
+    let number = format!("{body}{}", mod_11_2(body).unwrap());
+    let sealed_with = |seal: &str| {
+        let manifest = Manifest { seal: seal.to_owned(), sealed: now, ..manifest(&[1]) };
+        manifest_faults(&manifest, 1, now)
+    };
+    let reasons = sealed_with(&number);
+    assert_eq!(kinds(&reasons), ["box.seal"]);
+    assert!(!reasons[0].message.contains(&number), "{}", reasons[0].message);
+    // Of the same length, and nobody's number.
+    assert_eq!(sealed_with("999999999999999999"), []);
 }
 
 #[test]

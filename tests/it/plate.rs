@@ -1,9 +1,11 @@
 //! Plates over HTTP: drafted, sent again, frozen, and listed for the robot.
 
+use axum::body::Body;
+use axum::http::{Method, Request};
 use serde_json::{Value, json};
 use swabline::auth::Role;
 
-use crate::app::TestApp;
+use crate::app::{Answer, TestApp};
 use crate::each_engine;
 use crate::laboratory::{self as lab, KIT};
 use crate::world::{World, people, plate, seal_tube, tube, world};
@@ -23,6 +25,29 @@ fn wanted(laboratory: &str, tubes: &[u64]) -> Value {
     let tubes: Vec<_> = tubes.iter().map(|n| tube(*n)).collect();
     json!({ "laboratory": laboratory, "kit": KIT.0, "kit_version": KIT.1,
         "template": "one-well-94-columns", "tubes": tubes })
+}
+
+/// Sends it under a condition on what is stored.
+async fn under(
+    (app, world): (&TestApp, &World),
+    (method, path): (Method, &str),
+    (header, tag): (&str, &str),
+    body: &Value,
+) -> Answer {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("authorization", format!("Bearer {}", world.technician.token))
+        .header("content-type", "application/json")
+        .header("idempotency-key", app.clock.id().to_string())
+        .header(header, tag)
+        .body(Body::from(body.to_string()))
+        .unwrap();
+    app.send(request).await
+}
+
+fn tag_of(answer: &Answer) -> String {
+    answer.headers["etag"].to_str().unwrap().to_owned()
 }
 
 each_engine! {
@@ -59,6 +84,46 @@ each_engine! {
         let drafted = app.put(technician, &path, &wanted("L01", &[0])).await.expect(201).json();
         app.put(technician, &dry, &wanted("L01", &[1])).await.expect(200);
         assert_eq!(app.get(technician, &path).await.expect(200).json(), drafted);
+    }
+
+    async fn of_two_desks_with_one_draft_neither_writes_over_the_other(app) {
+        let world = received(app, 4).await;
+        let path = format!("/v1/plates/{}", plate(0));
+        let (put, new) = ((Method::PUT, path.as_str()), ("if-none-match", "*"));
+        let stored = async || app.get(&world.technician, &path).await.expect(200);
+        let first = under((app, &world), put.clone(), new, &wanted("L01", &[0])).await.expect(201);
+        let late = under((app, &world), put.clone(), new, &wanted("L01", &[1])).await.expect(412);
+        assert_eq!(late.code(), "plate.changed");
+        assert_eq!(late.json()["errors"][0]["about"], plate(0));
+        // An answer that was lost is asked for again.
+        let again = under((app, &world), put.clone(), new, &wanted("L01", &[0])).await.expect(200);
+        assert_eq!((again.json(), tag_of(&again)), (first.json(), tag_of(&first)));
+        assert_eq!(tag_of(&stored().await), tag_of(&first));
+
+        let seen = tag_of(&first);
+        let ours = ("if-match", seen.as_str());
+        let more = under((app, &world), put.clone(), ours, &wanted("L01", &[0, 1])).await.expect(200);
+        assert_ne!(tag_of(&more), seen);
+        under((app, &world), put.clone(), ours, &wanted("L01", &[0, 2])).await.expect(412);
+        let dry = format!("{path}?dry_run=true");
+        under((app, &world), (Method::PUT, &dry), ours, &wanted("L01", &[2])).await.expect(412);
+        let freeze = format!("{path}/freeze");
+        under((app, &world), (Method::POST, &freeze), ours, &json!({})).await.expect(412);
+        let kept = stored().await;
+        assert_eq!((kept.json(), tag_of(&kept)), (more.json(), tag_of(&more)));
+
+        // A dry run stores no version that could have a tag.
+        let newest = format!("\"other\", W/{}", tag_of(&more));
+        let ours = ("if-match", newest.as_str());
+        let tried = under((app, &world), (Method::PUT, &dry), ours, &wanted("L01", &[2])).await;
+        assert!(!tried.expect(200).headers.contains_key("etag"));
+        under((app, &world), (Method::POST, &freeze), ours, &json!({})).await.expect(200);
+        let other = under((app, &world), put.clone(), ours, &wanted("L01", &[2])).await.expect(412);
+        assert_eq!(other.code(), "plate.changed");
+        // Nothing is stored of a plate that nobody made.
+        let none = format!("/v1/plates/{}", plate(1));
+        under((app, &world), (Method::PUT, &none), ours, &wanted("L01", &[2])).await.expect(412);
+        app.get(&world.technician, &none).await.expect(404);
     }
 
     async fn the_slots_of_a_plate_are_the_wells_that_its_tubes_take(app) {

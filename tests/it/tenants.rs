@@ -35,6 +35,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("POST", "/v1/status/batch", "a service asks for people wherever they were swabbed"),
     ("GET", "/v1/feed", "a service follows the whole city"),
     ("GET", "/v1/plan", "a plan is arithmetic, of nobody's people"),
+    ("GET", "/v1/plates/{code}/slots", "a template's wells, whatever is stored of the plate"),
     ("GET", "/v1/integrity", "walked for each place in a story of its own"),
     ("GET", "/v1/integrity/earlier", "an officer and an auditor ask across laboratories"),
     ("GET", "/v1/integrity/root", "the root stands for the whole trail"),
