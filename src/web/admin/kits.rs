@@ -70,9 +70,29 @@ pub struct Act {
     #[serde(default)]
     reason: String,
     #[serde(default)]
-    changed_calls: u32,
+    changed_calls: String,
     #[serde(default)]
-    changed_verdicts: u32,
+    changed_verdicts: String,
+}
+
+impl Act {
+    /// What the approver saw changed: a person counts it and says so, and an empty field is no 0.
+    fn seen(&self) -> Result<ApprovalRequest> {
+        let stated = |code, about: &str, what: &str, count: &str| {
+            let message = format!("say how many changed {what} you looked at, 0 if none changed");
+            count.trim().parse().map_err(|_unread| Error::invalid(code, about, message))
+        };
+        let (calls, verdicts) = (&self.changed_calls, &self.changed_verdicts);
+        Ok(ApprovalRequest {
+            changed_calls: stated("kit.changed_calls", "changed_calls", "calls", calls)?,
+            changed_verdicts: stated(
+                "kit.changed_verdicts",
+                "changed_verdicts",
+                "verdicts",
+                verdicts,
+            )?,
+        })
+    }
 }
 
 /// Approves or withdraws a version.
@@ -85,11 +105,10 @@ pub async fn kit_post(
 ) -> Result<Response> {
     let (state, by, path) = (State(app.clone()), actor.clone(), Path((code, version)));
     let done = match act.act.as_str() {
-        "approve" => {
-            let Act { changed_calls, changed_verdicts, .. } = act;
-            let seen = ApprovalRequest { changed_calls, changed_verdicts };
-            approve_post(state, by, path, Json(seen)).await
-        }
+        "approve" => match act.seen() {
+            Ok(seen) => approve_post(state, by, path, Json(seen)).await,
+            Err(unsaid) => Err(unsaid),
+        },
         "withdraw" => {
             withdraw_post(state, by, path, Json(WithdrawalRequest { reason: act.reason })).await
         }

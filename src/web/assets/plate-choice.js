@@ -3,17 +3,21 @@
 // choosing({ api, laboratory, lotText, standsText })  fills the fields `#kit`, `#lot`, `#template`
 //     and the list `#waiting`. The two functions give a lot and a place in words.
 // kits()  loads everything once. lots()  what fits the chosen kit. setAll([kit, lot, template])
-//     chooses these where they are there. waiting()  loads the tubes to be tested again.
+//     chooses these where they are there: { gone, problem } names those that are not, and says what
+//     could not be asked. waiting()  loads the tubes to be tested again.
 
 import { element } from "./station.js";
 
 const at = (id) => document.querySelector(`#${id}`);
 
 export function choosing({ api, laboratory, lotText, standsText }) {
+  // Why something could not be loaded, if it could not: what is missing then is not known to be gone.
+  let failed;
   return { kits, lots, setAll, waiting };
 
   async function kits() {
-    const { ok, data } = await api("GET", "/v1/kits");
+    const { ok, data, problem } = await api("GET", "/v1/kits");
+    failed = problem;
     const usable = ok ? data.kits.filter((kit) => !kit.refusals.length) : [];
     at("kit").replaceChildren(...usable.map(({ code, version, name }) => new Option(`${name} · ${version}`, `${code} ${version}`)));
     await lots();
@@ -25,6 +29,7 @@ export function choosing({ api, laboratory, lotText, standsText }) {
     if (!kit) return;
     const path = `/v1/kits/${encodeURIComponent(kit)}/versions/${encodeURIComponent(version)}`;
     const [listed, defined] = await Promise.all([api("GET", "/v1/lots"), api("GET", path)]);
+    failed = listed.problem ?? defined.problem;
     const none = at("lot").options[0];
     const { now } = at("plate").dataset;
     const fit = listed.ok ? listed.data.lots.filter((lot) => lot.kit === kit && lot.laboratory === laboratory && lot.expires_at > now) : [];
@@ -43,14 +48,17 @@ export function choosing({ api, laboratory, lotText, standsText }) {
   }
 
   async function setAll([kit, lot, template]) {
+    const gone = [];
     const set = (id, value) => {
       const found = [...at(id).options].some((option) => option.value === value && !option.disabled);
       if (found) at(id).value = value;
+      else gone.push(id);
     };
     set("kit", kit);
     await lots();
     set("lot", lot);
     set("template", template);
+    return { gone, problem: failed };
   }
 
   // Tubes that wait to be tested again, and where each is to be found.

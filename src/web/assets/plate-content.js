@@ -12,11 +12,29 @@ export function depthOf(data, code) {
   return data.wells.find((well) => well.tube === code || well.pool === code)?.depth ?? 0;
 }
 
-// What fills the slots of a draft, in their order: { code, kind, depth }.
+// What fills the slots of a draft, in their order: { code, kind, depth, wells }. None where something
+// stands in other wells than these slots give it.
 export function contentOf(data, slots) {
-  const byWell = new Map(data.wells.map((well) => [well.well, well]));
-  const filled = slots.map(([first]) => byWell.get(first)).filter((well) => well?.tube || well?.pool);
-  return filled.map(({ tube, pool, depth }) => ({ code: tube ?? pool, kind: pool ? "pool" : "tube", depth }));
+  const filled = new Map(data.wells.filter(({ tube, pool }) => tube ?? pool).map((well) => [well.well, well]));
+  const content = slots.filter(([first]) => filled.has(first)).map((wells) => {
+    const { tube, pool, depth } = filled.get(wells[0]);
+    return { code: tube ?? pool, kind: pool ? "pool" : "tube", depth, wells };
+  });
+  const count = content.reduce((sum, { wells }) => sum + wells.length, 0);
+  const holds = ({ code, wells }) => wells.every((well) => [filled.get(well)?.tube, filled.get(well)?.pool].includes(code));
+  return count === filled.size && content.every(holds) && areFirst(content, slots) ? content : undefined;
+}
+
+// What was placed on a plate as it was kept at this desk, and is not on it as it is stored.
+export function notOn(data, kept) {
+  const stored = [...data.wells.map(({ tube, pool }) => tube ?? pool), ...data.stamp?.quadrants ?? []];
+  const placed = kept ? [...kept.placed.map(({ code }) => code), ...kept.quadrants] : [];
+  return placed.filter((code) => code && !stored.includes(code));
+}
+
+// Whether these fill the first slots, one after the other.
+export function areFirst(content, slots) {
+  return content.every(({ wells }, at) => String(wells) === String(slots[at]));
 }
 
 // The well of a plate of 384 into which a well of its quadrant goes: `z` counts the quadrants row by

@@ -1,7 +1,7 @@
 // The station where a plate is filled: the plate is scanned, then its tubes, each into the well that
 // glows. Every tube is tried on the server when it is scanned, so that a refused one is known while
 // it is in the hand; the plate itself is stored when it is saved or frozen. Until then its codes
-// stay in this tab.
+// stay in this tab. Another desk may have the same draft: what it stored is not written over unseen.
 //
 // F9, or a scan of "FREEZE", freezes; a scan of "SAVE" stores the draft.
 
@@ -9,19 +9,21 @@ import { station, ask, element } from "./station.js";
 import { kindOf, fits } from "./code.js";
 import { plateMap } from "./plate-map.js";
 import { choosing } from "./plate-choice.js";
+import { nextWords as wordsOfNext, picturing, showFigures } from "./plate-figures.js";
+import { storing } from "./plate-store.js";
 import { readRack } from "./plate-rack.js";
 import { whereIs } from "./plate-where.js";
-import { contentOf, depthOf, quadrantOf, quadrantWell, signOf } from "./plate-content.js";
+import { areFirst, contentOf, depthOf, notOn, quadrantOf, quadrantWell } from "./plate-content.js";
+import { forget, keep as keepIn, keptOf, lastSettings } from "./plate-kept.js";
 
-const KEPT = "plate";
-const SETTINGS = "plate-settings";
 const LISTED = 12;
 
 const at = (id) => document.querySelector(`#${id}`);
 const laboratory = at("plate").dataset.laboratory;
 
-// The open plate: { code, size, slots, controls, placed: [{ code, kind, depth, wells }], state };
-// one that is stamped has `stamp` and the code of each quadrant, or null, in `quadrants`.
+// The open plate: { code, size, slots, controls, placed: [{ code, kind, depth, wells }], state, tag };
+// one that is stamped has `stamp` and the code of each quadrant, or null, in `quadrants`. `tag` is the
+// stored version it goes on from, `changed` says that another one is stored.
 let plate;
 let map;
 
@@ -34,8 +36,9 @@ const { say, right, wrong, already, api, undoable, focus } = station({ scanned, 
 const { kits, lots, setAll, waiting } = choosing({
   api, laboratory, lotText: (of) => say("lot", of), standsText: (of) => say("stands", of),
 });
-const controls = { positive: say("positive"), weak_positive: say("weak-positive"), negative: say("negative"), extraction: say("extraction") };
-const path = () => `/v1/plates/${encodeURIComponent(plate.code)}`;
+const picture = picturing({ say });
+const pathOf = (code) => `/v1/plates/${encodeURIComponent(code)}`;
+const store = storing({ api, laboratory, stored: keep });
 const ready = prepare();
 await ready;
 
@@ -54,20 +57,27 @@ async function scanned(code) {
   const kind = kindOf(code);
   if (kind && !fits(code)) return wrong(say("check"), [say("check-next")], code);
   if (kind === "box") return wrong(say("no-tube"), [say("no-tube-next")], code);
-  if (kind === "plate" && !(plate?.stamp && plate.state === "new")) return openPlate(code);
+  const isSource = plate?.stamp && plate.state === "new" && code !== plate.code;
+  if (kind === "plate" && !isSource) return openPlate(code);
   if (!plate) return wrong(say("plate-first"), [say("plate-first-next")], code);
-  if (plate.state !== "new") return wrong(say("is-frozen"), [say("is-frozen-next")], code);
+  if (plate.state !== "new") {
+    return wrong(plate.state === "draft" ? say("only-shown") : say("is-frozen"), [say("is-frozen-next")], code);
+  }
   if (plate.stamp) return placeQuadrant(code);
   return place(code, kind === "pool" ? "pool" : "tube");
 }
 
 async function openPlate(code) {
-  if (plate?.code === code) return already(say("open-already"), [], code);
-  if (plate?.state === "new" && (plate.placed.length || plate.quadrants.length)) {
+  const isOpen = plate?.code === code;
+  if (isOpen && !plate.changed && plate.state !== "draft") return already(say("open-already"), [], code);
+  if (!isOpen && plate?.state === "new" && (plate.placed.length || plate.quadrants.length)) {
     return wrong(say("other-plate"), [say("other-plate-next", { code: plate.code })], code);
   }
-  const known = await api("GET", `/v1/plates/${encodeURIComponent(code)}`);
-  if (known.ok) return show(known.data);
+  if (!at("kit").value) await kits();
+  const kept = keptOf(code);
+  if (kept && !isOpen) return restore(kept);
+  const known = await api("GET", pathOf(code));
+  if (known.ok) return show(known.data, known.etag);
   if (known.status !== 404) return wrong(say("plate-refused"), known.problem.reasons, code);
   const { ok, problem, data } = await begin(code);
   if (!ok) return wrong(say("plate-refused"), problem.reasons, code);
@@ -76,17 +86,32 @@ async function openPlate(code) {
   return right(say("opened"), [nextWords(), ...warnings], code);
 }
 
-async function begin(code) {
+// A plate of what is chosen, with no tube on it yet; `known` is what the desk knows of it already.
+async function begin(code, { placed = [], ...known } = {}) {
   const template = at("template").value;
   if (!at("kit").value) return { ok: false, problem: { reasons: [say("no-kit")] } };
   if (template.startsWith("stamp-")) {
-    draw({ code, size: 384, slots: [], controls: [], stamp: template.slice(-1) });
+    draw({ code, size: 384, slots: [], controls: [], stamp: template.slice(-1), ...known });
     return { ok: true };
   }
-  const path = `/v1/plates/${encodeURIComponent(code)}/slots?template=${encodeURIComponent(template)}`;
-  const answer = await api("GET", path);
-  if (answer.ok) draw({ code, ...answer.data });
+  const answer = await api("GET", `${pathOf(code)}/slots?template=${encodeURIComponent(template)}`);
+  if (answer.ok && !areFirst(placed, answer.data.slots)) return notOffered();
+  if (answer.ok) draw({ code, ...answer.data, ...known });
   return answer;
+}
+
+// The same as it was begun before: with another kit or template its tubes would be shown in other
+// wells than they are in. Another lot moves nothing, and is said.
+async function resume(code, [kit, lot, template], isFilled, known) {
+  const { gone, problem } = await setAll([kit, lot, template]);
+  if (problem) return { ok: false, problem };
+  if (isFilled && gone.some((one) => one !== "lot")) return notOffered();
+  const lines = gone.includes("lot") ? [say("lot-gone", { lot, now: at("lot").value || "–" })] : [];
+  return { ...await begin(code, known), lines };
+}
+
+function notOffered() {
+  return { ok: false, problem: { reasons: [say("not-offered")] } };
 }
 
 async function place(code, kind) {
@@ -101,7 +126,7 @@ async function place(code, kind) {
   const one = { code, kind, depth: 0, wells };
   add(one, "wait");
   performance.measure("scan", { start: begun, end: performance.now() });
-  const { ok, data, problem } = await attempt(kind === "pool" ? [] : [code], kind === "pool" ? [code] : []);
+  const { ok, data, problem } = await store.attempt(plate, kind === "pool" ? [] : [code], kind === "pool" ? [code] : []);
   if (!ok) {
     takeOff(one);
     return wrong(say("refused"), [...problem.reasons, ...await whereIs({ api, say }, code, problem)], code);
@@ -116,11 +141,6 @@ async function place(code, kind) {
   return answer;
 }
 
-// Asks the server whether these would be taken, without storing anything.
-function attempt(tubes, pools) {
-  return api("PUT", `${path()}?dry_run=true`, request(tubes, pools));
-}
-
 // The plate ---------------------------------------------------------------------------------
 
 function draw(made) {
@@ -129,14 +149,10 @@ function draw(made) {
   at("no-plate").hidden = true;
   at("shown").hidden = false;
   map = plateMap(at("map"), { size: plate.size, onPick: (well) => { at("well-about").textContent = map.titleOf(well); } });
-  for (const wells of plate.slots) for (const well of wells) map.set(well, { kind: "free", title: say("title-free", { well }) });
-  for (const { control, wells } of plate.controls) for (const well of wells) setControl(well, control);
+  for (const wells of plate.slots) picture.free(map, wells);
+  for (const { control, wells } of plate.controls) picture.control(map, wells, control);
   at("placed").replaceChildren();
   counted();
-}
-
-function setControl(well, control) {
-  map.set(well, { kind: "control", text: signOf(control), title: say("title-control", { well, control: controls[control] }) });
 }
 
 function add(one, tone) {
@@ -152,7 +168,7 @@ function add(one, tone) {
 function takeOff(one) {
   plate.placed.splice(plate.placed.indexOf(one), 1);
   listed();
-  for (const well of one.wells) map.set(well, { kind: "free", title: say("title-free", { well }) });
+  picture.free(map, one.wells);
   counted();
 }
 
@@ -162,65 +178,53 @@ function listed() {
 }
 
 function dress(one, tone) {
-  const count = one.depth;
-  for (const well of one.wells) {
-    map.set(well, { kind: one.kind, tone, text: count || "", title: say("title-tube", { well, code: one.code, count }) });
-  }
-  one.item.lastChild.textContent = count ? say("people", { count }) : "";
+  picture.tube(map, one, tone);
+  one.item.lastChild.textContent = one.depth ? say("people", { count: one.depth }) : "";
 }
 
 function counted() {
-  const { placed, slots, stamp } = plate;
-  const next = plate.state === "new" && !stamp ? slots[placed.length] ?? [] : [];
-  map.next(next);
-  at("next-well").textContent = next[0] ?? "–";
-  at("filled").textContent = placed.length;
-  at("places").textContent = stamp ? 4 - plate.quadrants.length : slots.length - placed.length;
-  at("people").textContent = placed.reduce((sum, one) => sum + one.depth, 0);
-  map.label(say("label", { code: plate.code, filled: placed.length, next: next[0] ?? "–" }));
-  const is = plate.state === "new";
-  at("settings").disabled = is && placed.length + plate.quadrants.length > 0;
-  at("actions").hidden = !is;
-  at("empty").hidden = !(is && stamp);
-  at("plate-about").textContent = is ? say("state-new") : plate.state === "frozen" ? say("state-frozen") : say("state-closed");
-  at("lists").hidden = !plate.stored;
-  at("to-run").hidden = plate.state !== "frozen";
-  for (const link of plate.stored ? document.querySelectorAll("[data-format]") : []) {
-    link.href = `${path()}/worklist?format=${link.dataset.format}`;
-  }
+  showFigures({ plate, map, say });
 }
 
 function nextWords() {
-  if (plate.stamp) return say("next-quadrant", { count: plate.quadrants.length + 1 });
-  const next = plate.slots[plate.placed.length];
-  return next ? say("next", { well: next[0] }) : say("full");
+  return wordsOfNext({ plate, say });
 }
 
-// A plate as the server has it.
-async function show(data) {
-  const draft = data.state === "draft" && !data.stamp;
-  if (draft) {
-    await setAll([`${data.kit} ${data.kit_version}`, data.lot ?? "", data.template]);
-    const { ok } = await begin(data.code);
-    if (ok) {
-      plate.stored = true;
-      for (const { code, kind, depth } of contentOf(data, plate.slots)) {
-        add({ code, kind, depth, wells: plate.slots[plate.placed.length] }, "");
-      }
-      keep();
-      return right(say("draft"), [nextWords()], data.code);
-    }
-  }
+// A plate as the server has it. What was placed here and is not on it is named: nobody else knows of
+// it, and it is not kept any longer.
+async function show(data, tag, isChanged = false) {
+  const { code } = data;
+  const off = notOn(data, keptOf(code));
+  const changed = off.length || isChanged ? [say("changed")] : [];
+  if (off.length) changed.push(say("not-on-it", { codes: off.join(", ") }));
+  if (data.state === "draft" && !data.stamp) return showDraft(data, tag, changed);
   drawn(data);
-  return already(say("shown", { state: at("plate-about").textContent }), [], data.code);
+  forget(code);
+  const state = say("shown", { state: at("plate-about").textContent });
+  return changed.length ? wrong(changed[0], [...changed.slice(1), state], code) : already(state, [], code);
+}
+
+async function showDraft(data, tag, changed) {
+  const { code } = data;
+  const settings = [`${data.kit} ${data.kit_version}`, data.lot ?? "", data.template];
+  const isFilled = data.wells.some(({ tube, pool }) => tube ?? pool);
+  const { ok, problem, lines } = await resume(code, settings, isFilled, { tag, stored: true });
+  const content = ok && contentOf(data, plate.slots);
+  if (!content) {
+    drawn(data);
+    return wrong(say("only-shown"), [...changed, ...problem?.reasons ?? [say("not-offered")]], code);
+  }
+  for (const one of content) add(one, "");
+  did();
+  const [first, ...more] = [...changed, ...lines];
+  return first ? wrong(first, [...more, nextWords()], code) : right(say("draft"), [nextWords()], code);
 }
 
 // A plate to look at.
 function drawn(data) {
-  sessionStorage.removeItem(KEPT);
   draw({ code: data.code, size: data.size, slots: [], controls: [], state: data.state, stored: true });
   for (const well of data.wells) {
-    if (well.control) setControl(well.well, well.control);
+    if (well.control) picture.control(map, [well.well], well.control);
     else add({ code: well.tube ?? well.pool, kind: well.pool ? "pool" : "tube", depth: well.depth, wells: [well.well] }, "");
   }
   at("places").textContent = "0";
@@ -233,10 +237,10 @@ async function placeQuadrant(code) {
   if (kindOf(code) !== "plate") return wrong(say("source-first"), [say("source-next")], code);
   if (plate.quadrants.includes(code)) return already(say("source-twice"), [], code);
   if (plate.quadrants.length > 3) return wrong(say("full"), [say("full-next")], code);
-  const source = await api("GET", `/v1/plates/${encodeURIComponent(code)}`);
+  const source = await api("GET", pathOf(code));
   if (!source.ok) return wrong(say("refused"), source.problem.reasons, code);
   plate.quadrants.push(code);
-  const { ok, problem } = await attempt();
+  const { ok, problem } = await store.attempt(plate);
   if (!ok) {
     plate.quadrants.pop();
     return wrong(say("refused"), problem.reasons, code);
@@ -244,14 +248,14 @@ async function placeQuadrant(code) {
   drawQuadrant(plate.quadrants.length - 1, source.data);
   counted();
   keep();
-  undoable(code, undoQuadrant);
+  undoing(code, undoQuadrant);
   return right(say("source", { count: plate.quadrants.length }), [nextWords()], code);
 }
 
 function drawQuadrant(quadrant, data) {
   for (const content of data.wells) {
     const well = quadrantWell(plate.stamp, quadrant, content.well);
-    if (content.control) setControl(well, content.control);
+    if (content.control) picture.control(map, [well], content.control);
     else add({ code: content.tube ?? content.pool, kind: content.pool ? "pool" : "tube", depth: content.depth, wells: [well], quadrant }, "");
   }
 }
@@ -272,7 +276,7 @@ async function leaveQuadrant() {
   focus();
   if (!plate?.stamp || plate.state !== "new" || plate.quadrants.length > 3) return wrong(say("no-quadrant"), []);
   plate.quadrants.push(null);
-  undoable(say("quadrant-left"), undoQuadrant);
+  undoing(say("quadrant-left"), undoQuadrant);
   counted();
   keep();
   return right(say("quadrant-left"), [nextWords()]);
@@ -280,26 +284,10 @@ async function leaveQuadrant() {
 
 // Storing -----------------------------------------------------------------------------------
 
-function request(tubes, pools) {
-  const [kit, version] = at("kit").value.split(" ");
-  const of = { laboratory, kit, kit_version: version, lot: at("lot").value || undefined };
-  if (plate.stamp) {
-    return { ...of, stamp: { order: plate.stamp, quadrants: [0, 1, 2, 3].map((at) => plate.quadrants[at] ?? null) } };
-  }
-  const placed = (kind) => plate.placed.filter((one) => one.kind === kind).map((one) => one.code);
-  return { ...of, template: plate.template, tubes: tubes ?? placed("tube"), pools: pools ?? placed("pool") };
-}
-
-async function put() {
-  const answer = await api("PUT", path(), request());
-  if (answer.ok) plate.stored = true;
-  return answer;
-}
-
 async function save() {
   focus();
   if (plate?.state !== "new") return wrong(say("plate-first"), [say("plate-first-next")]);
-  const { ok, problem } = await put();
+  const { ok, problem } = await store.put(plate);
   if (!ok) return wrong(say("not-saved"), problem.reasons, plate.code);
   counted();
   return right(say("saved"), [say("saved-next")], plate.code);
@@ -312,10 +300,11 @@ async function freeze() {
   const sure = await ask(say("freeze-title", { code: plate.code }), say("freeze-text", { filled: plate.placed.length, free }), say("freeze-yes"));
   focus();
   if (!sure) return undefined;
-  const made = await put();
-  const { ok, data, problem } = made.ok ? await api("POST", `${path()}/freeze`, {}) : made;
+  const made = await store.put(plate);
+  const { ok, data, problem } = made.ok ? await store.fix(plate) : made;
   if (!ok) return wrong(say("not-frozen"), problem.reasons, plate.code);
   drawn(data);
+  forget(data.code);
   focus();
   return right(say("frozen"), [say("frozen-next")], data.code);
 }
@@ -325,30 +314,29 @@ function did() {
   keep();
   const last = plate.placed.at(-1);
   if (last) {
-    undoable(`${last.code} ${last.wells[0]}`, () => {
+    undoing(`${last.code} ${last.wells[0]}`, () => {
       takeOff(last);
       did();
     });
   }
 }
 
+// Nothing is taken back on another plate than it was done on, or on one that is shown anew.
+function undoing(what, back) {
+  const on = plate;
+  undoable(what, () => plate === on && back());
+}
+
 function keep() {
-  const placed = plate.placed.map(({ code, kind, depth }) => ({ code, kind, depth }));
-  const settings = ["kit", "lot", "template"].map((id) => at(id).value);
-  localStorage.setItem(SETTINGS, JSON.stringify(settings));
-  sessionStorage.setItem(KEPT, JSON.stringify({ code: plate.code, placed: plate.stamp ? [] : placed, quadrants: plate.quadrants, settings }));
+  keepIn(plate, ["kit", "lot", "template"].map((id) => at(id).value));
 }
 
 // Racks -------------------------------------------------------------------------------------
 
 async function rack(file) {
   if (!plate || plate.state !== "new" || plate.stamp) return wrong(say("plate-first"), [say("plate-first-next")]);
-  const code = at("rack").value.trim();
-  if (!code) {
-    at("rack").focus();
-    return wrong(say("rack-code"), []);
-  }
-  const { ok, tubes, data, problem } = await readRack({ api, laboratory, plate, attempt }, code, file);
+  const { ok, code, tubes, data, problem } = await readRack({ api, laboratory, plate, attempt: store.attempt }, file);
+  if (!code) return wrong(say("rack-code"), []);
   focus();
   if (!ok) return wrong(say("rack-refused"), problem?.reasons ?? [say("full")], code);
   for (const tube of tubes) {
@@ -370,31 +358,43 @@ async function prepare() {
   });
   await Promise.all([kits(), waiting()]);
   at("kit").addEventListener("change", () => lots().then(anew));
-  for (const id of ["lot", "template"]) at(id).addEventListener("change", anew);
-  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
-  const settings = kept?.settings ?? JSON.parse(localStorage.getItem(SETTINGS) ?? "null");
+  at("template").addEventListener("change", anew);
+  at("lot").addEventListener("change", () => plate?.state === "new" && keep());
+  const kept = keptOf();
+  if (kept) return restore(kept);
+  const settings = lastSettings();
   if (settings) await setAll(settings);
-  if (kept) await restore(kept);
+  return undefined;
 }
 
-async function restore(kept) {
-  const { ok } = await begin(kept.code);
-  if (!ok) return;
-  for (const one of kept.placed) add({ ...one, wells: plate.slots[plate.placed.length] }, "");
-  for (const code of kept.quadrants) {
-    plate.quadrants.push(code);
-    const source = code && await api("GET", `/v1/plates/${encodeURIComponent(code)}`);
-    if (source?.ok) drawQuadrant(plate.quadrants.length - 1, source.data);
-  }
+// What was kept here, on the stored version that it goes on from; it stays kept until it is shown.
+async function restore({ code, tag, placed, quadrants, settings }) {
+  const get = (one) => (one ? api("GET", pathOf(one)) : { ok: true });
+  const [stored, ...sources] = await Promise.all([code, ...quadrants].map(get));
+  const isFilled = placed.length + quadrants.length > 0;
+  // Where it is frozen by now it is seen; this desk may have done it and not heard the answer.
+  const isChanged = isFilled && stored.data?.state === "draft";
+  if (stored.ok && stored.etag !== tag) return show(stored.data, stored.etag, isChanged);
+  const lost = [stored, ...sources].find((one) => !one.ok && !(one === stored && one.status === 404));
+  const known = { placed, stored: stored.ok, tag: stored.etag };
+  const { ok, problem, lines } = lost ?? await resume(code, settings, isFilled, known);
+  if (!ok) return wrong(say("not-resumed"), [...problem.reasons, say("not-resumed-next")], code);
+  for (const one of placed) add(one, "");
+  quadrants.forEach((source, at) => {
+    plate.quadrants.push(source);
+    if (source) drawQuadrant(at, sources[at].data);
+  });
   counted();
-  if (!plate.stamp) did();
-  already(say("resumed"), [nextWords()], kept.code);
+  if (plate.stamp) keep();
+  else did();
+  return lines.length ? wrong(lines[0], [nextWords()], code) : already(say("resumed"), [nextWords()], code);
 }
 
 // Another kit or template before anything is placed: the plate is drawn anew.
 async function anew() {
   if (!plate || plate.state !== "new" || plate.placed.length) return;
-  const { ok, problem } = await begin(plate.code);
+  const { code, tag, stored } = plate;
+  const { ok, problem } = await begin(code, { tag, stored });
   if (ok) keep();
   else wrong(say("plate-refused"), problem.reasons);
 }

@@ -20,7 +20,9 @@ const OUTCOMES = {
 
 let queue = [];
 let amendments = [];
+// The run in sight, which alone is signed, and the code of what was asked for last.
 let shown;
+let wanted;
 
 // The queue ----------------------------------------------------------------------------------
 
@@ -118,9 +120,16 @@ function drawWaitingAmendment(amendment) {
 // One run ------------------------------------------------------------------------------------
 
 async function open(id, { keep = false } = {}) {
+  const before = shown;
+  if (!keep) shown = undefined;
+  wanted = id;
   const { ok, data: run, problem } = await api("GET", `/v1/runs/${encodeURIComponent(id)}`);
-  if (!ok) return wrong(say("run-lost"), problem.reasons);
-  const plate = await api("GET", `/v1/plates/${run.plate}`);
+  const plate = ok && await api("GET", `/v1/plates/${run.plate}`);
+  if (wanted !== id) return undefined;
+  if (!ok) {
+    shown = before;
+    return wrong(say("run-lost"), problem.reasons);
+  }
   const waiting = queue.find((one) => one.id === id);
   shown = { id, run, waiting };
   location.replace(`#run=${id}`);
@@ -162,56 +171,73 @@ function quiet() {
 }
 
 async function sign() {
-  if (shown?.run?.state !== "draft") return already(say("signed-before"), [], shown?.run?.plate);
-  const { ok, data, problem } = await api("POST", `/v1/runs/${shown.id}/review`, { decision: "accept" });
-  if (!ok) return wrong(say("not-signed"), problem.reasons, shown.run.plate);
+  if (!shown) return already(say("none-shown"), [say("none-shown-next")]);
+  const signed = shown;
+  const { plate, state } = signed.run;
+  if (state !== "draft") return already(say("signed-before"), [], plate);
+  const signs = say("signs-review", { plate });
+  const { ok, data, problem } = await api("POST", `/v1/runs/${signed.id}/review`, { decision: "accept" }, { signs });
+  if (!ok) return wrong(say("not-signed"), problem.reasons, plate);
   const lines = [say("other-releases")];
   if (data.released_by_rule.length) lines.unshift(say("by-rule", { count: data.released_by_rule.length }));
-  await again();
-  return right(say("signed"), lines, shown.run.plate);
+  await again(signed);
+  return right(say("signed"), lines, plate);
 }
 
 async function voidRun() {
-  if (!await ask(say("void-title"), say("void-text", { plate: shown.run.plate }), say("void"))) return undefined;
-  const { ok, data, problem } = await api("POST", `/v1/runs/${shown.id}/review`, { decision: "void" });
-  if (!ok) return wrong(say("not-void"), problem.reasons, shown.run.plate);
-  await again();
-  return right(say("voided"), [say("back", { count: data.back.length })], shown.run.plate);
+  if (!shown) return already(say("none-shown"), [say("none-shown-next")]);
+  const voided = shown;
+  const { plate } = voided.run;
+  if (!await ask(say("void-title"), say("void-text", { plate }), say("void"))) return undefined;
+  const signs = say("signs-void", { plate });
+  const { ok, data, problem } = await api("POST", `/v1/runs/${voided.id}/review`, { decision: "void" }, { signs });
+  if (!ok) return wrong(say("not-void"), problem.reasons, plate);
+  await again(voided);
+  return right(say("voided"), [say("back", { count: data.back.length })], plate);
 }
 
 async function release() {
-  const { run, waiting } = shown ?? {};
-  if (!run || !releases) return undefined;
+  if (!releases) return undefined;
+  if (!shown) return already(say("none-shown"), [say("none-shown-next")]);
+  const released = shown;
+  const { run, waiting } = released;
   if (run.state === "released") return already(say("released-before"), [], run.plate);
   if (run.state === "draft") return wrong(say("not-released"), [say("nobody-signed")], run.plate);
   if (waiting?.reviewed_by === me) return wrong(say("not-released"), [say("own")], run.plate);
-  const { ok, data, problem } = await api("POST", `/v1/runs/${shown.id}/release`, {});
+  const signs = say("signs-release", { plate: run.plate });
+  const { ok, data, problem } = await api("POST", `/v1/runs/${released.id}/release`, {}, { signs });
   if (!ok) return wrong(say("not-released"), problem.reasons, run.plate);
   const { reported, retested, recalled, recalls_opened: people } = data.released;
   const lines = [say("reported", { count: reported.length })];
   if (retested.length) lines.push(say("retested", { count: retested.length }));
   if (recalled.length) lines.push(say("recalled", { count: recalled.length, people }));
-  await again();
+  await again(released);
   return right(say("released"), lines, run.plate);
 }
 
 // The queue and the run as they stand after something was done.
-async function again() {
+async function again(done) {
   await load();
-  await open(shown.id, { keep: true });
+  if (shown === done) await open(done.id, { keep: true });
 }
 
 async function amend(tube) {
-  const { ok, data, problem } = await api("GET", `/v1/tubes/${tube}`);
-  if (!ok) return wrong(say("tube-lost"), problem.reasons, tube);
+  const before = shown;
   shown = undefined;
+  wanted = tube;
+  const { ok, data, problem } = await api("GET", `/v1/tubes/${tube}`);
+  if (wanted !== tube) return undefined;
+  if (!ok) {
+    shown = before;
+    return wrong(say("tube-lost"), problem.reasons, tube);
+  }
   location.replace(`#tube=${tube}`);
   const newest = data.results.at(-1);
   const proposal = amendments.find((one) => one.result === newest?.id);
   quiet();
   showAmendment(work, { way: data, newest, proposal, me, releases }, {
     say: (key, filled) => say(`amend-${key}`, filled), outcomes: OUTCOMES, when, api, ask, right, wrong,
-    done: async () => { await load(); await amend(tube); },
+    done: async () => { await load(); if (wanted === tube) await amend(tube); },
   });
   drawQueue();
   work.querySelector("h2")?.focus({ preventScroll: true });
@@ -256,7 +282,7 @@ function step(by) {
 
 function nextRun() {
   if (!queue.length) return;
-  const at = queue.findIndex((run) => run.id === shown?.id);
+  const at = queue.findIndex((run) => run.id === wanted);
   open(queue[(at + 1) % queue.length].id);
 }
 

@@ -15,12 +15,13 @@ const ABOUT_TUBES = ["run.tube_elsewhere", "run.tube_off_plate"];
 
 const at = (id) => document.querySelector(`#${id}`);
 
-// The plate that was scanned, what its picture shows, and the run that is looked at: { files,
-// answer, curves }.
+// The plate that was scanned, what its picture shows, and the run that is looked at: { plate, files,
+// answer, curves }, once the server has read it.
 let plate;
 let map;
 let wells;
 let run;
+let reading;
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "F9" || document.querySelector("dialog[open]")) return;
@@ -85,28 +86,32 @@ function listen() {
   }
 }
 
-function send(files, dry) {
+function send({ plate: of, files }, dry) {
   const query = new URLSearchParams();
   if (dry) query.set("dry_run", "true");
   for (const name of ["instrument", "mapping"]) if (at(name).value.trim()) query.set(name, at(name).value.trim());
   // In a form the files' names travel in the body, never in the address.
   const form = new FormData();
   for (const file of files) form.append("file", file, file.name);
-  return api("POST", `/v1/plates/${encodeURIComponent(plate.code)}/runs?${query}`, form);
+  return api("POST", `/v1/plates/${encodeURIComponent(of.code)}/runs?${query}`, form);
 }
 
 async function look(chosen) {
   if (!chosen.length) return undefined;
   if (!plate) return wrong(say("plate-first"), [say("plate-first-next")]);
   clear();
+  const looked = { plate };
+  reading = looked;
   // Read once, so that what is accepted is what was looked at, whatever happens to the file.
-  const read = await Promise.all(chosen.map(async (file) => new File([await file.arrayBuffer()], file.name)));
+  looked.files = await Promise.all(chosen.map(async (file) => new File([await file.arrayBuffer()], file.name)));
   // The same file may be chosen again after it was exported anew.
-  at("files").value = "";
-  const { ok, data, problem } = await send(read, true);
+  if (reading === looked) at("files").value = "";
+  const { ok, data, problem } = await send(looked, true);
+  const curves = ok && data.id && data.curves ? await curvesOf(data.id) : data?.preview?.curves ?? [];
+  // Another plate was scanned or another file chosen, and that is what is shown.
+  if (reading !== looked) return undefined;
   if (!ok) return refused(problem);
-  run = { files: read, answer: data, curves: data.preview?.curves ?? [] };
-  if (data.id && data.curves) run.curves = await curvesOf(data.id);
+  run = Object.assign(looked, { answer: data, curves });
   drawRun();
   const text = data.verdict.usable ? say("usable") : say("unusable");
   const lines = [say("counted", counts(data))];
@@ -125,16 +130,21 @@ async function curvesOf(id) {
 }
 
 async function accept() {
-  if (!run || run.answer.id) return wrong(say("nothing"), [say("nothing-next")]);
-  const { usable } = run.answer.verdict;
+  const looked = run;
+  if (!looked || looked.answer.id) return wrong(say("nothing"), [say("nothing-next")]);
+  const { usable } = looked.answer.verdict;
   if (!usable && !await ask(say("keep-title"), say("keep-text"), say("keep-yes"))) return focus();
-  const { ok, data, problem } = await send(run.files, false);
+  const { ok, data, problem } = await send(looked, false);
+  const { code } = looked.plate;
+  if (run !== looked) {
+    return ok ? right(say("accepted"), [say("accepted-next")], code) : wrong(say("not-taken"), problem.reasons, code);
+  }
   if (!ok) return refused(problem);
-  run.answer = { ...run.answer, id: data.id };
+  looked.answer = { ...looked.answer, id: data.id };
   at("accept").hidden = true;
   done(data.id);
   focus();
-  return right(say("accepted"), [say("accepted-next")], plate.code);
+  return right(say("accepted"), [say("accepted-next")], code);
 }
 
 // What is shown -----------------------------------------------------------------------------
@@ -154,6 +164,7 @@ function show(data) {
 
 function clear() {
   run = undefined;
+  reading = undefined;
   for (const id of ["verdict", "figures", "shows-part", "key", "curves", "no-curves", "well", "controls-part", "calls-part", "file", "accept"]) {
     at(id).hidden = true;
   }

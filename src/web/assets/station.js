@@ -19,12 +19,12 @@
 // say(key, filled)  the text `js-NAME-key` of the page's own module NAME, with `{name}` filled in.
 // right(text, lines, code), wrong(...), already(...)  colour, sound, and a text that is read out.
 //     Green and rising, red and low, amber and twice: never by colour alone.
-// api(method, path, body, { key, background })  gives { ok, status, data, problem }. `problem` has
-//     `code`, `detail` and `reasons`, each in the page's language where there is a text for it.
-//     A POST carries an Idempotency-Key: give `key` where a retry must be the same request.
-//     `background: true` for what nobody asked for, such as a board that draws itself anew; it
-//     keeps nobody signed in. A FormData or Blob goes as it is. A signature that needs the password
-//     asks for it and goes on. Nobody answering gives status 0.
+// api(method, path, body, { key, background, headers, signs })  gives { ok, status, data, etag,
+//     problem }. `problem` has `code`, `detail` and `reasons`, each in the page's language where there
+//     is a text for it. A POST carries an Idempotency-Key: give `key` where a retry must be the same
+//     request. `background: true` for what nobody asked for, such as a board that draws itself anew;
+//     it keeps nobody signed in. A FormData or Blob goes as it is. A signature that needs the password
+//     asks for it, with what it `signs` in words, and goes on. Nobody answering gives status 0.
 // undoable(what, undo)  what Ctrl+Z, the button and a scan of "UNDO" take back; the last one only.
 // ask(title, text, yes)  a question in the page; gives whether it was answered with yes.
 //
@@ -129,7 +129,8 @@ function scanning({ scanned, command }) {
 }
 
 function editing(target, field) {
-  return target !== field && target.matches?.("input:not([type=checkbox]):not([type=radio]):not([type=button]):not([type=submit]), textarea, select");
+  const takesNoText = ["checkbox", "radio", "button", "submit", "file"].map((type) => `:not([type=${type}])`).join("");
+  return target !== field && target.matches?.(`input${takesNoText}, textarea, select`);
 }
 
 function openDialog() {
@@ -205,8 +206,8 @@ export function element(name, style = "", text = "") {
 
 // The API -----------------------------------------------------------------------------------
 
-export async function api(method, path, body, { key, background = false } = {}) {
-  const headers = { accept: "application/json", "accept-language": document.documentElement.lang };
+export async function api(method, path, body, { key, background = false, headers: more, signs = "" } = {}) {
+  const headers = { accept: "application/json", "accept-language": document.documentElement.lang, ...more };
   if (csrf()) headers["x-csrf-token"] = csrf();
   if (method === "POST") headers["idempotency-key"] = key ?? fresh();
   if (background) headers["x-background"] = "1";
@@ -224,9 +225,11 @@ export async function api(method, path, body, { key, background = false } = {}) 
       return { ok: false, status: 0, problem: { code: "lost", detail: text, reasons: [text] } };
     }
     const data = await content(response);
-    if (response.ok) return { ok: true, status: response.status, data };
+    // A proxy that packs one answer and not the next makes its tag a weak one.
+    const etag = response.headers.get("etag")?.replace(/^W\//, "");
+    if (response.ok) return { ok: true, status: response.status, data, etag };
     const problem = explain(data);
-    if (problem.code === "session.reauthenticate" && await prove()) continue;
+    if (problem.code === "session.reauthenticate" && await prove(signs)) continue;
     if (response.status === 401 && !background) {
       const next = encodeURIComponent(location.pathname + location.search);
       problem.reasons = [say("signed-out")];
@@ -310,13 +313,13 @@ export function ask(title, text, yes) {
 }
 
 // Asks for the password until it is right or nobody wants to sign any more.
-function prove() {
+function prove(signs) {
   return new Promise((answer) => {
     const fields = [
       { name: "password", label: say("prove-password"), kind: "password", complete: "current-password", needed: true },
       { name: "code", label: say("prove-code"), kind: "text", complete: "one-time-code", needed: false },
     ];
-    const asked = dialog(say("prove-title"), say("prove-lead"), fields, say("prove-sign"));
+    const asked = dialog(say("prove-title"), `${signs} ${say("prove-lead")}`.trim(), fields, say("prove-sign"));
     const end = (said) => { asked.close(); answer(said); };
     asked.no.addEventListener("click", () => end(false));
     asked.box.addEventListener("cancel", () => end(false));

@@ -57,7 +57,6 @@ async fn somebody_new_is_given_an_account_and_signs_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn places_kits_and_what_is_in_force_are_seen_on_one_page_each() {
     for (language, size) in [("zh-CN", Size::Phone), ("en", Size::Desktop)] {
         let Some(browser) = Browser::open(size, language).await else { return };
@@ -80,8 +79,65 @@ async fn places_kits_and_what_is_in_force_are_seen_on_one_page_each() {
     }
 }
 
+/// Presses the button beside the field that asks for changed calls.
+async fn decide(browser: &Browser, act: &str) {
+    let script = "const field = document.querySelector('[name=changed_calls]');
+        field.closest('details').open = true;
+        field.form.querySelector(`[value=${arguments[0]}]`).click()";
+    browser.client.execute(script, vec![json!(act)]).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
+async fn a_version_is_approved_only_by_somebody_who_says_how_much_changed() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let (app, world) = (&browser.app, world(&browser.app).await);
+    let path = |version: &str| format!("/v1/kits/{}/versions/{version}", lab::KIT.0);
+    let state = async |version: &str| {
+        app.get(&world.reviewer, &path(version)).await.expect(200).json()["state"].clone()
+    };
+    let shipped = app.get(&world.reviewer, &path("1")).await.expect(200).json();
+    for version in ["7", "8"] {
+        let mut definition = shipped["definition"].clone();
+        definition["version"] = json!(version);
+        let proposal = json!({ "definition": definition, "effective_from": app.now() });
+        app.put(&world.reviewer, &path(version), &proposal).await.expect(201);
+    }
+    browser.give(&world.second_reviewer, "sun").await;
+    browser.enter("sun").await;
+    browser.goto("/admin/kits").await;
+    // Nothing is said for somebody, and what nobody said is not sent.
+    let said =
+        "[...document.querySelectorAll('[name^=changed_]')].map(field => field.value).join()";
+    browser.wait_for_value(said, &json!(",,,")).await;
+    decide(&browser, "approve").await;
+    let unsaid = "document.querySelectorAll('[name^=changed_]:user-invalid').length";
+    browser.wait_for_value(unsaid, &json!(2)).await;
+    browser.check("admin-kit-unsaid").await;
+    let send = "const [path, said, done] = arguments;
+        const csrf = document.querySelector('meta[name=csrf]').content;
+        fetch(path, { method: 'POST', body: new URLSearchParams({ csrf, act: 'approve', ...said }) })
+            .then(async answer => done([answer.status, await answer.text()]));";
+    let act = json!(format!("/admin/kits/{}/7", lab::KIT.0));
+    for said in [json!({}), json!({ "changed_calls": "0", "changed_verdicts": "" })] {
+        let answer = browser.client.execute_async(send, vec![act.clone(), said]).await.unwrap();
+        assert_eq!(answer[0], 422);
+        assert!(answer[1].as_str().unwrap().contains("you looked at"), "{}", answer[1]);
+    }
+    assert_eq!(state("7").await, "proposed");
+    set(&browser, "[name=changed_calls]", "0").await;
+    set(&browser, "[name=changed_verdicts]", "0").await;
+    decide(&browser, "approve").await;
+    browser.wait_for_value(said, &json!(",")).await;
+    assert_eq!(state("7").await, "approved");
+    // Whoever withdraws says why, and not what changed.
+    let reason = "document.querySelector('[name=changed_calls]').form.reason.value = 'never run'";
+    browser.client.execute(reason, Vec::new()).await.unwrap();
+    decide(&browser, "withdraw").await;
+    browser.wait_for_value(said, &json!("")).await;
+    assert_eq!(state("8").await, "withdrawn");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_trail_of_a_tube_says_who_did_what() {
     for (language, size) in [("zh-CN", Size::Desktop), ("en", Size::Phone)] {
         let Some(browser) = Browser::open(size, language).await else { return };

@@ -31,7 +31,8 @@ pub async fn scan_times(browser: &Browser) -> (usize, f64, f64) {
     (times.len(), times.last().copied().unwrap_or_default(), middle)
 }
 
-async fn plate_of(browser: &Browser, world: &World, n: u64) -> Value {
+/// The plate as it is stored.
+pub async fn plate_of(browser: &Browser, world: &World, n: u64) -> Value {
     let path = format!("/v1/plates/{}", plate(n));
     browser.app.get(&world.technician, &path).await.expect(200).json()
 }
@@ -91,7 +92,9 @@ async fn a_plate_is_filled_undone_and_frozen_by_keys_alone() {
         browser.press(Key::Enter).await;
         browser.wait_for_text(".feedback.right", &plate(3)).await;
         browser.wait_for_text("#lists:not([hidden])", "Tecan").await;
+        browser.keys(&format!("{}z", char::from(Key::Control))).await;
         browser.check("plate-frozen").await;
+        assert_eq!(browser.text("#filled").await, "17");
         assert_eq!(browser.focus().await, "scan-field");
         let frozen = plate_of(&browser, &world, 3).await;
         assert_eq!(frozen["state"], "frozen");
@@ -109,7 +112,6 @@ async fn a_plate_is_filled_undone_and_frozen_by_keys_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn a_tube_of_another_laboratory_and_one_on_another_plate_are_explained() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let app = &browser.app;
@@ -147,7 +149,6 @@ async fn a_tube_of_another_laboratory_and_one_on_another_plate_are_explained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn a_draft_is_saved_and_goes_on_at_another_desk_and_a_rack_fills_a_plate() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let app = &browser.app;

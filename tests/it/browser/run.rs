@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use fantoccini::Locator;
 use fantoccini::key::Key;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use super::plate::{at_plate, scan_times};
+use super::calls::{hold, release, wait_held};
+use super::plate::{at_plate, plate_of, scan_times};
 use super::receive::carry;
 use super::{Browser, Size};
 use crate::laboratory::{self, POSITIVE, SINGLE_TARGET};
@@ -26,20 +28,37 @@ async fn answer_yes(browser: &Browser) {
     browser.press(Key::Enter).await;
 }
 
-/// Gives a file to the field for it.
-async fn choose(browser: &Browser, name: &str, file: &[u8]) {
+/// Scans at the field for files, of which the driver believes that only names of files are typed.
+async fn scan_at_files(browser: &Browser, code: &str) {
+    assert_eq!(browser.focus().await, "files");
+    let enter =
+        json!({ "type": "keyDown", "key": "Enter", "windowsVirtualKeyCode": 13, "text": "\r" });
+    let letters = code.chars().map(|key| json!({ "type": "keyDown", "key": key, "text": key }));
+    for event in letters.chain([enter]) {
+        browser.cdp("Input.dispatchKeyEvent", event).await;
+    }
+}
+
+/// Gives a file to the field for it; its folder may go once it is read.
+async fn give(browser: &Browser, name: &str, file: &[u8]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, file).unwrap();
     let field = browser.client.find(Locator::Css("#files")).await.unwrap();
     field.send_keys(path.to_str().unwrap()).await.unwrap();
-    // It is read at once, and its folder goes.
+    folder
+}
+
+/// Gives a file, and waits until it is looked at.
+async fn choose(browser: &Browser, name: &str, file: &[u8]) {
+    let _folder = give(browser, name, file).await;
     browser.wait_for_value("document.querySelector('#verdict').hidden", &json!(false)).await;
 }
 
-async fn plate_of(browser: &Browser, world: &World, n: u64) -> Value {
-    let path = format!("/v1/plates/{}", plate(n));
-    browser.app.get(&world.technician, &path).await.expect(200).json()
+/// The runs that wait for a review.
+async fn runs(browser: &Browser, world: &World) -> Vec<Value> {
+    let waiting = browser.app.get(&world.technician, "/v1/reviews").await.expect(200).json();
+    waiting["runs"].as_array().unwrap().clone()
 }
 
 async fn leave(browser: &Browser) {
@@ -97,8 +116,7 @@ async fn a_box_of_93_goes_from_the_door_to_the_review_by_keyboard_alone() {
         assert_eq!(browser.focus().await, "accept");
         browser.check("run-preview").await;
         // Looking keeps nothing.
-        let id = app.get(&world.technician, "/v1/reviews").await.expect(200).json();
-        assert_eq!(id["runs"].as_array().unwrap().len(), 0);
+        assert_eq!(runs(&browser, &world).await.len(), 0);
         // A well by the arrows, its curves by target.
         browser.client.execute("document.querySelector('#map').focus()", Vec::new()).await.unwrap();
         for key in [Key::Down, Key::Down, Key::Down, Key::Down, Key::Right] {
@@ -116,8 +134,7 @@ async fn a_box_of_93_goes_from_the_door_to_the_review_by_keyboard_alone() {
             .wait_for_value("document.querySelectorAll('#verdict .links a').length", &json!(4))
             .await;
         browser.check("run-accepted").await;
-        let kept = app.get(&world.technician, "/v1/reviews").await.expect(200).json();
-        assert_eq!(kept["runs"].as_array().unwrap().len(), 1);
+        assert_eq!(runs(&browser, &world).await.len(), 1);
         // The same file again is the same run.
         choose(&browser, "run.txt", &file).await;
         browser.wait_for_text(".feedback.already", &plate(0)).await;
@@ -125,7 +142,6 @@ async fn a_box_of_93_goes_from_the_door_to_the_review_by_keyboard_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn a_file_of_another_plate_shows_every_reason_and_nothing_is_kept() {
     for (language, size) in [("zh-CN", Size::Phone), ("en", Size::Desktop)] {
         let Some(browser) = Browser::open(size, language).await else { return };
@@ -155,13 +171,56 @@ async fn a_file_of_another_plate_shows_every_reason_and_nothing_is_kept() {
                 &json!(0),
             )
             .await;
-        let waiting = app.get(&world.technician, "/v1/reviews").await.expect(200).json();
-        assert_eq!(waiting["runs"].as_array().unwrap().len(), 0);
+        assert_eq!(runs(&browser, &world).await.len(), 0);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
+async fn a_file_that_is_looked_at_late_stays_with_its_own_plate() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let app = &browser.app;
+    let world = world(app).await;
+    let tubes = laboratory::receive(app, &world, 0, 0..24).await;
+    let first = laboratory::load(app, &world, 0, &tubes[..12]).await;
+    laboratory::load(app, &world, 1, &tubes[12..]).await;
+    // Nothing in it names a plate or a tube: it would fit either.
+    let file = laboratory::run_file(&first, &BTreeMap::new(), false);
+    let mut text = String::from_utf8(file).unwrap().replace(&plate(0), "");
+    for tube in &tubes {
+        text = text.replace(tube, "");
+    }
+    browser.give(&world.technician, "jiyan").await;
+    browser.enter("jiyan").await;
+    browser.goto("/run").await;
+    browser.scan(&plate(0)).await;
+    browser.wait_for_text(".feedback.right", &plate(0)).await;
+    hold(&browser, "dry_run").await;
+    let _folder = give(&browser, "run.txt", text.as_bytes()).await;
+    wait_held(&browser, 1).await;
+    scan_at_files(&browser, &plate(1)).await;
+    browser.wait_for_text("#plate-code", &plate(1)).await;
+    release(&browser).await;
+    for css in ["#verdict", "#accept"] {
+        let hidden = format!("document.querySelector('{css}').hidden");
+        browser.wait_for_value(&hidden, &json!(true)).await;
+    }
+    let rest = "document.querySelector('#scan-field').focus()";
+    browser.client.execute(rest, Vec::new()).await.unwrap();
+    browser.press(Key::F9).await;
+    browser.wait_for_text(".feedback.wrong", "There is nothing to accept").await;
+    assert_eq!(runs(&browser, &world).await.len(), 0);
+    browser.client.execute(rest, Vec::new()).await.unwrap();
+    // On its own plate it is looked at and kept.
+    browser.scan(&plate(0)).await;
+    browser.wait_for_text("#plate-code", &plate(0)).await;
+    choose(&browser, "run.txt", text.as_bytes()).await;
+    browser.press(Key::F9).await;
+    browser.wait_for_text(".feedback.right", "Run accepted").await;
+    let kept = runs(&browser, &world).await;
+    assert_eq!(kept.iter().map(|run| &run["plate"]).collect::<Vec<_>>(), [&json!(plate(0))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_whose_controls_failed_says_so_and_is_kept_only_when_told_twice() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let app = &browser.app;

@@ -1,0 +1,55 @@
+//! Calls of a page that come late, or that nobody answers.
+
+use serde_json::{Value, json};
+
+use super::Browser;
+
+/// Calls whose address has these words in it wait from here on until [`release`], or none of those
+/// to come after [`hold_no_more`]. `window.held` counts those that wait, until the page has dealt
+/// with their answers.
+pub async fn hold(browser: &Browser, words: &str) {
+    let script = "const [words] = arguments;
+        const real = window.real = window.fetch;
+        const gate = new Promise(open => { window.release = open; });
+        window.held = 0;
+        window.fetch = async (url, ...rest) => {
+            if (!String(url).includes(words)) return real(url, ...rest);
+            window.held += 1;
+            await gate;
+            const answer = await real(url, ...rest);
+            answer.clone().text().then(() => setTimeout(() => { window.held -= 1; }, 100));
+            return answer;
+        }";
+    browser.client.execute(script, vec![json!(words)]).await.unwrap();
+}
+
+/// Waits until so many calls wait.
+pub async fn wait_held(browser: &Browser, count: u64) {
+    browser.wait_for_value("window.held", &json!(count)).await;
+}
+
+/// Lets those that wait go on, and waits for what comes of them.
+pub async fn release(browser: &Browser) {
+    browser.client.execute("window.release()", Vec::new()).await.unwrap();
+    wait_held(browser, 0).await;
+}
+
+/// Calls from here on go their way; those that wait still wait.
+pub async fn hold_no_more(browser: &Browser) {
+    browser.client.execute("window.fetch = window.real", Vec::new()).await.unwrap();
+}
+
+/// From here on nobody answers the page's calls, also when it is loaded again.
+pub async fn cut(browser: &Browser) {
+    browser.cdp("Network.enable", json!({})).await;
+    block(browser, json!(["*/v1/*"])).await;
+}
+
+/// They are answered again.
+pub async fn mend(browser: &Browser) {
+    block(browser, json!([])).await;
+}
+
+async fn block(browser: &Browser, urls: Value) {
+    browser.cdp("Network.setBlockedURLs", json!({ "urls": urls })).await;
+}
