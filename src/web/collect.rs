@@ -11,13 +11,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use data_encoding::HEXLOWER;
-use qrcode::QrCode;
-use qrcode::render::svg;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::catalogue::Language;
+use super::qr::qr;
 use super::{Page, assets, html};
 use crate::app::App;
 use crate::auth::{Actor, Role};
@@ -27,26 +26,10 @@ use crate::collection::place::store::{OpenSession, sessions_open};
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Path};
 
-/// Files the page needs, beside the icons; kept on the device with the shell.
-const FILES: &[&str] = &[
-    "style.css",
-    "collect.css",
-    "icon.svg",
-    "station.js",
-    "code.js",
-    "collect.js",
-    "collect-boxes.js",
-    "collect-camera.js",
-    "collect-identity.js",
-    "collect-outbox.js",
-    "collect-server.js",
-    "collect-slip.js",
-    "collect-tube.js",
-    "collect-vault.js",
-    "collect-waiting.js",
-];
+/// Files the page names itself; kept on the device with the shell, as the modules are.
+const NAMED: [&str; 5] = ["style.css", "collect.css", "icon.svg", "station.js", "collect.js"];
 /// ES modules that are asked for at once, so that none waits for another to name it.
-const MODULES: &[&str] = &[
+const MODULES: [&str; 10] = [
     "code.js",
     "collect-boxes.js",
     "collect-camera.js",
@@ -112,7 +95,7 @@ pub async fn worker_get() -> Result<Response> {
         shells.push_str(&shell(language)?.0);
     }
     let version = HEXLOWER.encode(&digest(&SHA256, shells.as_bytes()).as_ref()[..8]);
-    let files: Vec<_> = FILES.iter().map(|name| assets::path(name)).collect();
+    let files: Vec<_> = NAMED.iter().chain(&MODULES).map(|name| assets::path(name)).collect();
     let languages = Language::ALL.map(Language::code);
     let kept = json!({ "version": version, "files": files, "languages": languages });
     let source = include_str!("assets/collect-worker.js");
@@ -224,14 +207,6 @@ pub async fn qr_post(Json(asked): Json<Texts>) -> Result<Json<Pictures>> {
         );
         return Err(Error::invalid("qr.texts", "texts", message));
     }
-    let pictures = asked.texts.iter().map(|text| draw(text)).collect::<Result<_>>()?;
+    let pictures = asked.texts.iter().map(|text| qr(text, 160)).collect::<Result<_>>()?;
     Ok(Json(Pictures { pictures }))
-}
-
-fn draw(text: &str) -> Result<String> {
-    let code = QrCode::new(text.as_bytes())
-        .map_err(|error| Error::Internal(format!("a QR code cannot be drawn: {error}")))?;
-    let picture = code.render::<svg::Color<'_>>().min_dimensions(160, 160).build();
-    // Only the element itself can stand within a page.
-    Ok(picture[picture.find("<svg").unwrap_or_default()..].to_owned())
 }

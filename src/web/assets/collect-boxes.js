@@ -5,6 +5,7 @@
 
 import { element, fill as text } from "./station.js";
 import { fits, kindOf } from "./code.js";
+import { isPerson } from "./collect-identity.js";
 import * as outbox from "./collect-outbox.js";
 import { serverTime } from "./collect-server.js";
 import { keep, kept } from "./collect-vault.js";
@@ -17,36 +18,63 @@ const BADGE = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 // `desk` as for tubes.
 export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
   let work = empty();
+  // The account whose work this is.
+  let owner;
+  // While a box is being sealed, nothing else changes what is in work.
+  let sealing;
   // The box that is shown to be handed over: `{ code, open }`, `open` the step that waits for me.
   let shown;
 
-  async function begin() {
-    work = await kept("box").catch(() => undefined) ?? empty();
+  // Goes on where this account was.
+  async function begin(account) {
+    const found = account && await kept(`box ${account}`).catch(() => undefined);
+    owner = account;
+    work = found ?? empty();
+    shown = undefined;
+    at("give").reset();
     draw();
   }
 
   async function save() {
-    await keep("box", work);
-    draw();
-    if (work.tubes.length) undoable(text("js-collect-undo-pack", { code: work.tubes.at(-1) }), unpack);
+    const mine = work;
+    try {
+      if (owner) await keep(`box ${owner}`, work);
+    } finally {
+      draw();
+    }
+    if (!work.tubes.length) return;
+    undoable(text("js-collect-undo-pack", { code: work.tubes.at(-1) }), () => mine === work && unpack());
   }
 
   async function unpack() {
+    await sealing;
     work.tubes.pop();
     await save();
   }
 
   async function scanned(code, raw) {
+    await sealing;
     const kind = kindOf(code);
     if (kind && !fits(code)) return wrong(text("js-collect-check"), [text("js-collect-check-next")], code);
     if (kind === "box") return box(code);
     if (kind === "tube" || desk.isMakers(code)) return tube(code);
     if (kind) return wrong(text("js-collect-not-here"), [text("js-collect-box-next")], code);
     if (BADGE.test(raw.toLowerCase())) return badge(raw.toLowerCase());
-    if (!work.code) return wrong(text("js-collect-box-first"), [], code);
+    if (!work.code) return wrong(text("js-collect-box-first"), [], isPerson(raw) ? "" : code);
+    if (!await number(raw)) return undefined;
+    return right(text("js-collect-seal-number"), [text("js-collect-box-again")], raw);
+  }
+
+  // Keeps the number of the seal; gives whether it can be one.
+  async function number(raw) {
+    if (isPerson(raw)) {
+      at("seal-number").value = work.seal;
+      wrong(text("js-collect-seal-person"), [text("js-collect-seal-next")]);
+      return false;
+    }
     work.seal = raw;
     await save();
-    return right(text("js-collect-seal-number"), [text("js-collect-box-again")], raw);
+    return true;
   }
 
   async function box(code) {
@@ -56,12 +84,12 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
     const { ok, status, data, problem } = await api("GET", `/v1/boxes/${code}`, undefined, { background: true });
     if (ok) return show(data);
     if (status !== 404 && status !== 0) return wrong(text("js-collect-refused"), problem.reasons, code);
-    const waits = (await outbox.records()).some(({ kind, content }) => kind === "box" && content?.code === code);
-    if (waits) return show({ code, holder: desk.me().account, tubes: [], handovers: [] });
+    const waits = (await outbox.records()).find(({ kind, content }) => kind === "box" && content?.code === code);
+    if (waits) return show({ code, holder: waits.by, tubes: [], handovers: [] });
     if (desk.me().role !== "sampler") return wrong(text("js-collect-box-unknown"), problem.reasons, code);
     if (!desk.session()) return wrong(text("js-collect-session-first"));
     shown = undefined;
-    work = { ...empty(), code };
+    work = { ...empty(), code, site: desk.session().site };
     await save();
     return right(text("js-collect-box"), [text("js-collect-box-tubes")], code);
   }
@@ -75,25 +103,39 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
   }
 
   async function seal() {
+    await sealing;
     if (!work.tubes.length) return wrong(text("js-collect-box-empty"), [text("js-collect-box-tubes")], work.code);
     if (!work.seal) {
       at("seal-number").focus();
       return wrong(text("js-collect-seal-missing"), [text("js-collect-seal-next")], work.code);
     }
-    const { code, seal: number, tubes } = work;
-    const content = { code, moment: Date.now(), box: { site: desk.session().site, seal: number, tubes } };
-    const record = { kind: "box", event: outbox.uuid7(), by: desk.me().account, content, made: "box" };
-    const before = work;
+    sealing = store().finally(() => { sealing = undefined; });
+    return sealing;
+  }
+
+  // What is in work stays there until the record that it becomes is on the disk.
+  async function store() {
+    const [before, by] = [work, owner];
+    const { code, site, seal: sealed, tubes } = before;
+    const content = { code, moment: Date.now(), box: { site, seal: sealed, tubes } };
+    const record = { kind: "box", event: outbox.uuid7(), by, content, made: `box ${by}` };
+    let sequence;
+    try {
+      sequence = await outbox.add(record);
+    } catch {
+      return wrong(text("js-collect-no-room"), [text("js-collect-no-room-next")], code);
+    }
+    // Somebody else may have signed in meanwhile.
+    if (work !== before) return undefined;
     work = empty();
-    const sequence = await outbox.add(record);
-    undoable(text("js-collect-undo-seal", { code }), () => unseal(sequence, before));
-    show({ code, holder: desk.me().account, tubes, handovers: [] });
+    undoable(text("js-collect-undo-seal", { code }), () => unseal({ sequence, before, by }));
+    show({ code, holder: by, tubes, handovers: [] });
     outbox.drain({ background: false });
     return right(text("js-collect-box-sealed", { count: tubes.length }), [text("js-collect-give-next")], code);
   }
 
-  async function unseal(sequence, before) {
-    if (work.code || !await outbox.takeBack(sequence, "box", before)) {
+  async function unseal({ sequence, before, by }) {
+    if (owner !== by || work.code || !await outbox.takeBack(sequence, `box ${by}`, before)) {
       wrong(text("js-collect-undo-late"), [text("js-collect-undo-late-next")], before.code);
       return false;
     }
@@ -131,7 +173,11 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
     if (Number.isNaN(handover.temperature_c)) return wrong(text("js-collect-temperature-wrong"));
     const { code } = shown;
     const content = { code, moment: Date.now(), handover };
-    await outbox.add({ kind: "handover", event: outbox.uuid7(), by: desk.me().account, content });
+    try {
+      await outbox.add({ kind: "handover", event: outbox.uuid7(), by: owner, content });
+    } catch {
+      return wrong(text("js-collect-no-room"), [text("js-collect-no-room-next")], code);
+    }
     shown = undefined;
     at("give").reset();
     draw();
@@ -174,8 +220,8 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
   }
 
   at("seal-number").addEventListener("change", async () => {
-    work.seal = at("seal-number").value.trim();
-    await save();
+    await sealing;
+    if (work.code) await number(at("seal-number").value.trim());
   });
   at("seal-number").addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
@@ -184,9 +230,10 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
   });
   at("box-seal").addEventListener("click", () => seal());
   at("box-drop").addEventListener("click", async () => {
+    focus();
+    await sealing;
     work = empty();
     await save();
-    focus();
   });
   at("give").addEventListener("submit", (event) => { event.preventDefault(); give(); });
   // A badge that is scanned ends with Enter; the form goes on to the temperature.

@@ -79,6 +79,11 @@ export function payload(raw) {
   return person({ type: "resident_id", number }, { name, phone: parts[2], address: parts[3] });
 }
 
+// Whether a scan is about a person, where none belongs.
+export function isPerson(raw) {
+  return payload(raw) !== undefined || fault("resident_id", tidy(raw).toUpperCase()) === undefined;
+}
+
 // A person as `/v1` takes one, without what is empty.
 export function person({ type, number, issuer }, { name, phone, address }) {
   const document = { type, number: tidy(number).toUpperCase() };

@@ -4,14 +4,20 @@
 // A record is `{ sequence, event, kind, by, state, tries, reasons, sealed }`; who and what is in
 // it lies in `sealed`. `kind` is tube, box or handover; `by` the account that sealed it, in whose
 // name alone it is sent. A retry is the same event and changes nothing twice. Acknowledged: gone from
-// the device, in the transaction that keeps the slip. Refused: stays, with every reason, until
-// somebody mends it or gives it up. One tab sends at a time.
+// the device, in the transaction that keeps the slip. Refused, or not to be opened any more: stays,
+// with every reason, until whoever sealed it mends it or gives it up, and holds no other up. One tab
+// sends at a time.
 
 import * as vault from "./collect-vault.js";
 import { send, serverTime, who } from "./collect-server.js";
 
 const LOCK = "swabline-collect-outbox";
 const AT_ONCE = 20;
+// Why a record is refused that the device itself cannot open.
+export const UNREADABLE = "unreadable";
+// What no wait changes: whoever sealed it may not send it, whatever it is, or may not send this.
+const ROLE = "auth.role";
+const SITE = "auth.site";
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 60_000;
 
@@ -20,8 +26,8 @@ let timer;
 let single = false;
 const listeners = new Set();
 
-// `heard({ what, ... })`: `who` with whoever is signed in, `added`, `sent` with the slip, `refused` with the record, `state` with why
-// nothing is sent: idle, sending, offline, signed-out, other, busy, closed.
+// `heard({ what, ... })`: `who` with whoever is signed in, `added`, `sent` with the slip, `refused` with
+// the record, `state` with why nothing is sent: idle, sending, offline, signed-out, other, busy, closed.
 export function listen(heard) {
   listeners.add(heard);
 }
@@ -93,7 +99,12 @@ async function run(background) {
     const own = waiting.filter((record) => record.by === me.account);
     if (!own.length) return waiting.length ? later("other") : calm("idle");
     tell({ what: "state", why: "sending" });
-    const batch = together(own);
+    const batch = [];
+    for (const record of together(own)) {
+      const content = await prepare(record);
+      if (content) batch.push({ record, content });
+    }
+    if (!batch.length) continue;
     const { outcomes, why, after } = await deliver(batch, me, background);
     if (why === "stale" && !renewed) {
       renewed = true;
@@ -102,7 +113,7 @@ async function run(background) {
       continue;
     }
     if (why) return later(why === "stale" ? "signed-out" : why, after);
-    for (const [index, outcome] of outcomes.entries()) await settle(batch[index], outcome);
+    for (const [index, outcome] of outcomes.entries()) await settle(batch[index].record, outcome);
     // Something the server cannot take just now is asked again later, not at once.
     if (outcomes.some(({ again }) => again)) return later("busy");
     failures = 0;
@@ -133,32 +144,28 @@ function together(waiting) {
 
 // Sends records of one kind. Gives an outcome for each, or why none has one.
 async function deliver(batch, me, background) {
-  const opened = [];
-  for (const record of batch) opened.push(await prepare(record));
   const call = (method, path, body, event) =>
     send(method, path, body, { csrf: me.csrf, event, background });
-  const [{ kind, event }] = batch;
-  const [content] = opened;
+  const [{ record: { kind, event }, content }] = batch;
   let answer;
   if (kind === "tube") {
     const device = await vault.device();
-    const tubes = batch.map(({ sequence }, index) => ({
-      ...opened[index].tube, code: opened[index].code,
-      device: { id: device, sequence, time: new Date().toISOString() },
-    }));
+    const tubes = batch.map(({ record: { sequence }, content: { tube, code } }) =>
+      ({ ...tube, code, device: { id: device, sequence, time: new Date().toISOString() } }));
     answer = await call("POST", "/v1/tubes/batch", { tubes });
   } else if (kind === "box") {
     answer = await call("PUT", `/v1/boxes/${encodeURIComponent(content.code)}`, content.box);
   } else {
     answer = await call("POST", `/v1/boxes/${encodeURIComponent(content.code)}/handovers`, content.handover, event);
   }
-  return judge(answer, batch);
+  return judge(answer, kind, batch.length);
 }
 
 // Counts the try before it is made, and writes down once what the server's clock showed then: a
-// retry must be the same to the last letter.
+// retry must be the same to the last letter. Gives nothing where the record does not open.
 async function prepare(record) {
-  const content = await vault.unseal(record.sealed, record.event);
+  const { content } = await opened(record);
+  if (!content) return settle(record, { problem: { code: UNREADABLE } });
   const { box, handover } = content;
   if (box && !box.sealed_at) box.sealed_at = serverTime(content.moment);
   if (handover && !handover.at) handover.at = serverTime(content.moment);
@@ -184,10 +191,10 @@ const passes = (status) => status === 0 || status === 408 || status === 429 || s
 const repeats = (problem) => problem?.code?.endsWith(".concurrent")
   || problem?.errors?.some(({ code }) => code?.endsWith(".concurrent"));
 
-function judge({ status, data, problem, after }, batch) {
+function judge({ status, data, problem, after }, kind, count) {
   if (status === 200 || status === 201) {
     single = false;
-    if (batch[0].kind !== "tube") return { outcomes: [{ tube: undefined }] };
+    if (kind !== "tube") return { outcomes: [{ tube: undefined }] };
     return { outcomes: data.tubes.map(({ tube, problem }) => {
       if (tube) return { tube };
       return { problem, again: passes(problem.status) || repeats(problem) };
@@ -195,8 +202,10 @@ function judge({ status, data, problem, after }, batch) {
   }
   if (passes(status)) return { why: status === 0 ? "offline" : "busy", after };
   if (status === 401 || problem.code === "session.csrf") return { why: "stale" };
-  if (status === 403 && batch[0].kind === "tube") return { why: "closed" };
-  if (batch.length > 1) {
+  if (problem.code === ROLE) return { outcomes: Array(count).fill({ problem }) };
+  // Otherwise the way itself is closed, whatever is sent on it.
+  if (status === 403 && problem.code !== SITE) return { why: "closed" };
+  if (count > 1) {
     // Which of them cannot be read is found out one by one.
     single = true;
     return { outcomes: [] };
@@ -222,9 +231,9 @@ async function settle(record, { problem, again, tube }) {
 }
 
 // What each person is handed: the code and the link, beside a number nobody can read.
-async function slipOf({ by }, { code, masked, place }, tube) {
+async function slipOf({ by, sequence }, { code, masked, place }, tube) {
   const members = tube.members.map(({ position, pickup_code, link }, index) =>
     ({ position, pickup: pickup_code, link, masked: masked[index] }));
   const content = { code, place, at: tube.recorded_at, members };
-  return { code, by, sealed: await vault.seal(content, `slip ${code}`), kept: Date.now() };
+  return { code, by, sequence, sealed: await vault.seal(content, `slip ${code}`), kept: Date.now() };
 }

@@ -2,10 +2,12 @@
 // without network and so knows neither a name nor a token.
 
 import { explain } from "./station.js";
-import { keep, kept } from "./collect-vault.js";
+import { forget, keep, kept } from "./collect-vault.js";
 
 // A network that does not answer is none.
 const PATIENCE_MS = 20_000;
+// Whether somebody signs out: a late answer does not bring them back.
+let left = false;
 // Milliseconds the device's clock is ahead of the server's, as last seen.
 let ahead = 0;
 
@@ -18,13 +20,19 @@ export async function who({ background = false } = {}) {
   const meta = document.querySelector('meta[name="csrf"]');
   if (meta) meta.content = data.csrf;
   const { account, name, role, site } = data;
-  if (account) await keep("who", { account, name, role, site });
+  if (account && !left) await keep("who", { account, name, role, site });
   return { ...data, reached: true };
 }
 
 // Who was signed in last on this device.
 export async function lastly() {
   return await kept("who").catch(() => undefined) ?? {};
+}
+
+// Whoever signs out is forgotten by the device, also where the server cannot be told.
+export async function leave() {
+  left = true;
+  await forget("who");
 }
 
 // What the server's clock shows when the device's shows `moment`, in milliseconds.

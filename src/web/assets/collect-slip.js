@@ -3,6 +3,7 @@
 // answered; a slip then stays on the device, sealed, until it is put away, at most a day.
 
 import { element, fill as text } from "./station.js";
+import * as outbox from "./collect-outbox.js";
 import { send, who } from "./collect-server.js";
 import * as vault from "./collect-vault.js";
 
@@ -24,13 +25,13 @@ export async function pictures(texts) {
   });
 }
 
-export function slipDesk({ focus }, desk) {
+export function slipDesk({ wrong, focus }, desk) {
   async function list() {
     const slips = await vault.all("slips");
     const old = slips.filter(({ kept }) => Date.now() - kept > DAY_MS);
     if (old.length) await vault.change(old.map(({ code }) => ["slips", "delete", code]));
     const own = slips.filter((slip) => !old.includes(slip) && slip.by === desk.me().account);
-    own.sort((a, b) => b.kept - a.kept);
+    own.sort((a, b) => b.sequence - a.sequence);
     at("slips").hidden = !own.length;
     at("slip-count").textContent = own.length;
     at("slip-list").replaceChildren(...own.map(row));
@@ -48,19 +49,21 @@ export function slipDesk({ focus }, desk) {
 
   async function show(slip) {
     const { code, place, at: moment, members } = await vault.unseal(slip.sealed, `slip ${slip.code}`);
+    const cards = members.map((member) => card(member, { code, place, moment }));
     at("slip-code").textContent = code;
-    at("slip-cards").replaceChildren(...members.map((member) => card(member, { code, place, moment })));
+    at("slip-cards").replaceChildren(...cards);
     at("slip").hidden = false;
     at("slip").dataset.code = code;
+    delete at("slip").dataset.drawn;
     document.body.classList.add("has-slip");
     at("slip-title").focus();
     const drawn = await pictures(members.map(({ link }) => linkOf(link)));
+    // Other slips may be shown by now: a link goes to the card it was drawn for, and nowhere else.
+    for (const [index, picture] of drawn.entries()) cards[index]?.querySelector(".slip-qr").replaceChildren(picture);
+    if (at("slip").hidden || !cards[0]?.isConnected) return false;
     at("slip-offline").hidden = drawn.length > 0;
-    for (const [index, picture] of drawn.entries()) {
-      const place = at("slip-cards").children[index]?.querySelector(".slip-qr");
-      place?.replaceChildren(picture);
-    }
     at("slip").dataset.drawn = drawn.length;
+    return true;
   }
 
   function card({ position, pickup, masked }, { code, place, moment }) {
@@ -79,29 +82,36 @@ export function slipDesk({ focus }, desk) {
   }
 
   function close() {
+    if (at("slip").hidden) return;
     at("slip").hidden = true;
+    at("slip-cards").replaceChildren();
     document.body.classList.remove("has-slip");
     focus();
   }
 
+  // Prints the slips that are shown, or else those of the tube sealed last: never those of the tube
+  // before it because the server has not answered yet.
   async function print() {
     if (at("slip").hidden) {
       const [newest] = await list();
-      if (!newest) return false;
-      await show(newest);
+      const mine = (await outbox.records()).filter(({ kind, by }) => kind === "tube" && by === desk.me().account);
+      const last = mine.at(-1);
+      if (last && !(newest?.sequence > last.sequence)) {
+        return wrong(text("js-collect-slip-later"), [text("js-collect-slip-later-next")], last.content?.code);
+      }
+      if (!newest) return wrong(text("js-collect-slip-none"));
+      if (!await show(newest)) return undefined;
     }
-    window.print();
-    return true;
+    return window.print();
   }
 
   at("slip-print").addEventListener("click", print);
   at("slip-close").addEventListener("click", close);
   at("slip-away").addEventListener("click", async () => {
     await vault.change([["slips", "delete", at("slip").dataset.code]]);
-    at("slip-cards").replaceChildren();
     close();
     await list();
   });
 
-  return { list, print };
+  return { list, print, close };
 }

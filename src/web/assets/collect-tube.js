@@ -1,6 +1,6 @@
 // The tube in work: people and tube are scanned in any order, counted up to the size, and sealed
-// by scanning the tube again. What is in work is kept after each scan, so that a killed page goes
-// on where it was.
+// by scanning the tube again. What is in work is kept after each scan, for the account that began it
+// and with the session it was begun in, so that a killed page goes on where it was.
 
 import { element, fill as text } from "./station.js";
 import { fits, kindOf } from "./code.js";
@@ -18,31 +18,59 @@ const FAULTS = {
 // `desk` gives `me()`, `session()`, `isMakers(code)`.
 export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
   let work = empty();
+  // The account whose work this is.
+  let owner;
+  // While a tube is being sealed, nothing else changes what is in work.
+  let sealing;
   // The number of the tube sealed last, while its seal can be undone.
   let sealed;
   // The document whose name is being typed.
   let pending;
 
-  const size = () => work.size || desk.session()?.tube_size || 0;
+  const session = () => work.session ?? desk.session();
+  const size = () => work.size || session()?.tube_size || 0;
   const full = () => work.members.length > 0 && work.members.length >= size();
 
-  async function begin() {
-    work = await kept("tube").catch(() => undefined) ?? empty();
+  // Goes on where this account was.
+  async function begin(account) {
+    const found = account && await kept(`tube ${account}`).catch(() => undefined);
+    owner = account;
+    work = found ?? empty();
+    pending = undefined;
+    at("person").reset();
+    for (const id of ["person", "early", "undo"]) at(id).hidden = true;
     draw();
     offer();
   }
 
   async function save() {
-    await keep("tube", work);
-    draw();
-    offer();
+    try {
+      if (owner) await keep(`tube ${owner}`, work);
+    } finally {
+      draw();
+      offer();
+    }
+  }
+
+  // A tube stays in the session of its first scan.
+  function start() {
+    work.session ??= desk.session();
+    work.size ||= work.session.tube_size;
+  }
+
+  // What has become empty belongs to no session any more.
+  function rest() {
+    if (work.members.length || work.code) return;
+    work.session = undefined;
+    work.size = 0;
   }
 
   // Scans ------------------------------------------------------------------------------------
 
   async function scanned(code, raw) {
+    await sealing;
     close("early");
-    if (!desk.session()) return wrong(text("js-collect-session-first"));
+    if (!session()) return wrong(text("js-collect-session-first"));
     if (pending) {
       const lines = [text("js-collect-name-next")];
       if (code === pending.number) return already(text("js-collect-number-here"), lines);
@@ -90,7 +118,7 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
   async function person(member) {
     const said = refused(member.document);
     if (said) return said;
-    work.size ||= desk.session().tube_size;
+    start();
     work.members.push({ ...member, taken_at: new Date().toISOString() });
     work.steps.push("member");
     await save();
@@ -107,7 +135,7 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
     const waiting = (await outbox.records()).some(({ content }) => content?.tube && content.code === code);
     if (waiting) return already(text("js-collect-tube-waits"), [], code);
     work.code = code;
-    work.size ||= desk.session().tube_size;
+    start();
     work.steps.push("tube");
     await save();
     return right(text("js-collect-tube"), [text(full() ? "js-collect-seal-now" : "js-collect-person-next")], code);
@@ -116,6 +144,7 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
   // Sealing ----------------------------------------------------------------------------------
 
   async function seal() {
+    await sealing;
     const [count, whole] = [work.members.length, size()];
     if (!count) return wrong(text("js-collect-empty"), [text("js-collect-person-next")], work.code);
     if (!work.code) return wrong(text("js-collect-no-tube"), [text("js-collect-tube-now")]);
@@ -127,30 +156,43 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
     return already(text("js-collect-early", { count, size: whole }), [text("js-collect-early-next")], work.code);
   }
 
-  async function store() {
-    const session = desk.session();
-    const [{ code, members }, whole] = [work, size()];
+  function store() {
+    close("early");
+    sealing ??= put().finally(() => { sealing = undefined; });
+    return sealing;
+  }
+
+  // What is in work stays there until the record that it becomes is on the disk.
+  async function put() {
+    const [before, by, where, whole] = [work, owner, session(), size()];
+    const { code, members } = before;
     const event = outbox.uuid7();
     const body = {
-      event_id: event, session: session.code, size: whole, swab_count: members.length,
+      event_id: event, session: where.code, size: whole, swab_count: members.length,
       underfilled: members.length < whole, sealed_at: new Date().toISOString(), members,
     };
     const masked = members.map(({ document }) => identity.mask(document.number));
-    const content = { code, tube: body, masked, place: session.site_name };
-    const before = work;
+    const content = { code, tube: body, masked, place: where.site_name, session: where };
+    let sequence;
+    try {
+      sequence = await outbox.add({ kind: "tube", event, by, content, made: `tube ${by}` });
+    } catch {
+      return wrong(text("js-collect-no-room"), [text("js-collect-no-room-next")], code);
+    }
+    // Somebody else may have signed in meanwhile.
+    if (work !== before) return undefined;
     work = empty();
-    close("early");
-    const sequence = await outbox.add({ kind: "tube", event, by: desk.me().account, content, made: "tube" });
     draw();
-    undoable(text("js-collect-undo-seal", { code }), () => unseal(sequence, before));
+    undoable(text("js-collect-undo-seal", { code }), () => unseal({ sequence, before, by }));
     sealed = sequence;
     right(text("js-collect-sealed", { count: members.length }), [text("js-collect-sealed-next")], code);
     focus();
     outbox.drain({ background: false });
   }
 
-  async function unseal(sequence, before) {
-    if (work.code || work.members.length || !await outbox.takeBack(sequence, "tube", before)) {
+  async function unseal({ sequence, before, by }) {
+    const isFree = owner === by && !work.code && !work.members.length;
+    if (!isFree || !await outbox.takeBack(sequence, `tube ${by}`, before)) {
       wrong(text("js-collect-undo-late"), [text("js-collect-undo-late-next")], before.code);
       return false;
     }
@@ -167,12 +209,13 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
     if (!work.steps.length) at("undo").hidden = true;
   });
 
-  // A refused tube comes back into work, to be mended and sealed anew.
+  // A refused tube comes back into work, to be mended and sealed anew in its own session.
   async function mend({ sequence, content }) {
     if (work.code || work.members.length) return false;
     const { size: whole, members } = content.tube;
-    const back = { size: whole, code: content.code, members, steps: [...members.map(() => "member"), "tube"] };
-    if (!await outbox.takeBack(sequence, "tube", back)) return false;
+    const steps = [...members.map(() => "member"), "tube"];
+    const back = { session: content.session, size: whole, code: content.code, members, steps };
+    if (!await outbox.takeBack(sequence, `tube ${owner}`, back)) return false;
     work = back;
     draw();
     offer();
@@ -186,15 +229,18 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
     if (!last) return;
     const what = last === "tube" ? text("js-collect-undo-tube")
       : text("js-collect-undo-person", { position: work.members.length });
-    undoable(what, undo);
+    const mine = work;
+    undoable(what, () => mine === work && undo());
   }
 
   async function undo() {
     if (pending) return leaveOut();
+    await sealing;
+    if (!work.steps.length) return false;
     const last = work.steps.pop();
     if (last === "tube") work.code = "";
     if (last === "member") work.members.pop();
-    if (!work.members.length && !work.code) work.size = 0;
+    rest();
     return save();
   }
 
@@ -206,12 +252,16 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
     focus();
   }
 
-  async function remove(index) {
+  async function remove(member) {
+    focus();
+    await sealing;
+    const index = work.members.indexOf(member);
+    if (index < 0) return;
     work.members.splice(index, 1);
     work.steps.splice(work.steps.lastIndexOf("member"), 1);
+    rest();
     await save();
     already(text("js-collect-removed", { position: index + 1 }));
-    focus();
   }
 
   // What is seen -----------------------------------------------------------------------------
@@ -223,30 +273,35 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
   }
 
   function draw() {
-    const [count, whole, session] = [work.members.length, size(), desk.session()];
-    at("tally").textContent = session ? `${count} / ${whole}` : "–";
+    const [count, whole, where] = [work.members.length, size(), session()];
+    at("desk").classList.toggle("has-session", Boolean(where));
+    at("chosen").hidden = !where;
+    at("session-name").textContent = where ? `${where.team} · ${where.site_name}` : "";
+    at("session-round").textContent = where ? `${where.round_name} · ${where.code}` : "";
+    at("tally").textContent = where ? `${count} / ${whole}` : "–";
     at("tally").classList.toggle("is-full", full());
     at("tube-code").textContent = work.code || text("js-collect-no-tube-yet");
     at("tube-code").classList.toggle("is-missing", !work.code);
     at("tube-other").hidden = !work.code;
-    const sizes = SIZES.filter((one) => one <= (session?.tube_size ?? 0) || one === whole);
+    const sizes = SIZES.filter((one) => one <= (where?.tube_size ?? 0) || one === whole);
     at("size").replaceChildren(...sizes.map((one) => new Option(one, one, false, one === whole)));
-    at("size").disabled = !session;
+    at("size").disabled = !where;
     at("members").replaceChildren(...work.members.map(row));
     at("no-members").hidden = count > 0;
     at("seal").disabled = !count || !work.code;
     at("seal").classList.toggle("primary", full());
-    at("lead").textContent = next(count, session);
+    at("lead").textContent = next(count, where);
   }
 
-  function next(count, session) {
-    if (!session) return text("js-collect-lead-session");
+  function next(count, where) {
+    if (!where) return text("js-collect-lead-session");
     if (pending) return text("js-collect-lead-name");
     if (!full()) return text(work.code || !count ? "js-collect-lead-person" : "js-collect-lead-either");
     return text(work.code ? "js-collect-seal-now" : "js-collect-tube-now");
   }
 
-  function row({ document: shown }, index) {
+  function row(member, index) {
+    const { document: shown } = member;
     const item = element("li");
     const place = element("span", "position", index + 1);
     const name = element("code", "", identity.mask(shown.number));
@@ -254,7 +309,7 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
     const gone = element("button", "quiet out", "✕");
     gone.type = "button";
     gone.setAttribute("aria-label", text("js-collect-leave-out", { position: index + 1 }));
-    gone.addEventListener("click", () => remove(index));
+    gone.addEventListener("click", () => remove(member));
     item.append(place, name, kind, gone);
     return item;
   }
@@ -310,13 +365,17 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
   at("early-not").addEventListener("click", () => close("early"));
   at("seal").addEventListener("click", () => seal());
   at("tube-other").addEventListener("click", async () => {
+    // Before the button goes, so that a scan that follows at once has its place.
+    focus();
+    await sealing;
     work.code = "";
     work.steps = work.steps.filter((step) => step !== "tube");
+    rest();
     await save();
-    focus();
   });
   at("size").addEventListener("change", async () => {
     const chosen = Number(at("size").value);
+    await sealing;
     if (chosen < work.members.length) wrong(text("js-collect-size-small", { size: chosen, count: work.members.length }));
     else work.size = chosen;
     await save();

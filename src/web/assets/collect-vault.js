@@ -9,7 +9,7 @@
 // A record that carries a running number gets it in the transaction that stores it, so that no
 // number is ever used twice, and nothing is acknowledged to a sampler before it is on the disk.
 
-const NAME = "swabline-collect";
+export const NAME = "swabline-collect";
 const STORES = { meta: undefined, outbox: "sequence", slips: "code", given: "sequence" };
 
 let opened;
@@ -89,10 +89,22 @@ export async function unseal({ iv, data }, about) {
   return JSON.parse(new TextDecoder().decode(clear));
 }
 
+// Single values change in the order in which that was asked for, so that one which is sealed slowly
+// does not come back after it was taken away.
+let turn = Promise.resolve();
+
+function inTurn(work) {
+  const done = turn.then(work);
+  turn = done.catch(() => undefined);
+  return done;
+}
+
 // Single values under a name: the tube in work, who is signed in, the sessions to choose from.
-export async function keep(name, value) {
-  const sealed = await seal(value, name);
-  await within(["meta"], "readwrite", (store) => store("meta").put(sealed, name));
+export function keep(name, value) {
+  return inTurn(async () => {
+    const sealed = await seal(value, name);
+    await within(["meta"], "readwrite", (store) => store("meta").put(sealed, name));
+  });
 }
 
 export async function kept(name) {
@@ -102,14 +114,14 @@ export async function kept(name) {
   return sealed && unseal(sealed, name);
 }
 
-export async function forget(name) {
-  await within(["meta"], "readwrite", (store) => store("meta").delete(name));
+export function forget(name) {
+  return inTurn(() => within(["meta"], "readwrite", (store) => store("meta").delete(name)));
 }
 
 // Puts a record under the next running number, and takes away the value it was made of: the tube
 // in work becomes a tube that waits, in one step.
 export function enlist(record, made) {
-  return within(["meta", "outbox"], "readwrite", (store, give) => {
+  return inTurn(() => within(["meta", "outbox"], "readwrite", (store, give) => {
     const meta = store("meta");
     meta.get("sequence").onsuccess = ({ target }) => {
       const sequence = (target.result ?? 0) + 1;
@@ -118,15 +130,17 @@ export function enlist(record, made) {
       if (made) meta.delete(made);
       give(sequence);
     };
-  });
+  }));
 }
 
 // The reverse: a waiting record goes, and what it held becomes the value again.
-export async function delist(sequence, name, value) {
-  const sealed = await seal(value, name);
-  await within(["meta", "outbox"], "readwrite", (store) => {
-    store("outbox").delete(sequence);
-    store("meta").put(sealed, name);
+export function delist(sequence, name, value) {
+  return inTurn(async () => {
+    const sealed = await seal(value, name);
+    await within(["meta", "outbox"], "readwrite", (store) => {
+      store("outbox").delete(sequence);
+      store("meta").put(sealed, name);
+    });
   });
 }
 

@@ -13,6 +13,7 @@ const KINDS = {
 // Each reason in words, with the place in the tube where it is about one person.
 export function reasonsOf({ reasons }) {
   return reasons.map((reason) => {
+    if (reason.code === outbox.UNREADABLE) return text("js-collect-unreadable");
     const [said] = explain({ code: reason.code, detail: "", errors: [reason] }).reasons;
     const [, index] = /^members\[(\d+)\]/.exec(reason.about ?? "") ?? [];
     return index ? `${text("js-collect-number-of", { position: Number(index) + 1 })}: ${said}` : said;
@@ -38,14 +39,17 @@ export function waitingDesk({ ask, right, wrong, focus }, desk) {
     return { waiting: waiting.length, refused: refused.length };
   }
 
+  // The code, or the running number where the code cannot be read.
+  const nameOf = ({ content, sequence }) => content?.code ?? `№ ${sequence}`;
+
   function head({ kind, content, sequence }) {
     const first = element("p", "record-head");
     const people = content?.tube ? text("js-collect-people", { count: content.tube.members.length }) : "";
     first.append(
-      element("code", "", content?.code ?? text("js-collect-unreadable")),
+      element("code", "", nameOf({ content, sequence })),
       element("span", "", text(KINDS[kind])), element("span", "", people),
-      element("span", "record-number", `№ ${sequence}`),
     );
+    if (content) first.append(element("span", "record-number", `№ ${sequence}`));
     return first;
   }
 
@@ -59,8 +63,13 @@ export function waitingDesk({ ask, right, wrong, focus }, desk) {
     return item;
   }
 
+  // The people of a tube, and what is done about them, are for whoever sealed it alone.
   function refusal(record) {
     const item = element("li", "refusal");
+    if (record.by !== desk.me().account) {
+      item.append(element("code", "", nameOf(record)), element("p", "quiet-text", text("js-collect-refused-other")));
+      return item;
+    }
     const why = element("ul");
     why.append(...reasonsOf(record).map((reason) => element("li", "", reason)));
     const actions = element("p", "actions");
@@ -90,7 +99,7 @@ export function waitingDesk({ ask, right, wrong, focus }, desk) {
       row.append(...[index + 1, name, shown.number, phone].map((cell) => element("td", "", cell)));
       return row;
     });
-    at("paper-code").textContent = content?.code ?? "";
+    at("paper-code").textContent = nameOf(record);
     at("paper-facts").textContent = `№ ${sequence} · ${event} · ${new Date().toLocaleString(document.documentElement.lang)}`;
     at("paper-reasons").replaceChildren(...reasonsOf(record).map((reason) => element("li", "", reason)));
     at("paper-rows").replaceChildren(...rows);
@@ -101,7 +110,7 @@ export function waitingDesk({ ask, right, wrong, focus }, desk) {
   }
 
   async function done(record) {
-    const code = record.content?.code ?? "";
+    const code = nameOf(record);
     const sure = await ask(text("js-collect-give-up-title", { code }), text("js-collect-give-up-text"), text("js-collect-give-up-yes"));
     if (!sure) return;
     await outbox.giveUp(record, desk.me().account);
@@ -110,6 +119,7 @@ export function waitingDesk({ ask, right, wrong, focus }, desk) {
   }
 
   function close() {
+    if (at("paper").hidden) return;
     at("paper").hidden = true;
     at("paper-rows").replaceChildren();
     document.body.classList.remove("has-paper");
@@ -127,5 +137,5 @@ export function waitingDesk({ ask, right, wrong, focus }, desk) {
   at("paper-close").addEventListener("click", close);
   at("send-now").addEventListener("click", () => outbox.drain({ background: false }));
 
-  return { draw };
+  return { draw, close };
 }

@@ -11,7 +11,7 @@ import { element, fill as text, station } from "./station.js";
 import { boxDesk } from "./collect-boxes.js";
 import { camera } from "./collect-camera.js";
 import * as outbox from "./collect-outbox.js";
-import { lastly, send, who } from "./collect-server.js";
+import { lastly, leave, send, who } from "./collect-server.js";
 import { slipDesk } from "./collect-slip.js";
 import { tubeDesk } from "./collect-tube.js";
 import { keep, kept } from "./collect-vault.js";
@@ -23,6 +23,10 @@ const STATES = {
   "signed-out": "js-collect-net-signed-out", other: "js-collect-net-other",
   busy: "js-collect-net-busy", closed: "js-collect-net-closed",
 };
+// Held by the tab that collects: two would overwrite each other's work.
+const TAB = "swabline-collect-tab";
+// A page that is loaded anew waits so long for itself to go.
+const TAB_MS = 300;
 const COMMANDS = new Set(["SEAL", "PRINT", "TUBE", "BOX"]);
 
 let me = {};
@@ -39,14 +43,31 @@ const waiting = waitingDesk(page, desk);
 
 // Scans -----------------------------------------------------------------------------------------
 
-// Nobody waits for a server who has worked here before: what the device knows is enough.
+// Promises: it is known whether this tab may collect; what the device knows is there; the server has
+// said who sits there; what is in work is theirs.
+let allowed;
 let begun;
 let met;
+let changed = Promise.resolve();
 
-async function scanned(code, raw) {
+// Whether somebody may work here; says why not. Nobody waits for a server who has worked here before:
+// what the device knows is enough.
+async function ready() {
+  await allowed;
+  const bar = [at("insecure"), at("second")].find((notice) => !notice.hidden);
+  if (bar) {
+    page.wrong(bar.textContent);
+    return false;
+  }
   await begun;
   if (!me.account) await met;
-  if (!me.account) return page.wrong(text("js-collect-nobody"), [text("js-collect-nobody-next")]);
+  await changed;
+  if (!me.account) page.wrong(text("js-collect-nobody"), [text("js-collect-nobody-next")]);
+  return Boolean(me.account);
+}
+
+async function scanned(code, raw) {
+  if (!await ready()) return undefined;
   const chosen = choice.sessions.find((one) => one.code === code);
   if (chosen) return choose(chosen);
   if (mode === "waiting") show(me.role === "sampler" ? "tube" : "box");
@@ -56,9 +77,10 @@ async function scanned(code, raw) {
 // Cards with a word on them do what a button does.
 async function command(code) {
   if (!COMMANDS.has(code)) return false;
-  await begun;
+  if (!await ready()) return true;
   if (code === "SEAL") await (mode === "box" ? boxes : tubes).seal();
-  else if (code === "PRINT") await slips.print() || page.wrong(text("js-collect-slip-none"));
+  else if (code === "PRINT") await slips.print();
+  else if (code === "TUBE" && me.role !== "sampler") page.wrong(text("js-collect-tube-sampler"));
   else show(code.toLowerCase());
   return true;
 }
@@ -100,12 +122,6 @@ for (const button of document.querySelectorAll("[data-mode]")) {
 
 function drawSessions() {
   at("choose").hidden = Boolean(session);
-  at("chosen").hidden = !session;
-  at("desk").classList.toggle("has-session", Boolean(session));
-  if (session) {
-    at("session-name").textContent = `${session.team} · ${session.site_name}`;
-    at("session-round").textContent = `${session.round_name} · ${session.code}`;
-  }
   at("session-none").hidden = choice.sessions.length > 0;
   at("session-list").replaceChildren(...choice.sessions.map((one) => {
     const item = element("li");
@@ -140,9 +156,15 @@ at("session-other").addEventListener("click", () => {
   at("session-list").querySelector("button")?.focus();
 });
 
+// Whose sessions these are.
+let learned;
+
 async function learn() {
+  const { account, role } = me;
+  if (role !== "sampler" || learned === account) return;
   const { status, data } = await send("GET", "/collect/sessions", undefined, { background: true });
   if (status !== 200) return;
+  learned = account;
   choice = data;
   await keep("choice", choice);
   drawSessions();
@@ -165,8 +187,10 @@ async function drawNet(why) {
 let state = navigator.onLine ? "idle" : "offline";
 
 outbox.listen(async (news) => {
-  if (news.what === "who") return meet(news.me);
+  if (news.what === "who") return meet(news.me).then(learn);
   if (news.what === "state") state = news.why;
+  // Whoever stands there now is not handed the slips of those before.
+  if (news.what === "added" && news.kind === "tube") slips.close();
   if (news.what === "sent") {
     await slips.list();
     if (news.flags.includes("clock_skew")) at("clock").hidden = false;
@@ -179,33 +203,74 @@ outbox.listen(async (news) => {
 
 addEventListener("online", () => outbox.drain());
 addEventListener("offline", () => { state = "offline"; drawNet(state); });
-document.addEventListener("visibilitychange", () => { if (!document.hidden) outbox.drain(); });
+document.addEventListener("visibilitychange", async () => {
+  if (document.hidden || [at("insecure"), at("second")].some((notice) => !notice.hidden)) return;
+  await begun;
+  // Another page may have signed them out, or somebody else in.
+  const { account } = await lastly();
+  if (account !== me.account) await change({});
+  if (!me.account) met = who().then(meet);
+  outbox.drain();
+});
+// A page that comes back as it was left may have been left by somebody else.
+addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
 
 // Begin -----------------------------------------------------------------------------------------
 
-async function begin() {
-  if (!crypto.subtle || !navigator.locks || !window.indexedDB) {
-    at("insecure").hidden = false;
-    return;
-  }
-  // What the device knows comes first: without network this is all there is.
-  me = await lastly();
-  session = await kept("session").catch(() => undefined);
-  choice = await kept("choice").catch(() => undefined) ?? choice;
-  await tubes.begin();
-  await boxes.begin();
-  identify();
-  await slips.list();
-  await drawNet(state);
+// Done once no other tab collects; says that one does.
+function turn() {
+  let mine = false;
+  const held = new Promise((done) => {
+    navigator.locks.request(TAB, () => {
+      mine = true;
+      second(false);
+      done();
+      // Until the page goes.
+      return new Promise(() => undefined);
+    });
+  });
+  const late = new Promise((done) => { setTimeout(done, TAB_MS); });
+  allowed = Promise.race([held, late]).then(() => second(!mine));
+  return held;
 }
 
+function second(seen) {
+  at("second").hidden = !seen;
+  document.body.classList.toggle("is-second", seen);
+}
+
+async function begin() {
+  await turn();
+  // What the device knows comes first: without network this is all there is.
+  session = await kept("session").catch(() => undefined);
+  choice = await kept("choice").catch(() => undefined) ?? choice;
+  await change(await lastly());
+}
+
+// Takes up what the server says about who sits there.
 async function meet(here) {
+  await begun;
   if (!here.reached || !here.account) return;
-  const changed = me.account !== here.account;
-  me = here;
-  if (!changed && choice.sessions.length) return;
-  identify();
-  await slips.list();
+  const isSame = ["account", "name", "role", "site"].every((part) => here[part] === me[part]);
+  if (!isSame) await change(here);
+}
+
+// Whoever sits there now sees their own work, and nothing of those before.
+function change(here) {
+  changed = changed.then(async () => {
+    const isOther = here.account !== me.account;
+    me = here;
+    if (isOther) {
+      slips.close();
+      waiting.close();
+      await tubes.begin(me.account);
+      await boxes.begin(me.account);
+    }
+    identify();
+    await slips.list();
+    await drawNet(state);
+  });
+  return changed;
 }
 
 function identify() {
@@ -213,15 +278,20 @@ function identify() {
   at("mode-tube").hidden = Boolean(me.role) && !isSampler;
   // A session of another site is none of this person's.
   if (session && me.site && session.site !== me.site) session = undefined;
+  if (me.site) choice.sessions = choice.sessions.filter(({ site }) => site === me.site);
   drawSessions();
   at("me").textContent = me.name ?? "";
-  if (me.account) greet();
-  show(me.role && !isSampler ? "box" : mode);
+  greet();
+  show(me.role && !isSampler && mode === "tube" ? "box" : mode);
 }
 
 // The page is nobody's when it comes; it says who sits there, and lets them out, once it knows.
 function greet() {
   const line = document.querySelector(".top .line");
+  if (!me.account) {
+    for (const part of line.querySelectorAll(".who, form[action='/sign-out']")) part.remove();
+    return;
+  }
   if (!line.querySelector(".who")) {
     const name = element("a", "who");
     name.href = "/account";
@@ -230,7 +300,12 @@ function greet() {
     const token = element("input");
     Object.assign(token, { type: "hidden", name: "csrf" });
     out.append(token, element("button", "quiet", text("js-collect-sign-out")));
-    out.addEventListener("submit", () => { token.value = document.querySelector('meta[name="csrf"]').content; });
+    out.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      token.value = document.querySelector('meta[name="csrf"]').content;
+      await leave().catch(console.error);
+      out.submit();
+    });
     line.querySelector(".mark").after(name);
     line.append(out);
   }
@@ -244,16 +319,17 @@ async function install() {
   active.postMessage({ language: document.documentElement.lang.split("-")[0] });
 }
 
-begun = begin();
-met = begun.then(() => who()).then(async (here) => {
-  await meet(here);
-  if (me.role === "sampler") await learn();
-  await outbox.drain();
-});
-await begun;
-camera(at("camera"), at("video"), (code) => {
-  at("scan-field").value = code;
-  at("scan").requestSubmit();
-}).catch(console.error);
-// Without network it cannot be looked up; what was installed before works on.
-install().catch(() => undefined);
+if (crypto.subtle && navigator.locks && window.indexedDB) {
+  begun = begin();
+  met = begun.then(() => who()).then(meet);
+  await begun;
+  met.then(learn).then(() => outbox.drain());
+  camera(at("camera"), at("video"), (code) => {
+    at("scan-field").value = code;
+    at("scan").requestSubmit();
+  }).catch(console.error);
+  // Without network it cannot be looked up; what was installed before works on.
+  install().catch(() => undefined);
+} else {
+  at("insecure").hidden = false;
+}

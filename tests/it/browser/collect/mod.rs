@@ -1,14 +1,20 @@
 //! Where people are swabbed into a tube: by wedge and keyboard, with and without network.
 
+mod boxes;
+mod in_work;
 mod net;
 mod offline;
 mod refused;
+mod shared;
+mod slips;
+
+use std::path::Path;
 
 use fantoccini::key::Key;
 use serde_json::{Value, json};
 
 use super::{Browser, Size};
-use crate::world::{World, box_, people, person, seal_tube, tube, world};
+use crate::world::{World, box_, person, tube, world};
 
 /// A browser in whose place a sampler of the small city has signed in and chosen the session.
 async fn sampler(browser: &Browser) -> World {
@@ -38,6 +44,12 @@ async fn seal_one(browser: &Browser, n: u64) {
     browser.wait_for_value("document.activeElement.id", &json!("swabs")).await;
     browser.scan("1").await;
     browser.wait_for_text("#tally", "0 / 10").await;
+}
+
+/// Signs out on the page that is shown.
+async fn sign_out(browser: &Browser) {
+    browser.click("form[action='/sign-out'] button").await;
+    browser.wait_for_path("/").await;
 }
 
 /// How many tubes the store holds.
@@ -109,7 +121,6 @@ async fn ten_people_and_a_tube_by_wedge_and_keyboard_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn the_slip_is_what_is_printed_and_nothing_else() {
     let Some(browser) = Browser::open(Size::Desktop, "zh-CN").await else { return };
     sampler(&browser).await;
@@ -128,7 +139,6 @@ async fn the_slip_is_what_is_printed_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn a_tube_of_one_is_full_with_one_person() {
     let Some(browser) = Browser::open(Size::Phone, "en").await else { return };
     sampler(&browser).await;
@@ -201,7 +211,6 @@ async fn mistakes_are_said_at_once_and_the_last_step_is_undone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn a_passport_is_taken_with_the_country_that_issued_it() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     sampler(&browser).await;
@@ -235,57 +244,6 @@ async fn a_passport_is_taken_with_the_country_that_issued_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_box_is_packed_sealed_handed_over_and_taken() {
-    for (language, size) in [("zh-CN", Size::Phone), ("en", Size::Desktop)] {
-        let Some(browser) = Browser::open(size, language).await else { return };
-        let world = sampler(&browser).await;
-        for n in 0..3 {
-            seal_tube(&browser.app, &world, n, &people(n * 10, 10)).await.expect(201);
-        }
-        browser.scan("BOX").await;
-        browser.scan(&box_(0)).await;
-        browser.wait_for_text("#box-code", &box_(0)).await;
-        for n in [0, 1, 2, 1] {
-            browser.scan(&tube(n)).await;
-        }
-        browser.wait_for_text(".feedback.already", &tube(1)).await;
-        browser.wait_for_text("#box-count", "3").await;
-        browser.scan("seal-77").await;
-        browser.wait_for_text(".feedback.right", "seal-77").await;
-        browser.check("collect-box").await;
-        browser.scan(&box_(0)).await;
-        browser.wait_for_text("#shown-code", &box_(0)).await;
-        browser.scan(&world.courier.actor.account).await;
-        browser.wait_for_value("document.activeElement.id", &json!("temperature")).await;
-        browser.check("collect-give").await;
-        browser.scan("4.5").await;
-        browser.wait_for_value("document.querySelector('#box-shown').hidden", &json!(true)).await;
-        all_sent(&browser).await;
-        let path = format!("/v1/boxes/{}", box_(0));
-        let shown = browser.app.get(&world.courier, &path).await.expect(200).json();
-        assert_eq!(shown["tubes"].as_array().unwrap().len(), 3);
-        assert_eq!(shown["handovers"][0]["temperature_c"], json!(4.5));
-        assert_eq!(shown["handovers"][0]["taken_by"], Value::Null);
-
-        browser.click("form[action='/sign-out'] button").await;
-        browser.wait_for_path("/").await;
-        browser.give(&world.courier, "yunshu").await;
-        browser.enter("yunshu").await;
-        browser.goto("/collect").await;
-        browser
-            .wait_for_value("document.querySelector('#box-idle').checkVisibility()", &json!(true))
-            .await;
-        browser.scan(&box_(0)).await;
-        browser.wait_for_value("document.querySelector('#take').hidden", &json!(false)).await;
-        browser.check("collect-take").await;
-        browser.scan(&box_(0)).await;
-        browser.wait_for_value("document.querySelector('#take').hidden", &json!(true)).await;
-        let shown = browser.app.get(&world.courier, &path).await.expect(200).json();
-        assert_eq!(shown["holder"], json!(world.courier.actor.account));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_first_page_is_light_and_can_be_installed() {
     let Some(browser) = Browser::open(Size::Phone, "zh-CN").await else { return };
     let world = world(&browser.app).await;
@@ -310,7 +268,10 @@ async fn the_first_page_is_light_and_can_be_installed() {
     let named = browser.client.execute(named, Vec::new()).await.unwrap();
     let named: Vec<String> = serde_json::from_value(named).unwrap();
     for (path, _, _, blocking) in &parts {
-        assert!(blocking != "blocking" || path.contains(".css"), "the page waits for {path}");
+        assert!(
+            blocking != "blocking" || Path::new(path).extension() == Some("css".as_ref()),
+            "the page waits for {path}"
+        );
         assert!(!path.starts_with("/assets/") || named.contains(path), "{path} is found late");
     }
     browser.wait_for_value("!!navigator.serviceWorker.controller", &json!(true)).await;
@@ -322,7 +283,6 @@ async fn the_first_page_is_light_and_can_be_installed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn the_device_judges_documents_as_the_server_does() {
     let Some(browser) = Browser::open(Size::Phone, "en").await else { return };
     browser.sign_in(swabline::auth::Role::Sampler).await;

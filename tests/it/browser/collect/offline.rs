@@ -59,14 +59,14 @@ fn refuse_clear(kept: &Value, people: std::ops::Range<u64>) {
 }
 
 /// A browser behind a network that can be cut, with the page kept on the device.
-async fn behind(size: Size, language: &'static str) -> Option<(Browser, Net)> {
+pub(super) async fn behind(size: Size, language: &'static str) -> Option<(Browser, Net)> {
     let mut browser = Browser::open(size, language).await?;
     let net = Net::before(&browser.url).await;
     browser.url.clone_from(&net.url);
     Some((browser, net))
 }
 
-async fn ready_for_offline(browser: &Browser) {
+pub(super) async fn ready_for_offline(browser: &Browser) {
     browser.wait_for_value("!!navigator.serviceWorker.controller", &json!(true)).await;
 }
 
@@ -149,7 +149,6 @@ async fn an_answer_that_was_lost_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn a_session_that_is_over_waits_for_a_new_sign_in_and_loses_nothing() {
     let Some((browser, net)) = behind(Size::Phone, "en").await else { return };
     sampler(&browser).await;
@@ -172,7 +171,6 @@ async fn a_session_that_is_over_waits_for_a_new_sign_in_and_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn a_seal_that_was_not_sent_is_undone() {
     let Some((browser, net)) = behind(Size::Phone, "en").await else { return };
     sampler(&browser).await;

@@ -3,12 +3,13 @@
 use serde_json::json;
 use swabline::barcode::TubeCode;
 
+use super::offline::behind;
 use super::{all_sent, sampler, scan_person, seal_one, stored};
 use crate::browser::{Browser, Size};
 use crate::world::{person, tube};
 
 /// Seals a tube whose label was never given out.
-async fn seal_unknown(browser: &Browser, n: u64) -> String {
+pub(super) async fn seal_unknown(browser: &Browser, n: u64) -> String {
     let code = TubeCode::numbered(90_000 + n).unwrap().to_string();
     scan_person(browser, n, "1 / 10").await;
     browser.scan(&code).await;
@@ -49,7 +50,6 @@ async fn a_refused_tube_is_mended_and_sealed_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn giving_up_leaves_paper_and_a_note() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     sampler(&browser).await;
@@ -70,4 +70,66 @@ async fn giving_up_leaves_paper_and_a_note() {
     assert_eq!(browser.text("#paper-rows").await, "", "no number stays in the page");
     browser.check("collect-given-up").await;
     assert_eq!(stored(&browser).await, 0);
+}
+
+/// Makes the first record unreadable, as the loss of the key would.
+const SPOIL: &str = "const done = arguments[arguments.length - 1];
+    const request = indexedDB.open('swabline-collect');
+    request.onsuccess = () => {
+        const transaction = request.result.transaction('outbox', 'readwrite');
+        const outbox = transaction.objectStore('outbox');
+        outbox.getAll().onsuccess = ({ target }) => {
+            const [first] = target.result;
+            first.sealed.data = new Uint8Array(first.sealed.data.byteLength).buffer;
+            outbox.put(first);
+        };
+        transaction.oncomplete = () => { request.result.close(); done(true); };
+    };";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_does_not_open_holds_no_other_up() {
+    let Some((browser, net)) = behind(Size::Phone, "en").await else { return };
+    sampler(&browser).await;
+    net.cut();
+    seal_one(&browser, 1).await;
+    seal_one(&browser, 2).await;
+    browser.wait_for_text("#waiting-count", "2").await;
+    browser.client.execute_async(SPOIL, Vec::new()).await.unwrap();
+    net.mend();
+    browser.wait_for_text("#slip-list", &tube(2)).await;
+    browser.wait_for_text("#net", "1 refused").await;
+    assert_eq!(stored(&browser).await, 1);
+    browser.click("[data-mode=waiting]").await;
+    browser.wait_for_text("#refused-list ul", "the key of this device is gone").await;
+    // What the console says of the network that was cut is no fault of the page.
+    browser.complaints().await;
+    browser.check("collect-unreadable").await;
+    browser.click("#refused-list .danger").await;
+    browser.click("#paper-done").await;
+    browser.click("dialog .primary").await;
+    all_sent(&browser).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_own_role_may_not_send_is_refused_and_mended_later() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    sampler(&browser).await;
+    let forbid = "const real = window.real = window.fetch;
+        const problem = { code: 'auth.role', status: 403, detail: 'your role may not do this' };
+        window.fetch = async (url, ...rest) => url !== '/v1/tubes/batch' ? real(url, ...rest)
+            : Response.json(problem, { status: 403 });";
+    browser.client.execute(forbid, Vec::new()).await.unwrap();
+    seal_one(&browser, 1).await;
+    browser.wait_for_text("#net", "1 refused").await;
+    browser.client.execute("window.fetch = window.real", Vec::new()).await.unwrap();
+    browser.click("[data-mode=waiting]").await;
+    browser.wait_for_text("#refused-list", &tube(1)).await;
+    browser.click("#refused-list .primary").await;
+    browser.wait_for_text("#tally", "1 / 10").await;
+    browser.scan(&tube(1)).await;
+    browser.wait_for_value("document.activeElement.id", &json!("swabs")).await;
+    browser.scan("1").await;
+    browser.wait_for_text("#slip-list", &tube(1)).await;
+    all_sent(&browser).await;
+    assert_eq!(stored(&browser).await, 1);
 }

@@ -1,0 +1,26 @@
+// Whoever signed out, on whatever page, is forgotten by the device when the next sign-in is asked
+// for. Where it is asked for by the collect page itself, its session is only over: until somebody
+// does sign in, it goes on without network in the same name.
+
+import { NAME, forget } from "./collect-vault.js";
+
+const form = document.querySelector("form[action='/sign-in']");
+
+if (form.elements.next.value === "/collect") form.addEventListener("submit", enter);
+else await leave();
+
+// Whoever comes now may be somebody else, in whose name nothing is done before the server has said who.
+async function enter(event) {
+  event.preventDefault();
+  const seen = await fetch("/session", { headers: { "x-background": "1" } }).catch(() => undefined);
+  // Nobody signs in where no server is reached.
+  if (seen) await leave();
+  form.submit();
+}
+
+async function leave() {
+  // A device that never collected is left as it is, as far as a browser tells.
+  const kept = await window.indexedDB?.databases?.().catch(() => undefined);
+  if (!window.indexedDB || kept?.some(({ name }) => name === NAME) === false) return;
+  await forget("who").catch(console.error);
+}
