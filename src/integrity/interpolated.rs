@@ -126,8 +126,26 @@ fn is_shifted(trace: &Trace, other: &Trace) -> bool {
         let y = trace.signals.get(skip(shift)..).unwrap_or_default();
         let x = other.signals.get(skip(-shift)..).unwrap_or_default();
         let shared = y.len().min(x.len());
-        shared >= SHARED && is_close(trace.noise, &y[..shared], &[&x[..shared]])
+        let (y, x) = (&y[..shared], &x[..shared]);
+        shared >= SHARED && !is_far(trace.noise, y, x) && is_close(trace.noise, y, &[x])
     })
+}
+
+/// Whether `y` lies so far off any multiple of `x` and a constant that a fit is not worth its time,
+/// as nearly every pair of curves does. Reckoned in one pass, which is exact enough for twice the
+/// distance of [`is_close`] and not for itself.
+fn is_far(noise: f64, y: &[f64], x: &[f64]) -> bool {
+    let (count, from_y, from_x) = (number(y.len()), y[0], x[0]);
+    let (mut sum_y, mut sum_x, mut yy, mut xy, mut xx) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for (y, x) in y.iter().zip(x) {
+        let (y, x) = (y - from_y, x - from_x);
+        (sum_y, sum_x) = (sum_y + y, sum_x + x);
+        (yy, xy, xx) = (yy + y * y, xy + x * y, xx + x * x);
+    }
+    let (yy, xy, xx) =
+        (yy - sum_y * sum_y / count, xy - sum_x * sum_y / count, xx - sum_x * sum_x / count);
+    let off = (yy - xy * xy / xx) / (count - 2.0);
+    off > 4.0 * (CLOSE * noise).powi(2) + 1e-9 * yy
 }
 
 fn is_average(trace: &Trace, one: &Trace, other: &Trace) -> bool {
@@ -167,4 +185,33 @@ fn is_close(noise: f64, y: &[f64], others: &[&[f64]]) -> bool {
         .map(|(at, y)| factors.iter().fold(*y, |left, (factor, x)| factor.mul_add(-x[at], left)));
     let off = left.map(|left| left * left).sum::<f64>() / (count - 1.0 - number(factors.len()));
     off.sqrt() < CLOSE * noise
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_passed_over_is_never_close(
+            x in prop::collection::vec(-1e6_f64..1e6, SHARED..60),
+            noise in 1e-3_f64..1e3,
+            (factor, constant, wobble) in (-3.0_f64..3.0, -1e6_f64..1e6, 0.0_f64..4.0),
+            signs in prop::collection::vec(-1.0_f64..1.0, 60),
+        ) {
+            let lie = |(x, sign): (&f64, &f64)| constant + factor * x + wobble * noise * sign;
+            let y: Vec<f64> = x.iter().zip(&signs).map(lie).collect();
+            prop_assert!(!is_far(noise, &y, &x) || !is_close(noise, &y, &[&x]));
+        }
+    }
+
+    #[test]
+    fn a_curve_of_another_shape_is_passed_over() {
+        let x: Vec<f64> = (0..40).map(f64::from).collect();
+        let y: Vec<f64> = x.iter().map(|x| x * x).collect();
+        assert!(is_far(1.0, &y, &x));
+        assert!(!is_far(1.0, &x, &x));
+    }
 }
