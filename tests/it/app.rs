@@ -13,6 +13,8 @@ use swabline::auth::{self, Actor, NewAccount, Role};
 use swabline::clock::{Clock, Span, Time};
 use swabline::config::Config;
 use swabline::http::Entrance;
+use swabline::storage::Db;
+use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
 
 /// The morning on which most stories play.
@@ -89,12 +91,40 @@ pub fn postgres_url() -> Option<String> {
 
 /// A fresh, empty PostgreSQL database of this test's own.
 pub async fn fresh_database(server: &str) -> String {
+    named(server, &copy_of(server, "template0").await)
+}
+
+/// A database of this test's own with every step of the schema done: a copy of one that took them
+/// as a first start does.
+async fn stepped_database(server: &str) -> String {
+    static FIRST: OnceCell<String> = OnceCell::const_new();
+    let begin = || async {
+        let name = copy_of(server, "template0").await;
+        let clock = Clock::stepped(MORNING.parse().unwrap());
+        Db::open(&named(server, &name), &clock).await.expect("a first start").close().await;
+        // A database is copied only while nobody uses it.
+        let end =
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1";
+        let mut connection = sqlx::PgConnection::connect(server).await.unwrap();
+        sqlx::query(end).bind(&name).execute(&mut connection).await.unwrap();
+        name
+    };
+    named(server, &copy_of(server, FIRST.get_or_init(begin).await).await)
+}
+
+/// Makes a database like this one, and gives its name.
+async fn copy_of(server: &str, template: &str) -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
+
     let number = NUMBER.fetch_add(1, Ordering::SeqCst);
     let name = format!("swabline_test_{}_{number}", std::process::id());
     let mut connection = sqlx::PgConnection::connect(server).await.expect("PostgreSQL answers");
-    let create = format!("create database {name} template template0 locale 'C' encoding 'UTF8'");
+    let create = format!("create database {name} template {template} locale 'C' encoding 'UTF8'");
     sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
+    name
+}
+
+fn named(server: &str, name: &str) -> String {
     let (base, _) = server.rsplit_once('/').expect("the address names a database");
     format!("{base}/{name}")
 }
@@ -109,12 +139,12 @@ impl TestApp {
     pub async fn start_with(engine: Engine, other: Option<&Self>) -> Option<Self> {
         let database = match engine {
             Engine::Sqlite => String::new(),
-            Engine::Postgres => fresh_database(&postgres_url()?).await,
+            Engine::Postgres => stepped_database(&postgres_url()?).await,
         };
         Some(Self::open(engine, database, other).await)
     }
 
-    /// A fresh application on this empty database.
+    /// A fresh application on this database.
     pub async fn on(engine: Engine, database: String) -> Self {
         Self::open(engine, database, None).await
     }

@@ -373,7 +373,8 @@ each_engine! {
         way::places(app).await;
         let waits = app.get(&service, "/v1/feed?wait=25");
         let ends = async {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            // Long enough that it waits by now, also on a busy machine.
+            tokio::time::sleep(Duration::from_millis(500)).await;
             // For so long a node remembers whose a token is.
             app.pass(Span::seconds(1));
             let mut tx = app.app.db.write("test.disable").await.unwrap();

@@ -1,5 +1,7 @@
 //! What holds for every page: what it may load, what it weighs, and how a refusal is said.
 
+use std::path::Path;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 
@@ -64,7 +66,10 @@ each_engine! {
 
     async fn an_asset_is_packed_for_whoever_unpacks_it_and_kept_for_ever_under_its_own_name(app) {
         let html = browse(app, "/", "en").await.text();
-        let css = attributes(&html, "href").into_iter().find(|path| path.contains(".css")).unwrap();
+        let css = attributes(&html, "href")
+            .into_iter()
+            .find(|path| Path::new(path).extension() == Some("css".as_ref()))
+            .unwrap();
         let packed = browse(app, css, "en").await.expect(200);
         assert_eq!(packed.headers["content-encoding"], "gzip");
         let request = Request::get(css).body(Body::empty()).unwrap();

@@ -101,7 +101,6 @@ async fn a_box_is_taken_in_by_scans_and_keys_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn a_scan_that_begins_like_a_reason_is_no_reason() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let world = box_of_twelve(&browser.app).await;
@@ -121,7 +120,6 @@ async fn a_scan_that_begins_like_a_reason_is_no_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn a_box_that_went_to_another_laboratory_is_explained() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let app = &browser.app;

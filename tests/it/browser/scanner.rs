@@ -29,7 +29,6 @@ async fn a_scanner_alone_is_enough_and_each_answer_is_seen_and_read_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn a_scan_reaches_the_field_wherever_the_focus_is() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     browser.sign_in(Role::Technician).await;
@@ -52,7 +51,6 @@ async fn a_scan_reaches_the_field_wherever_the_focus_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn the_last_thing_done_is_undone_by_key_by_button_and_by_scan() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     browser.sign_in(Role::Sampler).await;

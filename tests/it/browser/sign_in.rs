@@ -79,7 +79,6 @@ async fn a_second_factor_is_set_up_and_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn a_password_is_changed_and_a_bad_one_is_refused_with_every_reason() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     browser.sign_in(Role::Technician).await;
@@ -100,7 +99,6 @@ async fn a_password_is_changed_and_a_bad_one_is_refused_with_every_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn a_session_that_nobody_uses_is_over_after_half_an_hour() {
     let Some(browser) = Browser::open(Size::Phone, "en").await else { return };
     browser.sign_in(Role::Receiver).await;

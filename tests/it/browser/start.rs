@@ -1,5 +1,6 @@
 //! The start page, and what people see where they have no business.
 
+use serde_json::json;
 use swabline::auth::Role;
 
 use super::{Browser, Size};
@@ -15,8 +16,7 @@ async fn the_start_page_says_what_this_is_in_both_languages_and_sizes() {
             browser.check("start").await;
         }
         browser.click(&format!("button[value={other}]")).await;
-        browser.wait_for_path("/").await;
-        assert!(browser.has(&format!("html[lang^={other}]")).await, "the language is changed");
+        browser.wait_for_value("document.documentElement.lang.slice(0, 2)", &json!(other)).await;
         browser.goto("/sign-in?next=/account").await;
         assert!(browser.has(&format!("html[lang^={other}]")).await, "and stays changed");
     }
@@ -39,18 +39,18 @@ async fn every_role_is_led_to_its_own_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn whoever_is_lost_is_told_so_and_led_back() {
     let Some(browser) = Browser::open(Size::Phone, "zh-CN").await else { return };
     browser.goto("/nowhere").await;
     browser.wait_for_text("h1", "没有这个页面").await;
+    let [told] = &browser.complaints().await[..] else { panic!("the 404 alone is told") };
+    assert!(told.contains("/nowhere") && told.contains("status of 404"), "{told}");
     browser.check("lost").await;
     browser.click("main a.primary").await;
     browser.wait_for_path("/").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long: scripts/test --long"]
 async fn the_description_of_the_api_is_shown_without_a_word_from_outside() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     browser.goto("/docs/").await;
