@@ -17,21 +17,30 @@ use crate::collection::tube::Flag;
 use crate::collection::tube::api::Fate;
 use crate::simulation::Failure;
 
-/// Sends box after box of tubes until none is left; each goes on the road.
+/// Sends tubes until none is left; each box goes on the road once all of its own are stored.
 pub(super) async fn collect(
     day: Arc<Day>,
     wave: Arc<Wave>,
     road: UnboundedSender<Parcel>,
 ) -> Result<(), Failure> {
     let mut connection = day.connect();
-    while let Some(number) = wave.next_parcel() {
-        let parcel = &wave.line.parcels()[usize::try_from(number).unwrap_or(0)];
-        let device = day.device(&wave, parcel)?;
-        match day.plan.scan {
-            Scan::Bulk => device.bulk(&mut connection).await?,
-            Scan::Single => device.singles(&mut connection).await?,
+    match day.plan.scan {
+        Scan::Bulk => {
+            while let Some(number) = wave.next_parcel() {
+                let parcel = wave.parcel(number);
+                day.device(&wave, parcel)?.bulk(&mut connection).await?;
+                road.send(parcel.clone()).map_err(|_closed| gone())?;
+            }
         }
-        road.send(parcel.clone()).map_err(|_closed| gone())?;
+        Scan::Single => {
+            while let Some((number, tube)) = wave.next_scan() {
+                let parcel = wave.parcel(number);
+                day.device(&wave, parcel)?.single(&mut connection, tube).await?;
+                if wave.completes(number) {
+                    road.send(parcel.clone()).map_err(|_closed| gone())?;
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -104,24 +113,22 @@ impl Sender<'_> {
         self.wave.pace.turn(u32::try_from(tubes).unwrap_or(u32::MAX)).await
     }
 
-    /// Tube by tube, each in a request of its own.
-    async fn singles(&self, connection: &mut Connection) -> Result<(), Failure> {
+    /// A tube in a request of its own, and again where the answer is lost.
+    async fn single(&self, connection: &mut Connection, tube: u32) -> Result<(), Failure> {
         let times = if self.parcel.habit() == Habit::Twice { 2 } else { 1 };
         let by = &self.day.staff.samplers[self.parcel.site];
-        for tube in self.parcel.tubes.clone() {
-            let path = format!("/v1/tubes/{}", self.wave.code(tube)?);
-            let people = u64::from(self.wave.line.count(tube));
-            for time in 0..times {
-                let due = self.turn(1).await;
-                let body = self.device().single(tube, self.day.clock.now())?;
-                let ask = Ask::json(Method::PUT, &path, Some(by), body);
-                let status = connection.succeed(&ask).await?;
-                let fresh = time == 0;
-                self.wave.stages.collect.answered(due, if fresh { people } else { 0 });
-                let fate = if status.as_u16() == 201 { Fate::Accepted } else { Fate::Duplicate };
-                let stored: Tube<'_> = connection.read(&path)?;
-                self.check(tube, &stored, (fate, fresh));
-            }
+        let path = format!("/v1/tubes/{}", self.wave.code(tube)?);
+        let people = u64::from(self.wave.line.count(tube));
+        for time in 0..times {
+            let due = self.turn(1).await;
+            let body = self.device().single(tube, self.day.clock.now())?;
+            let ask = Ask::json(Method::PUT, &path, Some(by), body);
+            let status = connection.succeed(&ask).await?;
+            let fresh = time == 0;
+            self.wave.stages.collect.answered(due, if fresh { people } else { 0 });
+            let fate = if status.as_u16() == 201 { Fate::Accepted } else { Fate::Duplicate };
+            let stored: Tube<'_> = connection.read(&path)?;
+            self.check(tube, &stored, (fate, fresh));
         }
         Ok(())
     }

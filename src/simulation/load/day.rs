@@ -1,6 +1,7 @@
 //! Everything the stages of the day share, and a wave of people on its way through them.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +13,7 @@ use super::Plan;
 use super::city::City;
 use super::codes::CodeBook;
 use super::connection::{Connection, Node};
-use super::line::{Habit, Line};
+use super::line::{Habit, Line, Parcel};
 use super::phase::{Pace, Phase};
 use super::road::OnBench;
 use super::staff::{Staff, laboratory, site};
@@ -89,6 +90,10 @@ pub(super) struct Wave {
     pub(super) begins: Time,
     /// Boxes in the order in which their devices send: those without a network last.
     queue: Mutex<VecDeque<u32>>,
+    /// The box whose tubes are scanned one by one, and those of them that are left.
+    scanning: Mutex<(u32, Range<u32>)>,
+    /// Tubes of each box that are not stored yet.
+    unstored: Vec<AtomicU32>,
     /// Tubes that are to be tested again.
     pub(super) back: Mutex<Vec<OnBench>>,
     counts: Mutex<Counts>,
@@ -203,8 +208,21 @@ impl Day {
         }
         let pace = Pace::new(self.plan.rate);
         let queue = Mutex::new(in_order(&line));
-        let (begins, counts, back) = (self.clock.now(), Mutex::default(), Mutex::default());
-        Ok(Wave { line, tubes, boxes, plates, stages, pace, begins, queue, back, counts })
+        let of_box = |parcel: &Parcel| AtomicU32::new(parcel.tubes.end - parcel.tubes.start);
+        Ok(Wave {
+            unstored: line.parcels().iter().map(of_box).collect(),
+            scanning: Mutex::new((0, 0..0)),
+            begins: self.clock.now(),
+            counts: Mutex::default(),
+            back: Mutex::default(),
+            line,
+            tubes,
+            boxes,
+            plates,
+            stages,
+            pace,
+            queue,
+        })
     }
 }
 
@@ -219,6 +237,31 @@ impl Wave {
     /// The next box to be filled; none when all are.
     pub(super) fn next_parcel(&self) -> Option<u32> {
         lock(&self.queue).pop_front()
+    }
+
+    /// The box with that number.
+    pub(super) fn parcel(&self, number: u32) -> &Parcel {
+        &self.line.parcels()[usize::try_from(number).unwrap_or(0)]
+    }
+
+    /// The next tube that is sent by itself, with the number of its box; none when all are. Whoever
+    /// is free takes it, whatever its box, so that no box is left to a single device in the end.
+    pub(super) fn next_scan(&self) -> Option<(u32, u32)> {
+        let mut scanning = lock(&self.scanning);
+        loop {
+            let (number, tubes) = &mut *scanning;
+            if let Some(tube) = tubes.next() {
+                return Some((*number, tube));
+            }
+            let number = self.next_parcel()?;
+            *scanning = (number, self.parcel(number).tubes.clone());
+        }
+    }
+
+    /// Counts a tube of a box as stored; says whether it was the last.
+    pub(super) fn completes(&self, number: u32) -> bool {
+        let left = &self.unstored[usize::try_from(number).unwrap_or(0)];
+        left.fetch_sub(1, Ordering::Relaxed) == 1
     }
 
     /// The next plate code of a laboratory.
