@@ -169,7 +169,7 @@ impl Drop for Laboratory {
     fn drop(&mut self) {
         self.runtime.block_on(self.app.db.close());
         if let Some((server, name)) = &self.server {
-            self.runtime.block_on(on_server(server, format!("drop database {name}")));
+            self.runtime.block_on(on_server(server, format!("drop database {name} with (force)")));
         }
     }
 }

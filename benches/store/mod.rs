@@ -124,7 +124,7 @@ impl Drop for Store {
     fn drop(&mut self) {
         self.runtime.block_on(self.db.close());
         if let Some((server, name)) = &self.server {
-            self.runtime.block_on(on_server(server, format!("drop database {name}")));
+            self.runtime.block_on(on_server(server, format!("drop database {name} with (force)")));
         }
     }
 }
