@@ -13,7 +13,7 @@ use super::own::{self, NotACode};
 
 pub use pdf::sheet_pdf;
 pub use sheet::{COLUMNS, PER_PAGE, ROWS, pages};
-pub use svg::sheet_svg;
+pub use svg::{sheet_svg, word_svg};
 pub use zpl::zpl;
 
 /// How many labels one document may hold: a hundred sheets.

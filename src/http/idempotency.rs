@@ -24,22 +24,30 @@ const KEY_MAX: usize = 128;
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey(String);
 
+impl IdempotencyKey {
+    /// A key as it was sent. The draft makes it a structured-field string, in quotes; many clients
+    /// send it bare.
+    pub fn parse(text: &str) -> Result<Self> {
+        let key = text.trim().trim_matches('"');
+        if key.is_empty() || key.len() > KEY_MAX {
+            return Err(refused("the key must be 1 to 128 visible characters"));
+        }
+        Ok(Self(key.to_owned()))
+    }
+}
+
+fn refused(message: &str) -> Error {
+    Error::Malformed(Reason::new("idempotency.key", "Idempotency-Key", message))
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
-        let refuse = |message: &str| {
-            Error::Malformed(Reason::new("idempotency.key", "Idempotency-Key", message))
-        };
         let value = parts.headers.get("idempotency-key").ok_or_else(|| {
-            refuse("send an `Idempotency-Key` header with a fresh id, and the same one again on a retry")
+            refused("send an `Idempotency-Key` header with a fresh id, and the same one again on a retry")
         })?;
-        // The draft makes it a structured-field string, in quotes; many clients send it bare.
-        let key = value.to_str().ok().map(|text| text.trim().trim_matches('"'));
-        match key {
-            Some(key) if !key.is_empty() && key.len() <= KEY_MAX => Ok(Self(key.to_owned())),
-            _ => Err(refuse("the key must be 1 to 128 visible characters")),
-        }
+        Self::parse(value.to_str().unwrap_or_default())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every text of the pages, in Chinese and English: one folder a language, one file a station,
-//! the same keys in both.
+//! the same keys in both. What the server says besides in English sentences stands in `server.ftl`
+//! of the other languages alone.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -84,7 +85,9 @@ impl Language {
 
     /// The text for a problem's code, if there is one.
     pub fn problem(self, code: &str) -> Option<Cow<'static, str>> {
-        self.find(&problem_key(code), &[])
+        let code = code.replace(['.', '_'], "-");
+        let mut keys = CODED.iter().map(|start| format!("{start}{code}"));
+        keys.find_map(|key| self.find(&key, &[]))
     }
 
     fn find(self, key: &str, filled: &[(&str, FluentValue<'_>)]) -> Option<Cow<'static, str>> {
@@ -105,9 +108,10 @@ impl Language {
     /// What the ES module of this name may say, as JSON that can stand in a page.
     pub fn texts(self, module: &str) -> String {
         let own = format!("js-{module}-");
-        let wanted = |key: &str| {
-            ["js-station-", "problem-", &own].iter().any(|start| key.starts_with(start))
-        };
+        let mut starts = vec!["js-station-", own.as_str()];
+        // The first page of a phone is small: what it may be told is all among the problems.
+        starts.extend(if module == "collect" { &CODED[..1] } else { &CODED[..] });
+        let wanted = |key: &str| starts.iter().any(|start| key.starts_with(start));
         let plain = &catalogue(self).plain;
         let texts: BTreeMap<_, _> = plain.iter().filter(|(key, _)| wanted(key)).collect();
         // Nothing that stands in it can end the element it stands in.
@@ -115,10 +119,9 @@ impl Language {
     }
 }
 
-/// The key of the text for a problem's code.
-pub fn problem_key(code: &str) -> String {
-    format!("problem-{}", code.replace(['.', '_'], "-"))
-}
+/// How the keys of texts for problems' codes begin: said in every language, and only where the
+/// server's own sentence would be a foreign one.
+const CODED: [&str; 2] = ["problem-", "server-"];
 
 /// The first language of the header that there is, by its weight.
 fn preferred(header: &str) -> Option<Language> {

@@ -1,4 +1,5 @@
-//! The catalogue is whole: the same keys in both languages, none missing, none left over.
+//! The catalogue is whole: the same keys in both languages, none missing, none left over, and no
+//! reason that a page may show is said in English alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,10 +7,50 @@ use std::path::Path;
 
 use super::*;
 
-/// Key, and the names that are filled in, of every message of a language.
+/// What the server's English sentences say, for other languages.
+const SERVER: &str = "server.ftl";
+
+/// Reasons that are told to programs alone, or in the words of a file, by the beginning of their
+/// codes.
+const OF_PROGRAMS: [&str; 32] = [
+    "account.days",
+    "allotment",
+    "alarm",
+    "arrival.scanned",
+    "asset",
+    "assessment",
+    "batch",
+    "body.",
+    "file.",
+    "header.",
+    "integrity",
+    "kit.fault",
+    "labels",
+    "language",
+    "ledger",
+    "part",
+    "pattern",
+    "plan.",
+    "plate.not_planned",
+    "pooling",
+    "qr.",
+    "quality",
+    "run.rdml",
+    "seeded",
+    "status.batch",
+    "switch",
+    "text.",
+    "transfer.",
+    "tube.device",
+    "tube.event_id",
+    "tube.event_reused",
+    "wells.",
+];
+
+/// Key, and the names that are filled in, of every message of a language but what [`SERVER`] says.
 fn keys(language: Language) -> BTreeMap<String, Vec<String>> {
     let mut keys = BTreeMap::new();
-    for (file, source) in sources(language) {
+    for (file, source) in sources(language).into_iter().filter(|(file, _)| file != SERVER) {
         FluentResource::try_new(source.clone())
             .unwrap_or_else(|(_, errors)| panic!("{}/{file}: {errors:?}", language.code()));
         for (key, text) in messages(&source) {
@@ -48,6 +89,84 @@ fn users(folder: &Path, found: &mut Vec<(String, String)>) {
     }
 }
 
+fn is_rust(file: &str) -> bool {
+    Path::new(file).extension() == Some("rs".as_ref())
+}
+
+/// A code as keys spell it.
+fn dashed(code: &str) -> String {
+    code.replace(['.', '_'], "-")
+}
+
+/// Every code that a reason is given in the sources.
+fn codes(files: &[(String, String)]) -> BTreeSet<String> {
+    let mut codes = BTreeSet::new();
+    for (_, text) in files.iter().filter(|(name, _)| is_rust(name)) {
+        // Unit tests give reasons of their own.
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let first =
+            |part: &str| part.trim_start().strip_prefix('"')?.split('"').next().map(str::to_owned);
+        for call in ["Reason::new(", "Error::invalid(", "Error::conflict(", "Error::forbidden("] {
+            codes.extend(text.split(call).skip(1).filter_map(first));
+        }
+        // Rules that give several reasons say each by a closure of this name; a key has no stop.
+        let said = text.split("say(").skip(1).filter_map(first);
+        codes.extend(said.filter(|code| code.contains('.')));
+    }
+    codes.extend(variants(files, "LayoutRefusal").map(|code| format!("plate.{code}")));
+    codes.extend(variants(files, "ScanFault").map(|code| format!("rack.{code}")));
+    codes.extend(variants(files, "MatchRefusal").map(|code| format!("run.{code}")));
+    codes.extend(variants(files, "VerdictCode").map(|code| format!("run.{code}")));
+    codes
+}
+
+/// The variants of an enum that is serialised as a code.
+fn variants<'a>(
+    files: &'a [(String, String)],
+    name: &str,
+) -> impl Iterator<Item = String> + use<'a> {
+    let start = format!("pub enum {name} {{");
+    let text =
+        files.iter().find_map(|(_, text)| text.split_once(&start)).expect("the enum is there");
+    let body = text.1.split("\n}").next().unwrap_or_default();
+    let lines = body.lines().filter_map(|line| line.strip_prefix("    "));
+    let named = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
+    named.map(|line| {
+        let mut code = String::new();
+        for c in line.chars().take_while(char::is_ascii_alphanumeric) {
+            if c.is_ascii_uppercase() && !code.is_empty() {
+                code.push('_');
+            }
+            code.push(c.to_ascii_lowercase());
+        }
+        code
+    })
+}
+
+#[test]
+fn every_reason_that_a_page_may_show_is_said_in_chinese() {
+    let mut files = Vec::new();
+    users(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let codes = codes(&files);
+    assert!(codes.len() > 200, "only {} codes were found", codes.len());
+    let is_shown = |code: &&String| !OF_PROGRAMS.iter().any(|start| code.starts_with(start));
+    let unsaid = |code: &&String| Language::Chinese.problem(code).is_none();
+    let missing: Vec<_> = codes.iter().filter(is_shown).filter(unsaid).collect();
+    assert!(missing.is_empty(), "Chinese has no words for {missing:?}");
+    let said = sources(Language::Chinese).into_iter().find(|(file, _)| file == SERVER);
+    let (_, source) = said.expect("the file is there");
+    let known: BTreeSet<_> = files
+        .iter()
+        .flat_map(|(_, text)| quoted(text))
+        .chain(codes.clone())
+        .chain(variants(&files, "Difference").map(|code| format!("transfer.{code}")))
+        .map(|code| format!("server-{}", dashed(&code)))
+        .collect();
+    let left: Vec<_> =
+        messages(&source).into_iter().filter(|(key, _)| !known.contains(*key)).collect();
+    assert!(left.is_empty(), "nobody gives the reasons of {left:?}");
+}
+
 /// Every word in double quotes that looks like a key, and every problem's code made into one.
 fn quoted(text: &str) -> BTreeSet<String> {
     let is_key = |word: &&str| {
@@ -76,7 +195,7 @@ fn every_text_that_is_used_is_there_and_every_text_is_used() {
     let mut used = BTreeSet::new();
     for (name, text) in &files {
         let words = quoted(text);
-        used.extend(words.iter().map(|word| problem_key(word)));
+        used.extend(words.iter().map(|word| format!("problem-{}", dashed(word))));
         for call in ["say(\"", ".with(\"", "key: \""] {
             for part in text.split(call).skip(1) {
                 let key = part.split('"').next().unwrap_or_default();

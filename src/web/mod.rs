@@ -38,6 +38,7 @@ pub mod account;
 pub mod admin;
 pub mod assets;
 pub mod board;
+pub mod cards;
 pub mod catalogue;
 pub mod collect;
 pub mod language;
@@ -90,6 +91,7 @@ pages! {
     post "/account/second-factor" account::second_factor_post,
     // stations
     get "/scanner" scanner::scanner_get,
+    get "/cards" cards::cards_get,
     get "/receive" receive::receive_get,
     get "/plate" plate::plate_get,
     get "/run" run::run_get,
@@ -110,7 +112,9 @@ pages! {
     get "/admin/places" admin::places::places_get,
     post "/admin/places" admin::places::places_post,
     get "/admin/kits" admin::kits::kits_page_get,
-    post "/admin/kits/{code}/{version}" admin::kits::kit_post,
+    post "/admin/kits" admin::kits::kits_post,
+    get "/admin/kits/{code}/{version}" admin::kit::kit_page_get,
+    post "/admin/kits/{code}/{version}" admin::kit::kit_post,
     get "/admin/system" admin::system::system_get,
     get "/trail" admin::trail::trail_get,
     // residents

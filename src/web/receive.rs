@@ -10,10 +10,18 @@ use crate::clock::Time;
 use crate::error::Result;
 
 /// Why a tube is refused: as `/v1/arrivals` takes it, the text of it, and its key at this station.
-struct Reason {
+pub(super) struct Reason {
     code: &'static str,
-    text: &'static str,
+    /// Key of its text.
+    pub(super) text: &'static str,
     key: char,
+}
+
+impl Reason {
+    /// As a card for the scanner says it.
+    pub(super) fn command(&self) -> String {
+        format!("REFUSE-{}", self.code.to_uppercase().replace('_', "-"))
+    }
 }
 
 const fn reason(key: char, code: &'static str, text: &'static str) -> Reason {
@@ -21,7 +29,7 @@ const fn reason(key: char, code: &'static str, text: &'static str) -> Reason {
 }
 
 /// Every reason, the frequent ones first. The letters begin no code of ours.
-const REASONS: [Reason; 14] = [
+pub(super) const REASONS: [Reason; 14] = [
     reason('1', "leak", "receive-leak"),
     reason('2', "broken", "receive-broken"),
     reason('3', "unreadable", "receive-unreadable"),

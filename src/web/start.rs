@@ -34,6 +34,7 @@ const STATIONS: &[Station] = &[
     station("/board", "start-board", "start-board-about"),
     station("/admin", "start-admin", "start-admin-about"),
     station("/trail", "start-trail", "start-trail-about"),
+    station("/cards", "start-cards", "start-cards-about"),
     station("/scanner", "start-scanner", "start-scanner-about"),
 ];
 /// Where a resident asks.

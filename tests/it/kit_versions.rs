@@ -31,7 +31,7 @@ async fn proposal(
 }
 
 /// Positive below 30 and nothing grey: the kind of threshold one laboratory set in 2021.
-fn below_30(definition: &mut Value) {
+pub fn below_30(definition: &mut Value) {
     for target in 0..2 {
         let target = &mut definition["reactions"][0]["targets"][target];
         target["positive"] = json!("< 30");
@@ -80,7 +80,7 @@ async fn received(app: &TestApp, world: &World, count: u64) -> Vec<String> {
 }
 
 /// A plate of 20 tubes of which the first ten are positive from Ct 30 on; gives the run.
-async fn late_positives(app: &TestApp, world: &World) -> Value {
+pub async fn late_positives(app: &TestApp, world: &World) -> Value {
     const CTS: [&str; 10] =
         ["30", "30.9", "31.8", "32.7", "33.6", "34.5", "35.4", "36.3", "37.2", "37.9"];
     let tubes = received(app, world, 20).await;

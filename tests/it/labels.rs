@@ -9,7 +9,7 @@ use swabline::barcode::label::{Label, PER_PAGE, pages, sheet_pdf, sheet_svg};
 
 /// Whether every tool is there; if not, says which is missing, and fails where tests must be
 /// complete.
-fn can_run(tools: &[&str]) -> bool {
+pub fn can_run(tools: &[&str]) -> bool {
     for tool in tools {
         if Command::new(tool).arg("--version").output().is_err() {
             let is_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
@@ -21,14 +21,14 @@ fn can_run(tools: &[&str]) -> bool {
     true
 }
 
-fn run(command: &mut Command) -> Vec<u8> {
+pub fn run(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
 /// Everything the reader finds on a picture, in order of the codes.
-fn read_back(picture: &Path) -> Vec<String> {
+pub fn read_back(picture: &Path) -> Vec<String> {
     let text = run(Command::new("zbarimg").args(["--quiet", "--raw"]).arg(picture));
     let mut codes: Vec<_> = String::from_utf8(text).unwrap().lines().map(str::to_owned).collect();
     codes.sort();

@@ -1,11 +1,14 @@
-//! A sheet of labels as SVG, one document a page.
+//! A sheet of labels as SVG, one document a page, and a single word for a card.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::sheet::{
     self, BAR_HEIGHT, CODE_SIZE, LINE_SIZE, MODULE, PAGE_HEIGHT, PAGE_WIDTH, PER_PAGE, Placed,
 };
-use super::{Label, LabelError};
+use super::{Label, LabelError, symbol};
+
+/// How high the bars of a word are, in modules.
+const WORD_HEIGHT: u16 = 40;
 
 /// Page `page` (counted from 1) of the sheets that `labels` fill, as an SVG document of A4 size
 /// to be printed at 100 %. A line is drawn in the viewer's own fonts.
@@ -17,6 +20,26 @@ pub fn sheet_svg(labels: &[Label], page: usize) -> Result<String, LabelError> {
         .and_then(|index| labels.chunks(PER_PAGE).nth(index))
         .ok_or(LabelError::NoSuchPage { page, pages })?;
     Ok(Page(on_page).to_string())
+}
+
+/// A word of capital letters, digits and hyphens as an SVG element: black bars on white, with the
+/// quiet zones that a scanner needs, as wide and as high as it is let be.
+pub fn word_svg(word: &str) -> String {
+    let drawn = symbol::word(word);
+    let width = drawn.modules + 2 * symbol::QUIET;
+    let mut bars = String::new();
+    for (at, width) in &drawn.bars {
+        let at = at + symbol::QUIET;
+        write!(bars, "M{at} 0h{width}v{WORD_HEIGHT}h-{width}z")
+            .expect("a text takes what it is given");
+    }
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 -4 {width} {}\" \
+         preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{word}\">\
+         <rect y=\"-4\" width=\"100%\" height=\"100%\" fill=\"#fff\"/>\
+         <path fill=\"#000\" d=\"{bars}\"/></svg>",
+        WORD_HEIGHT + 8
+    )
 }
 
 /// The labels of one page; displayed as an SVG document.

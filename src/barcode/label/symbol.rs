@@ -1,4 +1,4 @@
-//! The Code 128 symbol (ISO/IEC 15417) of a code of ours.
+//! The Code 128 symbol (ISO/IEC 15417) of a code of ours, or of a word on a card.
 
 use barcoders::sym::code128::Code128;
 
@@ -52,7 +52,16 @@ pub(super) fn symbol(code: &str) -> Symbol {
         });
         text.push_str(part);
     }
-    let modules = Code128::new(text).expect("a code of ours is encodable").encode();
+    encoded(text)
+}
+
+/// The symbol of a word of letters, digits and hyphens.
+pub(super) fn word(word: &str) -> Symbol {
+    encoded(format!("Ɓ{word}"))
+}
+
+fn encoded(text: String) -> Symbol {
+    let modules = Code128::new(text).expect("a code of ours and a word are encodable").encode();
     let mut symbol = Symbol { bars: Vec::with_capacity(modules.len() / 3), modules: 0 };
     for run in modules.chunk_by(|a, b| a == b) {
         let width = u16::try_from(run.len()).expect("a run is a few modules wide");

@@ -1,21 +1,18 @@
-//! Versions of kits, put in force by a second person and withdrawn for good, and the templates of
-//! plates that there are.
+//! Every version of every kit, what proposes another, and the templates of plates that there are.
 
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::told;
+use super::{moment, told};
 use crate::app::App;
 use crate::auth::{Actor, Role};
-use crate::error::{Error, Reason, Result};
+use crate::error::{Reason, Result};
 use crate::http::extract::{Form, Json, Path};
-use crate::interpretation::kit::api::{KitAnswer, kits_get};
-use crate::interpretation::kit::approval_api::{
-    ApprovalRequest, WithdrawalRequest, approve_post, withdraw_post,
-};
+use crate::interpretation::kit::Kit;
+use crate::interpretation::kit::api::{KitAnswer, KitRequest, kit_put, kits_get};
 use crate::plate::{Template as PlateTemplate, templates};
 use crate::web::{Page, html};
 
@@ -27,30 +24,45 @@ struct Kits {
     kits: Vec<KitAnswer>,
     changes: bool,
     templates: Vec<PlateTemplate>,
+    proposal: Proposal,
     reasons: Vec<Reason>,
 }
 
 impl Kits {
-    /// What a state, or a purpose, is called in the catalogue.
-    fn word(of: &impl serde::Serialize) -> &'static str {
-        let word = serde_json::to_value(of).unwrap_or_default();
-        match word.as_str().unwrap_or_default() {
-            "shipped" => "admin-kit-shipped",
-            "proposed" => "admin-kit-proposed",
-            "approved" => "admin-kit-approved",
-            "withdrawn" => "admin-kit-withdrawn",
-            "clinical" => "admin-kit-clinical",
-            "unproven" => "admin-kit-unproven",
-            _ => "admin-kit-demonstration",
-        }
+    fn word(of: &impl Serialize) -> &'static str {
+        word(of)
     }
+}
+
+/// What a state, or a purpose, is called in the catalogue.
+pub(super) fn word(of: &impl Serialize) -> &'static str {
+    let word = serde_json::to_value(of).unwrap_or_default();
+    match word.as_str().unwrap_or_default() {
+        "shipped" => "admin-kit-shipped",
+        "proposed" => "admin-kit-proposed",
+        "approved" => "admin-kit-approved",
+        "withdrawn" => "admin-kit-withdrawn",
+        "clinical" => "admin-kit-clinical",
+        "unproven" => "admin-kit-unproven",
+        _ => "admin-kit-demonstration",
+    }
+}
+
+/// Whether this person proposes versions and puts them in force.
+pub(super) const fn changes(actor: &Actor) -> bool {
+    matches!(actor.role, Role::Administrator | Role::Reviewer)
 }
 
 async fn kits(app: &App, page: Page, actor: &Actor) -> Result<Kits> {
     let Json(list) = kits_get(State(app.clone())).await?;
-    let changes = matches!(actor.role, Role::Administrator | Role::Reviewer);
-    let page = Page { path: "/admin/kits".to_owned(), ..page };
-    Ok(Kits { page, kits: list.kits, changes, templates: templates(), reasons: Vec::new() })
+    Ok(Kits {
+        page: Page { path: "/admin/kits".to_owned(), ..page },
+        kits: list.kits,
+        changes: changes(actor),
+        templates: templates(),
+        proposal: Proposal::default(),
+        reasons: Vec::new(),
+    })
 }
 
 /// Every version, and every template.
@@ -62,64 +74,41 @@ pub async fn kits_page_get(
     html(&kits(&app, page, &actor).await?)
 }
 
-/// What to do with a version.
-#[expect(clippy::struct_field_names, reason = "the form names it so")]
-#[derive(Deserialize)]
-pub struct Act {
-    act: String,
+/// A version that is proposed.
+#[derive(Clone, Default, Deserialize)]
+pub struct Proposal {
     #[serde(default)]
-    reason: String,
+    toml: String,
     #[serde(default)]
-    changed_calls: String,
-    #[serde(default)]
-    changed_verdicts: String,
+    from: String,
 }
 
-impl Act {
-    /// What the approver saw changed: a person counts it and says so, and an empty field is no 0.
-    fn seen(&self) -> Result<ApprovalRequest> {
-        let stated = |code, about: &str, what: &str, count: &str| {
-            let message = format!("say how many changed {what} you looked at, 0 if none changed");
-            count.trim().parse().map_err(|_unread| Error::invalid(code, about, message))
-        };
-        let (calls, verdicts) = (&self.changed_calls, &self.changed_verdicts);
-        Ok(ApprovalRequest {
-            changed_calls: stated("kit.changed_calls", "changed_calls", "calls", calls)?,
-            changed_verdicts: stated(
-                "kit.changed_verdicts",
-                "changed_verdicts",
-                "verdicts",
-                verdicts,
-            )?,
-        })
-    }
-}
-
-/// Approves or withdraws a version.
-pub async fn kit_post(
+/// Proposes a version, whose file names kit and version itself.
+pub async fn kits_post(
     State(app): State<App>,
     page: Page,
     actor: Actor,
-    Path((code, version)): Path<(String, String)>,
-    Form(act): Form<Act>,
+    Form(proposal): Form<Proposal>,
 ) -> Result<Response> {
-    let (state, by, path) = (State(app.clone()), actor.clone(), Path((code, version)));
-    let done = match act.act.as_str() {
-        "approve" => match act.seen() {
-            Ok(seen) => approve_post(state, by, path, Json(seen)).await,
-            Err(unsaid) => Err(unsaid),
-        },
-        "withdraw" => {
-            withdraw_post(state, by, path, Json(WithdrawalRequest { reason: act.reason })).await
-        }
-        _ => Err(Error::invalid("kit.act", "act", "choose what is to be done")),
-    };
-    match done {
-        Ok(_) => Ok(Redirect::to("/admin/kits").into_response()),
+    match propose(&app, &actor, proposal.clone()).await {
+        Ok(path) => Ok(Redirect::to(&path).into_response()),
         Err(error) => {
             let reasons = told(error)?;
-            let again = Kits { reasons, ..kits(&app, page, &actor).await? };
+            let again = Kits { proposal, reasons, ..kits(&app, page, &actor).await? };
             Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&again)?).into_response())
         }
     }
+}
+
+/// Gives the path of its page.
+async fn propose(app: &App, actor: &Actor, Proposal { toml, from }: Proposal) -> Result<String> {
+    // What cannot be read has no name; every fault of it is told before one is asked for.
+    let named = |kit: Kit| (kit.code.clone(), kit.version.clone());
+    let name = Kit::parse(&toml).map(named).unwrap_or_default();
+    let effective_from = moment(&from, "kit.dates", "from")?;
+    let request =
+        KitRequest { definition: None, toml: Some(toml), effective_from, effective_until: None };
+    let path = format!("/admin/kits/{}/{}", name.0, name.1);
+    kit_put(State(app.clone()), actor.clone(), Path(name), Json(request)).await?;
+    Ok(path)
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::told;
+use super::{moment, told};
 use crate::app::App;
 use crate::auth::{Actor, Role};
 use crate::clock::Time;
@@ -74,12 +74,6 @@ pub struct New {
     result_hours: u8,
 }
 
-/// What a field for a day and a time holds, by a clock in China.
-fn moment(typed: &str, field: &'static str) -> Result<Time> {
-    let fault = || Error::invalid("round.dates", field, "choose a day and a time");
-    format!("{typed}:00+08:00").parse().map_err(|_no_time| fault())
-}
-
 /// Puts a place.
 pub async fn places_post(
     State(app): State<App>,
@@ -114,8 +108,8 @@ async fn put(app: &App, actor: &Actor, new: New) -> Result<()> {
                 area,
                 specimen: new.specimen.trim().to_owned(),
                 tube_size: new.tube_size,
-                starts_at: moment(&new.starts, "starts_at")?,
-                ends_at: moment(&new.ends, "ends_at")?,
+                starts_at: moment(&new.starts, "round.dates", "starts_at")?,
+                ends_at: moment(&new.ends, "round.dates", "ends_at")?,
                 result_hours: new.result_hours,
             };
             round_put(app, by, code, Json(round)).await.map(drop)

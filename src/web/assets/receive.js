@@ -4,7 +4,7 @@
 // F2 and a key refuse the tube that was scanned last, as does a scan of "REFUSE-LEAK"; the arrows
 // choose another tube. F9, or a scan of "FINISH", takes the box in.
 
-import { station, ask, element, fresh } from "./station.js";
+import { station, ask, element, fresh, said } from "./station.js";
 import { kindOf, fits } from "./code.js";
 
 // Keys that come faster are a scan, which is never taken for a reason.
@@ -61,7 +61,7 @@ async function scannedBox(code) {
   if (!ok) return wrong(say("box-refused"), problem.reasons, code);
   open(data);
   keep();
-  const warnings = data.warnings.map((warning) => warning.message);
+  const warnings = data.warnings.map(({ code, message }) => said(code) ?? message);
   return right(say("box"), [left(), ...warnings], code);
 }
 
@@ -390,7 +390,7 @@ function report(data, recalled) {
   listed(say("outcome-refused"), data.refused.map(({ tube, reason }) => `${tube} – ${reasons.get(reason).text}`));
   listed(say("outcome-missing"), data.missing);
   listed(say("outcome-unexpected"), data.unexpected);
-  listed(say("outcome-warnings"), data.warnings.map((warning) => warning.message));
+  listed(say("outcome-warnings"), data.warnings.map(({ code, message }) => said(code) ?? message));
   parts.push(element("p", recalled ? "notice mind" : "notice good",
     recalled ? say("outcome-recalls", { count: recalled }) : say("outcome-no-recalls")));
   place.replaceChildren(...parts);

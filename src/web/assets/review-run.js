@@ -1,7 +1,7 @@
 // One run at a glance: the verdict with every reason, who signed, controls, exceptions with their
 // curves beside the call, and the negatives behind a count.
 
-import { element } from "./station.js";
+import { element, said } from "./station.js";
 
 const ORDER = ["detected", "inconclusive", "invalid", "not_detected"];
 
@@ -52,11 +52,15 @@ function verdict(run, waiting, say) {
   const list = (items, style) => {
     if (!items.length) return;
     const ul = element("ul", `reasons ${style}`);
-    ul.append(...items.map(({ well, about, message }) => {
+    ul.append(...items.map(({ code, well, about, message }) => {
       const item = element("li", "");
       const where = well ?? (about && about !== run.plate ? about : "");
       if (where) item.append(element("code", "", where), " ");
-      item.append(message);
+      // A verdict's codes go without the slice that says them.
+      const words = said(code) ?? said(`run.${code}`);
+      const told = element("span", "", words ?? message);
+      if (!words) told.lang = "en";
+      item.append(told);
       return item;
     }));
     box.append(ul);

@@ -2,11 +2,12 @@
 // dropped anywhere on the page. The server reads it and says what it would make of it, with nothing
 // stored; F9, or a scan of "ACCEPT", sends the same file to be kept.
 
-import { station, ask, element } from "./station.js";
+import { station, ask, element, said } from "./station.js";
 import { kindOf, fits } from "./code.js";
 import { bandOf, plateMap } from "./plate-map.js";
 import { signOf } from "./plate-content.js";
 import { curveChart } from "./curve-chart.js";
+import { replacing } from "./run-replace.js";
 import { earliest, grouped, targetsOf, wellsOf } from "./run-wells.js";
 
 // Reasons that are about a well or a tube, which is marked on the plate.
@@ -47,6 +48,7 @@ const VERDICTS = {
   control_rejected: say("verdict-rejected"),
   replaces: say("verdict-replaces"),
 };
+const replacement = replacing(look);
 listen();
 
 // Scans and files ---------------------------------------------------------------------------
@@ -86,9 +88,13 @@ function listen() {
   }
 }
 
-function send({ plate: of, files }, dry) {
+function send({ plate: of, files, replaces }, dry) {
   const query = new URLSearchParams();
   if (dry) query.set("dry_run", "true");
+  if (replaces) {
+    query.set("replaces", replaces.run);
+    query.set("reason", replaces.reason);
+  }
   for (const name of ["instrument", "mapping"]) if (at(name).value.trim()) query.set(name, at(name).value.trim());
   // In a form the files' names travel in the body, never in the address.
   const form = new FormData();
@@ -96,11 +102,11 @@ function send({ plate: of, files }, dry) {
   return api("POST", `/v1/plates/${encodeURIComponent(of.code)}/runs?${query}`, form);
 }
 
-async function look(chosen) {
+async function look(chosen, replaces) {
   if (!chosen.length) return undefined;
   if (!plate) return wrong(say("plate-first"), [say("plate-first-next")]);
   clear();
-  const looked = { plate };
+  const looked = { plate, replaces };
   reading = looked;
   // Read once, so that what is accepted is what was looked at, whatever happens to the file.
   looked.files = await Promise.all(chosen.map(async (file) => new File([await file.arrayBuffer()], file.name)));
@@ -110,7 +116,11 @@ async function look(chosen) {
   const curves = ok && data.id && data.curves ? await curvesOf(data.id) : data?.preview?.curves ?? [];
   // Another plate was scanned or another file chosen, and that is what is shown.
   if (reading !== looked) return undefined;
-  if (!ok) return refused(problem);
+  if (!ok) {
+    const told = refused(problem);
+    replacement.offer(problem, looked.files);
+    return told;
+  }
   run = Object.assign(looked, { answer: data, curves });
   drawRun();
   const text = data.verdict.usable ? say("usable") : say("unusable");
@@ -165,6 +175,7 @@ function show(data) {
 function clear() {
   run = undefined;
   reading = undefined;
+  replacement.hide();
   for (const id of ["verdict", "figures", "shows-part", "key", "curves", "no-curves", "well", "controls-part", "calls-part", "file", "accept"]) {
     at(id).hidden = true;
   }
@@ -200,20 +211,25 @@ function drawRun() {
   const targets = targetsOf(wells);
   at("shows").replaceChildren(at("shows").options[0], ...targets.map((target) => new Option(say("shows-ct", { target }), target)));
   at("shows").value = "";
-  const said = (reason) => {
+  const against = (reason) => {
     const item = element("li", "", [reason.well, VERDICTS[reason.code] ?? reason.code].filter(Boolean).join(": "));
     const words = element("small", "", reason.message);
     words.lang = "en";
     item.append(words);
     return item;
   };
-  const plain = (text) => element("li", "", text);
+  const plain = ({ code, message }) => {
+    const words = said(code);
+    const item = element("li", "", words ?? message);
+    if (!words) item.lang = "en";
+    return item;
+  };
   const { usable, reasons, flags } = answer.verdict;
   verdict(usable ? "usable" : "unusable", usable ? say("usable") : say("unusable"), [
-    [say("reasons"), reasons.map(said)],
-    [say("flags"), flags.map(said)],
-    [say("holds"), (answer.holds ?? []).map((hold) => plain(hold.message))],
-    [say("warnings"), answer.warnings.map(plain)],
+    [say("reasons"), reasons.map(against)],
+    [say("flags"), flags.map(against)],
+    [say("holds"), (answer.holds ?? []).map(plain)],
+    [say("warnings"), answer.warnings.map((message) => plain({ message }))],
   ]);
   facts(answer);
   const count = counts(answer);
@@ -304,8 +320,7 @@ function pick(name) {
   const well = wells.get(name);
   at("well").hidden = false;
   at("well-title").textContent = titleOf(name, well);
-  at("well-reason").textContent = well?.call?.reason ?? "";
-  at("well-reason").lang = "en";
+  at("well-reason").replaceChildren(...well?.call ? whyOf(well.call) : []);
   at("well-targets").replaceChildren(...(well?.targets ?? []).map((one) => cells([one.target, ctOf(one), meaning(one)])));
   const mine = (run?.curves ?? []).filter((curve) => curve.well === name);
   if (mine.length) {
@@ -324,11 +339,17 @@ function tables({ preview, calls }) {
   const odd = calls.filter((call) => call.outcome !== "not_detected");
   at("calls-part").hidden = !odd.length;
   at("calls").replaceChildren(...odd.map((call) => {
-    const why = element("span", "", call.reason);
-    why.lang = "en";
+    const why = element("span");
+    why.append(...whyOf(call));
     const outcome = element("span", `out-${call.outcome}`, OUTCOMES[call.outcome]);
     return cells([call.targets[0]?.well ?? "", element("code", "", call.pool ? `${call.tube} (${call.pool})` : call.tube), outcome, why]);
   }));
+}
+
+// What was read, and the rule that decided.
+function whyOf({ rule, targets }) {
+  const read = targets.map((one) => `${one.target} ${STATES[one.state]} (${ctOf(one)})`).join(" · ");
+  return [`${read} · `, element("code", "", rule)];
 }
 
 function cells(contents) {

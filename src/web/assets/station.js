@@ -25,6 +25,7 @@
 //     request. `background: true` for what nobody asked for, such as a board that draws itself anew;
 //     it keeps nobody signed in. A FormData or Blob goes as it is. A signature that needs the password
 //     asks for it, with what it `signs` in words, and goes on. Nobody answering gives status 0.
+// said(code)  the page's own text for a reason's code; none where the server's sentence is all there is.
 // undoable(what, undo)  what Ctrl+Z, the button and a scan of "UNDO" take back; the last one only.
 // ask(title, text, yes)  a question in the page; gives whether it was answered with yes.
 //
@@ -247,13 +248,18 @@ async function content(response) {
 
 export function explain(data) {
   const problem = data?.code ? data : { code: "internal", detail: String(data ?? "") };
-  const known = (code) => texts[`problem-${code.replace(/[._]/g, "-")}`];
   const reasons = problem.errors?.length ? problem.errors : [{ code: problem.code, message: problem.detail }];
   problem.reasons = reasons.map((reason) => {
     const about = reason.about && /^[A-Z0-9*-]+$/.test(reason.about) ? `${reason.about}: ` : "";
-    return known(reason.code) ? about + known(reason.code) : reason.message;
+    return said(reason.code) ? about + said(reason.code) : reason.message;
   });
   return problem;
+}
+
+// The text for a reason's code in the page's language; none where the server's sentence says it.
+export function said(code) {
+  const key = String(code).replace(/[._]/g, "-");
+  return texts[`problem-${key}`] ?? texts[`server-${key}`];
 }
 
 // A fresh id; `crypto.randomUUID` is there only behind TLS and on this machine itself.

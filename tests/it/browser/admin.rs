@@ -1,9 +1,11 @@
 //! Administration: somebody new signs in, the last administrator stays, the trail of a tube.
 
-use serde_json::json;
+use serde::Deserialize as _;
+use serde_json::{Value, json};
 use swabline::auth::Role;
 
 use super::{Browser, Size};
+use crate::kit_versions::{below_30, late_positives};
 use crate::laboratory as lab;
 use crate::world::{people, seal_tube, tube, world};
 
@@ -79,13 +81,21 @@ async fn places_kits_and_what_is_in_force_are_seen_on_one_page_each() {
     }
 }
 
-/// Presses the button beside the field that asks for changed calls.
+/// Presses a button of the page.
 async fn decide(browser: &Browser, act: &str) {
-    let script = "const field = document.querySelector('[name=changed_calls]');
-        field.closest('details').open = true;
-        field.form.querySelector(`[value=${arguments[0]}]`).click()";
-    browser.client.execute(script, vec![json!(act)]).await.unwrap();
+    browser.click(&format!("[name=act][value={act}]")).await;
 }
+
+/// Opens the page of a version from the list of all.
+async fn open_version(browser: &Browser, version: &str) {
+    browser.goto("/admin/kits").await;
+    let path = format!("/admin/kits/{}/{version}", lab::KIT.0);
+    browser.click(&format!("a[href='{path}']")).await;
+    browser.wait_for_path(&path).await;
+}
+
+const SAID: &str =
+    "[...document.querySelectorAll('[name^=changed_]')].map(field => field.value).join()";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_is_approved_only_by_somebody_who_says_how_much_changed() {
@@ -104,11 +114,9 @@ async fn a_version_is_approved_only_by_somebody_who_says_how_much_changed() {
     }
     browser.give(&world.second_reviewer, "sun").await;
     browser.enter("sun").await;
-    browser.goto("/admin/kits").await;
+    open_version(&browser, "7").await;
     // Nothing is said for somebody, and what nobody said is not sent.
-    let said =
-        "[...document.querySelectorAll('[name^=changed_]')].map(field => field.value).join()";
-    browser.wait_for_value(said, &json!(",,,")).await;
+    browser.wait_for_value(SAID, &json!(",")).await;
     decide(&browser, "approve").await;
     let unsaid = "document.querySelectorAll('[name^=changed_]:user-invalid').length";
     browser.wait_for_value(unsaid, &json!(2)).await;
@@ -127,14 +135,69 @@ async fn a_version_is_approved_only_by_somebody_who_says_how_much_changed() {
     set(&browser, "[name=changed_calls]", "0").await;
     set(&browser, "[name=changed_verdicts]", "0").await;
     decide(&browser, "approve").await;
-    browser.wait_for_value(said, &json!(",")).await;
+    browser.wait_for_value(SAID, &json!("")).await;
     assert_eq!(state("7").await, "approved");
     // Whoever withdraws says why, and not what changed.
-    let reason = "document.querySelector('[name=changed_calls]').form.reason.value = 'never run'";
-    browser.client.execute(reason, Vec::new()).await.unwrap();
+    open_version(&browser, "8").await;
+    set(&browser, "[name=reason]", "never run").await;
     decide(&browser, "withdraw").await;
-    browser.wait_for_value(said, &json!("")).await;
+    browser.wait_for_text("dl", "never run").await;
     assert_eq!(state("8").await, "withdrawn");
+}
+
+/// A kit's file as somebody changed it: positive below 30 and nothing grey.
+fn narrowed() -> String {
+    let file = include_str!("../../../fixtures/assays/orf1ab-n-ic-1.toml");
+    let parsed: toml::Table = file.parse().unwrap();
+    let mut kit = Value::deserialize(parsed).unwrap();
+    kit["version"] = json!("narrow");
+    below_30(&mut kit);
+    toml::to_string(&kit).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_proposed_tried_in_shadow_and_put_in_force_by_two_people_at_a_page() {
+    for (language, size, changed, alone) in [
+        ("zh-CN", Size::Phone, "判读变化 10 个", "由您提出"),
+        ("en", Size::Desktop, "Changed calls: 10.", "you proposed"),
+    ] {
+        let Some(browser) = Browser::open(size, language).await else { return };
+        let (app, world) = (&browser.app, world(&browser.app).await);
+        late_positives(app, &world).await;
+        browser.give(&world.reviewer, "li").await;
+        browser.enter("li").await;
+        browser.goto("/admin/kits").await;
+        browser.click("details.acts summary").await;
+        // What cannot be read stays in its field, and says why.
+        set(&browser, "#kit-from", "2020-06-21T08:00").await;
+        set(&browser, "#kit-toml", "code = 1").await;
+        browser.click("form[action='/admin/kits'] button").await;
+        browser
+            .wait_for_value("document.querySelector('#kit-toml').value", &json!("code = 1"))
+            .await;
+        browser.wait_for_text("[role=alert]", "the kit cannot be read").await;
+        browser.check("admin-kit-unread").await;
+        set(&browser, "#kit-toml", &narrowed()).await;
+        browser.click("form[action='/admin/kits'] button").await;
+        browser.wait_for_path(&format!("/admin/kits/{}/narrow", lab::KIT.0)).await;
+        decide(&browser, "shadow").await;
+        browser.wait_for_text("main", changed).await;
+        browser.wait_for_text("table", &tube(9)).await;
+        browser.check("admin-kit-shadow").await;
+        set(&browser, "[name=changed_calls]", "10").await;
+        set(&browser, "[name=changed_verdicts]", "0").await;
+        decide(&browser, "approve").await;
+        browser.wait_for_text("[role=alert]", alone).await;
+        browser.click("form[action='/sign-out'] button").await;
+        browser.wait_for_path("/").await;
+        browser.give(&world.second_reviewer, "sun").await;
+        browser.enter("sun").await;
+        open_version(&browser, "narrow").await;
+        set(&browser, "[name=changed_calls]", "10").await;
+        set(&browser, "[name=changed_verdicts]", "0").await;
+        decide(&browser, "approve").await;
+        browser.wait_for_text("dl", &world.second_reviewer.actor.account).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -246,3 +246,49 @@ async fn a_run_whose_controls_failed_says_so_and_is_kept_only_when_told_twice() 
     browser.scan(&plate(5)).await;
     browser.wait_for_text(".feedback.wrong", &plate(5)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_analysis_takes_the_place_of_a_run_when_somebody_says_why() {
+    for (language, size) in [("zh-CN", Size::Phone), ("en", Size::Desktop)] {
+        let Some(browser) = Browser::open(size, language).await else { return };
+        let app = &browser.app;
+        let world = world(app).await;
+        let tubes = laboratory::receive(app, &world, 0, 0..12).await;
+        let loaded = laboratory::load(app, &world, 0, &tubes).await;
+        let of = |signals| {
+            laboratory::run_file(&loaded, &BTreeMap::from([(tubes[0].clone(), signals)]), false)
+        };
+        let before =
+            laboratory::upload(app, &world, &loaded, of(POSITIVE)).await.expect(201).json();
+        browser.give(&world.technician, "jiyan").await;
+        browser.enter("jiyan").await;
+        browser.goto("/run").await;
+        browser.scan(&plate(0)).await;
+        browser.wait_for_text("#plate-code", &plate(0)).await;
+        choose(&browser, "run.txt", &of(SINGLE_TARGET)).await;
+        let offered = "document.querySelector('#replace').checkVisibility()";
+        browser.wait_for_value(offered, &json!(true)).await;
+        browser.check("run-replace").await;
+        // Nobody replaces a run without a reason.
+        browser.click("#replace button").await;
+        let unsaid = "document.querySelectorAll('#replace-reason:user-invalid').length";
+        browser.wait_for_value(unsaid, &json!(1)).await;
+        let choose = "document.querySelector('#replace-reason').value = 'analysed_again'";
+        browser.client.execute(choose, Vec::new()).await.unwrap();
+        browser.click("#replace button").await;
+        browser.wait_for_value("document.querySelector('#accept').hidden", &json!(false)).await;
+        browser.wait_for_value(offered, &json!(false)).await;
+        browser.check("run-replaces").await;
+        browser.press(Key::F9).await;
+        browser.wait_for_value("document.querySelector('#accept').hidden", &json!(true)).await;
+        let kept = runs(&browser, &world).await;
+        let [now] = &kept[..] else { panic!("one run counts: {kept:?}") };
+        assert_ne!(now["id"], before["id"]);
+        let path = format!("/v1/runs/{}", now["id"].as_str().unwrap());
+        let stored = app.get(&world.technician, &path).await.expect(200).json();
+        assert_eq!(
+            (&stored["replaces"]["replaces"], &stored["replaces"]["reason"]),
+            (&before["id"], &json!("analysed_again"))
+        );
+    }
+}

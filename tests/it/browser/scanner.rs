@@ -1,10 +1,13 @@
 //! Where a scanner is tried, which is a station like every other.
 
+use std::process::Command;
+
 use fantoccini::key::Key;
 use serde_json::json;
 use swabline::auth::Role;
 
 use super::{Browser, Size};
+use crate::labels::{can_run, read_back, run};
 use crate::world::{plate, tube};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,5 +76,32 @@ async fn the_last_thing_done_is_undone_by_key_by_button_and_by_scan() {
         assert_eq!(undone, json!(how));
         // What was undone is not undone twice.
         assert_eq!(browser.text("#undo").await, "");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_card_is_read_as_the_command_that_stands_under_it() {
+    for (language, size) in [("zh-CN", Size::Desktop), ("en", Size::Phone)] {
+        let Some(browser) = Browser::open(size, language).await else { return };
+        browser.sign_in(Role::Receiver).await;
+        assert!(browser.paths("a.tile").await.contains(&"/cards".to_owned()));
+        browser.goto("/cards").await;
+        browser.check("cards").await;
+        let cards = "return [...document.querySelectorAll('.cards li')]
+            .map(card => [card.querySelector('code').textContent, card.querySelector('svg').outerHTML])";
+        let cards = browser.client.execute(cards, Vec::new()).await.unwrap();
+        let cards: Vec<(String, String)> = serde_json::from_value(cards).unwrap();
+        assert_eq!(cards.len(), 26);
+        if !can_run(&["zbarimg", "rsvg-convert"]) {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        for (command, drawn) in cards {
+            let svg = folder.path().join("card.svg");
+            std::fs::write(&svg, drawn).unwrap();
+            let png = folder.path().join("card.png");
+            run(Command::new("rsvg-convert").args(["--width", "900", "-o"]).arg(&png).arg(&svg));
+            assert_eq!(read_back(&png), [command]);
+        }
     }
 }

@@ -36,3 +36,5 @@ start-scanner = Try a scanner
 start-scanner-about = See and hear what a scan does here.
 start-resident = Ask for my result
 start-resident-about = With your document and the pick-up code.
+start-cards = Cards
+start-cards-about = Print what a scanner can say instead of a key.

@@ -36,3 +36,5 @@ start-scanner = 试用扫码枪
 start-scanner-about = 看一看、听一听扫码的反馈。
 start-resident = 查询我的结果
 start-resident-about = 凭证件号与取件码查询。
+start-cards = 指令卡
+start-cards-about = 打印扫码指令，代替按键。

@@ -1,0 +1,12 @@
+cards-title = Cards for the scanner
+cards-lead = Print them at 100 % and hang them up: whoever has a tube in one hand scans what a key would do.
+cards-undo = Undo the last step
+cards-tube = Fill tubes
+cards-seal = Seal the tube or the box
+cards-print = Print the slips
+cards-box = Pack a box
+cards-finish = The box is done
+cards-save = Save the draft
+cards-freeze = Freeze the plate
+cards-empty = Leave this quarter empty
+cards-accept = Accept the run

@@ -1,0 +1,12 @@
+cards-title = 扫码指令卡
+cards-lead = 请按 100 % 打印并挂在工位上：手里拿着管时，扫卡即可代替按键。
+cards-undo = 撤销上一步
+cards-tube = 采样装管
+cards-seal = 封管或封箱
+cards-print = 打印凭条
+cards-box = 装箱
+cards-finish = 此箱完成
+cards-save = 保存草稿
+cards-freeze = 固定此板
+cards-empty = 此四分区留空
+cards-accept = 接受此次检测
