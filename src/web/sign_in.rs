@@ -165,7 +165,8 @@ pub async fn code_post(
 pub async fn sign_out_post(State(app): State<App>, session: Session) -> Result<Response> {
     sign_in::sign_out(&app, &session).await?;
     let cookie = cookie::session_clear(app.config.behind_tls);
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
+    // The page that follows has the device forget them too.
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/?left")).into_response())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 // for. Where it is asked for by the collect page itself, its session is only over: until somebody
 // does sign in, it goes on without network in the same name.
 
-import { NAME, forget } from "./collect-vault.js";
+import { leave } from "./leave.js";
 
 const form = document.querySelector("form[action='/sign-in']");
 
@@ -16,11 +16,4 @@ async function enter(event) {
   // Nobody signs in where no server is reached.
   if (seen) await leave();
   form.submit();
-}
-
-async function leave() {
-  // A device that never collected is left as it is, as far as a browser tells.
-  const kept = await window.indexedDB?.databases?.().catch(() => undefined);
-  if (!window.indexedDB || kept?.some(({ name }) => name === NAME) === false) return;
-  await forget("who").catch(console.error);
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use swabline::auth::Role;
 
 use super::refused::seal_unknown;
-use super::{all_sent, sampler, scan_person, seal_one, sign_out, stored};
+use super::{all_sent, sampler, scan_person, seal, seal_one, sign_out, stored};
 use crate::browser::{Browser, Size};
 use crate::world::{box_, person, session, tube};
 
@@ -22,11 +22,7 @@ async fn a_device_without_room_says_so_and_keeps_what_is_in_work() {
     sampler(&browser).await;
     browser.client.execute(NO_ROOM, Vec::new()).await.unwrap();
     scan_person(&browser, 1, "1 / 10").await;
-    browser.scan(&tube(1)).await;
-    browser.wait_for_text("#tube-code", &tube(1)).await;
-    browser.scan(&tube(1)).await;
-    browser.wait_for_value("document.activeElement.id", &json!("swabs")).await;
-    browser.scan("1").await;
+    seal(&browser, 1, "1").await;
     browser.wait_for_text(".feedback.wrong", "no room").await;
     browser.check("collect-no-room").await;
     // The next scan, which keeps the work anew, still finds the first person in it.
@@ -76,11 +72,7 @@ async fn a_refused_tube_is_mended_in_the_session_it_was_taken_in() {
     browser.goto("/collect").await;
     browser.wait_for_text("#tally", "1 / 10").await;
     browser.click("#tube-other").await;
-    browser.scan(&tube(1)).await;
-    browser.wait_for_text("#tube-code", &tube(1)).await;
-    browser.scan(&tube(1)).await;
-    browser.wait_for_value("document.activeElement.id", &json!("swabs")).await;
-    browser.scan("1").await;
+    seal(&browser, 1, "1").await;
     browser.wait_for_text("#slip-list", &tube(1)).await;
     // The next tube is today's again.
     seal_one(&browser, 2).await;

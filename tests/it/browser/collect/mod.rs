@@ -38,12 +38,17 @@ async fn scan_person(browser: &Browser, n: u64, tally: &str) {
 /// Opens a tube by one person each and seals it early.
 async fn seal_one(browser: &Browser, n: u64) {
     scan_person(browser, n, "1 / 10").await;
+    seal(browser, n, "1").await;
+    browser.wait_for_text("#tally", "0 / 10").await;
+}
+
+/// Scans a tube for those in work and seals it, with so many swabs counted.
+async fn seal(browser: &Browser, n: u64, swabs: &str) {
     browser.scan(&tube(n)).await;
     browser.wait_for_text("#tube-code", &tube(n)).await;
     browser.scan(&tube(n)).await;
     browser.wait_for_value("document.activeElement.id", &json!("swabs")).await;
-    browser.scan("1").await;
-    browser.wait_for_text("#tally", "0 / 10").await;
+    browser.scan(swabs).await;
 }
 
 /// Signs out on the page that is shown.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use swabline::clock::Span;
 
 use super::net::Net;
-use super::{all_sent, sampler, scan_person, seal_one, stored};
+use super::{all_sent, sampler, scan_person, seal, seal_one, stored};
 use crate::browser::{Browser, Size};
 use crate::world::{person, tube};
 
@@ -85,11 +85,7 @@ async fn three_tubes_sealed_without_network_outlive_a_killed_page_and_arrive_onc
     browser.goto("/collect").await;
     browser.wait_for_text("#tally", "1 / 10").await;
     browser.wait_for_text("#waiting-count", "2").await;
-    browser.scan(&tube(3)).await;
-    browser.wait_for_text("#tube-code", &tube(3)).await;
-    browser.scan(&tube(3)).await;
-    browser.wait_for_value("document.activeElement.id", &json!("swabs")).await;
-    browser.scan("1").await;
+    seal(&browser, 3, "1").await;
     browser.wait_for_text("#waiting-count", "3").await;
     browser.wait_for_text("#net", "3").await;
     browser.screenshot("collect-offline").await;

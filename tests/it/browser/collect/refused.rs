@@ -4,7 +4,7 @@ use serde_json::json;
 use swabline::barcode::TubeCode;
 
 use super::offline::behind;
-use super::{all_sent, sampler, scan_person, seal_one, stored};
+use super::{all_sent, sampler, scan_person, seal, seal_one, stored};
 use crate::browser::{Browser, Size};
 use crate::world::{person, tube};
 
@@ -39,11 +39,7 @@ async fn a_refused_tube_is_mended_and_sealed_anew() {
     browser.click("#refused-list .primary").await;
     browser.wait_for_text("#tally", "1 / 10").await;
     browser.click("#tube-other").await;
-    browser.scan(&tube(1)).await;
-    browser.wait_for_text("#tube-code", &tube(1)).await;
-    browser.scan(&tube(1)).await;
-    browser.wait_for_value("document.activeElement.id", &json!("swabs")).await;
-    browser.scan("1").await;
+    seal(&browser, 1, "1").await;
     browser.wait_for_text("#slip-list", &tube(1)).await;
     all_sent(&browser).await;
     assert_eq!(stored(&browser).await, 2);
