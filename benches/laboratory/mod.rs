@@ -44,7 +44,8 @@ pub struct Laboratory {
 pub struct Plate {
     /// Its code.
     pub code: PlateCode,
-    layout: Layout,
+    /// Its wells.
+    pub layout: Layout,
     file: String,
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, query, raw_sql};
 use swabline::app::App;
@@ -34,6 +35,8 @@ const MEMBERS: u32 = 10;
 const CALLERS: (usize, usize) = (2, 32);
 /// How long each way is asked in one round, and how many rounds there are.
 const ROUND: (Duration, usize) = (Duration::from_secs(2), 5);
+/// How long each way is asked at half of what it can answer.
+const HALF: Duration = Duration::from_secs(5);
 
 /// A way to ask: its name, where, and a request for each person.
 struct Way {
@@ -83,11 +86,11 @@ pub fn measure() {
 fn report(ways: &[Way]) {
     let mut rates = vec![Vec::new(); ways.len()];
     for way in ways {
-        ask(way, Duration::from_secs(1));
+        rate(way, Duration::from_secs(1));
     }
     for _ in 0..ROUND.1 {
         for (way, rates) in ways.iter().zip(&mut rates) {
-            rates.push(ask(way, ROUND.0));
+            rates.push(rate(way, ROUND.0));
         }
     }
     for rates in &mut rates {
@@ -101,6 +104,14 @@ fn report(ways: &[Way]) {
             way.name,
             middle / bare
         );
+    }
+    eprintln!("at half of that rate, from when each was due (a timer ticks once a millisecond)");
+    for (way, rates) in ways.iter().zip(&rates) {
+        let rate = rates[ROUND.1 / 2] / 2.0;
+        let took = ask(way, (Some(rate), HALF));
+        let ms = |share| Duration::from_micros(took.value_at_quantile(share)).as_secs_f64() * 1e3;
+        let (p50, p99, p999) = (ms(0.5), ms(0.99), ms(0.999));
+        eprintln!("{:24} {rate:9.0}/s: p50 {p50:.2}, p99 {p99:.2}, p999 {p999:.2} ms", way.name);
     }
 }
 
@@ -243,44 +254,81 @@ fn request(path: &str, body: &Value) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Answers a second.
-#[expect(clippy::cast_precision_loss, reason = "a rate is not exact")]
-fn ask(way: &Way, time: Duration) -> f64 {
+/// Asks for so long, as fast as it is answered or so many times a second, whatever becomes of what
+/// was asked before; gives how long each answer took since it was due, in microseconds.
+fn ask(way: &Way, (rate, time): (Option<f64>, Duration)) -> Histogram<u64> {
     let began = Instant::now();
     let (threads, connections) = CALLERS;
-    let asked: usize = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let callers: Vec<_> = (0..threads)
             .map(|thread| {
                 scope.spawn(move || {
                     let runtime = Builder::new_current_thread().enable_all().build();
                     let callers = (0..connections).map(|n| n * threads + thread);
-                    runtime.expect("the runtime starts").block_on(call(way, callers, began + time))
+                    let asked = call(way, callers, (began, rate, time));
+                    runtime.expect("the runtime starts").block_on(asked)
                 })
             })
             .collect();
-        callers.into_iter().map(|caller| caller.join().expect("a caller ends")).sum()
-    });
-    asked as f64 / began.elapsed().as_secs_f64()
+        let mut took = nothing();
+        for caller in callers {
+            took += caller.join().expect("a caller ends");
+        }
+        took
+    })
 }
 
-async fn call(way: &Way, callers: impl Iterator<Item = usize>, until: Instant) -> usize {
+/// Answers a second, as fast as they come.
+#[expect(clippy::cast_precision_loss, reason = "a rate is not exact")]
+fn rate(way: &Way, time: Duration) -> f64 {
+    let began = Instant::now();
+    ask(way, (None, time)).len() as f64 / began.elapsed().as_secs_f64()
+}
+
+fn nothing() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 60_000_000, 3).expect("a minute at three figures is a histogram")
+}
+
+async fn call(
+    way: &Way,
+    callers: impl Iterator<Item = usize>,
+    (began, rate, time): (Instant, Option<f64>, Duration),
+) -> Histogram<u64> {
     let mut calling = tokio::task::JoinSet::new();
+    let all = CALLERS.0 * CALLERS.1;
     for caller in callers {
         let (at, requests) = (way.at, Arc::clone(&way.requests));
+        // Callers take turns, each as often as the others.
+        let turn = move |n: u32| {
+            let (all, caller) = (u32::try_from(all).ok()?, u32::try_from(caller).ok()?);
+            Some(began + Duration::from_secs_f64(f64::from(n * all + caller) / rate?))
+        };
         calling.spawn(async move {
             let mut stream = TcpStream::connect(at).await.expect("it is served");
             stream.set_nodelay(true).expect("it is a socket");
-            let (mut asked, mut place, mut answer) = (0, caller * 311, Vec::new());
-            while Instant::now() < until {
+            let (mut took, mut answer) = (nothing(), Vec::new());
+            for n in 0.. {
+                let due = turn(n).unwrap_or_else(Instant::now);
+                tokio::time::sleep_until(due.into()).await;
+                if due.max(Instant::now()) >= began + time {
+                    break;
+                }
+                let place = caller * 311 + usize::try_from(n).expect("it is counted");
                 let request = &requests[place % requests.len()];
                 stream.write_all(request).await.expect("it is taken");
                 read_answer(&mut stream, &mut answer).await;
-                (asked, place) = (asked + 1, place + 1);
+                took.saturating_record(
+                    u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX),
+                );
             }
-            asked
+            took
         });
     }
-    calling.join_all().await.into_iter().sum()
+    let mut took = nothing();
+    while let Some(caller) = calling.join_next().await {
+        took += caller.expect("a caller ends");
+    }
+    took
 }
 
 async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {

@@ -5,7 +5,8 @@
 use serde_json::json;
 use sqlx::{FromRow, query, query_as};
 
-use super::session::{Login, may_sign_in, password, password_refuse, sign_in, store as logins};
+use super::session::store::{self as logins, Password};
+use super::session::{Login, may_sign_in, password, password_refuse, sign_in};
 use super::store::{TOKENS_REVOKE, account_add, account_disable, account_find, token_issue};
 use super::{Actor, NewAccount, Role, Token};
 use crate::app::App;
@@ -22,8 +23,13 @@ pub const KEPT: &str = "select a.id, a.name, a.role, a.site_code as site,
             and t.expires_us > $1) as tokens
     from account a left join sign_in s on s.account_id = a.id
     order by coalesce(a.disabled_us, 0), a.role, a.name, a.id";
+/// Changes nothing: of two administrators who end accounts at once, the second waits for the first
+/// and then sees who is left.
+pub const ADMINISTRATORS_HOLD: &str =
+    "update account set role = role where role = 'administrator' and disabled_us is null";
 /// Every statement of this file.
-pub const STATEMENTS: &[(&str, &str)] = &[("KEPT", KEPT)];
+pub const STATEMENTS: &[(&str, &str)] =
+    &[("KEPT", KEPT), ("ADMINISTRATORS_HOLD", ADMINISTRATORS_HOLD)];
 
 /// An account in the list.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -95,7 +101,8 @@ pub async fn add(
     let mut tx = app.db.write("account.add").await?;
     let account = account_add(&mut tx, &app.clock, new).await?;
     if let (Some(login), Some(hash)) = (&login, &hash) {
-        logins::login_put(&mut tx, &account.account, (login, hash), app.clock.now()).await?;
+        let password = Password { login, hash, is_given: true };
+        logins::login_put(&mut tx, &account.account, password, app.clock.now()).await?;
     }
     let detail = json!({ "role": account.role, "site": account.site,
         "laboratory": account.laboratory });
@@ -130,7 +137,8 @@ pub async fn password_reset(app: &App, by: &Actor, account: &str) -> Result<Stri
     let login = logins::login_of(&mut tx, account).await?;
     let login = login.ok_or_else(|| Error::not_found("name to sign in with", account))?;
     password_refuse(login.as_str(), &made)?;
-    logins::login_put(&mut tx, account, (&login, &hash), app.clock.now()).await?;
+    let password = Password { login: &login, hash: &hash, is_given: true };
+    logins::login_put(&mut tx, account, password, app.clock.now()).await?;
     logins::sessions_end(&mut tx, account, "").await?;
     logins::try_clear(&mut tx, &login.tag(&app.keys)).await?;
     record(&mut tx, (app, by), ("password.give", account), json!({})).await?;
@@ -176,6 +184,7 @@ pub async fn keys_revoke(app: &App, by: &Actor, account: &str) -> Result<()> {
 /// Ends an account, its keys and its sessions at once.
 pub async fn disable(app: &App, by: &Actor, account: &str) -> Result<()> {
     let mut tx = app.db.write("account.disable").await?;
+    on!(tx, c => query(ADMINISTRATORS_HOLD).execute(c).await.map(drop))?;
     let ended = account_find(&mut tx, account).await?;
     let others: Vec<Kept> = on!(tx, c => query_as(KEPT).bind(app.clock.now()).fetch_all(c).await)?;
     against_end(by, &ended, &others)?;

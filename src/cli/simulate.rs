@@ -30,6 +30,9 @@ pub(super) struct Simulate {
     /// each was due; as fast as it goes when not given.
     #[arg(long)]
     rate: Option<f64>,
+    /// So many residents ask for their result again and again while the day is written.
+    #[arg(long, default_value_t = Plan::default().refreshing)]
+    refreshing: u32,
     /// Play against these servers, as http://HOST:PORT, and start none; `--database` names the
     /// store they serve from.
     #[arg(long, value_delimiter = ',', conflicts_with_all = ["keep", "redis"])]
@@ -49,8 +52,8 @@ impl Simulate {
     /// Plays the day in an empty store: a temporary one, or `database`.
     pub(super) async fn run(self, database: Option<String>) -> anyhow::Result<()> {
         let temporary = tempfile::tempdir()?;
-        let Self { people, tube_size, prevalence, seed, sites, scan, rate, .. } = self;
-        let plan = Plan { seed, people, tube_size, prevalence, sites, scan, rate };
+        let Self { people, tube_size, prevalence, seed, sites, scan, rate, refreshing, .. } = self;
+        let plan = Plan { seed, people, tube_size, prevalence, sites, scan, rate, refreshing };
         let data = self.keep.unwrap_or_else(|| temporary.path().to_owned());
         let place = Place { data, database, nodes: self.nodes, redis: self.redis };
         let bar = progress(self.json)?;

@@ -16,7 +16,7 @@ use crate::auth::Actor;
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
-use crate::web::catalogue::Language;
+use crate::web::catalogue::Words;
 
 /// Longest name in a question.
 const NAME_MAX: usize = 100;
@@ -85,17 +85,6 @@ pub struct PictureQuery {
     language: Words,
 }
 
-/// The language of the words in a picture.
-#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Words {
-    /// English.
-    #[default]
-    En,
-    /// Chinese.
-    Zh,
-}
-
 /// The ground of a picture.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -115,10 +104,7 @@ impl PictureQuery {
             Ground::Light => Theme::LIGHT,
             Ground::Dark => Theme::DARK,
         };
-        let theme = theme.in_language(match language {
-            Words::En => Language::English,
-            Words::Zh => Language::Chinese,
-        });
+        let theme = theme.in_language(language.into());
         let scope = asked.scope(app, actor).await?;
         Ok((app.board.look(app, &scope).await?, theme))
     }

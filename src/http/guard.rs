@@ -123,6 +123,9 @@ async fn note_seen(app: &App, hash: &str, now: Time) -> Result<()> {
     Ok(tx.commit().await?)
 }
 
+/// What is left to whoever still has a password that somebody else was shown.
+const RENEWING: [&str; 3] = ["/account", "/account/password", "/sign-out"];
+
 /// Whoever is not wholly signed in reaches only what brings them further.
 fn refuse_stage(session: &Session, path: &str) -> Result<()> {
     match session.stage {
@@ -132,6 +135,12 @@ fn refuse_stage(session: &Session, path: &str) -> Result<()> {
             "session.second_factor",
             path,
             "you need a second factor first; set one up on your account's page",
+        )),
+        Stage::Renew if RENEWING.contains(&path) => Ok(()),
+        Stage::Renew => Err(Error::forbidden(
+            "session.password",
+            path,
+            "somebody else was shown your password; choose one of your own on your account's page",
         )),
         Stage::Code => Err(Error::Unauthenticated),
     }

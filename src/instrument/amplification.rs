@@ -12,6 +12,7 @@ use super::curve::{MAX_CURVES, MAX_CYCLE, left_out_in};
 use super::table::heading;
 use super::workbook::Value;
 use super::{Curve, Point, Reading, RunFile};
+use crate::error::Reason;
 use crate::plate::{PlateSize, WellPosition};
 
 /// Columns looked at; the widest sheet seen has eight.
@@ -216,7 +217,8 @@ impl Amplification {
             self.lost = Some("the amplification data have no columns for well, cycle and Rn");
         }
         if let Some(reason) = self.lost {
-            run.warnings.push(format!("curves were left out: {reason}; export them again"));
+            let message = format!("curves were left out: {reason}; export them again");
+            run.warnings.push(Reason::new("file.curves", "curves", message));
             return;
         }
         let without_baseline = |trace: &Trace| trace.points.iter().any(|at| at.delta.is_some());
@@ -237,12 +239,14 @@ impl Amplification {
         }
         if nowhere {
             let reason = "wells are only numbered, and the plate they are of is not stated";
-            run.warnings.push(format!("curves were left out: {reason}; export the well positions"));
+            let message = format!("curves were left out: {reason}; export the well positions");
+            run.warnings.push(Reason::new("file.curves", "curves", message));
         }
         let fault = "a cycle or a fluorescence cannot be read";
         run.warnings.extend(left_out_in(fault, unreadable.into_iter()));
         if !delta && !run.curves.is_empty() {
-            run.warnings.push("the file has no ΔRn; its curves are Rn, with the baseline".into());
+            let message = "the file has no ΔRn; its curves are Rn, with the baseline";
+            run.warnings.push(Reason::new("file.baseline", "curves", message));
         }
     }
 }
@@ -438,7 +442,7 @@ mod tests {
         for rows in [["A1|1|N|9|", "A1|2|N|9.5|"], ["A1|1|N|9", "A1|2|N|9.5"]] {
             let run = with(HEADER, &rows);
             assert_eq!(points(&run)[0].1, [(1, 9.0), (2, 9.5)]);
-            assert_eq!(run.warnings, ["the file has no ΔRn; its curves are Rn, with the baseline"]);
+            assert_eq!(run.warned(), ["the file has no ΔRn; its curves are Rn, with the baseline"]);
         }
     }
 
@@ -462,7 +466,7 @@ mod tests {
         let run = with(HEADER, &rows);
         assert_eq!(points(&run), [("A2 N VIC".to_owned(), vec![(1, 0.2)])]);
         assert_eq!(
-            run.warnings,
+            run.warned(),
             ["curves were left out: a cycle or a fluorescence cannot be read in A1, A2"]
         );
         assert_eq!(run.readings.len(), 2);
@@ -477,7 +481,7 @@ mod tests {
             let run = with(header, &[row]);
             assert_eq!(run.curves, []);
             assert_eq!(run.warnings.len(), 1);
-            assert!(run.warnings[0].contains(said), "{:?}", run.warnings);
+            assert!(run.warnings[0].message.contains(said), "{:?}", run.warnings);
         }
     }
 
@@ -486,7 +490,7 @@ mod tests {
         let text = format!("[Amplification Data]\nWell\tCycle\tRn\n13\t1\t0.5\n\n{RESULTS}");
         let run = read(text.as_bytes()).unwrap();
         assert_eq!(run.curves, []);
-        assert!(run.warnings[0].contains("only numbered"), "{:?}", run.warnings);
+        assert!(run.warnings[0].message.contains("only numbered"), "{:?}", run.warnings);
     }
 
     #[test]
@@ -503,7 +507,7 @@ mod tests {
         );
         let cut = read(text.as_bytes()).unwrap();
         assert_eq!(cut.curves.len(), 1);
-        assert!(cut.warnings[0].ends_with("cannot be read in A1"), "{:?}", cut.warnings);
+        assert!(cut.warnings[0].message.ends_with("cannot be read in A1"), "{:?}", cut.warnings);
         let whole = read(format!("{text}12\n").as_bytes()).unwrap();
         assert_eq!(whole.curves.len(), 2);
     }
@@ -519,7 +523,7 @@ mod tests {
         let mut run = with(HEADER, &[]);
         curves.add_to(&mut run, None);
         assert_eq!(run.curves, []);
-        assert!(run.warnings[0].contains("more of them"), "{:?}", run.warnings);
+        assert!(run.warnings[0].message.contains("more of them"), "{:?}", run.warnings);
     }
 
     #[test]

@@ -63,7 +63,8 @@ mod tests {
     fn warnings(rows: &[&str]) -> Vec<String> {
         let content =
             format!("* Block Type = 96alum\n\n[Results]\n{HEADER}\n{}\n", rows.join("\n"));
-        text(&Text::decode(content.as_bytes()), Vec::new()).unwrap().warnings
+        let run = text(&Text::decode(content.as_bytes()), Vec::new()).unwrap();
+        run.warned().into_iter().map(str::to_owned).collect()
     }
 
     #[test]

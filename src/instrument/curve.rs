@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RunFile;
 use super::results::named;
+use crate::error::Reason;
 use crate::plate::{PlateSize, WellPosition};
 
 /// Latest cycle a curve may have; real programmes stop at 40 to 50.
@@ -166,8 +167,11 @@ impl RunFile {
 pub(super) fn left_out_in(
     fault: &str,
     wells: impl Iterator<Item = WellPosition>,
-) -> Option<String> {
-    named(wells).map(|wells| format!("curves were left out: {fault} in {wells}"))
+) -> Option<Reason> {
+    named(wells).map(|wells| {
+        let message = format!("curves were left out: {fault} in {wells}");
+        Reason::new("file.curves", wells, message)
+    })
 }
 
 #[cfg(test)]
@@ -194,7 +198,8 @@ mod tests {
         let mut run = read(file.as_bytes()).unwrap();
         run.curves = curves;
         settle(&mut run);
-        (run.curves, run.warnings)
+        let warned = run.warned().into_iter().map(str::to_owned).collect();
+        (run.curves, warned)
     }
 
     proptest! {
@@ -284,7 +289,7 @@ mod tests {
         assert_eq!((run.curves.len(), run.warnings.len()), (2, 0));
         run.leave_out_curves_off(PlateSize::P96);
         assert_eq!(run.curves, [curve("A1", &[(1, 0.5)])]);
-        assert_eq!(run.warnings, ["curves were left out: the plate has no such well in P24"]);
+        assert_eq!(run.warned(), ["curves were left out: the plate has no such well in P24"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::results::{DecimalMark, Source, ct, ct_column, named, well};
 use super::table::Table;
 use super::text::{Text, delimited};
 use super::{Ct, Format, Refusal, RunFile};
+use crate::error::Reason;
 use crate::plate::WellPosition;
 
 /// Reads the CSV export: metadata lines with `#`, then a quoted table.
@@ -62,7 +63,10 @@ pub(super) fn add_calls(
         (named(unmatched), "Target Call has targets that Results has not in"),
     ];
     for (wells, what) in warnings {
-        run.warnings.extend(wells.map(|wells| format!("{what} {wells}")));
+        run.warnings.extend(wells.map(|wells| {
+            let message = format!("{what} {wells}");
+            Reason::new("file.target_call", wells, message)
+        }));
     }
     Ok(())
 }
@@ -129,7 +133,7 @@ mod tests {
     fn calls_that_do_not_fit_the_readings_are_said() {
         let run = joined(&["A1,N1,Presence,30.6", "A3,N1,Absence,"]).unwrap();
         assert_eq!(
-            run.warnings,
+            run.warned(),
             [
                 "Results and Target Call differ in their Ct in A1",
                 "Target Call says nothing of A2",

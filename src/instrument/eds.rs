@@ -9,6 +9,7 @@ use super::results::named;
 use super::text::Text;
 use super::undetermined::{Cycles, Habit};
 use super::{Curve, Format, Reading, Refusal, RunFile};
+use crate::error::Reason;
 use crate::plate::{PlateSize, WellPosition};
 
 /// The folder of everything that matters.
@@ -51,7 +52,7 @@ fn joined(
     results: Vec<One>,
     setup: Setup,
     planned: Option<u16>,
-    mut warnings: Vec<String>,
+    mut warnings: Vec<Reason>,
 ) -> Result<RunFile, Refusal> {
     let last = results.iter().map(|one| one.index).max().unwrap_or_default();
     let block = setup.block.unwrap_or_else(|| Block::that_has(last));
@@ -89,7 +90,10 @@ fn joined(
     }
     warnings.extend(Cycles::of(&curves, planned).settle(Habit::CycleCount, &mut readings)?);
     let silent = silent.keys().filter_map(|(index, _)| block.well(*index));
-    warnings.extend(named(silent).map(|wells| format!("a target but no result in {wells}")));
+    warnings.extend(named(silent).map(|wells| {
+        let message = format!("a target but no result in {wells}");
+        Reason::new("file.no_result", wells, message)
+    }));
     Ok(RunFile {
         format: Format::SdsResultText,
         detected_by: Vec::new(),
@@ -108,17 +112,19 @@ fn plate_size(
     setup: &Setup,
     block: Block,
     readings: &[Reading],
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Reason>,
 ) -> PlateSize {
     let wells = block.wells();
     let size = block.size();
     if setup.block.is_none() && size == Some(PlateSize::P96) {
-        warnings.push(format!(
+        let message = format!(
             "the file does not state its plate; wells were counted on one of {wells}, and on a \
              larger one they would lie elsewhere"
-        ));
+        );
+        warnings.push(Reason::new("file.plate_size", "block", message));
     } else if size.is_none() {
-        warnings.push(format!("the block has {wells} wells; they were taken by their position"));
+        let message = format!("the block has {wells} wells; they were taken by their position");
+        warnings.push(Reason::new("file.block", "block", message));
     }
     let positions = || -> Vec<WellPosition> { readings.iter().map(|one| one.well).collect() };
     size.unwrap_or_else(|| needed_size(positions()))

@@ -15,6 +15,7 @@ use super::rdml_document::MAX_CYCLES;
 use super::results::{DecimalMark, ct_of, named};
 use super::table::{MAX_ROWS, check_name};
 use super::{Ct, Curve, Format, Point, Reading, Refusal, RunFile};
+use crate::error::Reason;
 use crate::plate::{PlateSize, WellPosition};
 
 /// The plate as it was set up.
@@ -299,13 +300,17 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
-    fn warnings(&self, stated: Option<PlateSize>) -> Vec<String> {
+    fn warnings(&self, stated: Option<PlateSize>) -> Vec<Reason> {
         let unanalysed = named(self.unanalysed.iter().copied());
-        let unanalysed =
-            unanalysed.map(|wells| format!("a target but no amplification result in {wells}"));
+        let unanalysed = unanalysed.map(|wells| {
+            let message = format!("a target but no amplification result in {wells}");
+            Reason::new("file.no_result", wells, message)
+        });
         let guessed = stated.is_none().then(|| {
             let wells = self.block.wells();
-            format!("the file names no block; wells were counted on a plate of {wells}")
+            let message =
+                format!("the file names no block; wells were counted on a plate of {wells}");
+            Reason::new("file.plate_size", "block", message)
         });
         unanalysed.into_iter().chain(guessed).collect()
     }

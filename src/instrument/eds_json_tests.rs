@@ -54,7 +54,7 @@ fn setup_and_result_are_put_together() {
     assert_eq!(one.amp_status.as_deref(), Some("AMP"));
     assert!(one.omitted);
     assert_eq!(run.curves[0].points, [Point { cycle: 2, signal: 0.5 }]);
-    assert_eq!(run.warnings, [""; 0]);
+    assert_eq!(run.warned(), [""; 0]);
     assert!(!format!("{run:?}").contains("Jane"), "the operator's name is passed over");
 }
 
@@ -94,8 +94,12 @@ fn a_target_without_an_amplification_result_is_said_and_is_no_negative() {
         .replace(r#"{"targetName": "N""#, r#"{"targetName": "melt"}, {"targetName": "N""#);
     let run = read_zip(&[("primary/analysis_result.json", &two)]).unwrap();
     assert_eq!(run.readings.len(), 1);
-    assert!(run.warnings[0].contains("no amplification result in B2"), "{:?}", run.warnings);
-    assert!(run.warnings[1].contains("names no block"), "{:?}", run.warnings);
+    assert!(
+        run.warnings[0].message.contains("no amplification result in B2"),
+        "{:?}",
+        run.warnings
+    );
+    assert!(run.warnings[1].message.contains("names no block"), "{:?}", run.warnings);
 }
 
 #[test]

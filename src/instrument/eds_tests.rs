@@ -50,8 +50,8 @@ fn the_cycle_count_is_no_ct_by_the_curves() {
     assert_eq!(run.curves.len(), 2);
     assert_eq!(run.curves[0].points.len(), 45);
     assert!((run.curves[0].points[44].signal + 0.015).abs() < 1e-12, "the baseline is off");
-    assert!(run.warnings[0].contains("1 readings have 45"), "{:?}", run.warnings);
-    assert!(run.warnings[1].contains("does not state its plate"), "{:?}", run.warnings);
+    assert!(run.warnings[0].message.contains("1 readings have 45"), "{:?}", run.warnings);
+    assert!(run.warnings[1].message.contains("does not state its plate"), "{:?}", run.warnings);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn the_setup_gives_plate_dyes_roles_and_omitted_wells_in_any_case_and_stroke() {
         ("B1".into(), "VIC", "NTC")
     );
     assert!(one.omitted);
-    assert_eq!(run.warnings, ["a target but no result in B1"], "IC was planned there");
+    assert_eq!(run.warned(), ["a target but no result in B1"], "IC was planned there");
     assert!(!format!("{run:?}").contains("Jane"), "the operator's name is passed over");
 }
 

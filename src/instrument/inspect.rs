@@ -28,7 +28,7 @@ pub struct Inspection {
     pub serial: Option<String>,
     /// End of the run as the file writes it.
     pub run_ended: Option<String>,
-    /// What a person should know.
+    /// What a person should know, a sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl Inspection {
             instrument: run.instrument.clone(),
             serial: run.serial.clone(),
             run_ended: run.run_ended.clone(),
-            warnings: run.warnings.clone(),
+            warnings: run.warned().into_iter().map(str::to_owned).collect(),
         }
     }
 }

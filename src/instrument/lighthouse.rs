@@ -9,6 +9,7 @@ use super::block::needed_size;
 use super::results::{DecimalMark, ct};
 use super::table::{Row, heading};
 use super::{Format, Reading, Refusal, RunFile};
+use crate::error::Reason;
 use crate::plate::WellPosition;
 
 /// Channels a row may have.
@@ -70,7 +71,7 @@ pub(super) fn rows(
     rows: Vec<Row>,
     open_end: bool,
     detected_by: Vec<String>,
-    mut warnings: Vec<String>,
+    mut warnings: Vec<Reason>,
 ) -> Result<RunFile, Refusal> {
     let mut rows = rows.into_iter().filter(|row| row.filled() > 0);
     let columns = rows.next().as_ref().and_then(Columns::find).ok_or(Refusal::NoResults {
@@ -84,7 +85,8 @@ pub(super) fn rows(
     if open_end {
         columns.check_end(&rows)?;
     }
-    warnings.push("the results of the list were not taken over; calls are made from the Cq".into());
+    let message = "the results of the list were not taken over; calls are made from the Cq";
+    warnings.push(Reason::new("file.results", "results", message));
     let tested = |row: &Row| columns.tested.map(|at| row.cell(at).to_owned());
     Ok(RunFile {
         format: Format::LighthouseCsv,

@@ -15,6 +15,7 @@ use super::table::{MAX_ROWS, Row, Table, check_name};
 use super::text::{Text, delimited, is_binary, tabbed};
 use super::workbook::Sheet;
 use super::{Format, Refusal};
+use crate::error::Reason;
 use crate::plate::{PlateSize, WellPosition};
 
 /// A file as far as no mapping is needed for it.
@@ -32,7 +33,7 @@ struct Found {
     header: usize,
     separator: Option<u8>,
     open_end: bool,
-    warning: Option<String>,
+    warning: Option<Reason>,
     place: String,
 }
 
@@ -96,19 +97,29 @@ pub(super) fn read(file: &Unmapped<'_>, mapping: &Mapping, why: &str) -> Result<
 }
 
 /// What everybody who reads such a run should know.
-fn warnings(mapping: &Mapping) -> Vec<String> {
+fn warnings(mapping: &Mapping) -> Vec<Reason> {
     let short: String = mapping.sha256().chars().take(12).collect();
     let by = format!("read by mapping {}, version {short}", mapping.name);
+    let name = mapping.name.as_str();
     let proven = if mapping.proven {
-        by
+        Reason::new("file.mapping", name, by)
     } else {
-        format!("{by}, never tried on a real file; compare some wells with the instrument's screen")
+        let message = format!(
+            "{by}, never tried on a real file; compare some wells with the instrument's screen"
+        );
+        Reason::new("file.mapping_unproven", name, message)
     };
     let numbers = mapping.wells.numbers.map(|order| match order {
-        Numbers::ByRow => "positions were counted along the rows: 1 is A1, 2 is A2",
-        Numbers::ByColumn => "positions were counted down the columns: 1 is A1, 2 is B1",
+        Numbers::ByRow => {
+            let message = "positions were counted along the rows: 1 is A1, 2 is A2";
+            Reason::new("file.by_row", name, message)
+        }
+        Numbers::ByColumn => {
+            let message = "positions were counted down the columns: 1 is A1, 2 is B1";
+            Reason::new("file.by_column", name, message)
+        }
     });
-    [Some(proven), numbers.map(str::to_owned)].into_iter().flatten().collect()
+    [Some(proven), numbers].into_iter().flatten().collect()
 }
 
 fn mark(mapping: &Mapping, separator: Option<u8>) -> DecimalMark {

@@ -1,6 +1,7 @@
 //! The lines above the table: which instrument, which plate, when.
 
 use super::table::{Row, heading};
+use crate::error::Reason;
 use crate::plate::PlateSize;
 
 /// Key and value lines of one file, keys compared without case and doubled blanks.
@@ -70,10 +71,11 @@ impl Metadata {
 
     /// What a person should know: an unknown block, calibrations that have run out, the
     /// software's own warning.
-    pub fn warnings(&self) -> Vec<String> {
+    pub fn warnings(&self) -> Vec<Reason> {
         let mut warnings = Vec::new();
         if self.value(&["block type"]).is_some() && self.plate_size().is_none() {
-            warnings.push("the block type names no plate size; it was taken from the wells".into());
+            let message = "the block type names no plate size; it was taken from the wells";
+            warnings.push(Reason::new("file.block", "block type", message));
         }
         let expired: Vec<&str> = self
             .0
@@ -83,11 +85,14 @@ impl Metadata {
             .map(|dye| dye.trim_start_matches("pure dye "))
             .collect();
         if !expired.is_empty() {
-            warnings.push(format!("calibration expired: {}", expired.join(", ")));
+            let dyes = expired.join(", ");
+            let message = format!("calibration expired: {dyes}");
+            warnings.push(Reason::new("file.calibration", dyes, message));
         }
         // What it warns of is not repeated: nobody knows who wrote it (R29).
         if self.value(&["warning"]).is_some() {
-            warnings.push("the file itself carries a warning; read it there".to_owned());
+            let message = "the file itself carries a warning; read it there";
+            warnings.push(Reason::new("file.warning", "warning", message));
         }
         warnings
     }
@@ -148,6 +153,7 @@ mod tests {
             "Calibration Pure Dye FAM is expired = Yes",
             "Calibration Pure Dye VIC is expired = No",
         ]);
-        assert_eq!(metadata.warnings(), ["calibration expired: background, fam"]);
+        let [warning] = metadata.warnings().try_into().expect("one is given");
+        assert_eq!(warning.message, "calibration expired: background, fam");
     }
 }

@@ -67,6 +67,7 @@ pub use refusal::Refusal;
 pub use table::{MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, MAX_UNPACKED_BYTES};
 pub use vocabulary::is_dye;
 
+use crate::error::Reason;
 use crate::plate::{PlateSize, WellPosition};
 
 /// Everything read from one run file, before anybody interprets it.
@@ -91,10 +92,15 @@ pub struct RunFile {
     /// Amplification curves, where the file has them.
     pub curves: Vec<Curve>,
     /// What a person should know and the parser could live with.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Reason>,
 }
 
 impl RunFile {
+    /// Each warning's sentence.
+    pub fn warned(&self) -> Vec<&str> {
+        self.warnings.iter().map(|warning| warning.message.as_str()).collect()
+    }
+
     /// The instrument's serial number, if what stands in its place looks like one and not like
     /// something an operator typed.
     pub fn serial_code(&self) -> Option<&str> {

@@ -245,12 +245,8 @@ fn merge(mut parts: Vec<Part>) -> Option<RunFile> {
         run.readings.extend(other.readings);
         run.curves.extend(other.curves);
         run.run_ended = run.run_ended.max(other.run_ended);
-        for (all, more) in
-            [(&mut run.detected_by, other.detected_by), (&mut run.warnings, other.warnings)]
-        {
-            let fresh: Vec<_> = more.into_iter().filter(|line| !all.contains(line)).collect();
-            all.extend(fresh);
-        }
+        add_fresh(&mut run.detected_by, other.detected_by);
+        add_fresh(&mut run.warnings, other.warnings);
     }
     if channels.len() > 1 {
         let count = channels.len();
@@ -258,6 +254,15 @@ fn merge(mut parts: Vec<Part>) -> Option<RunFile> {
         run.readings.sort_by_key(|reading| order.get(&reading.well).copied());
     }
     Some(run)
+}
+
+/// Adds what is not there yet.
+fn add_fresh<T: PartialEq>(all: &mut Vec<T>, more: Vec<T>) {
+    for one in more {
+        if !all.contains(&one) {
+            all.push(one);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::rdml_document::{Data, Document, React, Run, Sample};
 use super::results::{DecimalMark, ct_of};
 use super::undetermined::{Cycles, Habit};
 use super::{Ct, Curve, Format, Point, Reading, Refusal, RunFile, rdml_write};
+use crate::error::Reason;
 use crate::plate::WellPosition;
 
 /// The member's name by the standard; Bio-Rad writes another.
@@ -37,12 +38,13 @@ pub(super) fn read(xml: &[u8], mut detected_by: Vec<String>) -> Result<RunFile, 
     let cycles = Cycles::of(&curves, document.repeats);
     let mut warnings = cycles.settle(habit(first), &mut readings)?;
     if !document.runs.iter().flat_map(data).any(|data| data.cq.is_some()) {
-        warnings.push("no reading has a Cq; was the run analysed before it was saved".to_owned());
+        let message = "no reading has a Cq; was the run analysed before it was saved";
+        warnings.push(Reason::new("file.no_cq", "cq", message));
     }
     let plate_size = block.and_then(Block::size);
     if block.is_some() && plate_size.is_none() {
-        warnings
-            .push("the block is no plate of 96 or 384; its size was taken from the wells".into());
+        let message = "the block is no plate of 96 or 384; its size was taken from the wells";
+        warnings.push(Reason::new("file.block", "pcrFormat", message));
     }
     let wells = readings.iter().map(|reading| reading.well);
     let said = |text: &str| Some(text).filter(|text| !text.is_empty()).map(str::to_owned);

@@ -91,7 +91,7 @@ fn a_rotor_is_no_plate_and_48_wells_are_said() {
     assert_eq!(one(-1, 1).unwrap_err(), Refusal::NotAPlate { rows: -1, columns: 1 });
     let small = one(6, 8).unwrap();
     assert_eq!(small.readings[0].well.to_string(), "B1");
-    assert!(small.warnings[0].contains("no plate of 96 or 384"), "{:?}", small.warnings);
+    assert!(small.warnings[0].message.contains("no plate of 96 or 384"), "{:?}", small.warnings);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn no_cq_is_told_from_a_cq_by_what_the_instrument_does() {
 #[test]
 fn a_run_never_analysed_is_said_and_melting_curves_alone_are_refused() {
     let silent = read_xml(&file("", &run(&react("1", &datum("N", &curve(3)))))).unwrap();
-    assert!(silent.warnings[0].contains("no reading has a Cq"), "{:?}", silent.warnings);
+    assert!(silent.warnings[0].message.contains("no reading has a Cq"), "{:?}", silent.warnings);
     let melt = datum("N", "<mdp><tmp>65</tmp><fluor>1</fluor></mdp>");
     let refusal = read_xml(&file("", &run(&react("1", &melt)))).unwrap_err();
     assert!(matches!(refusal, Refusal::NoResults { .. }), "{refusal}");

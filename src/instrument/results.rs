@@ -8,6 +8,7 @@ use super::block::needed_size;
 use super::metadata::Metadata;
 use super::table::{Row, Table, heading};
 use super::{Ct, Format, Reading, Refusal, RunFile};
+use crate::error::Reason;
 use crate::plate::{PlateSize, WellPosition};
 
 /// What stands between whole cycles and their fraction.
@@ -33,7 +34,7 @@ pub(super) struct Source {
     /// How fractions are written.
     pub mark: DecimalMark,
     /// What was noticed on the way.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Reason>,
 }
 
 /// Where in the table each fact stands.
@@ -147,7 +148,7 @@ impl Columns {
     }
 
     /// Warns of wells whose number and position disagree, as in a file edited by hand.
-    fn odd_wells(&self, table: &Table, size: PlateSize) -> Option<String> {
+    fn odd_wells(&self, table: &Table, size: PlateSize) -> Option<Reason> {
         let number = self.number?;
         let odd = table.rows.iter().filter_map(|row| {
             let well: WellPosition = row.cell(self.well).parse().ok()?;
@@ -155,18 +156,22 @@ impl Columns {
             ((stated - f64::from(well.index(size)) - 1.0).abs() > 0.5).then_some(well)
         });
         let wells = named(odd)?;
-        Some(format!("well number and well position disagree in {wells}; the position was used"))
+        let message =
+            format!("well number and well position disagree in {wells}; the position was used");
+        Some(Reason::new("file.well_numbers", wells, message))
     }
 
     /// Warns of wells that have a name but no target, hence no reading.
-    fn idle_samples(&self, table: &Table) -> Option<String> {
+    fn idle_samples(&self, table: &Table) -> Option<Reason> {
         let sample = self.sample?;
         let idle = table
             .rows
             .iter()
             .filter(|row| self.is_empty_well(row) && !row.cell(sample).is_empty())
             .filter_map(|row| row.cell(self.well).parse().ok());
-        Some(format!("a sample but no target in {}; there is no reading of it", named(idle)?))
+        let wells = named(idle)?;
+        let message = format!("a sample but no target in {wells}; there is no reading of it");
+        Some(Reason::new("file.no_target", wells, message))
     }
 }
 

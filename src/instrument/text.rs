@@ -4,6 +4,7 @@ use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::Refusal;
 use super::table::{MAX_COLUMNS, MAX_ROWS, Row};
+use crate::error::Reason;
 
 /// Longest line of a table that is split into cells.
 const MAX_LINE_BYTES: usize = 64 * 1024;
@@ -14,7 +15,7 @@ pub(super) struct Text {
     /// The text; every line end is `\n`.
     pub content: String,
     /// Set when the encoding had to be guessed.
-    pub warning: Option<String>,
+    pub warning: Option<Reason>,
 }
 
 impl Text {
@@ -25,7 +26,10 @@ impl Text {
         let (content, _, _) = encoding.decode(bytes);
         let guessed = encoding == GB18030 || encoding == WINDOWS_1252;
         let warning = guessed.then(|| {
-            format!("the text is not UTF-8 and was read as {}; check names typed", encoding.name())
+            let name = encoding.name();
+            let message =
+                format!("the text is not UTF-8 and was read as {name}; check names typed");
+            Reason::new("file.encoding", name, message)
         });
         Self { content: with_plain_ends(&content), warning }
     }
@@ -177,10 +181,10 @@ mod tests {
         // Codes from the WHATWG indexes: `µ` is B5 in windows-1252, `未检出` CE B4 BC EC B3 F6 in GB.
         let western = Text::decode(b"10 \xb5L");
         assert_eq!(western.content, "10 µL");
-        assert!(western.warning.unwrap().contains("windows-1252"));
+        assert!(western.warning.unwrap().message.contains("windows-1252"));
         let chinese = Text::decode(b"A1\t\xce\xb4\xbc\xec\xb3\xf6");
         assert_eq!(chinese.content, "A1\t未检出");
-        assert!(chinese.warning.unwrap().contains("gb18030"));
+        assert!(chinese.warning.unwrap().message.contains("gb18030"));
         // A rare character beside common ones: `堃` is 88 D2 in GBK, `㐂` 81 39 EF 31 in GB 18030.
         let names = Text::decode(b"\xd1\xf9\xb1\xbe\xb1\xe0\xba\xc5\t\x88\xd2\x81\x39\xef\x31");
         assert!(names.content.starts_with("样本编号\t堃"), "{}", names.content);

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use super::results::named;
 use super::{Curve, Reading, Refusal};
+use crate::error::Reason;
 
 /// How the program behind a file writes that there is no Ct.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl Cycles {
     ///
     /// Refused where an instrument that writes the cycle count leaves open which number that is:
     /// taking a silent well for a late positive, or the other way round, is no guess to make.
-    pub fn settle(self, habit: Habit, readings: &mut [Reading]) -> Result<Vec<String>, Refusal> {
+    pub fn settle(self, habit: Habit, readings: &mut [Reading]) -> Result<Vec<Reason>, Refusal> {
         let counts: Vec<Decimal> =
             [self.measured, self.planned].into_iter().flatten().map(Decimal::from).collect();
         let hundred = Decimal::ONE_HUNDRED;
@@ -68,16 +69,21 @@ impl Cycles {
         let mut said = Vec::new();
         if let Some((_, number)) = cleared.first() {
             let (count, number) = (cleared.len(), number.normalize());
-            said.push(format!(
+            let message = format!(
                 "{count} readings have {number} as their Ct, which is how no amplification is \
                  written there; they were read as no Ct"
-            ));
+            );
+            said.push(Reason::new("file.no_ct", number.to_string(), message));
         }
         said.extend(named(kept.into_iter()).map(|wells| {
-            format!("the Ct equals the number of cycles in {wells}; it was kept as a Ct")
+            let message =
+                format!("the Ct equals the number of cycles in {wells}; it was kept as a Ct");
+            Reason::new("file.ct_last_cycle", wells, message)
         }));
         said.extend(named(late.into_iter()).map(|wells| {
-            format!("the Ct lies beyond the last cycle in {wells}; it was kept as written")
+            let message =
+                format!("the Ct lies beyond the last cycle in {wells}; it was kept as written");
+            Reason::new("file.ct_beyond", wells, message)
         }));
         Ok(said)
     }
@@ -107,6 +113,7 @@ mod tests {
     fn settled(cycles: Cycles, habit: Habit, cts: &[&str]) -> (Vec<bool>, Vec<String>) {
         let mut readings = readings(cts);
         let said = cycles.settle(habit, &mut readings).unwrap();
+        let said = said.into_iter().map(|warning| warning.message).collect();
         (readings.iter().map(|reading| reading.ct.is_some()).collect(), said)
     }
 

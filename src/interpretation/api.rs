@@ -112,7 +112,7 @@ pub struct RunAnswer {
     #[serde(default)]
     pub curves: u64,
     /// What a person should know of the file: also what is wrong with its curves.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Reason>,
     /// `draft`, `reviewed`, `released` or `void`.
     pub state: String,
     /// The run it is in the place of, with who brought it and why.
@@ -236,13 +236,14 @@ fn is_other(plate: &StoredPlate, barcode: &str) -> bool {
 
 /// A warning when the instrument read a barcode that is no plate code of ours. It is not repeated:
 /// nobody knows what was under the scanner (R35).
-fn foreign_barcode(file: &RunFile, plate: &PlateCode) -> Option<String> {
+fn foreign_barcode(file: &RunFile, plate: &PlateCode) -> Option<Reason> {
     let barcode = file.plate_barcode.as_deref().filter(|code| !code.trim().is_empty())?;
     PlateCode::parse(barcode).is_err().then(|| {
-        format!(
+        let message = format!(
             "the plate barcode in the file is no plate code of ours; make sure that plate {plate} \
              was run"
-        )
+        );
+        Reason::new("run.foreign_barcode", plate.as_str(), message)
     })
 }
 

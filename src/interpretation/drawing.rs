@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use fluent_bundle::FluentValue;
+
 use super::gather::{Gathered, gather};
 use super::kit::{Kit, Target};
 use super::{Call, Outcome};
@@ -11,6 +13,7 @@ use crate::instrument::picture::{
 };
 use crate::instrument::{Ct, Curve, Reading};
 use crate::plate::{Content, Layout, TargetRole, WellPosition};
+use crate::web::catalogue::Language;
 
 /// A run as it is drawn.
 pub struct Run<'a> {
@@ -28,6 +31,8 @@ pub struct Run<'a> {
     pub calls: BTreeMap<&'a str, &'a Call>,
     /// May the plate be used.
     pub usable: bool,
+    /// The language of its words.
+    pub language: Language,
 }
 
 /// Which curves are drawn, and how.
@@ -75,12 +80,19 @@ pub fn curves(run: &Run<'_>, curves: Vec<Curve>, filter: &Filter) -> Option<Curv
         return None;
     }
     let title = match filter.well {
-        Some(well) => format!("Plate {}, well {well}: {}", run.plate, content(run.layout, well)),
-        None => format!("Plate {}: amplification curves", run.plate),
+        Some(well) => run.say(
+            "picture-of-well",
+            &[
+                ("plate", run.plate.into()),
+                ("well", well.to_string().into()),
+                ("content", run.content(well).into()),
+            ],
+        ),
+        None => run.say("picture-of-curves", &[("plate", run.plate.into())]),
     };
-    let about = format!("Run {}, kit {} {}.", run.id, run.kit.code, run.kit.version);
+    let about = run.about();
     let targets = targets.iter().map(|(name, dye)| drawn_target(run.kit, name, dye)).collect();
-    Some(CurvePicture { title, about, targets, lines, log: filter.log })
+    Some(CurvePicture { title, about, targets, lines, log: filter.log, language: run.language })
 }
 
 /// The kit's target that a curve is of, by its name or else by its dye.
@@ -106,13 +118,30 @@ fn drawn_target(kit: &Kit, name: &str, dye: &str) -> DrawnTarget {
     DrawnTarget { name, cut_off }
 }
 
-/// What lies in a well, in words.
-fn content(layout: &Layout, well: WellPosition) -> String {
-    match layout.content(well) {
-        Content::Tube { tube, .. } => format!("tube {tube}"),
-        Content::Pool { pool, .. } => format!("pool {pool}"),
-        Content::Control { control, .. } => format!("{control} control"),
-        Content::Nothing => "empty".to_owned(),
+impl Run<'_> {
+    fn say(&self, key: &str, filled: &[(&str, FluentValue<'_>)]) -> String {
+        self.language.say(key, filled).into_owned()
+    }
+
+    /// Which run it is of, and by which kit it was read.
+    fn about(&self) -> String {
+        let (kit, version) = (self.kit.code.as_str(), self.kit.version.as_str());
+        let facts = [("run", self.id.into()), ("kit", kit.into()), ("version", version.into())];
+        self.say("picture-run", &facts)
+    }
+
+    /// What lies in a well, in words.
+    fn content(&self, well: WellPosition) -> String {
+        match self.layout.content(well) {
+            Content::Tube { tube, .. } => {
+                self.say("picture-holds-tube", &[("code", tube.as_str().into())])
+            }
+            Content::Pool { pool, .. } => {
+                self.say("picture-holds-pool", &[("code", pool.as_str().into())])
+            }
+            Content::Control { control, .. } => self.say(Mark::Control(*control).key(), &[]),
+            Content::Nothing => self.say("picture-empty", &[]),
+        }
     }
 }
 
@@ -154,13 +183,14 @@ pub fn plate(run: &Run<'_>, target: Option<&str>) -> Result<PlatePicture, Reason
         Some((*well, DrawnWell { tube, shown: shown(well), mark }))
     });
     let what = match target {
-        Some(target) => format!("Ct of {}", target.code),
-        None => "Earliest Ct of the pathogen's targets".to_owned(),
+        Some(target) => run.say("picture-ct-of", &[("target", target.code.as_str().into())]),
+        None => run.say("picture-ct-earliest", &[]),
     };
     Ok(PlatePicture {
-        title: format!("Plate {}: Ct by well", run.plate),
-        about: format!("{what}. Run {}, kit {} {}.", run.id, run.kit.code, run.kit.version),
+        title: run.say("picture-of-plate", &[("plate", run.plate.into())]),
+        about: format!("{what} {}", run.about()),
         usable: run.usable,
+        language: run.language,
         size: run.layout.size(),
         wells: wells.collect(),
     })

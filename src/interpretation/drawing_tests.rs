@@ -89,6 +89,7 @@ impl Stage {
             readings: &self.file.readings,
             calls: self.calls.iter().map(|call| (call.tube.as_str(), call)).collect(),
             usable: true,
+            language: Language::English,
         }
     }
 

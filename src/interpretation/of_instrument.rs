@@ -1,7 +1,7 @@
 //! Of which instrument a run is: what its file says, else what whoever brings it says.
 
 use super::api::RunAnswer;
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::instrument::RunFile;
 
 /// Calls the instrument as whoever brings the run does, where its file does not say.
@@ -15,10 +15,10 @@ pub(super) fn name(file: &mut RunFile, stated: Option<&str>) -> Result<()> {
 }
 
 /// A warning when nothing says of which instrument the run is.
-pub(super) fn nameless(file: &RunFile) -> Option<String> {
+pub(super) fn nameless(file: &RunFile) -> Option<Reason> {
     let message = "the file does not hold the instrument's serial number; say ?instrument= with the \
                    file, else every instrument of the type shares its charts";
-    file.serial_code().is_none().then(|| message.to_owned())
+    file.serial_code().is_none().then(|| Reason::new("run.no_serial", "instrument", message))
 }
 
 /// A run that is there already keeps the instrument it was brought with.

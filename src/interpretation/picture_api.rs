@@ -26,6 +26,7 @@ use crate::instrument::{Curve, Reading};
 use crate::plate::store::{StoredPlate, plate_get};
 use crate::plate::{PlateSize, WellPosition};
 use crate::storage::{StoreError, Tx};
+use crate::web::catalogue::Words;
 
 /// Most wells on one page of curves: a whole plate.
 const PAGE_MAX: u32 = 384;
@@ -45,6 +46,10 @@ pub struct CurvesShown {
     /// Fluorescence by powers of ten.
     #[serde(default)]
     log: bool,
+    /// English when nothing is said.
+    #[serde(default)]
+    #[param(inline)]
+    language: Words,
 }
 
 /// What the heat map shows.
@@ -53,6 +58,10 @@ pub struct CurvesShown {
 pub struct PlateShown {
     /// Code of a target of the kit; without it, the earliest Ct of the pathogen's targets.
     target: Option<String>,
+    /// English when nothing is said.
+    #[serde(default)]
+    #[param(inline)]
+    language: Words,
 }
 
 /// Which curves to list.
@@ -160,7 +169,7 @@ pub async fn run_curves_svg_get(
     drop(tx);
     let filter = Filter { well, target: shown.target, log: shown.log };
     let is_narrowed = filter.well.is_some() || filter.target.is_some();
-    let picture = drawing::curves(&seen.drawn(), curves, &filter)
+    let picture = drawing::curves(&seen.drawn(shown.language), curves, &filter)
         .ok_or_else(|| without(&run, is_narrowed))?;
     svg(move || picture.draw()).await
 }
@@ -178,7 +187,7 @@ pub async fn run_plate_svg_get(
 ) -> Result<Response> {
     let (tx, seen) = Seen::of(&app, &actor, &run).await?;
     drop(tx);
-    let picture = drawing::plate(&seen.drawn(), shown.target.as_deref())
+    let picture = drawing::plate(&seen.drawn(shown.language), shown.target.as_deref())
         .map_err(|reason| Error::Invalid(vec![reason]))?;
     svg(move || picture.draw()).await
 }
@@ -214,7 +223,7 @@ impl Seen {
         self.plate.made.layout.size()
     }
 
-    fn drawn(&self) -> drawing::Run<'_> {
+    fn drawn(&self, language: Words) -> drawing::Run<'_> {
         drawing::Run {
             id: &self.row.id,
             plate: &self.row.plate_code,
@@ -227,6 +236,7 @@ impl Seen {
                 .map(|call| (call.tube.as_str(), call))
                 .collect::<BTreeMap<_, _>>(),
             usable: self.verdict.usable,
+            language: language.into(),
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, query, query_as};
 
 use super::{Call, Disposition, EarlierTest, Specimen, TubeFacts, Verdict, clean_negative};
 use crate::clock::Time;
 use crate::collection::{TubeRow, tubes_find};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
 
 /// `$1` tubes, `$2` time and `$3` run before which: calls that sent a tube back, and the last call
@@ -195,7 +195,24 @@ pub struct RunHead {
     /// Whether its plate may be used.
     pub verdict: Verdict,
     /// What a person should know of its file.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Reason>,
+}
+
+/// A warning as it is stored: runs of before have a sentence alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Warning {
+    Reason(Reason),
+    Sentence(String),
+}
+
+impl Warning {
+    fn reason(self) -> Reason {
+        match self {
+            Self::Reason(reason) => reason,
+            Self::Sentence(message) => Reason::new("file.warned", "file", message),
+        }
+    }
 }
 
 /// A run with its verdict and warnings.
@@ -204,7 +221,8 @@ pub async fn run_find(tx: &mut Tx, run: &str) -> Result<RunHead> {
         on!(tx, c => query_as(RUN_FIND).bind(run).fetch_optional(c).await)?;
     let row = row.ok_or_else(|| Error::not_found("run", run))?;
     let verdict = read("run", run, &row.verdict)?;
-    let warnings = read("run", run, &row.warnings)?;
+    let warnings: Vec<Warning> = read("run", run, &row.warnings)?;
+    let warnings = warnings.into_iter().map(Warning::reason).collect();
     Ok(RunHead { run: row, verdict, warnings })
 }
 

@@ -1,6 +1,7 @@
 //! One's own account: name, role and place, the password, the second factor.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -11,7 +12,7 @@ use super::sign_in::enter;
 use super::{Page, html};
 use crate::app::App;
 use crate::auth::Actor;
-use crate::auth::session::{PASSWORD_MIN, Session, sign_in, store};
+use crate::auth::session::{PASSWORD_MIN, Session, Stage, sign_in, store};
 use crate::error::{Error, Reason, Result};
 use crate::http::extract::{Form, Query};
 
@@ -25,6 +26,8 @@ struct Account {
     password_min: usize,
     /// The password was changed just now.
     changed: bool,
+    /// Somebody else was shown it, and it has to be changed first.
+    is_given: bool,
     reasons: Vec<Reason>,
 }
 
@@ -44,14 +47,16 @@ pub struct Done {
     changed: bool,
 }
 
-async fn account(app: &App, page: Page, actor: Actor) -> Result<Account> {
+async fn account(app: &App, page: Page, (actor, stage): (Actor, Stage)) -> Result<Account> {
+    let is_given = stage == Stage::Renew;
     let mut tx = app.db.read("account.login").await?;
     let login = store::login_of(&mut tx, &actor.account).await?;
     drop(tx);
     let login = login.map(|login| login.as_str().to_owned()).unwrap_or_default();
     let has_factor = sign_in::has_factor(app, &actor.account).await?;
     let (changed, reasons) = (false, Vec::new());
-    Ok(Account { page, actor, login, has_factor, password_min: PASSWORD_MIN, changed, reasons })
+    let password_min = PASSWORD_MIN;
+    Ok(Account { page, actor, login, has_factor, password_min, changed, is_given, reasons })
 }
 
 /// The account.
@@ -59,9 +64,12 @@ pub async fn account_get(
     State(app): State<App>,
     page: Page,
     actor: Actor,
+    session: Option<Extension<Session>>,
     Query(done): Query<Done>,
 ) -> Result<Html<String>> {
-    let account = account(&app, page, actor).await?;
+    // A program has no session, and nothing to choose.
+    let stage = session.map_or(Stage::Full, |Extension(session)| session.stage);
+    let account = account(&app, page, (actor, stage)).await?;
     html(&Account { changed: done.changed, ..account })
 }
 
@@ -84,7 +92,8 @@ pub async fn password_post(
         Err(error) => {
             let reasons = told(error)?;
             let page = Page { path: "/account".to_owned(), ..page };
-            let account = account(&app, page, Actor::clone(&session.actor)).await?;
+            let who = (Actor::clone(&session.actor), session.stage);
+            let account = account(&app, page, who).await?;
             let again = Account { reasons, ..account };
             Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&again)?).into_response())
         }

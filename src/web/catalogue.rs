@@ -10,7 +10,9 @@ use axum::http::{HeaderMap, header};
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use rust_embed::RustEmbed;
+use serde::Deserialize;
 use unic_langid::LanguageIdentifier;
+use utoipa::ToSchema;
 
 use crate::http::cookie;
 
@@ -25,6 +27,26 @@ pub enum Language {
     Chinese,
     /// English.
     English,
+}
+
+/// The language of the words in a picture, as a query asks for it.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Words {
+    /// English.
+    #[default]
+    En,
+    /// Chinese.
+    Zh,
+}
+
+impl From<Words> for Language {
+    fn from(words: Words) -> Self {
+        match words {
+            Words::En => Self::English,
+            Words::Zh => Self::Chinese,
+        }
+    }
 }
 
 struct Catalogue {

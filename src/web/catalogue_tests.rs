@@ -12,7 +12,7 @@ const SERVER: &str = "server.ftl";
 
 /// Reasons that are told to programs alone, or in the words of a file, by the beginning of their
 /// codes.
-const OF_PROGRAMS: [&str; 32] = [
+const OF_PROGRAMS: [&str; 31] = [
     "account.days",
     "allotment",
     "alarm",
@@ -21,7 +21,6 @@ const OF_PROGRAMS: [&str; 32] = [
     "assessment",
     "batch",
     "body.",
-    "file.",
     "header.",
     "integrity",
     "kit.fault",

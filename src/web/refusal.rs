@@ -65,6 +65,9 @@ async fn show(
     if problem.code == "session.second_factor" {
         return Redirect::to("/account/second-factor").into_response();
     }
+    if problem.code == "session.password" {
+        return Redirect::to("/account").into_response();
+    }
     let page = Page::of(app, headers, if method.is_safe() { path } else { "/" }).await;
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let (retry_after, reasons) = (problem.retry_after_s, reasons(&problem));

@@ -79,6 +79,7 @@ pub async fn sign_in_post(
             let to = match stage {
                 Stage::Code => onward("/sign-in/code", &next),
                 Stage::Enrol => "/account/second-factor".to_owned(),
+                Stage::Renew => "/account".to_owned(),
                 Stage::Full => next,
             };
             Ok(enter(&app, &token, &to))

@@ -12,6 +12,7 @@ use swabline::plate::{Control, PlateSize};
 use swabline::simulation::curves::{CYCLES, curves};
 use swabline::simulation::files::{SimulatedRun, cfx_csv, quantstudio_text_with};
 use swabline::simulation::workbook::quantstudio_workbook;
+use swabline::web::catalogue::Language;
 
 use crate::app::TestApp;
 use crate::each_engine;
@@ -113,8 +114,8 @@ fn every_curve_of_every_real_file_is_read() {
         assert_eq!((run.curves.len(), signals().count()), (curves, points), "{file}");
         let found: f64 = signals().sum();
         assert!((found - sum).abs() <= 1e-9 * sum.abs().max(1.0), "{file}: {found} is not {sum}");
-        let said = |warning: &String| warning.contains("curves");
-        assert!(!run.warnings.iter().any(said), "{file}: {:?}", run.warnings);
+        let said = |warning: &&str| warning.contains("curves");
+        assert!(!run.warned().iter().any(said), "{file}: {:?}", run.warnings);
         for curve in &run.curves {
             let reading =
                 run.readings.iter().find(|r| (r.well, &r.target) == (curve.well, &curve.target));
@@ -125,7 +126,7 @@ fn every_curve_of_every_real_file_is_read() {
         let Some(bytes) = real(file) else { return };
         let run = read(&bytes).unwrap();
         assert_eq!(run.curves, [], "{file}");
-        assert!(!run.warnings.iter().any(|warning| warning.contains("curves")), "{file}");
+        assert!(!run.warnings.iter().any(|warning| warning.message.contains("curves")), "{file}");
     }
 }
 
@@ -195,6 +196,7 @@ fn a_small_picture_of_curves() {
             line("C1", [0.0, 0.0, 0.01, 0.0], Some(Control::Negative), None),
         ],
         log: false,
+        language: Language::English,
     };
     insta::assert_snapshot!("curves", picture.draw().unwrap());
 }
@@ -209,6 +211,7 @@ fn a_small_picture_of_a_plate() {
         about: "Earliest Ct of the pathogen's targets. Run R1, kit K 1.".into(),
         usable: false,
         size: PlateSize::P96,
+        language: Language::English,
         wells: BTreeMap::from([
             well("A1", "T1", Shown::Ct(18.5), Mark::Detected),
             well("A2", "T2", Shown::Silent, Mark::NotDetected),
@@ -331,6 +334,10 @@ each_engine! {
         assert!(well.contains("Ct 29.80") && well.contains("Ct 30.40"), "{well}");
         let one = draw("curves.svg?well=A1&target=orf1ab&log=true").await;
         assert!(one.contains("powers of ten") && !one.contains("N (VIC)"), "{one}");
+        let chinese = draw("curves.svg?well=A1&language=zh").await;
+        assert!(chinese.contains("荧光") && chinese.contains("循环"), "{chinese}");
+        assert!(!chinese.contains("Fluorescence") && !chinese.contains("Run "), "{chinese}");
+        assert!(draw("plate.svg?language=zh").await.contains("各孔 Ct"));
         let map = draw("plate.svg").await;
         for shown in ["29.80", "detected", "not detected", "pos. control", "neg. control",
             "1 (A1).", &tube(1)]

@@ -272,8 +272,8 @@ fn calls_are_joined_to_the_readings() {
             let called = reading.instrument_call.as_deref() == Some(positive);
             assert_eq!(called, reading.ct.is_some(), "{file} {}", reading.well);
         }
-        let joined = |warning: &String| warning.contains("Target Call");
-        assert!(!run.warnings.iter().any(joined), "{file}: {:?}", run.warnings);
+        let joined = |warning: &&str| warning.contains("Target Call");
+        assert!(!run.warned().iter().any(joined), "{file}: {:?}", run.warnings);
     }
 }
 
@@ -592,7 +592,7 @@ fn the_hand_written_text_gives_every_fact_apart() {
     assert_eq!(run.plate_barcode.as_deref(), Some("PLATE-1"));
     assert_eq!(run.serial.as_deref(), Some("112233"));
     assert_eq!(run.run_ended.as_deref(), Some("2021-03-04 15:16:17 PM CST"));
-    assert_eq!(run.warnings, ["calibration expired: fam"]);
+    assert_eq!(run.warnings[0].message, "calibration expired: fam");
     assert_eq!(run.readings.len(), 5, "the empty well gives no reading");
     let first = &run.readings[0];
     assert_eq!((first.well.to_string(), first.sample.as_str()), ("A1".into(), "T0001"));

@@ -30,7 +30,7 @@ async fn twins(app: &TestApp, world: &World) -> [(Vec<String>, Value); 2] {
 }
 
 fn warnings(run: &Value) -> Vec<&str> {
-    run["warnings"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect()
+    run["warnings"].as_array().unwrap().iter().map(|one| one["message"].as_str().unwrap()).collect()
 }
 
 each_engine! {

@@ -223,6 +223,6 @@ each_engine! {
         assert_eq!((&made["format"], &made["instrument"]), (&json!("mapping"), &json!("MA-6000")));
         let stored = format!("/v1/runs/{}", made["id"].as_str().unwrap());
         let stored = app.get(&world.technician, &stored).await.expect(200).json();
-        assert!(stored["warnings"][0].as_str().unwrap().contains("never tried on a real file"));
+        assert!(stored["warnings"][0]["message"].as_str().unwrap().contains("never tried on a real file"));
     }
 }

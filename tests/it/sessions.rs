@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use serde_json::json;
-use swabline::auth::Role;
 use swabline::auth::session::sign_in::{self, login_give};
 use swabline::auth::session::store;
 use swabline::auth::session::totp::{Secret, step};
+use swabline::auth::{Role, administration};
 use swabline::clock::Span;
 use swabline::on;
 
@@ -302,8 +302,40 @@ each_engine! {
             let answer = act(&world.administrator, own).await.expect(422);
             assert!(answer.text().contains("这是您自己的账号"), "{own}: {}", answer.text());
         }
-        act(&world.reviewer, "password").await.expect(200);
+        let shown = act(&world.reviewer, "password").await.expect(200).text();
         type_in(app, "wei", PASSWORD).await.expect(403);
+
+        // Whoever was given it chooses another before anything else.
+        let (_, rest) = shown.split_once("id=\"secret\">").unwrap();
+        let given = rest.split_once('<').unwrap().0;
+        let answer = type_in(app, "wei", given).await.expect(303);
+        assert_eq!(answer.headers["location"], "/account");
+        let wei = visitor(app, cookie(&answer.headers).unwrap()).await;
+        assert_eq!(get(app, "/review", &wei.cookie).await.expect(303).headers["location"], "/account");
+        let refused = get(app, "/v1/reviews", &wei.cookie).await.expect(403);
+        assert_eq!(refused.code(), "session.password");
+        let change = async |new: &str| {
+            let fields = [("csrf", wei.csrf.as_str()), ("old", given), ("new", new)];
+            form(app, "/account/password", &wei.cookie, &fields).await
+        };
+        let same = change(given).await.expect(422);
+        assert!(same.text().contains("新密码与当前密码相同"), "{}", same.text());
+        change("a phrase of my own").await.expect(303);
+        get(app, "/v1/reviews", &wei.cookie).await.expect(200);
+        let answer = type_in(app, "wei", "a phrase of my own").await.expect(303);
+        assert_eq!(answer.headers["location"], "/");
+    }
+
+    async fn two_administrators_do_not_end_each_other_at_the_same_moment(app) {
+        let world = world(app).await;
+        give(app, &world.administrator, "boss").await;
+        let second = app.client(Role::Administrator).await;
+        give(app, &second, "wei").await;
+        let end = async |by: &Client, whom: &Client| {
+            administration::disable(&app.app, &by.actor, &whom.actor.account).await
+        };
+        let both = tokio::join!(end(&world.administrator, &second), end(&second, &world.administrator));
+        assert!(both.0.is_ok() != both.1.is_ok(), "{both:?}");
     }
 
     async fn looking_for_a_good_password_uses_no_try_up(app) {

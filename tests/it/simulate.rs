@@ -116,6 +116,23 @@ fn tubes_that_come_one_by_one_at_a_given_rate_are_the_same_day() {
 }
 
 #[test]
+fn residents_who_refresh_while_the_day_is_written_change_nothing_of_it() {
+    let day = ["--people", "600", "--prevalence", "0.01"];
+    let quiet = report(&finish(simulate(&day)).expect(0));
+    let mut asked = simulate(&day);
+    asked.args(["--refreshing", "4"]);
+    let asked = report(&finish(asked).expect(0));
+    assert_eq!((&asked["truth"], &asked["surprises"]), (&quiet["truth"], &0.into()));
+    let answers = |report: &Value| {
+        let phases = report["phases"].as_array().unwrap().clone();
+        let refresh = phases.into_iter().find(|phase| phase["name"] == "refresh")?;
+        refresh["latency_ms"]["requests"].as_u64()
+    };
+    assert!(answers(&asked) > Some(4), "{}", asked["phases"]);
+    assert_eq!(answers(&quiet), None);
+}
+
+#[test]
 fn arguments_that_make_no_day_are_refused_in_one_line() {
     for (arguments, about) in [
         (&["--tube-size", "3"][..], "1, 5, 10 or 20"),
@@ -123,6 +140,7 @@ fn arguments_that_make_no_day_are_refused_in_one_line() {
         (&["--prevalence", "0.7"], "prevalence"),
         (&["--people", "5", "--sites", "6"], "sites"),
         (&["--rate", "0"], "rate"),
+        (&["--refreshing", "10001"], "refresh"),
         (&["--nodes", "http://127.0.0.1:1"], "--database"),
         (&["--nodes", "ftp://127.0.0.1:1"], "http://HOST:PORT"),
     ] {

@@ -44,6 +44,8 @@ pub enum Stage {
     Code,
     /// Signed in, and has to set up a second factor before anything else.
     Enrol,
+    /// Signed in with a password that somebody else was shown; has to choose another first.
+    Renew,
     /// Signed in.
     Full,
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::store::{self, Known};
+use super::store::{self, Known, Password};
 use super::totp::Secret;
 use super::{Login, Session, Stage, may_sign_in, password, password_refuse, secret_place};
 use crate::app::App;
@@ -32,9 +32,16 @@ pub async fn sign_in(app: &App, login: &str, typed: String) -> Result<(Token, St
     } else if app.config.second_factor {
         Stage::Enrol
     } else {
-        Stage::Full
+        known.stage()
     };
     enter(app, &login, &known.account, stage).await.map(|token| (token, stage))
+}
+
+impl Known {
+    /// How far somebody is in whom nothing more is asked for.
+    const fn stage(&self) -> Stage {
+        if self.given == 0 { Stage::Full } else { Stage::Renew }
+    }
 }
 
 /// Counts a try; refuses it when there were too many.
@@ -78,9 +85,10 @@ pub async fn code(app: &App, session: &Session, typed: &str) -> Result<Token> {
     count_try(app, &login).await?;
     let mut tx = app.db.write("sign_in.code").await?;
     factor_spend(&mut tx, app, account, typed).await?;
+    let known = store::login_find(&mut tx, &login).await?.ok_or_else(wrong)?;
     store::session_end(&mut tx, &session.hash).await?;
     tx.commit().await?;
-    enter(app, &login, account, Stage::Full).await
+    enter(app, &login, account, known.stage()).await
 }
 
 /// Uses a code of an account's second factor.
@@ -135,8 +143,12 @@ async fn check(app: &App, session: &Session, typed: String) -> Result<Known> {
     if fits { Ok(known) } else { Err(wrong()) }
 }
 
-/// Changes one's own password; every other session of the account ends.
+/// Changes one's own password, to another one; every other session of the account ends.
 pub async fn password_change(app: &App, session: &Session, old: String, new: String) -> Result<()> {
+    if old == new {
+        let message = "this is the password you have; choose another";
+        return Err(Error::invalid("password.same", "password", message));
+    }
     let mut tx = app.db.read("sign_in.login").await?;
     let login = store::login_of(&mut tx, &session.actor.account).await?.ok_or_else(wrong)?;
     drop(tx);
@@ -146,8 +158,10 @@ pub async fn password_change(app: &App, session: &Session, old: String, new: Str
     let account = &known.account;
     let hash = password::hash(new).await?;
     let mut tx = app.db.write("password.change").await?;
-    store::login_put(&mut tx, account, (&login, &hash), app.clock.now()).await?;
+    let password = Password { login: &login, hash: &hash, is_given: false };
+    store::login_put(&mut tx, account, password, app.clock.now()).await?;
     store::sessions_end(&mut tx, account, &session.hash).await?;
+    store::session_whole(&mut tx, &session.hash).await?;
     store::try_clear(&mut tx, &login.tag(&app.keys)).await?;
     record(&mut tx, app, &session.actor, "password.change").await?;
     tx.commit().await?;
@@ -190,9 +204,10 @@ pub async fn confirm(app: &App, session: &Session, typed: &str) -> Result<Token>
     let mut tx = app.db.write("second_factor.confirm").await?;
     factor_spend(&mut tx, app, account, typed).await?;
     record(&mut tx, app, &session.actor, "second_factor.confirm").await?;
+    let known = store::login_find(&mut tx, &login).await?.ok_or_else(wrong)?;
     store::sessions_end(&mut tx, account, "").await?;
     tx.commit().await?;
-    enter(app, &login, account, Stage::Full).await
+    enter(app, &login, account, known.stage()).await
 }
 
 /// Gives an account a name and a password from the console, and ends every session it has.
@@ -212,7 +227,8 @@ pub async fn login_give(
         return Err(Error::invalid("sign_in.service", account, message));
     }
     let at = app.clock.now();
-    store::login_put(&mut tx, account, (&login, &hash), at).await?;
+    let password = Password { login: &login, hash: &hash, is_given: false };
+    store::login_put(&mut tx, account, password, at).await?;
     store::sessions_end(&mut tx, account, "").await?;
     store::try_clear(&mut tx, &login.tag(&app.keys)).await?;
     let detail = json!({});

@@ -15,17 +15,18 @@ pub const TRIES_MAX: i64 = 5;
 /// How long tries are added up, and how long the lock lasts.
 pub const LOCK: Span = Span::minutes(15);
 
-/// Account, login, password, time.
-pub const LOGIN_PUT: &str = "insert into sign_in (account_id, login, password, set_us)
-    values ($1, $2, $3, $4)
+/// Account, login, password, time, whether somebody else was shown the password.
+pub const LOGIN_PUT: &str = "insert into sign_in (account_id, login, password, set_us, given)
+    values ($1, $2, $3, $4, $5)
     on conflict (account_id) do update set login = excluded.login, password = excluded.password,
-        set_us = excluded.set_us";
+        set_us = excluded.set_us, given = excluded.given";
 /// Login.
 pub const LOGIN_OWNER: &str = "select account_id from sign_in where login = $1";
 /// Account.
 pub const LOGIN_OF: &str = "select login from sign_in where account_id = $1";
 /// Login; only of a live account.
-pub const LOGIN_FIND: &str = "select a.id as account, s.password, a.role, f.secret, f.last_step
+pub const LOGIN_FIND: &str = "select a.id as account, s.password, s.given, a.role, f.secret,
+        f.last_step
     from sign_in s join account a on a.id = s.account_id
     left join second_factor f on f.account_id = a.id and f.confirmed_us is not null
     where s.login = $1 and a.disabled_us is null";
@@ -65,6 +66,9 @@ pub const SESSION_FIND: &str = "select a.id, a.name, a.role, a.site_code, a.labo
 /// Hash, time.
 pub const SESSION_SEEN: &str =
     "update web_session set seen_us = $2 where hash = $1 and seen_us < $2";
+/// Hash: from a password that was given to a whole session.
+pub const SESSION_WHOLE: &str =
+    "update web_session set stage = 'full' where hash = $1 and stage = 'renew'";
 /// Hash.
 pub const SESSION_END: &str = "delete from web_session where hash = $1";
 /// Account, the session that stays.
@@ -96,15 +100,27 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("SESSION_END", SESSION_END),
     ("SESSIONS_END", SESSIONS_END),
     ("SESSIONS_FORGET", SESSIONS_FORGET),
+    ("SESSION_WHOLE", SESSION_WHOLE),
     ("SESSION_PROVE", SESSION_PROVE),
     ("PROOF_SPEND", PROOF_SPEND),
 ];
 
-/// Gives an account a name to sign in with and a password, already hashed.
+/// A name to sign in with and its password.
+#[derive(Debug, Clone, Copy)]
+pub struct Password<'a> {
+    /// The name.
+    pub login: &'a Login,
+    /// The password, hashed.
+    pub hash: &'a str,
+    /// Whether somebody else was shown it, so that it has to be changed.
+    pub is_given: bool,
+}
+
+/// Gives an account a name to sign in with and a password.
 pub async fn login_put(
     tx: &mut Tx,
     account: &str,
-    (login, password): (&Login, &str),
+    Password { login, hash, is_given }: Password<'_>,
     at: Time,
 ) -> Result<()> {
     let owner: Option<String> =
@@ -113,8 +129,8 @@ pub async fn login_put(
         let message = format!("{} belongs to somebody else; choose another", login.as_str());
         return Err(Error::conflict("sign_in.login", "login", message));
     }
-    Ok(on!(tx, c => query(LOGIN_PUT).bind(account).bind(login).bind(password).bind(at)
-        .execute(c).await.map(drop))?)
+    Ok(on!(tx, c => query(LOGIN_PUT).bind(account).bind(login).bind(hash).bind(at)
+        .bind(i64::from(is_given)).execute(c).await.map(drop))?)
 }
 
 /// The name an account signs in with, if it has one.
@@ -129,6 +145,8 @@ pub struct Known {
     pub account: String,
     /// Argon2id, as a PHC string.
     pub password: String,
+    /// One when somebody else was shown it.
+    pub given: i64,
     /// What they do.
     pub role: Role,
     /// The sealed secret of the second factor, if they have one.
@@ -264,6 +282,11 @@ pub async fn session_find(tx: &mut Tx, hash: &str, now: Time) -> Result<Option<S
 /// Writes down that a session was used.
 pub async fn session_seen(tx: &mut Tx, hash: &str, now: Time) -> Result<()> {
     Ok(on!(tx, c => query(SESSION_SEEN).bind(hash).bind(now).execute(c).await.map(drop))?)
+}
+
+/// Makes a session whole whose password was given by somebody else and is changed now.
+pub async fn session_whole(tx: &mut Tx, hash: &str) -> Result<()> {
+    Ok(on!(tx, c => query(SESSION_WHOLE).bind(hash).execute(c).await.map(drop))?)
 }
 
 /// Ends a session.

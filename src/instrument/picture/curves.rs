@@ -1,5 +1,7 @@
 //! The curves of a run, one over the other.
 
+use std::borrow::Cow;
+
 use plotters::element::DashedPathElement;
 use plotters::prelude::{Circle, PathElement, RGBColor};
 use plotters::style::{Color as _, ShapeStyle};
@@ -10,6 +12,7 @@ use super::colours::{self, GREY, INK};
 use super::sheet::{Area, Drawn, Format, Place, Type, line, sheet, short, write};
 use crate::instrument::Curve;
 use crate::plate::Control;
+use crate::web::catalogue::Language;
 
 const FORMAT: Format = Format { shown: (1100, 640), steps: 2, name: "curves" };
 /// Corners of the plot and left edge of the legend, in steps.
@@ -37,6 +40,8 @@ pub struct CurvePicture {
     pub lines: Vec<Line>,
     /// Fluorescence by powers of ten, where doubling is a straight line.
     pub log: bool,
+    /// Its words.
+    pub language: Language,
 }
 
 /// One colour of the picture.
@@ -106,8 +111,8 @@ impl CurvePicture {
             write(area, &self.title, (left, 46), Type::new(34, INK).bold())?;
             write(area, &self.about, (left, 94), Type::new(24, GREY))?;
             let axes = self.axes();
-            let unit = if self.log { "Fluorescence (powers of ten)" } else { "Fluorescence" };
-            axes.draw(area, ("Cycle", unit))?;
+            let unit = if self.log { "picture-signal-log" } else { "picture-signal" };
+            axes.draw(area, (&self.say("picture-cycle"), &self.say(unit)))?;
             let plot = axes.plot(area);
             self.cut_offs(area, &plot, &axes)?;
             for stroke in [Stroke::Tube, Stroke::Silent, Stroke::Amplifying] {
@@ -124,6 +129,10 @@ impl CurvePicture {
             self.thresholds(&plot, axes.x)?;
             self.legend(area)
         })
+    }
+
+    fn say(&self, key: &str) -> Cow<'static, str> {
+        self.language.say(key, &[])
     }
 
     /// The targets, those with most signals first: the internal control amplifies in nearly every
@@ -237,35 +246,37 @@ impl CurvePicture {
             write(area, &name, (LEGEND + 66, y), Type::new(26, INK).bold())?;
             let note = match of[..] {
                 [Line { ct: Some(ct), .. }] => format!("Ct {ct:.2}"),
-                [Line { ct: None, .. }] => "no Ct".to_owned(),
+                [Line { ct: None, .. }] => self.say("picture-no-ct").into_owned(),
                 _ => {
                     let with = of.iter().filter(|line| line.ct.is_some()).count();
-                    format!("{} curves, {with} with Ct", of.len())
+                    let counts = [("curves", of.len().into()), ("with", with.into())];
+                    self.language.say("picture-curves", &counts).into_owned()
                 }
             };
             write(area, &note, (LEGEND + 66, y + 32), Type::new(22, GREY))?;
             if let Some((_, written)) = &target.cut_off {
-                let note = format!("cut-off {}", sign(written));
+                let note = format!("{} {}", self.say("picture-cut-off"), sign(written));
                 write(area, &note, (LEGEND + 66, y + 60), Type::new(22, GREY))?;
             }
             y += 104;
         }
         if self.targets.len() > NAMED {
-            let more = format!("and {} more targets", self.targets.len() - NAMED);
+            let more = [("count", (self.targets.len() - NAMED).into())];
+            let more = self.language.say("picture-more", &more);
             write(area, &more, (LEGEND + 66, y), Type::new(22, GREY))?;
             y += 44;
         }
         let kinds = [
-            (Stroke::Tube, "tube"),
-            (Stroke::Amplifying, "positive control"),
-            (Stroke::Silent, "negative control"),
+            (Stroke::Tube, "picture-tube"),
+            (Stroke::Amplifying, "picture-positive"),
+            (Stroke::Silent, "picture-negative"),
         ];
         for (kind, words) in kinds {
             if self.lines.iter().any(|line| line.stroke() == kind) {
                 for (from, to) in kind.dashes() {
                     line(area, &[(LEGEND + from, y), (LEGEND + to, y)], (INK, kind.width()))?;
                 }
-                write(area, words, (LEGEND + 66, y), Type::new(24, INK))?;
+                write(area, &self.say(words), (LEGEND + 66, y), Type::new(24, INK))?;
                 y += 40;
             }
         }
@@ -273,8 +284,10 @@ impl CurvePicture {
             for x in [0, 15, 30, 45] {
                 line(area, &[(LEGEND + x, y), (LEGEND + x + 5, y)], (INK, 3))?;
             }
-            write(area, "threshold, where", (LEGEND + 66, y), Type::new(24, INK))?;
-            write(area, "the Ct lie", (LEGEND + 66, y + 30), Type::new(24, INK))?;
+            let words = self.say("picture-threshold");
+            write(area, &words, (LEGEND + 66, y), Type::new(24, INK))?;
+            let words = self.say("picture-threshold-ct");
+            write(area, &words, (LEGEND + 66, y + 30), Type::new(24, INK))?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The plate as a heat map: how early each well amplified, and what was made of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use plotters::style::RGBColor;
@@ -8,6 +9,7 @@ use super::NotDrawn;
 use super::colours::{self, ALARM, FAINT, GREY, INK, PAPER, SILENT};
 use super::sheet::{Area, Drawn, Format, Place, Type, fill, outline, shape, sheet, short, write};
 use crate::plate::{Control, PlateSize, WellPosition};
+use crate::web::catalogue::Language;
 
 /// Ct at the dark and at the light end of the scale; the same for every plate, so that two
 /// pictures can be laid side by side.
@@ -28,6 +30,8 @@ pub struct PlatePicture {
     pub usable: bool,
     /// Size of the plate.
     pub size: PlateSize,
+    /// Its words.
+    pub language: Language,
     /// Every well that holds something.
     pub wells: BTreeMap<WellPosition, DrawnWell>,
 }
@@ -73,18 +77,23 @@ impl Mark {
     const LEGEND: [Self; 4] =
         [Self::Detected, Self::Inconclusive, Self::Invalid, Self::Control(Control::Positive)];
 
-    /// In words, and in a few letters.
+    /// What the catalogue calls it, and a few letters.
     const fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Detected => ("detected", "DET"),
-            Self::NotDetected => ("not detected", "neg"),
-            Self::Inconclusive => ("inconclusive", "inc"),
-            Self::Invalid => ("invalid", "inv"),
-            Self::Control(Control::Positive) => ("pos. control", "PC"),
-            Self::Control(Control::WeakPositive) => ("weak positive", "WP"),
-            Self::Control(Control::Negative) => ("neg. control", "NC"),
-            Self::Control(Control::Extraction) => ("extraction", "EC"),
+            Self::Detected => ("picture-detected", "DET"),
+            Self::NotDetected => ("picture-not-detected", "neg"),
+            Self::Inconclusive => ("picture-inconclusive", "inc"),
+            Self::Invalid => ("picture-invalid", "inv"),
+            Self::Control(Control::Positive) => ("picture-control-positive", "PC"),
+            Self::Control(Control::WeakPositive) => ("picture-control-weak", "WP"),
+            Self::Control(Control::Negative) => ("picture-control-negative", "NC"),
+            Self::Control(Control::Extraction) => ("picture-control-extraction", "EC"),
         }
+    }
+
+    /// What the catalogue calls it.
+    pub const fn key(self) -> &'static str {
+        self.words().0
     }
 
     /// Colour and width of the frame that says it without words.
@@ -133,17 +142,17 @@ impl PlatePicture {
             write(area, &self.title, (ORIGIN.0, 30), Type::new(22, INK).bold())?;
             write(area, &self.about, (ORIGIN.0, 62), Type::new(15, GREY))?;
             if !self.usable {
-                let said = "The plate may not be used: see the verdict of the run.";
-                write(area, said, (right, 30), Type::new(16, ALARM).bold().ending())?;
+                let said = self.say("picture-unusable");
+                write(area, &said, (right, 30), Type::new(16, ALARM).bold().ending())?;
             }
             self.names(area, grid)?;
             for row in 0..self.size.rows() {
                 for column in 0..self.size.columns() {
                     let well = WellPosition::new(row, column).and_then(|at| self.wells.get(&at));
-                    cell(area, grid, grid.corner(row, column), well)?;
+                    self.cell(area, grid, (grid.corner(row, column), well))?;
                 }
             }
-            legend(area, bottom + 44)
+            self.legend(area, bottom + 44)
         })
     }
 
@@ -156,13 +165,22 @@ impl PlatePicture {
             if wells.is_empty() {
                 continue;
             }
-            let (said, count) = (mark.words().0, wells.len());
-            sentences.push(match mark {
-                Mark::NotDetected => format!("Wells {said}: {count}."),
-                _ => format!("Wells {said}: {count} ({}).", wells.join(", ")),
-            });
+            let facts = [
+                ("said", self.say(mark.words().0).into()),
+                ("count", wells.len().into()),
+                ("wells", wells.join(", ").into()),
+            ];
+            let key = match mark {
+                Mark::NotDetected => "picture-wells-counted",
+                _ => "picture-wells-named",
+            };
+            sentences.push(self.language.say(key, &facts).into_owned());
         }
         sentences.join(" ")
+    }
+
+    fn say(&self, key: &str) -> Cow<'static, str> {
+        self.language.say(key, &[])
     }
 
     fn names(&self, area: &Area<'_>, grid: Grid) -> Drawn {
@@ -179,62 +197,73 @@ impl PlatePicture {
         }
         Ok(())
     }
+
+    /// The scale, and what grounds and frames say.
+    fn legend(&self, area: &Area<'_>, top: i32) -> Drawn {
+        const STRIPES: i32 = 125;
+        const STRIPE: i32 = 3;
+        let letters = Type::new(13, INK);
+        write(area, "Ct", (ORIGIN.0 - 34, top + 9), letters)?;
+        for n in 0..STRIPES {
+            let left = ORIGIN.0 + n * STRIPE;
+            let colour = colours::scale(f64::from(n) / f64::from(STRIPES - 1));
+            fill(area, (left, top), (left + STRIPE, top + 18), colour)?;
+        }
+        for (n, ct) in [15, 20, 25, 30, 35, 40].into_iter().enumerate() {
+            let along = i32::try_from(n).unwrap_or(0) * STRIPES * STRIPE / 5;
+            write(area, &ct.to_string(), (ORIGIN.0 + along, top + 32), letters.centred())?;
+        }
+        let mut left = ORIGIN.0 + STRIPES * STRIPE + 40;
+        let mut key = |well: Option<DrawnWell>, words: &str, room: i32| -> Drawn {
+            let grid = Grid { across: 26, down: 20, roomy: false };
+            box_(area, grid, (left, top), well.as_ref())?;
+            write(area, words, (left + 34, top + 10), letters)?;
+            left += room;
+            Ok(())
+        };
+        let well = |shown, mark| Some(DrawnWell { tube: String::new(), shown, mark });
+        key(well(Shown::Silent, Mark::NotDetected), &self.say("picture-no-ct"), 92)?;
+        for mark in Mark::LEGEND {
+            let is_control = matches!(mark, Mark::Control(_));
+            let words = self.say(if is_control { "picture-control" } else { mark.words().0 });
+            key(well(Shown::Silent, mark), &words, 54 + wide(&words))?;
+        }
+        key(None, &self.say("picture-empty"), 92)
+    }
+
+    /// One well with everything written in it.
+    fn cell(
+        &self,
+        area: &Area<'_>,
+        grid: Grid,
+        (corner, well): (Place, Option<&DrawnWell>),
+    ) -> Drawn {
+        box_(area, grid, corner, well)?;
+        let Some(well) = well else { return Ok(()) };
+        let (middle, top) = (corner.0 + grid.across / 2, corner.1);
+        let ink = colours::on(ground(well.shown));
+        let ct = match well.shown {
+            Shown::Ct(ct) if grid.roomy => format!("{ct:.2}"),
+            Shown::Ct(ct) => format!("{ct:.1}"),
+            Shown::Silent if grid.roomy => self.say("picture-no-ct").into_owned(),
+            Shown::Silent => "\u{2013}".to_owned(),
+            Shown::Unread => String::new(),
+        };
+        let (words, letters) = well.mark.words();
+        if grid.roomy {
+            write(area, &short(&well.tube, 14), (middle, top + 15), Type::new(11, ink).centred())?;
+            write(area, &ct, (middle, top + 34), Type::new(18, ink).bold().centred())?;
+            write(area, &self.say(words), (middle, top + 53), Type::new(12, ink).centred())
+        } else {
+            write(area, &ct, (middle, top + 15), Type::new(14, ink).bold().centred())?;
+            write(area, letters, (middle, top + 31), Type::new(11, ink).centred())
+        }
+    }
 }
 
-/// The scale, and what grounds and frames say.
-fn legend(area: &Area<'_>, top: i32) -> Drawn {
-    const STRIPES: i32 = 125;
-    const STRIPE: i32 = 3;
-    let letters = Type::new(13, INK);
-    write(area, "Ct", (ORIGIN.0 - 34, top + 9), letters)?;
-    for n in 0..STRIPES {
-        let left = ORIGIN.0 + n * STRIPE;
-        let colour = colours::scale(f64::from(n) / f64::from(STRIPES - 1));
-        fill(area, (left, top), (left + STRIPE, top + 18), colour)?;
-    }
-    for (n, ct) in [15, 20, 25, 30, 35, 40].into_iter().enumerate() {
-        let along = i32::try_from(n).unwrap_or(0) * STRIPES * STRIPE / 5;
-        write(area, &ct.to_string(), (ORIGIN.0 + along, top + 32), letters.centred())?;
-    }
-    let mut left = ORIGIN.0 + STRIPES * STRIPE + 40;
-    let mut key = |well: Option<DrawnWell>, words: &str, room: i32| -> Drawn {
-        let grid = Grid { across: 26, down: 20, roomy: false };
-        box_(area, grid, (left, top), well.as_ref())?;
-        write(area, words, (left + 34, top + 10), letters)?;
-        left += room;
-        Ok(())
-    };
-    let well = |shown, mark| Some(DrawnWell { tube: String::new(), shown, mark });
-    key(well(Shown::Silent, Mark::NotDetected), "no Ct", 92)?;
-    for mark in Mark::LEGEND {
-        let words = if let Mark::Control(_) = mark { "control" } else { mark.words().0 };
-        key(well(Shown::Silent, mark), words, 54 + 8 * i32::try_from(words.len()).unwrap_or(9))?;
-    }
-    key(None, "empty", 92)
-}
-
-/// One well with everything written in it.
-fn cell(area: &Area<'_>, grid: Grid, corner: Place, well: Option<&DrawnWell>) -> Drawn {
-    box_(area, grid, corner, well)?;
-    let Some(well) = well else { return Ok(()) };
-    let (middle, top) = (corner.0 + grid.across / 2, corner.1);
-    let ink = colours::on(ground(well.shown));
-    let ct = match well.shown {
-        Shown::Ct(ct) if grid.roomy => format!("{ct:.2}"),
-        Shown::Ct(ct) => format!("{ct:.1}"),
-        Shown::Silent if grid.roomy => "no Ct".to_owned(),
-        Shown::Silent => "\u{2013}".to_owned(),
-        Shown::Unread => String::new(),
-    };
-    let (words, letters) = well.mark.words();
-    if grid.roomy {
-        write(area, &short(&well.tube, 14), (middle, top + 15), Type::new(11, ink).centred())?;
-        write(area, &ct, (middle, top + 34), Type::new(18, ink).bold().centred())?;
-        write(area, words, (middle, top + 53), Type::new(12, ink).centred())
-    } else {
-        write(area, &ct, (middle, top + 15), Type::new(14, ink).bold().centred())?;
-        write(area, letters, (middle, top + 31), Type::new(11, ink).centred())
-    }
+/// About how wide words are in the letters of the legend.
+fn wide(words: &str) -> i32 {
+    words.chars().map(|c| if c.is_ascii() { 8 } else { 14 }).sum()
 }
 
 /// The ground and the frame of a well.

@@ -5,7 +5,7 @@
 //! the next, and the same request goes there. Every request is idempotent, so nothing is doubled.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
 use http_body_util::{BodyExt as _, Full};
@@ -122,10 +122,11 @@ impl Connection {
         for _ in 0..PUT_OFF_MAX {
             let mut wait = PUT_OFF;
             for tried in 0..TRIES {
+                let sent = Instant::now();
                 match self.attempt(ask).await {
                     Tried::Answered(status) => return Ok(status),
                     Tried::Busy(after) => {
-                        self.traffic.refuse();
+                        self.traffic.refuse(sent.elapsed());
                         wait = after.unwrap_or(PUT_OFF);
                         "it is busy".clone_into(&mut last);
                     }

@@ -20,6 +20,7 @@ mod line;
 mod person;
 mod phase;
 mod recall;
+mod refresh;
 mod report;
 mod road;
 mod scan;
@@ -61,6 +62,8 @@ pub use truth::{Missed, Truth};
 
 /// Most sites of a city.
 pub const SITES_MAX: u32 = 9_999;
+/// Most residents who refresh at once.
+pub const REFRESHING_MAX: u32 = 10_000;
 /// People a site swabs when nobody says how many sites there are.
 const AT_SITE: u32 = 10_000;
 /// People whose tubes one laboratory tests.
@@ -97,6 +100,8 @@ pub struct Plan {
     pub scan: Scan,
     /// Tubes a second that are sent whatever becomes of them; none as fast as it goes.
     pub rate: Option<f64>,
+    /// Residents who ask again and again while the day is written, each as fast as it is answered.
+    pub refreshing: u32,
 }
 
 impl Default for Plan {
@@ -109,6 +114,7 @@ impl Default for Plan {
             sites: None,
             scan: Scan::Bulk,
             rate: None,
+            refreshing: 0,
         }
     }
 }
@@ -138,6 +144,12 @@ impl Plan {
         }
         if self.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
             return refuse("the rate is a number of tubes a second; give one above 0".to_owned());
+        }
+        if self.refreshing > REFRESHING_MAX {
+            return refuse(format!(
+                "at most {REFRESHING_MAX} residents refresh at once, each over a connection of \
+                 their own; ask for as many"
+            ));
         }
         Ok(())
     }
@@ -278,6 +290,7 @@ mod tests {
             Plan { people: 5, sites: Some(6), ..plan },
             Plan { rate: Some(0.0), ..plan },
             Plan { rate: Some(f64::INFINITY), ..plan },
+            Plan { refreshing: REFRESHING_MAX + 1, ..plan },
         ] {
             assert!(refused.check().is_err(), "{refused:?}");
         }

@@ -57,12 +57,28 @@ pub struct Latency {
     pub requests: u64,
 }
 
+/// Latencies in microseconds, none yet.
+pub(super) fn latencies() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_US, 3)
+        .expect("one to five minutes at three figures is a histogram")
+}
+
+impl Latency {
+    /// Of latencies in microseconds.
+    pub(super) fn of(requests: &Histogram<u64>) -> Self {
+        let ms = |share| {
+            let us = u32::try_from(requests.value_at_quantile(share)).unwrap_or(u32::MAX);
+            f64::from(us) / 1e3
+        };
+        let (p50, p99, p999) = (ms(0.5), ms(0.99), ms(0.999));
+        Self { p50, p99, p999, requests: requests.len() }
+    }
+}
+
 impl Phase {
     /// A phase that has not begun.
     pub(super) fn new(name: &'static str, bar: &ProgressBar) -> Self {
-        let requests = Histogram::new_with_bounds(1, LONGEST_US, 3)
-            .expect("one to five minutes at three figures is a histogram");
-        let taken = Mutex::new(Taken { span: None, people: 0, requests });
+        let taken = Mutex::new(Taken { span: None, people: 0, requests: latencies() });
         Self { name, bar: bar.clone(), taken }
     }
 
@@ -104,22 +120,13 @@ impl Phase {
         let taken = self.lock();
         let (first, last) = taken.span?;
         let seconds = last.duration_since(first).as_secs_f64();
-        let ms = |share| {
-            let us = u32::try_from(taken.requests.value_at_quantile(share)).unwrap_or(u32::MAX);
-            f64::from(us) / 1e3
-        };
         Some(PhaseLine {
             name: self.name,
             began: rounded(first.duration_since(day).as_secs_f64()),
             seconds: rounded(seconds),
             people: taken.people,
             per_second: per_second(taken.people, seconds),
-            latency_ms: Latency {
-                p50: ms(0.5),
-                p99: ms(0.99),
-                p999: ms(0.999),
-                requests: taken.requests.len(),
-            },
+            latency_ms: Latency::of(&taken.requests),
         })
     }
 

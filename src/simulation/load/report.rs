@@ -36,6 +36,8 @@ pub struct Report {
     pub scan: Scan,
     /// Tubes a second that were to be sent; none as fast as it goes.
     pub rate: Option<f64>,
+    /// Residents who asked again and again while the day was written.
+    pub refreshing: u32,
     /// Tubes sealed, those of recalled people included.
     pub tubes: u64,
     /// Plates run.
@@ -96,6 +98,7 @@ impl Report {
             laboratories: plan.laboratory_count(),
             scan: plan.scan,
             rate: plan.rate,
+            refreshing: plan.refreshing,
             tubes: 0,
             plates: 0,
             seconds: 0.0,
@@ -226,7 +229,7 @@ impl fmt::Display for Report {
                 phase.name, phase.began, phase.seconds, phase.people, phase.per_second
             )?;
         }
-        let Seen { requests, refused, unanswered, retries, put_off } = self.traffic;
+        let Seen { requests, refused, unanswered, retries, put_off, .. } = self.traffic;
         writeln!(
             f,
             "\n{requests} requests: {refused} refused, {unanswered} unanswered, {retries} tried \

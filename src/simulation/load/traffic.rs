@@ -1,11 +1,16 @@
 //! How our clients behave when a server is busy (R42), and what they saw.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
+
+use super::day::lock;
+use super::phase::{Latency, latencies};
 
 /// Times a request is sent before it is put off.
 pub(super) const TRIES: u32 = 3;
@@ -21,18 +26,31 @@ const BUDGET: u64 = 10;
 pub(super) struct Traffic {
     requests: AtomicU64,
     refused: AtomicU64,
+    refused_after: Refusals,
     unanswered: AtomicU64,
     retries: AtomicU64,
     put_off: AtomicU64,
 }
 
+/// How long refusals took.
+#[derive(Debug)]
+struct Refusals(Mutex<Histogram<u64>>);
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self(Mutex::new(latencies()))
+    }
+}
+
 /// The same, to be read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Seen {
     /// Requests, each counted once however often it was sent.
     pub requests: u64,
     /// Answers that the server is busy: 429 and 503.
     pub refused: u64,
+    /// How long they took, from when a request was sent.
+    pub refused_after_ms: Latency,
     /// Requests a server was lost over before it answered.
     pub unanswered: u64,
     /// Times a request was sent again within its three tries.
@@ -47,9 +65,11 @@ impl Traffic {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The server is busy.
-    pub(super) fn refuse(&self) {
+    /// The server is busy, and took so long to say so.
+    pub(super) fn refuse(&self, after: Duration) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+        let us = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+        lock(&self.refused_after.0).saturating_record(us);
     }
 
     /// The server was lost.
@@ -80,6 +100,7 @@ impl Traffic {
         Seen {
             requests: read(&self.requests),
             refused: read(&self.refused),
+            refused_after_ms: Latency::of(&lock(&self.refused_after.0)),
             unanswered: read(&self.unanswered),
             retries: read(&self.retries),
             put_off: read(&self.put_off),

@@ -12,13 +12,15 @@ use super::line::Line;
 use super::phase::{Phase, rounded};
 use super::report::Report;
 use super::road::OnBench;
-use super::{Scan, ask, bench, collect, joined, recall, road};
+use super::{Plan, Scan, ask, bench, collect, joined, recall, refresh, road};
 use crate::ledger;
 use crate::recall::api::RecallsAnswer;
 use crate::simulation::Failure;
 
 /// Devices that send at the same time, in bulk and one by one.
-const DEVICES: (u64, u64) = (8, 128);
+const DEVICES: (u32, u32) = (8, 128);
+/// Most devices that send at a given rate: more than a server lets in at once.
+const DEVICES_MAX: u32 = 6_000;
 /// Boxes that are carried at the same time.
 const CARRIERS: usize = 4;
 /// Plates that are tested at the same time.
@@ -43,7 +45,11 @@ pub(super) async fn play(day: Arc<Day>, mut report: Report) -> Result<Report, Fa
     day.bar.set_length(u64::from(first.line.people()) * 7);
     let begun = Instant::now();
     let telling = tell(&day, &first);
-    through(&day, &first).await?;
+    let refreshed = Arc::new(Phase::new("refresh", &indicatif::ProgressBar::hidden()));
+    tokio::select! {
+        ended = through(&day, &first) => ended?,
+        failed = refresh::all(&day, &refreshed) => failed?,
+    }
     telling.abort();
     let phase = |name| Arc::new(Phase::new(name, &day.bar));
     let [recalled, services, residents, feed] = ["recall", "ask", "ask singly", "feed"].map(phase);
@@ -62,7 +68,7 @@ pub(super) async fn play(day: Arc<Day>, mut report: Report) -> Result<Report, Fa
     ask::for_themselves(&day, &first, &residents).await?;
     report.feed = ask::for_every_change(&day, &[&first, &second], &feed).await?;
     let stages = first.stages.all();
-    let asking = [&recalled, &services, &residents, &feed].map(AsRef::as_ref);
+    let asking = [&refreshed, &recalled, &services, &residents, &feed].map(AsRef::as_ref);
     report.phases = stages.into_iter().chain(asking).filter_map(|p| p.line(scanned)).collect();
     report.residents = residents.so_far().1;
     close(&day, (&first, &second), report).await
@@ -96,11 +102,7 @@ async fn through(day: &Arc<Day>, wave: &Arc<Wave>) -> Result<(), Failure> {
     let (to_road, boxes) = unbounded_channel();
     let (to_bench, tubes) = unbounded_channel();
     let mut stages = JoinSet::new();
-    let devices = match day.plan.scan {
-        Scan::Bulk => DEVICES.0,
-        Scan::Single => DEVICES.1,
-    };
-    for _ in 0..devices {
+    for _ in 0..devices(&day.plan) {
         stages.spawn(collect::collect(day.clone(), wave.clone(), to_road.clone()));
     }
     let boxes: Inbox<_> = Arc::new(Mutex::new(boxes));
@@ -124,6 +126,19 @@ async fn through(day: &Arc<Day>, wave: &Arc<Wave>) -> Result<(), Failure> {
         joined(stages).await?;
     }
     Ok(())
+}
+
+/// How many devices send. At a given rate as many as have a tube to send within a second, so that
+/// those who wait for an answer hold up nobody else.
+fn devices(plan: &Plan) -> u32 {
+    let usual = match plan.scan {
+        Scan::Bulk => DEVICES.0,
+        Scan::Single => DEVICES.1,
+    };
+    plan.rate.map_or(usual, |rate| {
+        let within_a_second = (usual..DEVICES_MAX).find(|devices| f64::from(*devices) >= rate);
+        within_a_second.unwrap_or(DEVICES_MAX)
+    })
 }
 
 /// Opens the laboratories for whatever comes to their benches.

@@ -32,6 +32,12 @@ export function notOn(data, kept) {
   return placed.filter((code) => code && !stored.includes(code));
 }
 
+// Whether what is stored is what was placed, and nothing beside it.
+export function isAs(data, placed) {
+  const stored = new Set(data.wells.map(({ tube, pool }) => tube ?? pool).filter(Boolean));
+  return stored.size === placed.length && placed.every(({ code }) => stored.has(code));
+}
+
 // Whether these fill the first slots, one after the other.
 export function areFirst(content, slots) {
   return content.every(({ wells }, at) => String(wells) === String(slots[at]));

@@ -11,15 +11,32 @@ const at = (id) => document.querySelector(`#${id}`);
 export function storing({ api, laboratory, stored }) {
   const pathOf = (plate) => `/v1/plates/${encodeURIComponent(plate.code)}`;
 
+  const under = (tag) => ({ headers: tag ? { "if-match": tag } : { "if-none-match": "*" } });
+
   async function send(plate, method, path, body) {
     const { tag } = plate;
-    const headers = tag ? { "if-match": tag } : { "if-none-match": "*" };
-    const answer = await api(method, path, body, { headers });
+    const answer = await api(method, path, body, under(tag));
     if (answer.problem?.code !== "plate.changed") return answer;
     // A tube that was tried while the draft was being saved here.
     if (plate.tag !== tag) return send(plate, method, path, body);
+    if (await isOurs(plate)) return send(plate, method, path, body);
     plate.changed = true;
     return answer;
+  }
+
+  // Whether what is stored is what this desk saved without hearing the answer: the same content is
+  // answered as stored, whatever version it was to go on from.
+  async function isOurs(plate) {
+    const { lost, tag } = plate;
+    if (!lost) return false;
+    const answer = await api("PUT", pathOf(plate), lost, under(tag));
+    if (answer.ok) took(plate, answer);
+    return answer.ok;
+  }
+
+  function took(plate, { etag }) {
+    Object.assign(plate, { stored: true, tag: etag, changed: false, lost: undefined });
+    stored();
   }
 
   function request(plate, tubes, pools) {
@@ -35,11 +52,10 @@ export function storing({ api, laboratory, stored }) {
   return {
     attempt: (plate, tubes, pools) => send(plate, "PUT", `${pathOf(plate)}?dry_run=true`, request(plate, tubes, pools)),
     async put(plate) {
-      const answer = await send(plate, "PUT", pathOf(plate), request(plate));
-      if (answer.ok) {
-        Object.assign(plate, { stored: true, tag: answer.etag, changed: false });
-        stored();
-      }
+      const body = request(plate);
+      const answer = await send(plate, "PUT", pathOf(plate), body);
+      if (answer.ok) took(plate, answer);
+      else if (answer.status === 0) plate.lost = body;
       return answer;
     },
     fix: (plate) => send(plate, "POST", `${pathOf(plate)}/freeze`, {}),

@@ -13,7 +13,7 @@ import { nextWords as wordsOfNext, picturing, showFigures } from "./plate-figure
 import { storing } from "./plate-store.js";
 import { readRack } from "./plate-rack.js";
 import { whereIs } from "./plate-where.js";
-import { areFirst, contentOf, depthOf, notOn, quadrantOf, quadrantWell } from "./plate-content.js";
+import { areFirst, contentOf, depthOf, isAs, notOn, quadrantOf, quadrantWell } from "./plate-content.js";
 import { forget, keep as keepIn, keptOf, lastSettings } from "./plate-kept.js";
 
 const LISTED = 12;
@@ -372,8 +372,8 @@ async function restore({ code, tag, placed, quadrants, settings }) {
   const get = (one) => (one ? api("GET", pathOf(one)) : { ok: true });
   const [stored, ...sources] = await Promise.all([code, ...quadrants].map(get));
   const isFilled = placed.length + quadrants.length > 0;
-  // Where it is frozen by now it is seen; this desk may have done it and not heard the answer.
-  const isChanged = isFilled && stored.data?.state === "draft";
+  // This desk may have frozen it, or saved it as it is kept, and not heard the answer.
+  const isChanged = isFilled && stored.data?.state === "draft" && !isAs(stored.data, placed);
   if (stored.ok && stored.etag !== tag) return show(stored.data, stored.etag, isChanged);
   const lost = [stored, ...sources].find((one) => !one.ok && !(one === stored && one.status === 404));
   const known = { placed, stored: stored.ok, tag: stored.etag };

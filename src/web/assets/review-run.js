@@ -1,7 +1,7 @@
 // One run at a glance: the verdict with every reason, who signed, controls, exceptions with their
 // curves beside the call, and the negatives behind a count.
 
-import { element, said } from "./station.js";
+import { element, language, said } from "./station.js";
 
 const ORDER = ["detected", "inconclusive", "invalid", "not_detected"];
 
@@ -71,7 +71,8 @@ function verdict(run, waiting, say) {
     box.append(element("p", "notice mind", say("look")));
     list([...flags, ...holds], "mind-list");
   }
-  list(run.warnings.map((message) => ({ message })), "file-warnings");
+  const wells = (about) => (/^[A-P]\d/.test(about) ? about : undefined);
+  list(run.warnings.map(({ code, about, message }) => ({ code, message, well: wells(about) })), "file-warnings");
   return box;
 }
 
@@ -173,7 +174,7 @@ function curve(well, of, { run, say }) {
   const image = element("img");
   image.loading = "lazy";
   image.alt = say("curves-of", { well, of });
-  image.src = `/v1/runs/${run.id}/curves.svg?well=${well}`;
+  image.src = `/v1/runs/${run.id}/curves.svg?well=${well}&language=${language}`;
   image.addEventListener("error", () => image.replaceWith(element("p", "quiet-text", say("no-curves"))));
   return image;
 }
@@ -241,7 +242,7 @@ function picture(run, say) {
   const image = element("img", "plate-picture");
   image.loading = "lazy";
   image.alt = say("plate-picture", { plate: run.plate });
-  image.src = `/v1/runs/${run.id}/plate.svg`;
+  image.src = `/v1/runs/${run.id}/plate.svg?language=${language}`;
   part.append(element("h3", "", say("plate")), image);
   return part;
 }

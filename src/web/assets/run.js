@@ -2,7 +2,7 @@
 // dropped anywhere on the page. The server reads it and says what it would make of it, with nothing
 // stored; F9, or a scan of "ACCEPT", sends the same file to be kept.
 
-import { station, ask, element, said } from "./station.js";
+import { station, ask, element, language, said } from "./station.js";
 import { kindOf, fits } from "./code.js";
 import { bandOf, plateMap } from "./plate-map.js";
 import { signOf } from "./plate-content.js";
@@ -224,12 +224,20 @@ function drawRun() {
     if (!words) item.lang = "en";
     return item;
   };
+  // Which wells, dyes or mapping a warning is about stands in the server's sentence.
+  const exact = (warning) => {
+    const item = plain(warning);
+    const words = element("small", "", warning.message);
+    words.lang = "en";
+    if (item.textContent !== warning.message) item.append(words);
+    return item;
+  };
   const { usable, reasons, flags } = answer.verdict;
   verdict(usable ? "usable" : "unusable", usable ? say("usable") : say("unusable"), [
     [say("reasons"), reasons.map(against)],
     [say("flags"), flags.map(against)],
     [say("holds"), (answer.holds ?? []).map(plain)],
-    [say("warnings"), answer.warnings.map((message) => plain({ message }))],
+    [say("warnings"), answer.warnings.map(exact)],
   ]);
   facts(answer);
   const count = counts(answer);
@@ -381,8 +389,8 @@ function done(id) {
     links.append(item);
   };
   lead(say("to-review"), `/review#run=${id}`);
-  if (run.curves.length) lead(say("to-curves"), `/v1/runs/${id}/curves.svg`);
-  lead(say("to-plate"), `/v1/runs/${id}/plate.svg`);
+  if (run.curves.length) lead(say("to-curves"), `/v1/runs/${id}/curves.svg?language=${language}`);
+  lead(say("to-plate"), `/v1/runs/${id}/plate.svg?language=${language}`);
   lead(say("to-file"), `/v1/runs/${id}/file`);
   at("verdict").append(links);
 }

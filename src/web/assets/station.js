@@ -256,6 +256,9 @@ export function explain(data) {
   return problem;
 }
 
+// The page's language, as the API asks for it.
+export const language = document.documentElement.lang.split("-")[0];
+
 // The text for a reason's code in the page's language; none where the server's sentence says it.
 export function said(code) {
   const key = String(code).replace(/[._]/g, "-");

@@ -55,6 +55,18 @@ async fn somebody_new_is_given_an_account_and_signs_in() {
         browser.goto("/sign-in").await;
         browser.type_credentials("linyue", &password).await;
         browser.wait_for_text(".who", reviewer).await;
+
+        // Somebody else was shown it, so the first thing to be done is to choose another.
+        browser.wait_for_path("/account").await;
+        browser.check("account-given").await;
+        browser.goto("/review").await;
+        browser.wait_for_path("/account").await;
+        set(&browser, "#old", &password).await;
+        set(&browser, "#new", "a phrase of my own").await;
+        browser.click("form[action='/account/password'] button").await;
+        browser.wait_for_path("/account?changed=true").await;
+        browser.goto("/review").await;
+        browser.wait_for_path("/review").await;
     }
 }
 

@@ -39,6 +39,19 @@ pub async fn hold_no_more(browser: &Browser) {
     browser.client.execute("window.fetch = window.real", Vec::new()).await.unwrap();
 }
 
+/// The next call with this method reaches the server, and its answer is lost on the way back.
+pub async fn lose_answer(browser: &Browser, method: &str) {
+    let script = "const [method] = arguments;
+        const real = window.fetch;
+        window.fetch = async (url, options) => {
+            if (options?.method !== method || String(url).includes('dry_run')) return real(url, options);
+            window.fetch = real;
+            await real(url, options);
+            throw new TypeError('the answer is lost');
+        }";
+    browser.client.execute(script, vec![json!(method)]).await.unwrap();
+}
+
 /// From here on nobody answers the page's calls, also when it is loaded again.
 pub async fn cut(browser: &Browser) {
     browser.cdp("Network.enable", json!({})).await;

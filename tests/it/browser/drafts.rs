@@ -5,7 +5,7 @@ use fantoccini::key::Key;
 use serde_json::{Value, json};
 use swabline::clock::Span;
 
-use super::calls::{cut, mend};
+use super::calls::{cut, lose_answer, mend};
 use super::plate::{at_plate, plate_of};
 use super::{Browser, Size};
 use crate::laboratory::{self, KIT};
@@ -127,6 +127,39 @@ async fn a_plate_that_was_not_saved_outlives_a_page_loaded_again_without_network
     browser.scan("save").await;
     browser.wait_for_text(".feedback.right", &plate(4)).await;
     assert_eq!(tubes_of(&browser, &world, 4).await, tubes[..3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_answer_to_a_save_was_lost_is_not_told_of_another_desk() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let world = world(&browser.app).await;
+    let tubes = laboratory::receive(&browser.app, &world, 0, 0..5).await;
+    at_plate(&browser, &world, "one-well-94-moving-columns").await;
+    fill(&browser, 3, &tubes[..2]).await;
+    lose_answer(&browser, "PUT").await;
+    browser.scan("save").await;
+    browser.wait_for_text(".feedback.wrong", "cannot be reached").await;
+    assert_eq!(tubes_of(&browser, &world, 3).await, tubes[..2]);
+    // The next tube is tried on what this desk saved itself.
+    browser.scan(&tubes[2]).await;
+    browser.wait_for_text(".feedback.right", &tubes[2]).await;
+    lose_answer(&browser, "PUT").await;
+    browser.scan("save").await;
+    browser.wait_for_text(".feedback.wrong", "cannot be reached").await;
+    // Nor after the page is loaded again.
+    browser.client.refresh().await.unwrap();
+    browser.wait_for_text(".feedback.right", &plate(3)).await;
+    browser.wait_for_text("#filled", "3").await;
+    // What another desk stored in between is still not written over.
+    browser.scan(&tubes[3]).await;
+    browser.wait_for_text(".feedback.right", &tubes[3]).await;
+    lose_answer(&browser, "PUT").await;
+    browser.scan("save").await;
+    browser.wait_for_text(".feedback.wrong", "cannot be reached").await;
+    store_elsewhere(&browser, &world, 3, &tubes[..1]).await;
+    browser.scan(&tubes[4]).await;
+    browser.wait_for_text(".feedback.wrong", "Another desk changed this plate").await;
+    assert_eq!(tubes_of(&browser, &world, 3).await, tubes[..1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

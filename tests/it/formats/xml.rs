@@ -178,7 +178,10 @@ fn what_is_no_amplification_is_said_for_each_kind_of_instrument() {
     ] {
         let Some(bytes) = real(file) else { return };
         let warnings = read(&bytes).unwrap().warnings;
-        assert!(warnings.iter().any(|warning| warning.contains(said)), "{file}: {warnings:?}");
+        assert!(
+            warnings.iter().any(|warning| warning.message.contains(said)),
+            "{file}: {warnings:?}"
+        );
     }
 }
 

@@ -16,6 +16,7 @@ account-factor-confirm = Use this authenticator
 account-password = Password
 account-password-old = Password now
 account-password-new = New password
+account-password-given = Somebody else was shown your password. Choose one of your own now; then everything is open to you.
 account-password-help = At least { $least } characters; a few words are best.
 account-password-change = Change password
 account-password-changed = The password is changed. You are signed out everywhere else.

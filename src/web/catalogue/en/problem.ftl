@@ -9,6 +9,7 @@ problem-sign-in-wrong = The password or the code is wrong. Try again.
 problem-password-short = The new password is too short.
 problem-password-long = The new password is too long.
 problem-password-login = The new password contains your name.
+problem-password-same = The new password is the one you have.
 problem-password-plain = The new password is one character over and over.
 problem-too-many = Too many tries. Wait a quarter of an hour.
 problem-store-busy = The system is busy. Send it again.

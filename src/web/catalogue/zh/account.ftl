@@ -16,6 +16,7 @@ account-factor-confirm = 启用此验证器
 account-password = 密码
 account-password-old = 当前密码
 account-password-new = 新密码
+account-password-given = 您的密码是他人代设的。请先设置自己的密码，然后即可使用全部功能。
 account-password-help = 至少 { $least } 个字符，几个词组成的短语最好。
 account-password-change = 修改密码
 account-password-changed = 密码已修改，其他设备均已退出。

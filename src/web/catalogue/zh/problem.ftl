@@ -9,6 +9,7 @@ problem-sign-in-wrong = 密码或验证码不正确，请重试。
 problem-password-short = 新密码太短。
 problem-password-long = 新密码太长。
 problem-password-login = 新密码包含了您的用户名。
+problem-password-same = 新密码与当前密码相同。
 problem-password-plain = 新密码只是同一个字符的重复。
 problem-too-many = 尝试次数过多，请一刻钟后再试。
 problem-store-busy = 系统繁忙，请重新提交。
