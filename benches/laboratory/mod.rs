@@ -66,6 +66,7 @@ impl Laboratory {
             database,
             demonstration_kits: true,
             lot_keeping: false,
+            second_factor: false,
             ..Config::default()
         };
         let clock = Clock::stepped("2020-06-21T08:00:00Z".parse().expect("it is a time"));

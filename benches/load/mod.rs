@@ -21,7 +21,7 @@ use crate::store::{on_server, scan};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Ranges of a hundred thousand tube codes that are given out.
-const ALLOTMENTS: usize = 20;
+const ALLOTMENTS: usize = 80;
 
 /// A running service on one engine, with a site, a session and codes.
 pub struct Service {

@@ -133,6 +133,7 @@ pub const RULES: &[Rule] = &[
     only("POST", "/v1/status/batch", &[Service]),
     only("GET", "/v1/feed", &[Service, Officer]),
     // city
+    only("GET", "/v1/devices/gaps", &[Officer, Auditor, Administrator]),
     only("GET", "/v1/ledger", &[Officer, Auditor, Administrator]),
     only("GET", "/v1/figures", WATCHERS),
     only("GET", "/v1/figures/live", WATCHERS),

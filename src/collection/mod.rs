@@ -4,6 +4,7 @@
 //! into a [`tube::SealedTube`], in which nobody can be read any more, and
 //! [`tube::writer`] stores those of many requests together.
 
+pub mod device;
 mod moves;
 pub mod person;
 pub mod place;

@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
@@ -12,7 +13,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::problem::{Problem, UNKNOWN};
 use super::request_id::is_id;
@@ -24,6 +25,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ASKING: [&str; 2] = ["/v1/status", "/v1/feed"];
 /// Pages at which residents ask, and everybody may try to come in.
 const ASKING_PAGES: [&str; 4] = ["/r", "/r/report", "/sign-in", "/sign-in/code"];
+
+/// Look-ups that are worked on at the same time while somebody stores something. All of them take
+/// turns on the same cores: with hundreds, each step of a scan would wait for hundreds (R43).
+const TURNS: usize = 8;
 
 /// Surrounds a request and its answer.
 pub(super) async fn surround(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -83,17 +88,54 @@ pub struct Entrance {
     all: Semaphore,
     /// Of those, the ones for whoever only asks: a storm of look-ups leaves room for scans (R43).
     asking: Semaphore,
+    /// Of those, the ones for look-ups beside somebody who stores.
+    turns: Semaphore,
+    /// Requests that store something, now.
+    storing: AtomicUsize,
+}
+
+/// Somebody stores something as long as this lives.
+struct Storing<'a>(&'a AtomicUsize);
+
+impl Drop for Storing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Entrance {
     /// An entrance for so many at once.
     pub fn new(at_once: usize) -> Self {
-        Self { all: Semaphore::new(at_once), asking: Semaphore::new((at_once / 2).max(1)) }
+        Self {
+            all: Semaphore::new(at_once),
+            asking: Semaphore::new((at_once / 2).max(1)),
+            turns: Semaphore::new(TURNS),
+            storing: AtomicUsize::new(0),
+        }
+    }
+
+    fn store(&self) -> Storing<'_> {
+        self.storing.fetch_add(1, Ordering::Relaxed);
+        Storing(&self.storing)
+    }
+
+    /// Waits for a look-up's turn beside somebody who stores; there is none to wait for where
+    /// nobody does.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        if self.storing.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.turns.acquire().await.ok()
     }
 }
 
 fn only_asks(path: &str) -> bool {
     ASKING.iter().any(|asking| path.starts_with(asking)) || ASKING_PAGES.contains(&path)
+}
+
+/// Whether a resident or a service looks up a status; a feed only waits.
+fn looks_up(path: &str) -> bool {
+    path.starts_with(ASKING[0]) || ASKING_PAGES[..2].contains(&path)
 }
 
 /// Refuses at once what is too much, and gives up what takes too long.
@@ -103,8 +145,14 @@ async fn bound(app: &App, request: Request, next: Next) -> Response {
     let (Ok(_asking), Ok(_permit)) = (asking, app.entrance.all.try_acquire()) else {
         return refuse("request.too_many", "too many requests are being worked on; try again");
     };
+    let looks_up = looks_up(request.uri().path());
+    let _storing = (!asks && !request.method().is_safe()).then(|| app.entrance.store());
     let limit = Duration::from_secs(app.config.request_seconds);
-    match tokio::time::timeout(limit, next.run(request)).await {
+    let worked = async {
+        let _turn = if looks_up { app.entrance.turn().await } else { None };
+        next.run(request).await
+    };
+    match tokio::time::timeout(limit, worked).await {
         Ok(response) => response,
         Err(_elapsed) => {
             refuse("request.timeout", &format!("the request took too long: {UNKNOWN}"))
@@ -147,6 +195,31 @@ mod tests {
         }
         for working in ["/review", "/run", "/receive", "/recalls", "/v1/tubes/batch", "/"] {
             assert!(!only_asks(working), "{working}");
+        }
+    }
+
+    #[test]
+    fn look_ups_take_turns_beside_somebody_who_stores_and_only_then() {
+        let entrance = Entrance::new(100);
+        let turn = || entrance.turn().now_or_never();
+        let free: Vec<_> = (0..3 * TURNS).map(|_| turn().expect("nobody stores")).collect();
+        assert!(free.iter().all(Option::is_none));
+        let storing = entrance.store();
+        let mut taken: Vec<_> = (0..TURNS).map(|_| turn().expect("there is a turn")).collect();
+        assert!(turn().is_none(), "one more waits");
+        taken.pop();
+        assert!(matches!(turn(), Some(Some(_))), "whoever is done gives the turn on");
+        drop(storing);
+        assert!(matches!(turn(), Some(None)), "nobody stores any more");
+    }
+
+    #[test]
+    fn a_feed_that_waits_takes_no_look_up_s_turn() {
+        for path in ["/v1/status", "/v1/status/batch", "/r", "/r/report"] {
+            assert!(looks_up(path), "{path}");
+        }
+        for path in ["/v1/feed", "/sign-in", "/v1/tubes/batch", "/receive"] {
+            assert!(!looks_up(path), "{path}");
         }
     }
 

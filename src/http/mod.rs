@@ -197,6 +197,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(query::api::status_batch_post))
         .routes(routes!(feeds::api::feed_get))
         // city
+        .routes(routes!(collection::device::api::gaps_get))
         .routes(routes!(ledger::api::ledger_get))
         .merge(board())
         .routes(routes!(integrity::api::integrity_get))

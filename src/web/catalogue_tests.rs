@@ -12,7 +12,7 @@ const SERVER: &str = "server.ftl";
 
 /// Reasons that are told to programs alone, or in the words of a file, by the beginning of their
 /// codes.
-const OF_PROGRAMS: [&str; 31] = [
+const OF_PROGRAMS: [&str; 32] = [
     "account.days",
     "allotment",
     "alarm",
@@ -21,6 +21,7 @@ const OF_PROGRAMS: [&str; 31] = [
     "assessment",
     "batch",
     "body.",
+    "device.site",
     "header.",
     "integrity",
     "kit.fault",

@@ -8,6 +8,7 @@ mod collection;
 mod crash;
 mod curves;
 mod demo;
+mod devices;
 mod docs;
 mod faults;
 mod feeds;

@@ -196,7 +196,7 @@ each_engine! {
         for (sql, table) in [
             ("select * from member where taken_us = 1", "member"),
             ("select count(*) from jsonb_each($1) e, result r where r.outcome = 'detected'", "result"),
-            ("update tube set attempt = 0 where device_id = $1", "tube"),
+            ("update tube set attempt = 0 where recorded_by = $1", "tube"),
             ("select seq, tube_code from feed f order by seq", "feed"),
             ("select 1 from status s join reading r on r.target = s.tube_code", "reading"),
         ] {

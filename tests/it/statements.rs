@@ -27,6 +27,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("storage/outbox.rs", swabline::storage::outbox::STATEMENTS),
         ("cache/follow.rs", swabline::cache::follow::STATEMENTS),
         ("barcode/store.rs", swabline::barcode::store::STATEMENTS),
+        ("collection/device/store.rs", swabline::collection::device::STATEMENTS),
         ("collection/moves.rs", swabline::collection::STATEMENTS),
         ("collection/place/store.rs", swabline::collection::place::store::STATEMENTS),
         ("collection/tube/store.rs", swabline::collection::tube::store::STATEMENTS),

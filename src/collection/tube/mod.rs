@@ -16,6 +16,7 @@ use super::person::MemberPerson;
 use super::place::Hours;
 use crate::barcode::{PlaceCode, TubeCode};
 use crate::clock::{Span, Time};
+use crate::collection::device::Heard;
 use crate::error::Reason;
 use crate::seal::PersonKey;
 
@@ -67,6 +68,13 @@ impl SealedTube {
     /// The client's id of the event.
     pub const fn event(&self) -> Uuid {
         self.event
+    }
+
+    /// What it says of the device that sent it.
+    pub fn heard(&self) -> Heard<'_> {
+        let (device, site) = (self.device.as_str(), self.site.as_str());
+        let (first, last) = (self.sequence, self.sequence);
+        Heard { device, site, first, last, tubes: 1, at: self.recorded.us() }
     }
 
     /// Rows it takes in the store: its own, and one for each member.

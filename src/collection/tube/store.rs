@@ -8,6 +8,7 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 use super::differences::{StoredMember, StoredTube};
 use super::{Outcome, SealedTube};
 use crate::barcode::TubeCode;
+use crate::collection::device::store::devices_heard;
 use crate::collection::person::store::persons_put;
 use crate::error::{Reason, Result};
 use crate::storage::outbox::{self, Change};
@@ -159,6 +160,7 @@ async fn tubes_add(
         .filter(|tube| codes.contains(tube.code.as_str()))
         .collect();
     let Some(at) = tubes.iter().map(|tube| tube.recorded).max() else { return Ok(codes) };
+    devices_heard(tx, &tubes).await?;
     members_add(tx, &tubes).await?;
     let members = tubes.iter().flat_map(|tube| &tube.members);
     tx.concerns(members.clone().map(|member| member.person.key().as_str()));

@@ -1,7 +1,8 @@
 // What was sealed and is not acknowledged yet: tubes, boxes and hand-overs, in the order of their
 // running numbers, until the server has them (R3 to R5).
 //
-// A record is `{ sequence, event, kind, by, state, tries, reasons, sealed }`; who and what is in
+// A record is `{ sequence, number, event, kind, by, state, tries, reasons, sealed }`; `number` counts
+// the device's tubes alone, for the server to see which of them never came; who and what is in
 // it lies in `sealed`. `kind` is tube, box or handover; `by` the account that sealed it, in whose
 // name alone it is sent. A retry is the same event and changes nothing twice. Acknowledged: gone from
 // the device, in the transaction that keeps the slip. Refused, or not to be opened any more: stays,
@@ -52,20 +53,21 @@ async function opened(record) {
 }
 
 // Seals and keeps; done when it is on the disk. `made` names the kept value it was made of.
-export async function add({ kind, event, by, content, made }) {
+export async function add({ kind, event, by, content, number, made }) {
   const sealed = await vault.seal(content, event);
-  const record = { event, kind, by, state: "waiting", tries: 0, reasons: [], sealed };
+  const record = { event, kind, by, number, state: "waiting", tries: 0, reasons: [], sealed };
   const sequence = await vault.enlist(record, made);
   tell({ what: "added", kind, sequence });
   return sequence;
 }
 
 // Takes a record back that was never sent, or that was refused, and keeps `value` under `name`.
-// Gives whether it could be.
+// Gives whether it could be; a tube keeps its number in `value`.
 export function takeBack(sequence, name, value) {
   return navigator.locks.request(LOCK, { ifAvailable: true }, async (lock) => {
     const record = (await vault.all("outbox")).find((one) => one.sequence === sequence);
     if (!lock || !record || (record.state === "waiting" && record.tries > 0)) return false;
+    if (record.kind === "tube") value.number = numberOf(record);
     await vault.delist(sequence, name, value);
     tell({ what: "added" });
     return true;
@@ -142,6 +144,11 @@ function together(waiting) {
   return waiting.slice(0, end < 0 ? AT_ONCE : Math.min(end, AT_ONCE));
 }
 
+// The number of a tube; one sealed before tubes had a number of their own keeps what it was sent with.
+function numberOf({ number, sequence }) {
+  return number ?? sequence;
+}
+
 // Sends records of one kind. Gives an outcome for each, or why none has one.
 async function deliver(batch, me, background) {
   const call = (method, path, body, event) =>
@@ -150,8 +157,8 @@ async function deliver(batch, me, background) {
   let answer;
   if (kind === "tube") {
     const device = await vault.device();
-    const tubes = batch.map(({ record: { sequence }, content: { tube, code } }) =>
-      ({ ...tube, code, device: { id: device, sequence, time: new Date().toISOString() } }));
+    const tubes = batch.map(({ record, content: { tube, code } }) =>
+      ({ ...tube, code, device: { id: device, sequence: numberOf(record), time: new Date().toISOString() } }));
     answer = await call("POST", "/v1/tubes/batch", { tubes });
   } else if (kind === "box") {
     answer = await call("PUT", `/v1/boxes/${encodeURIComponent(content.code)}`, content.box);

@@ -165,7 +165,7 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
   // What is in work stays there until the record that it becomes is on the disk.
   async function put() {
     const [before, by, where, whole] = [work, owner, session(), size()];
-    const { code, members } = before;
+    const { code, members, number } = before;
     const event = outbox.uuid7();
     const body = {
       event_id: event, session: where.code, size: whole, swab_count: members.length,
@@ -175,7 +175,7 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
     const content = { code, tube: body, masked, place: where.site_name, session: where };
     let sequence;
     try {
-      sequence = await outbox.add({ kind: "tube", event, by, content, made: `tube ${by}` });
+      sequence = await outbox.add({ kind: "tube", event, by, content, number, made: `tube ${by}` });
     } catch {
       return wrong(text("js-collect-no-room"), [text("js-collect-no-room-next")], code);
     }

@@ -119,17 +119,28 @@ export function forget(name) {
 }
 
 // Puts a record under the next running number, and takes away the value it was made of: the tube
-// in work becomes a tube that waits, in one step.
+// in work becomes a tube that waits, in one step. Tubes are counted by themselves as well, for of
+// them the server reports which never came; one that was taken back has its number already.
 export function enlist(record, made) {
   return inTurn(() => within(["meta", "outbox"], "readwrite", (store, give) => {
     const meta = store("meta");
-    meta.get("sequence").onsuccess = ({ target }) => {
-      const sequence = (target.result ?? 0) + 1;
-      meta.put(sequence, "sequence");
-      store("outbox").add({ ...record, sequence });
-      if (made) meta.delete(made);
-      give(sequence);
+    const next = (counter, first, use) => {
+      meta.get(counter).onsuccess = ({ target }) => {
+        const number = (target.result ?? first) + 1;
+        meta.put(number, counter);
+        use(number);
+      };
     };
+    next("sequence", 0, (sequence) => {
+      const put = (number) => {
+        store("outbox").add({ ...record, number, sequence });
+        if (made) meta.delete(made);
+        give(sequence);
+      };
+      if (record.kind !== "tube" || record.number) put(record.number);
+      // A device of before counted its tubes among everything else.
+      else next("tubes", sequence - 1, put);
+    });
   }));
 }
 

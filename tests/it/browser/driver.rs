@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
 /// No Internet is asked for anything, and nothing is kept from one story to the next.
-const ARGUMENTS: [&str; 11] = [
+const ARGUMENTS: [&str; 13] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -25,6 +25,9 @@ const ARGUMENTS: [&str; 11] = [
     "--disable-sync",
     "--hide-scrollbars",
     "--autoplay-policy=no-user-gesture-required",
+    // A camera that shows a test picture, and nobody who has to allow it.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ];
 
 /// A chromedriver with one browser; both end with it.

@@ -9,7 +9,7 @@ use swabline::auth::Role;
 
 use super::{Browser, Size};
 use crate::laboratory::{self, KIT};
-use crate::world::{World, box_, people, plate, seal_tube, tube, world};
+use crate::world::{World, box_, people, plate, pool, seal_tube, tube, world};
 
 /// Signs the technician in before the page, with the settings of the last plate.
 pub async fn at_plate(browser: &Browser, world: &World, template: &str) {
@@ -176,6 +176,47 @@ async fn a_draft_is_saved_and_goes_on_at_another_desk_and_a_rack_fills_a_plate()
     field.send_keys(path.to_str().unwrap()).await.unwrap();
     browser.wait_for_text("#filled", "6").await;
     browser.check("plate-rack").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pools_go_behind_the_tubes_and_show_how_many_people_they_hold() {
+    let Some(browser) = Browser::open(Size::Desktop, "zh-CN").await else { return };
+    let app = &browser.app;
+    let world = world(app).await;
+    for n in 0..12 {
+        seal_tube(app, &world, n, &people(n, 1)).await.expect(201);
+    }
+    let tubes: Vec<_> = (0..12).map(tube).collect();
+    laboratory::deliver(app, &world, 0, &tubes).await;
+    for (n, share) in (0..).zip(tubes[..10].chunks(5)) {
+        laboratory::mix(app, &world, n, share).await.expect(201);
+    }
+    at_plate(&browser, &world, "one-well-94-moving-columns").await;
+    browser.scan(&plate(2)).await;
+    browser.wait_for_text(".feedback.right", &plate(2)).await;
+    browser.scan(&tubes[10]).await;
+    browser.wait_for_text(".feedback.right", &tubes[10]).await;
+    browser.scan(&pool(0)).await;
+    browser.wait_for_text(".feedback.right", &pool(0)).await;
+    // A tube that was mixed lies on no plate of its own, nor does one go behind a pool.
+    for code in [&tubes[3], &tubes[11]] {
+        browser.scan(code).await;
+        browser.wait_for_text(".feedback.wrong", code).await;
+    }
+    browser.scan(&pool(0)).await;
+    browser.wait_for_text(".feedback.already", &pool(0)).await;
+    browser.scan(&pool(1)).await;
+    browser.wait_for_text(".feedback.right", &pool(1)).await;
+    browser.wait_for_text("#filled", "3").await;
+    browser.check("plate-pools").await;
+    browser.press(Key::F9).await;
+    browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
+    browser.press(Key::Enter).await;
+    browser.wait_for_text("#lists:not([hidden])", "Tecan").await;
+    let frozen = plate_of(&browser, &world, 2).await;
+    let wells = frozen["wells"].as_array().unwrap();
+    let held: Vec<_> = wells.iter().filter(|well| well["pool"].is_string()).collect();
+    assert_eq!((held.len(), &held[0]["depth"]), (2, &json!(5)), "{frozen}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

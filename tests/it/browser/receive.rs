@@ -101,6 +101,41 @@ async fn a_box_is_taken_in_by_scans_and_keys_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_full_box_of_two_hundred_is_scanned_in_one_go() {
+    let Some(browser) = Browser::open(Size::Desktop, "zh-CN").await else { return };
+    let world = world(&browser.app).await;
+    let tubes: Vec<_> = (0..200).map(tube).collect();
+    for n in 0..200 {
+        seal_tube(&browser.app, &world, n, &people(n, 1)).await.expect(201);
+    }
+    carry(&browser.app, &world, 0, &tubes).await;
+    browser.give(&world.receiver, "jieshou").await;
+    browser.enter("jieshou").await;
+    browser.goto("/receive").await;
+    browser.scan(&box_(0)).await;
+    browser.wait_for_text("#missing-count", "200").await;
+    // One is left out, and another comes twice.
+    let enter = char::from(Key::Enter);
+    let scans = tubes.iter().skip(1).chain([&tubes[7]]).map(|code| format!("{code}{enter}"));
+    browser.keys(&scans.collect::<String>()).await;
+    browser.wait_for_text(".feedback.already", &tubes[7]).await;
+    assert_eq!(browser.text("#here-count").await, "199");
+    assert_eq!(browser.text("#missing-count").await, "1");
+    browser.check("receive-200").await;
+    browser.scan(&tubes[0]).await;
+    browser
+        .wait_for_value("document.querySelector('#missing-count').textContent", &json!("0"))
+        .await;
+    browser.press(Key::F9).await;
+    browser.wait_for_text(".feedback.right", &box_(0)).await;
+    for code in [&tubes[0], &tubes[7], &tubes[199]] {
+        let path = format!("/v1/tubes/{code}");
+        let known = browser.app.get(&world.receiver, &path).await.expect(200).json();
+        assert_eq!(known["state"], "received", "{code}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_scan_that_begins_like_a_reason_is_no_reason() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let world = box_of_twelve(&browser.app).await;

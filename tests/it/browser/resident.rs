@@ -127,6 +127,43 @@ async fn a_resident_reads_what_was_measured_and_takes_the_report_home() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_of_an_amended_result_says_so_why_and_what_it_said_before() {
+    let Some(browser) = Browser::open(Size::Phone, "en").await else { return };
+    let app = &browser.app;
+    let world = world(app).await;
+    seal_tube(app, &world, 0, &people(3, 1)).await.expect(201);
+    lab::deliver(app, &world, 0, &[tube(0)]).await;
+    let plate = lab::load(app, &world, 0, &[tube(0)]).await;
+    let file = lab::run_file(&plate, &BTreeMap::new(), false);
+    let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+    lab::release(app, &world, run["id"].as_str().unwrap()).await;
+    let path = format!("/v1/results/{}.1/amend", tube(0));
+    let wanted = json!({ "outcome": "detected", "reason": "clerical" });
+    app.post(&world.reviewer, &path, &wanted).await.expect(202);
+    app.post(&world.second_reviewer, &path, &wanted).await.expect(201);
+    ask(&browser, &person(3), &code(&browser, 0, 1)).await;
+    browser.wait_for_text(".answer", "Detected").await;
+    browser.check("resident-amended").await;
+    let pdf = report(&browser).await;
+    let Some((text, reads_chinese)) = text_of("report-amended", &pdf) else { return };
+    for wanted in [
+        "Amended report (version 2), in place of the versions before",
+        "A record was wrong",
+        "1: Not detected",
+        &format!("{}.2/1", tube(0)),
+        "Detected",
+    ] {
+        assert!(text.contains(wanted), "{wanted} is missing from:\n{text}");
+    }
+    assert!(!text.contains("Final report"), "{text}");
+    if reads_chinese {
+        for wanted in ["更正报告（第 2 版）", "记录有误", "此前版本"] {
+            assert!(text.contains(wanted), "{wanted} is missing from:\n{text}");
+        }
+    }
+}
+
 /// Every field of ISO 15189:2022 7.4.1.6 stands there.
 fn says_everything(text: &str, world: &World) {
     let masked = format!("999***********{}", &person(3).number[14..]);

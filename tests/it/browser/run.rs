@@ -142,6 +142,44 @@ async fn a_box_of_93_goes_from_the_door_to_the_review_by_keyboard_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_dropped_anywhere_and_its_warnings_are_said_in_chinese() {
+    let Some(browser) = Browser::open(Size::Desktop, "zh-CN").await else { return };
+    let app = &browser.app;
+    let world = world(app).await;
+    let tubes = laboratory::receive(app, &world, 0, 0..6).await;
+    let frozen = laboratory::load_moving(app, &world, 0, &tubes).await;
+    let file = laboratory::run_file(&frozen, &BTreeMap::from([(tube(2), POSITIVE)]), false);
+    let text = String::from_utf8(file).unwrap();
+    // As an instrument says of itself that its dyes were calibrated too long ago.
+    let line = "\n* Calibration Pure Dye FAM is expired = Yes\n";
+    let expired = text.replacen('\n', line, 1);
+    browser.give(&world.technician, "jiyan").await;
+    browser.enter("jiyan").await;
+    browser.goto("/run").await;
+    browser.scan(&plate(0)).await;
+    browser.wait_for_text(".feedback.right", &plate(0)).await;
+    let dropped = "const carried = new DataTransfer();
+        carried.items.add(new File([arguments[0]], 'run.txt', { type: 'text/plain' }));
+        const fall = kind => document.querySelector('h1').dispatchEvent(new DragEvent(kind,
+            { dataTransfer: carried, bubbles: true, cancelable: true }));
+        fall('dragover');
+        const shown = document.body.classList.contains('dropping');
+        return [shown, fall('drop'), document.body.classList.contains('dropping')]";
+    let fell = browser.client.execute(dropped, vec![json!(expired)]).await.unwrap();
+    // It is shown where it falls, and the browser does not open it in place of the page.
+    assert_eq!(fell, json!([true, false, false]));
+    browser.wait_for_text("#detected", "1").await;
+    browser.wait_for_text("#verdict", "仪器的校准已过期").await;
+    browser.wait_for_text("#verdict small", "calibration expired: fam").await;
+    browser.check("run-dropped").await;
+    browser.press(Key::F9).await;
+    browser
+        .wait_for_value("document.querySelectorAll('#verdict .links a').length", &json!(4))
+        .await;
+    assert_eq!(runs(&browser, &world).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_of_another_plate_shows_every_reason_and_nothing_is_kept() {
     for (language, size) in [("zh-CN", Size::Phone), ("en", Size::Desktop)] {
         let Some(browser) = Browser::open(size, language).await else { return };

@@ -1,6 +1,7 @@
 //! Where people are swabbed into a tube: by wedge and keyboard, with and without network.
 
 mod boxes;
+mod camera;
 mod in_work;
 mod net;
 mod offline;
