@@ -185,6 +185,8 @@ pub async fn keys_revoke(app: &App, by: &Actor, account: &str) -> Result<()> {
 pub async fn disable(app: &App, by: &Actor, account: &str) -> Result<()> {
     let mut tx = app.db.write("account.disable").await?;
     on!(tx, c => query(ADMINISTRATORS_HOLD).execute(c).await.map(drop))?;
+    // Whoever was ended meanwhile ends nobody.
+    account_find(&mut tx, &by.account).await?;
     let ended = account_find(&mut tx, account).await?;
     let others: Vec<Kept> = on!(tx, c => query_as(KEPT).bind(app.clock.now()).fetch_all(c).await)?;
     against_end(by, &ended, &others)?;

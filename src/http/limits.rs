@@ -8,6 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -26,9 +27,16 @@ const ASKING: [&str; 2] = ["/v1/status", "/v1/feed"];
 /// Pages at which residents ask, and everybody may try to come in.
 const ASKING_PAGES: [&str; 4] = ["/r", "/r/report", "/sign-in", "/sign-in/code"];
 
-/// Look-ups that are worked on at the same time while somebody stores something. All of them take
-/// turns on the same cores: with hundreds, each step of a scan would wait for hundreds (R43).
+/// Look-ups that are worked on at the same time while tubes are stored. All of them take turns on
+/// the same cores: with hundreds, each step of a scan would wait for hundreds (R43).
 const TURNS: usize = 8;
+/// How long a look-up waits for its turn; those who have one may wait for a store that is slow.
+const TURN_WITHIN: Duration = Duration::from_millis(100);
+/// Longest body that is read before a look-up waits for its turn, so that nobody holds one by
+/// sending slowly. A longer one has no turn and takes none.
+const READ_BEFORE: usize = 64 * 1024;
+/// What is stored before anybody looks up.
+const SCANS: &str = "/v1/tubes";
 
 /// Surrounds a request and its answer.
 pub(super) async fn surround(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -88,13 +96,13 @@ pub struct Entrance {
     all: Semaphore,
     /// Of those, the ones for whoever only asks: a storm of look-ups leaves room for scans (R43).
     asking: Semaphore,
-    /// Of those, the ones for look-ups beside somebody who stores.
+    /// Of those, the ones for look-ups beside scans.
     turns: Semaphore,
-    /// Requests that store something, now.
+    /// Requests that store tubes, now.
     storing: AtomicUsize,
 }
 
-/// Somebody stores something as long as this lives.
+/// Somebody stores tubes as long as this lives.
 struct Storing<'a>(&'a AtomicUsize);
 
 impl Drop for Storing<'_> {
@@ -119,13 +127,13 @@ impl Entrance {
         Storing(&self.storing)
     }
 
-    /// Waits for a look-up's turn beside somebody who stores; there is none to wait for where
-    /// nobody does.
+    fn is_storing(&self) -> bool {
+        self.storing.load(Ordering::Relaxed) > 0
+    }
+
+    /// Waits for a look-up's turn, though not for long; none where it goes on without.
     async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        if self.storing.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        self.turns.acquire().await.ok()
+        tokio::time::timeout(TURN_WITHIN, self.turns.acquire()).await.ok()?.ok()
     }
 }
 
@@ -145,17 +153,43 @@ async fn bound(app: &App, request: Request, next: Next) -> Response {
     let (Ok(_asking), Ok(_permit)) = (asking, app.entrance.all.try_acquire()) else {
         return refuse("request.too_many", "too many requests are being worked on; try again");
     };
-    let looks_up = looks_up(request.uri().path());
-    let _storing = (!asks && !request.method().is_safe()).then(|| app.entrance.store());
+    let looks_up = looks_up(request.uri().path()) && app.entrance.is_storing();
+    let scans = request.uri().path().starts_with(SCANS) && !request.method().is_safe();
+    let _storing = scans.then(|| app.entrance.store());
     let limit = Duration::from_secs(app.config.request_seconds);
     let worked = async {
-        let _turn = if looks_up { app.entrance.turn().await } else { None };
-        next.run(request).await
+        if !looks_up {
+            return next.run(request).await;
+        }
+        match read(request).await {
+            Ok((request, true)) => {
+                let _turn = app.entrance.turn().await;
+                next.run(request).await
+            }
+            Ok((request, false)) => next.run(request).await,
+            Err(response) => response,
+        }
     };
     match tokio::time::timeout(limit, worked).await {
         Ok(response) => response,
         Err(_elapsed) => {
             refuse("request.timeout", &format!("the request took too long: {UNKNOWN}"))
+        }
+    }
+}
+
+/// The same request with its body read, where it is short enough.
+async fn read(request: Request) -> Result<(Request, bool), Response> {
+    if request.body().size_hint().upper().is_none_or(|most| most > READ_BEFORE as u64) {
+        return Ok((request, false));
+    }
+    let (parts, body) = request.into_parts();
+    match axum::body::to_bytes(body, READ_BEFORE).await {
+        Ok(bytes) => Ok((Request::from_parts(parts, bytes.into()), true)),
+        Err(error) => {
+            let detail = format!("the body broke off ({error}); send the request again");
+            let title = "The body cannot be read";
+            Err(Problem::new(StatusCode::BAD_REQUEST, "body.shape", title, detail).into_response())
         }
     }
 }
@@ -198,19 +232,35 @@ mod tests {
         }
     }
 
-    #[test]
-    fn look_ups_take_turns_beside_somebody_who_stores_and_only_then() {
+    #[tokio::test]
+    async fn look_ups_take_turns_and_none_waits_for_long() {
         let entrance = Entrance::new(100);
-        let turn = || entrance.turn().now_or_never();
-        let free: Vec<_> = (0..3 * TURNS).map(|_| turn().expect("nobody stores")).collect();
-        assert!(free.iter().all(Option::is_none));
+        assert!(!entrance.is_storing());
         let storing = entrance.store();
-        let mut taken: Vec<_> = (0..TURNS).map(|_| turn().expect("there is a turn")).collect();
-        assert!(turn().is_none(), "one more waits");
-        taken.pop();
-        assert!(matches!(turn(), Some(Some(_))), "whoever is done gives the turn on");
+        assert!(entrance.is_storing());
         drop(storing);
-        assert!(matches!(turn(), Some(None)), "nobody stores any more");
+        assert!(!entrance.is_storing());
+        let mut taken = Vec::new();
+        for _ in 0..TURNS {
+            taken.push(entrance.turn().await.expect("there is a turn"));
+        }
+        assert!(entrance.turn().now_or_never().is_none(), "one more waits");
+        let waited = Instant::now();
+        assert!(entrance.turn().await.is_none(), "and goes on without");
+        assert!(waited.elapsed() >= TURN_WITHIN);
+        taken.pop();
+        assert!(entrance.turn().await.is_some(), "whoever is done gives the turn on");
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_before_its_turn_where_it_is_short() {
+        let request = |body: Vec<u8>| Request::post("/v1/status").body(body.into()).unwrap();
+        for (length, is_read) in [(0, true), (READ_BEFORE, true), (READ_BEFORE + 1, false)] {
+            let (request, was_read) = read(request(vec![b'x'; length])).await.unwrap();
+            assert_eq!(was_read, is_read, "{length}");
+            let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+            assert_eq!(body.len(), length);
+        }
     }
 
     #[test]

@@ -62,10 +62,12 @@ async fn show(
         let query = serde_urlencoded::to_string([("next", back)]).unwrap_or_default();
         return Redirect::to(&format!("/sign-in?{query}")).into_response();
     }
-    if problem.code == "session.second_factor" {
+    // A module that asks for data is not led to another page.
+    let leads = headers.get("sec-fetch-mode").is_none_or(|mode| mode == "navigate");
+    if leads && problem.code == "session.second_factor" {
         return Redirect::to("/account/second-factor").into_response();
     }
-    if problem.code == "session.password" {
+    if leads && problem.code == "session.password" {
         return Redirect::to("/account").into_response();
     }
     let page = Page::of(app, headers, if method.is_safe() { path } else { "/" }).await;

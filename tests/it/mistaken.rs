@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use swabline::simulation::files::{SimulatedRun, cfx_csv, quantstudio_text};
 
 use crate::app::TestApp;
@@ -72,5 +72,17 @@ each_engine! {
         let [warning] = warnings(&run)[..] else { panic!("{run}") };
         assert!(warning.contains("is no plate code of ours"), "{warning}");
         assert!(!warning.contains("ABI-0042"), "{warning}");
+        assert_eq!(run["warnings"][0]["code"], "run.foreign_barcode");
+
+        // A run stored when a warning was a sentence alone still tells it.
+        let mut tx = app.app.db.write("test.before").await.unwrap();
+        let before = "update run set warnings = '[\"compare some wells\"]'";
+        swabline::on!(tx, c => sqlx::raw_sql(before).execute(c).await.map(drop)).unwrap();
+        tx.commit().await.unwrap();
+        let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
+        let told = app.get(&world.reviewer, &path).await.expect(200).json();
+        let expected = json!([{ "code": "file.warned", "about": "file",
+            "message": "compare some wells" }]);
+        assert_eq!(told["warnings"], expected);
     }
 }

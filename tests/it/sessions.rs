@@ -331,6 +331,9 @@ each_engine! {
         give(app, &world.administrator, "boss").await;
         let second = app.client(Role::Administrator).await;
         give(app, &second, "wei").await;
+        // A third would stay; still one of the two is ended, and not both.
+        let third = app.client(Role::Administrator).await;
+        give(app, &third, "lin").await;
         let end = async |by: &Client, whom: &Client| {
             administration::disable(&app.app, &by.actor, &whom.actor.account).await
         };

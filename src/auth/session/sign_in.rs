@@ -34,7 +34,9 @@ pub async fn sign_in(app: &App, login: &str, typed: String) -> Result<(Token, St
     } else {
         known.stage()
     };
-    enter(app, &login, &known.account, stage).await.map(|token| (token, stage))
+    enter(app, &login, (&known.account, Some(&known.password)), stage)
+        .await
+        .map(|token| (token, stage))
 }
 
 impl Known {
@@ -64,8 +66,19 @@ async fn count_try(app: &App, login: &Login) -> Result<()> {
 }
 
 /// Begins a session at this stage; with the last one the tries are forgotten.
-async fn enter(app: &App, login: &Login, account: &str, stage: Stage) -> Result<Token> {
+///
+/// The password, where one was looked at, must still be the one that is kept: it may have been
+/// taken away while it was compared.
+async fn enter(
+    app: &App,
+    login: &Login,
+    (account, looked_at): (&str, Option<&str>),
+    stage: Stage,
+) -> Result<Token> {
     let mut tx = app.db.write("sign_in.enter").await?;
+    if let Some(password) = looked_at {
+        still_kept(&mut tx, login, password).await?;
+    }
     let token = store::session_begin(&mut tx, account, stage, app.clock.now()).await?;
     if stage != Stage::Code {
         store::try_clear(&mut tx, &login.tag(&app.keys)).await?;
@@ -74,6 +87,12 @@ async fn enter(app: &App, login: &Login, account: &str, stage: Stage) -> Result<
     }
     tx.commit().await?;
     Ok(token)
+}
+
+/// Refuses a password that somebody else changed since it was looked at.
+async fn still_kept(tx: &mut Tx, login: &Login, password: &str) -> Result<()> {
+    let known = store::login_find(tx, login).await?.ok_or_else(wrong)?;
+    if known.password == password { Ok(()) } else { Err(wrong()) }
 }
 
 /// Goes on from the password with the code of the second factor; the cookie changes with it.
@@ -86,9 +105,12 @@ pub async fn code(app: &App, session: &Session, typed: &str) -> Result<Token> {
     let mut tx = app.db.write("sign_in.code").await?;
     factor_spend(&mut tx, app, account, typed).await?;
     let known = store::login_find(&mut tx, &login).await?.ok_or_else(wrong)?;
-    store::session_end(&mut tx, &session.hash).await?;
+    // Whoever was given another password meanwhile has no session left to go on with.
+    if !store::session_end(&mut tx, &session.hash).await? {
+        return Err(Error::Unauthenticated);
+    }
     tx.commit().await?;
-    enter(app, &login, account, known.stage()).await
+    enter(app, &login, (account, None), known.stage()).await
 }
 
 /// Uses a code of an account's second factor.
@@ -158,6 +180,7 @@ pub async fn password_change(app: &App, session: &Session, old: String, new: Str
     let account = &known.account;
     let hash = password::hash(new).await?;
     let mut tx = app.db.write("password.change").await?;
+    still_kept(&mut tx, &login, &known.password).await?;
     let password = Password { login: &login, hash: &hash, is_given: false };
     store::login_put(&mut tx, account, password, app.clock.now()).await?;
     store::sessions_end(&mut tx, account, &session.hash).await?;
@@ -207,7 +230,7 @@ pub async fn confirm(app: &App, session: &Session, typed: &str) -> Result<Token>
     let known = store::login_find(&mut tx, &login).await?.ok_or_else(wrong)?;
     store::sessions_end(&mut tx, account, "").await?;
     tx.commit().await?;
-    enter(app, &login, account, known.stage()).await
+    enter(app, &login, (account, None), known.stage()).await
 }
 
 /// Gives an account a name and a password from the console, and ends every session it has.

@@ -289,9 +289,11 @@ pub async fn session_whole(tx: &mut Tx, hash: &str) -> Result<()> {
     Ok(on!(tx, c => query(SESSION_WHOLE).bind(hash).execute(c).await.map(drop))?)
 }
 
-/// Ends a session.
-pub async fn session_end(tx: &mut Tx, hash: &str) -> Result<()> {
-    Ok(on!(tx, c => query(SESSION_END).bind(hash).execute(c).await.map(drop))?)
+/// Ends a session; false when it was over already.
+pub async fn session_end(tx: &mut Tx, hash: &str) -> Result<bool> {
+    let ended = on!(tx, c => query(SESSION_END).bind(hash)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(ended == 1)
 }
 
 /// Ends every session of an account but this one.

@@ -100,18 +100,23 @@ pub async fn gaps_get(
 fn answer(devices: Vec<Gapped>, stretches: Vec<Stretch>) -> GapsAnswer {
     let is_full = |count: usize, most: i64| i64::try_from(count).is_ok_and(|count| count >= most);
     let more = is_full(devices.len(), DEVICES_MAX) || is_full(stretches.len(), STRETCHES_MAX);
-    let of = |id: &str| {
+    let of = |id: &str| -> Vec<Gap> {
         let own = stretches.iter().filter(|stretch| stretch.device_id == id);
         own.map(|stretch| Gap { from: stretch.first_seq, to: stretch.last_seq }).collect()
     };
-    let devices = devices.into_iter().map(|device| DeviceGaps {
-        gaps: of(&device.id),
-        device: device.id,
-        site: device.site_code,
-        heard_at: device.heard,
-        tubes: device.tubes,
-        last: device.last_seq,
-        missing: device.missing,
+    let devices = devices.into_iter().map(|device| {
+        let gaps = of(&device.id);
+        DeviceGaps {
+            device: device.id,
+            site: device.site_code,
+            heard_at: device.heard,
+            tubes: device.tubes,
+            last: device.last_seq,
+            missing: gaps.iter().map(|gap| gap.to - gap.from + 1).sum(),
+            gaps,
+        }
     });
-    GapsAnswer { devices: devices.collect(), more }
+    // Two tubes under one number leave a count behind, and no gap.
+    let devices = devices.filter(|device| device.missing > 0).collect();
+    GapsAnswer { devices, more }
 }

@@ -8,34 +8,35 @@ use crate::collection::tube::SealedTube;
 use crate::error::Result;
 use crate::storage::{Tx, codes, json};
 
-/// `$1` lines of [`super::Heard`].
+/// `$1` lines of [`super::Heard`]. A device begins to count at 0 or 1.
 pub const DEVICES_HEARD: &str = "insert into device
-        (id, site_code, first_seq, last_seq, tubes, heard_us)
-    select e.value ->> 'device', e.value ->> 'site', cast(e.value ->> 'first' as bigint),
+        (id, site_code, base_seq, last_seq, tubes, heard_us)
+    select e.value ->> 'device', e.value ->> 'site',
+        case when cast(e.value ->> 'first' as bigint) = 0 then -1 else 0 end,
         cast(e.value ->> 'last' as bigint), cast(e.value ->> 'tubes' as bigint),
         cast(e.value ->> 'at' as bigint)
     from jsonb_each($1) e where true
     on conflict (id) do update set site_code = excluded.site_code,
-        first_seq = case when excluded.first_seq < device.first_seq
-            then excluded.first_seq else device.first_seq end,
+        base_seq = case when device.base_seq = 0 then excluded.base_seq else device.base_seq end,
         last_seq = case when excluded.last_seq > device.last_seq
             then excluded.last_seq else device.last_seq end,
-        tubes = device.tubes + excluded.tubes,
+        tubes = device.tubes
+            + case when excluded.last_seq > device.base_seq then excluded.tubes else 0 end,
         heard_us = case when excluded.heard_us > device.heard_us
             then excluded.heard_us else device.heard_us end";
-/// Heard since, site or nothing, most rows: devices of whose numbers some never came, those heard
-/// last first. Numbers begin at 0 or 1.
-pub const DEVICES_GAPPED: &str = "select id, site_code, last_seq, tubes, heard_us,
-        last_seq - case when first_seq > 1 then 1 else first_seq end + 1 - tubes as missing
+/// Heard since, site or nothing, most rows: devices of which fewer tubes came than they counted,
+/// those heard last first.
+pub const DEVICES_GAPPED: &str = "select id, site_code, last_seq, tubes, heard_us
     from device
     where heard_us >= $1 and (cast($2 as text) = '' or site_code = $2)
-        and last_seq - case when first_seq > 1 then 1 else first_seq end + 1 > tubes
+        and last_seq - base_seq > tubes
     order by heard_us desc, id limit $3";
 /// Devices, most rows: the stretches of numbers between those that came.
 pub const GAPS: &str = "select device_id, before_seq + 1 as first_seq, seq - 1 as last_seq
-    from (select t.device_id, t.device_seq as seq, lag(t.device_seq, 1, cast(0 as bigint))
+    from (select t.device_id, t.device_seq as seq, lag(t.device_seq, 1, d.base_seq)
             over (partition by t.device_id order by t.device_seq) as before_seq
-        from tube t where t.device_id in (select e.value ->> 'code' from jsonb_each($1) e)) s
+        from jsonb_each($1) e join device d on d.id = e.value ->> 'code'
+        join tube t on t.device_id = d.id and t.device_seq > d.base_seq) s
     where seq > before_seq + 1 order by device_id, seq limit $2";
 
 /// Every statement of this file.
@@ -56,8 +57,6 @@ pub struct Gapped {
     /// When it was heard last.
     #[sqlx(rename = "heard_us")]
     pub heard: Time,
-    /// Numbers that never came.
-    pub missing: i64,
 }
 
 /// Numbers of a device that follow each other and never came.

@@ -41,7 +41,8 @@ pub struct TubeScan {
 pub struct DeviceScan {
     /// Its id, 1 to 64 of letters, digits, `.`, `_` and `-`.
     pub id: String,
-    /// Its running number of this event.
+    /// Its running number of this tube, from 0 or 1: tubes alone are counted, so that one that never
+    /// comes is noticed; the same on every retry.
     pub sequence: u32,
     /// Its clock while sending; tells how far it is off. On a retry it is the clock then, while
     /// the other times stay as they were sent first.

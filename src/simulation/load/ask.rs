@@ -131,6 +131,13 @@ pub(super) async fn for_everybody(
     Ok(truth)
 }
 
+/// What a resident asks with document and pick-up code.
+pub(super) fn with_slip(day: &Day, number: u32, slip: &str) -> Ask<'static> {
+    let document = Person { seed: day.plan.seed, number }.document();
+    let body = json!({ "document": document, "pickup_code": slip });
+    Ask::json(Method::POST, "/v1/status", None, body.to_string().into())
+}
+
 /// Residents ask for themselves with their pick-up codes.
 pub(super) async fn for_themselves(
     day: &Arc<Day>,
@@ -145,9 +152,7 @@ pub(super) async fn for_themselves(
             let mut judge = Judge::new(&day.city, &wave.line);
             let next = || lock(&day.slips).pop();
             while let Some((number, slip)) = next() {
-                let document = Person { seed: day.plan.seed, number }.document();
-                let body = json!({ "document": document, "pickup_code": slip });
-                let ask = Ask::json(Method::POST, "/v1/status", None, body.to_string().into());
+                let ask = with_slip(&day, number, &slip);
                 let asked = Instant::now();
                 connection.succeed(&ask).await?;
                 phase.answered(asked, 1);

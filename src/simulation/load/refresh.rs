@@ -4,16 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::Method;
 use rand::RngExt as _;
-use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::answers::Status;
-use super::connection::{Ask, Connection};
+use super::ask::with_slip;
+use super::connection::Connection;
 use super::day::{Day, lock};
 use super::joined;
-use super::person::Person;
 use super::phase::Phase;
 use crate::query::ToldOutcome;
 use crate::simulation::Failure;
@@ -40,9 +38,7 @@ async fn refresh(day: Arc<Day>, phase: Arc<Phase>) -> Result<(), Failure> {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let document = Person { seed: day.plan.seed, number }.document();
-        let body = json!({ "document": document, "pickup_code": slip });
-        let ask = Ask::json(Method::POST, "/v1/status", None, body.to_string().into());
+        let ask = with_slip(&day, number, &slip);
         let asked = Instant::now();
         connection.succeed(&ask).await?;
         phase.answered(asked, 1);

@@ -32,10 +32,17 @@ export function notOn(data, kept) {
   return placed.filter((code) => code && !stored.includes(code));
 }
 
-// Whether what is stored is what was placed, and nothing beside it.
-export function isAs(data, placed) {
-  const stored = new Set(data.wells.map(({ tube, pool }) => tube ?? pool).filter(Boolean));
-  return stored.size === placed.length && placed.every(({ code }) => stored.has(code));
+// Whether what is stored is what was placed, each in its wells, with these settings, and nothing
+// beside it.
+export function isAs(data, placed, settings) {
+  const stored = new Map();
+  for (const { well, tube, pool } of data.wells) {
+    const code = tube ?? pool;
+    if (code) stored.set(code, [...stored.get(code) ?? [], well]);
+  }
+  const same = (one, other) => String([...one].sort()) === String([...other ?? []].sort());
+  return stored.size === placed.length && placed.every(({ code, wells }) => same(wells, stored.get(code)))
+    && String(settings) === String([`${data.kit} ${data.kit_version}`, data.lot ?? "", data.template]);
 }
 
 // Whether these fill the first slots, one after the other.

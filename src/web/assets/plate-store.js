@@ -6,6 +6,8 @@
 //     stored. put(plate)  stores the draft, and then calls `stored()`. fix(plate)  freezes it as it
 //     was stored.
 
+// Nobody answered, or somebody who does not know what became of it.
+const isUnheard = ({ status }) => status === 0 || status >= 500;
 const at = (id) => document.querySelector(`#${id}`);
 
 export function storing({ api, laboratory, stored }) {
@@ -19,23 +21,26 @@ export function storing({ api, laboratory, stored }) {
     if (answer.problem?.code !== "plate.changed") return answer;
     // A tube that was tried while the draft was being saved here.
     if (plate.tag !== tag) return send(plate, method, path, body);
-    if (await isOurs(plate)) return send(plate, method, path, body);
+    const own = await ours(plate);
+    if (own?.ok) return send(plate, method, path, body);
+    if (own) return own;
     plate.changed = true;
     return answer;
   }
 
-  // Whether what is stored is what this desk saved without hearing the answer: the same content is
-  // answered as stored, whatever version it was to go on from.
-  async function isOurs(plate) {
-    const { lost, tag } = plate;
-    if (!lost) return false;
-    const answer = await api("PUT", pathOf(plate), lost, under(tag));
-    if (answer.ok) took(plate, answer);
-    return answer.ok;
+  // Whether what is stored is what this desk saved without hearing of it: the same content is
+  // answered as stored, whatever version it was to go on from. Again nobody may answer.
+  async function ours(plate) {
+    for (const body of plate.unheard ?? []) {
+      const answer = await api("PUT", pathOf(plate), body, under(plate.tag));
+      if (answer.ok) took(plate, answer);
+      if (answer.ok || isUnheard(answer)) return answer;
+    }
+    return undefined;
   }
 
   function took(plate, { etag }) {
-    Object.assign(plate, { stored: true, tag: etag, changed: false, lost: undefined });
+    Object.assign(plate, { stored: true, tag: etag, changed: false, unheard: [] });
     stored();
   }
 
@@ -55,7 +60,7 @@ export function storing({ api, laboratory, stored }) {
       const body = request(plate);
       const answer = await send(plate, "PUT", pathOf(plate), body);
       if (answer.ok) took(plate, answer);
-      else if (answer.status === 0) plate.lost = body;
+      else if (isUnheard(answer)) plate.unheard = [...plate.unheard ?? [], body];
       return answer;
     },
     fix: (plate) => send(plate, "POST", `${pathOf(plate)}/freeze`, {}),

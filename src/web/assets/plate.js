@@ -373,7 +373,7 @@ async function restore({ code, tag, placed, quadrants, settings }) {
   const [stored, ...sources] = await Promise.all([code, ...quadrants].map(get));
   const isFilled = placed.length + quadrants.length > 0;
   // This desk may have frozen it, or saved it as it is kept, and not heard the answer.
-  const isChanged = isFilled && stored.data?.state === "draft" && !isAs(stored.data, placed);
+  const isChanged = isFilled && stored.data?.state === "draft" && !isAs(stored.data, placed, settings);
   if (stored.ok && stored.etag !== tag) return show(stored.data, stored.etag, isChanged);
   const lost = [stored, ...sources].find((one) => !one.ok && !(one === stored && one.status === 404));
   const known = { placed, stored: stored.ok, tag: stored.etag };

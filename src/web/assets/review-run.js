@@ -52,7 +52,7 @@ function verdict(run, waiting, say) {
   const list = (items, style) => {
     if (!items.length) return;
     const ul = element("ul", `reasons ${style}`);
-    ul.append(...items.map(({ code, well, about, message }) => {
+    ul.append(...items.map(({ code, well, about, message, exact }) => {
       const item = element("li", "");
       const where = well ?? (about && about !== run.plate ? about : "");
       if (where) item.append(element("code", "", where), " ");
@@ -61,6 +61,12 @@ function verdict(run, waiting, say) {
       const told = element("span", "", words ?? message);
       if (!words) told.lang = "en";
       item.append(told);
+      // Which wells, dyes or mapping a warning is about stands in the server's sentence.
+      if (exact && words) {
+        const sentence = element("small", "", message);
+        sentence.lang = "en";
+        item.append(" ", sentence);
+      }
       return item;
     }));
     box.append(ul);
@@ -71,8 +77,7 @@ function verdict(run, waiting, say) {
     box.append(element("p", "notice mind", say("look")));
     list([...flags, ...holds], "mind-list");
   }
-  const wells = (about) => (/^[A-P]\d/.test(about) ? about : undefined);
-  list(run.warnings.map(({ code, about, message }) => ({ code, message, well: wells(about) })), "file-warnings");
+  list(run.warnings.map(({ code, message }) => ({ code, message, exact: true })), "file-warnings");
   return box;
 }
 

@@ -174,7 +174,7 @@ async fn a_file_is_dropped_anywhere_and_its_warnings_are_said_in_chinese() {
     browser.check("run-dropped").await;
     browser.press(Key::F9).await;
     browser
-        .wait_for_value("document.querySelectorAll('#verdict .links a').length", &json!(4))
+        .wait_for_value("document.querySelectorAll('#verdict .links a').length", &json!(3))
         .await;
     assert_eq!(runs(&browser, &world).await.len(), 1);
 }
