@@ -44,6 +44,9 @@ const WEIGHED: &str = "const parts = [...performance.getEntriesByType('navigatio
         .map(e => new URL(e.href || e.src).pathname);
     return parts.map(e => [new URL(e.name).pathname, e.transferSize,
         e.renderBlockingStatus === 'blocking', named.includes(new URL(e.name).pathname)])";
+/// What the browser adds up of the page's one thread.
+const SPENT: [&str; 4] =
+    ["ScriptDuration", "RecalcStyleDuration", "LayoutDuration", "TaskDuration"];
 const SCANS: &str = "return performance.getEntriesByName('scan').map(one => one.duration)";
 
 struct Desk {
@@ -171,8 +174,6 @@ async fn fill(desk: &Desk, plate: &Plate) {
     desk.until("document.querySelector('.feedback.right')").await;
     desk.cdp("Performance.enable").await;
     let tubes: Vec<_> = plate.layout.tubes().into_keys().map(str::to_owned).collect();
-    const SPENT: [&str; 4] =
-        ["ScriptDuration", "RecalcStyleDuration", "LayoutDuration", "TaskDuration"];
     eprintln!("a scan at the plate page, milliseconds of the page's one thread a scan");
     for part in [0..96, 96..192, 192..288, 288..tubes.len()] {
         let mut before = Vec::new();

@@ -94,10 +94,10 @@ pub async fn gaps_get(
     let mut tx = app.db.read("device.gaps").await?;
     let devices = devices_gapped(&mut tx, since, site.as_deref(), DEVICES_MAX).await?;
     let stretches = gaps(&mut tx, &devices, STRETCHES_MAX).await?;
-    Ok(Json(answer(devices, stretches)))
+    Ok(Json(answer(devices, &stretches)))
 }
 
-fn answer(devices: Vec<Gapped>, stretches: Vec<Stretch>) -> GapsAnswer {
+fn answer(devices: Vec<Gapped>, stretches: &[Stretch]) -> GapsAnswer {
     let is_full = |count: usize, most: i64| i64::try_from(count).is_ok_and(|count| count >= most);
     let more = is_full(devices.len(), DEVICES_MAX) || is_full(stretches.len(), STRETCHES_MAX);
     let of = |id: &str| -> Vec<Gap> {
