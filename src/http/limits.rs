@@ -29,7 +29,7 @@ const ASKING_PAGES: [&str; 4] = ["/r", "/r/report", "/sign-in", "/sign-in/code"]
 
 /// Look-ups that are worked on at the same time while tubes are stored. All of them take turns on
 /// the same cores: with hundreds, each step of a scan would wait for hundreds (R43).
-const TURNS: usize = 8;
+const TURNS: usize = 32;
 /// How long a look-up waits for its turn; those who have one may wait for a store that is slow.
 const TURN_WITHIN: Duration = Duration::from_millis(100);
 /// Longest body that is read before a look-up waits for its turn, so that nobody holds one by
