@@ -314,6 +314,10 @@ each_engine! {
         assert_eq!(get(app, "/review", &wei.cookie).await.expect(303).headers["location"], "/account");
         let refused = get(app, "/v1/reviews", &wei.cookie).await.expect(403);
         assert_eq!(refused.code(), "session.password");
+        // A module that asks for data is refused, and not led to a page it would take for an answer.
+        let fetched = Request::get("/review").header("cookie", &wei.cookie)
+            .header("sec-fetch-mode", "cors").body(Body::empty()).unwrap();
+        app.send(fetched).await.expect(403);
         let change = async |new: &str| {
             let fields = [("csrf", wei.csrf.as_str()), ("old", given), ("new", new)];
             form(app, "/account/password", &wei.cookie, &fields).await
