@@ -274,6 +274,7 @@ function facts(answer) {
   for (const [name, value] of rows) list.append(element("dt", "", name), element("dd", "", String(value || "–")));
   if (answer.detected_by?.length) {
     const why = element("ul");
+    why.lang = "en";
     why.append(...answer.detected_by.map((reason) => element("li", "", reason)));
     why.lang = "en";
     const cell = element("dd");
