@@ -57,7 +57,7 @@ impl Inspect {
             return super::print_json(&inspection);
         }
         for reason in &run.detected_by {
-            say!("detected by  {reason}");
+            say!("detected by  {}", reason.message);
         }
         say!("{}", inspection.to_string().trim_end());
         Ok(())

@@ -8,9 +8,10 @@ use super::results::{DecimalMark, Source};
 use super::table::{MAX_ROWS, Table};
 use super::text::{Text, tabbed};
 use super::{Format, Refusal, RunFile};
+use crate::error::Reason;
 
 /// Reads the text export: metadata lines with `*`, then blocks named in brackets.
-pub(super) fn text(text: &Text, detected_by: Vec<String>) -> Result<RunFile, Refusal> {
+pub(super) fn text(text: &Text, detected_by: Vec<Reason>) -> Result<RunFile, Refusal> {
     let mut starred = Vec::new();
     let mut rows = Vec::new();
     let (mut curves, mut in_curves) = (Amplification::default(), false);

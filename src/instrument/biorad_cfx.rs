@@ -6,12 +6,13 @@ use super::results::{DecimalMark, Source};
 use super::table::Table;
 use super::text::{Text, delimited};
 use super::{Format, Refusal, RunFile};
+use crate::error::Reason;
 
 /// Reads the table separated by `delimiter`; with semicolons the fraction follows a comma.
 pub(super) fn csv(
     text: &Text,
     delimiter: u8,
-    detected_by: Vec<String>,
+    detected_by: Vec<Reason>,
 ) -> Result<RunFile, Refusal> {
     let rows = delimited(&text.content, delimiter, 1)?;
     let (_, table) = Table::split(rows, text.open_end())

@@ -11,7 +11,7 @@ use crate::error::Reason;
 use crate::plate::WellPosition;
 
 /// Reads the CSV export: metadata lines with `#`, then a quoted table.
-pub(super) fn csv(text: &Text, detected_by: Vec<String>) -> Result<RunFile, Refusal> {
+pub(super) fn csv(text: &Text, detected_by: Vec<Reason>) -> Result<RunFile, Refusal> {
     let above = || text.content.split_inclusive('\n').take_while(|line| line.starts_with('#'));
     let start = above().map(str::len).sum();
     let lines = above().map(|line| line.trim_start_matches('#'));

@@ -11,12 +11,15 @@ use super::workbook::{self, Sheet};
 use super::{
     Format, Refusal, compound, eds, eds_json, lightcycler_480, lighthouse, ooxml, rdml, xml,
 };
+use crate::error::Reason;
 
 /// Lines looked at to tell what a text is.
 const FIRST_LINES: usize = 60;
 /// Lines within which a title stands.
 const TITLE_LINES: usize = 3;
 
+/// The folder of a workbook's members in its zip.
+const WORKBOOK: &str = "xl/";
 /// Bytes looked at for the root of XML.
 const FIRST_BYTES: usize = 4_096;
 
@@ -27,25 +30,25 @@ const SECTIONS: [&str; 5] =
 /// A file opened as far as needed to know what it is.
 pub(super) enum Opened<'a> {
     /// Applied Biosystems text, and why.
-    AppliedBiosystems(Text, Vec<String>),
+    AppliedBiosystems(Text, Vec<Reason>),
     /// Design & Analysis CSV, and why.
-    DesignAnalysis(Text, Vec<String>),
+    DesignAnalysis(Text, Vec<Reason>),
     /// Bio-Rad CFX separated by that byte, and why.
-    BioRadCfx(Text, u8, Vec<String>),
+    BioRadCfx(Text, u8, Vec<Reason>),
     /// A LightCycler 480 export of one filter, and why.
-    LightCycler480(Text, Vec<String>),
+    LightCycler480(Text, Vec<Reason>),
     /// A Lighthouse result list, and why.
-    Lighthouse(Text, Vec<String>),
+    Lighthouse(Text, Vec<Reason>),
     /// A workbook and how it is packed.
-    Workbook(Vec<Sheet>, String),
+    Workbook(Vec<Sheet>, Reason),
     /// The XML of an RDML file, and why.
-    Rdml(Cow<'a, [u8]>, Vec<String>),
+    Rdml(Cow<'a, [u8]>, Vec<Reason>),
     /// An old `.eds`, and why.
-    SdsEds(Archive<'a>, Vec<String>),
+    SdsEds(Archive<'a>, Vec<Reason>),
     /// The inner result file of an old `.eds`, and why.
-    SdsResult(Text, Vec<String>),
+    SdsResult(Text, Vec<Reason>),
     /// A new `.eds`, and why.
-    DesignAnalysisEds(Archive<'a>, Vec<String>),
+    DesignAnalysisEds(Archive<'a>, Vec<Reason>),
 }
 
 /// Opens a file by its first bytes and lines.
@@ -60,14 +63,16 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened<'_>, Refusal> {
         return open_zip(bytes);
     }
     if bytes.starts_with(&compound::SIGNATURE) {
-        let reason = "the content is a compound file with a workbook stream (.xls)";
-        return Ok(Opened::Workbook(workbook::from_compound(bytes)?, reason.to_owned()));
+        let message = "the content is a compound file with a workbook stream (.xls)";
+        let reason = Reason::new("format.compound", "Workbook", message);
+        return Ok(Opened::Workbook(workbook::from_compound(bytes)?, reason));
     }
     if compound::SIGNATURE.starts_with(bytes) || b"PK".starts_with(bytes) {
         return Err(Refusal::cut("only the first bytes are there"));
     }
     if xml::root(&bytes[..bytes.len().min(FIRST_BYTES)]).is_some_and(|root| root == "rdml") {
-        let reasons = vec!["the content is XML whose root is `rdml`".to_owned()];
+        let message = "the content is XML whose root is `rdml`";
+        let reasons = vec![Reason::new("format.root", "rdml", message)];
         return Ok(Opened::Rdml(Cow::Borrowed(bytes), reasons));
     }
     let text = Text::decode(bytes);
@@ -94,41 +99,52 @@ pub(super) fn unmapped(bytes: &[u8]) -> Result<Unmapped<'_>, Refusal> {
 fn open_text<'a>(text: Text) -> Result<Opened<'a>, Refusal> {
     let first: Vec<&str> = text.content.lines().take(FIRST_LINES).collect();
     let starred = first.iter().any(|line| line.starts_with("* ") && line.contains('='));
-    let section = first.iter().filter_map(|line| section_name(line)).any(|n| SECTIONS.contains(&n));
-    if starred || section {
-        let reasons = [
-            starred.then_some("metadata lines `* Key = Value`"),
-            section.then_some("a section such as `[Results]`"),
-        ];
-        let reasons = reasons.into_iter().flatten().map(str::to_owned).collect();
+    let mut sections = first.iter().filter_map(|line| section_name(line));
+    let section = sections.find(|name| SECTIONS.contains(name));
+    if starred || section.is_some() {
+        let section = section.map(|name| {
+            let name = format!("[{name}]");
+            let message = format!("a section `{name}`");
+            Reason::new("format.section", name, message)
+        });
+        let reasons = starred.then(|| lines("* Key = Value")).into_iter().chain(section).collect();
         return Ok(Opened::AppliedBiosystems(text, reasons));
     }
     if first.first().is_some_and(|line| line.starts_with("# ") && line.contains(':')) {
-        let reasons = vec!["metadata lines `# Key: value`".to_owned()];
-        return Ok(Opened::DesignAnalysis(text, reasons));
+        return Ok(Opened::DesignAnalysis(text, vec![lines("# Key: value")]));
     }
     if first.iter().take(TITLE_LINES).any(|line| lightcycler_480::is_title(line)) {
-        let reasons = vec!["a title line that names the selected filter".to_owned()];
-        return Ok(Opened::LightCycler480(text, reasons));
+        return Ok(Opened::LightCycler480(text, vec![lightcycler_480::known()]));
     }
     let top = first.iter().find(|line| !line.trim().is_empty());
     let top = top.and_then(|line| delimited(line, b',', 1).ok()).and_then(|mut rows| rows.pop());
     if top.is_some_and(|row| lighthouse::is_header(&row)) {
-        let reasons = vec!["a header with Root Sample, RNA ID and Result".to_owned()];
-        return Ok(Opened::Lighthouse(text, reasons));
+        return Ok(Opened::Lighthouse(text, vec![lighthouse::known()]));
     }
     if let Some(delimiter) = cfx_delimiter(&first) {
-        let reasons = vec![format!(
-            "a header with Well, Fluor and Cq separated by `{}`",
-            char::from(delimiter).escape_default()
-        )];
+        let reasons = vec![header("Well, Fluor, Cq"), separator(delimiter)];
         return Ok(Opened::BioRadCfx(text, delimiter, reasons));
     }
     if first.iter().any(|line| is_sds_header(line)) {
-        let reasons = vec!["a header with Well, Detector and Ct, as inside an old .eds".to_owned()];
-        return Ok(Opened::SdsResult(text, reasons));
+        return Ok(Opened::SdsResult(text, vec![header("Well, Detector, Ct")]));
     }
     Err(Refusal::NotOurs { looked_like: foreign_text(&first) })
+}
+
+fn lines(shape: &str) -> Reason {
+    Reason::new("format.lines", shape, format!("metadata lines `{shape}`"))
+}
+
+/// Known by the columns of its header.
+pub(super) fn header(columns: &str) -> Reason {
+    Reason::new("format.header", columns, format!("a header with {columns}"))
+}
+
+/// Known by what stands between its columns.
+pub(super) fn separator(byte: u8) -> Reason {
+    let shown = char::from(byte).escape_default().to_string();
+    let message = format!("columns separated by `{shown}`");
+    Reason::new("format.separator", shown, message)
 }
 
 /// The name in a line that holds nothing but `[Name]`.
@@ -188,20 +204,22 @@ fn foreign_binary(bytes: &[u8]) -> Refusal {
 /// Opens a zip by what it holds. An `.eds` may hold a report as a workbook of its own.
 fn open_zip(bytes: &[u8]) -> Result<Opened<'_>, Refusal> {
     let mut archive = Archive::open(bytes)?;
-    let reasons = |what: &str| vec![format!("the content is a zip with {what} in it")];
+    let zip_with = |what: &str| {
+        Reason::new("format.zip", what, format!("the content is a zip with `{what}` in it"))
+    };
     if archive.has(eds_json::RESULT) || archive.has(eds_json::SETUP) {
-        return Ok(Opened::DesignAnalysisEds(archive, reasons(&format!("`{}`", eds_json::SETUP))));
+        return Ok(Opened::DesignAnalysisEds(archive, vec![zip_with(eds_json::SETUP)]));
     }
     if archive.has(eds::FOLDER) {
-        return Ok(Opened::SdsEds(archive, reasons(&format!("`{}`", eds::FOLDER))));
+        return Ok(Opened::SdsEds(archive, vec![zip_with(eds::FOLDER)]));
     }
-    if archive.has("xl/") {
-        let reason = "the content is a zip with a workbook in it (.xlsx)".to_owned();
-        return Ok(Opened::Workbook(workbook::from_zip(bytes)?, reason));
+    if archive.has(WORKBOOK) {
+        return Ok(Opened::Workbook(workbook::from_zip(bytes)?, zip_with(WORKBOOK)));
     }
     match rdml_member(&mut archive) {
         Some(index) => {
-            let reasons = reasons("XML whose root is `rdml`");
+            let message = "the content is a zip with XML in it whose root is `rdml`";
+            let reasons = vec![Reason::new("format.zip_root", "rdml", message)];
             Ok(Opened::Rdml(Cow::Owned(archive.unpack(index)?), reasons))
         }
         None => Err(Refusal::NotOurs { looked_like: "a zip without a run in it" }),
@@ -221,38 +239,40 @@ fn rdml_member(archive: &mut Archive<'_>) -> Option<usize> {
     order.into_iter().find(|index| is_rdml(archive, *index))
 }
 
-/// Whose workbook it is, by the headings of its results sheet, else by the lines above.
+/// Whose workbook it is, and why: by the headings of its results sheet, else by the lines above.
 pub(super) fn workbook_format(
     sheet: &str,
     metadata: &Metadata,
     table: &Table,
-) -> Option<(Format, String)> {
+) -> Option<(Format, Vec<Reason>)> {
     let diomni = heading(sheet) == "primary_result";
     let column = |names: &[&'static str]| {
         names
             .iter()
             .find(|name| table.column(name).is_some())
-            .map(|name| format!("column `{name}`"))
+            .map(|name| Reason::new("format.column", *name, format!("a column `{name}`")))
     };
     let key = |start: &str| {
-        metadata.has_key_starting(start).then(|| format!("lines above the table with `{start}`"))
+        let message = format!("lines above the table with `{start}`");
+        metadata.has_key_starting(start).then(|| Reason::new("format.above", start, message))
     };
+    let named = Reason::new("format.sheet", sheet, format!("a sheet `{sheet}`"));
     let instrument = key("instrument type").or_else(|| key("block type"))?;
     let design = || {
-        diomni
-            .then(|| "sheet `Primary_result`".to_owned())
-            .or_else(|| column(&["sample", "target"]))
+        column(&["sample", "target"])
             .or_else(|| key("run start date/time"))
             .or_else(|| key("run duration"))
     };
-    let found = if let Some(reason) = column(&["sample name", "target name"]) {
-        (Format::AppliedBiosystemsWorkbook, reason)
+    let (format, why) = if let Some(reason) = column(&["sample name", "target name"]) {
+        (Format::AppliedBiosystemsWorkbook, Some(reason))
+    } else if diomni {
+        (Format::DesignAnalysisWorkbook, None)
     } else if let Some(reason) = design() {
-        (Format::DesignAnalysisWorkbook, reason)
+        (Format::DesignAnalysisWorkbook, Some(reason))
     } else {
-        (Format::AppliedBiosystemsWorkbook, instrument)
+        (Format::AppliedBiosystemsWorkbook, Some(instrument))
     };
-    Some(found)
+    Some((format, [Some(named), why].into_iter().flatten().collect()))
 }
 
 #[cfg(test)]
@@ -312,9 +332,9 @@ mod tests {
             Opened::SdsEds(_, reasons) => ("sds", reasons),
             Opened::SdsResult(_, reasons) => ("result", reasons),
             Opened::DesignAnalysisEds(_, reasons) => ("json", reasons),
-            _ => ("another", vec![String::new()]),
+            _ => panic!("it is a run of another kind"),
         };
-        (name, reasons[0].clone())
+        (name, reasons[0].message.clone())
     }
 
     #[test]

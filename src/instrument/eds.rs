@@ -18,7 +18,7 @@ pub(super) const FOLDER: &str = "apldbio/sds/";
 /// Reads a zipped experiment.
 pub(super) fn zipped(
     archive: &mut Archive<'_>,
-    detected_by: Vec<String>,
+    detected_by: Vec<Reason>,
 ) -> Result<RunFile, Refusal> {
     let mut member = |name: &str| archive.content(&format!("{FOLDER}{name}"));
     let analysed = member("analysis_result.txt")?.ok_or(Refusal::NoResults {
@@ -40,7 +40,7 @@ pub(super) fn zipped(
 }
 
 /// Reads the inner result file alone.
-pub(super) fn text(text: &Text, detected_by: Vec<String>) -> Result<RunFile, Refusal> {
+pub(super) fn text(text: &Text, detected_by: Vec<Reason>) -> Result<RunFile, Refusal> {
     let warnings = text.warning.clone().into_iter().collect();
     let mut run = joined(results(text)?, Setup::default(), None, warnings)?;
     run.detected_by = detected_by;

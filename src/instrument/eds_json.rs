@@ -144,7 +144,7 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Most<T, MOST>
 /// Reads a zipped experiment.
 pub(super) fn zipped(
     archive: &mut Archive<'_>,
-    detected_by: Vec<String>,
+    detected_by: Vec<Reason>,
 ) -> Result<RunFile, Refusal> {
     let analysed = archive.content(RESULT)?.ok_or(Refusal::NoResults {
         missing: "the .eds holds no analysis, for the run was saved before it was analysed",

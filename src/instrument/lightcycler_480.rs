@@ -7,6 +7,7 @@ use super::results::{DecimalMark, Source};
 use super::table::{MAX_ROWS, Row, Table, check_name, heading};
 use super::text::{Text, tabbed};
 use super::{Format, Refusal};
+use crate::error::Reason;
 
 /// What the title line says before the name of the filter.
 const FILTER: &str = "Selected Filter:";
@@ -25,8 +26,14 @@ pub(super) fn is_title(line: &str) -> bool {
     line.contains(FILTER)
 }
 
+/// Known by that title; what an operator typed into it is not said again.
+pub(super) fn known() -> Reason {
+    let filter = FILTER.trim_matches([':', ' ']);
+    Reason::new("format.title", filter, format!("a title line with `{filter}`"))
+}
+
 /// Reads the file of one filter; wells without a Cp have none, excluded ones are omitted.
-pub(super) fn text(text: &Text, detected_by: Vec<String>) -> Result<Part, Refusal> {
+pub(super) fn text(text: &Text, detected_by: Vec<Reason>) -> Result<Part, Refusal> {
     let mut lines = (1..).zip(text.content.lines());
     let title = lines
         .find_map(|(_, line)| is_title(line).then_some(line))

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::block::needed_size;
+use super::detect;
 use super::results::{DecimalMark, ct};
 use super::table::{Row, heading};
 use super::{Format, Reading, Refusal, RunFile};
@@ -21,6 +22,11 @@ const RESULTS: [&str; 4] = ["positive", "negative", "limit of detection", "void"
 pub(super) fn is_header(row: &Row) -> bool {
     let has = |name: &str| row.cells.iter().any(|cell| heading(cell) == name);
     has("rna id") && has("result") && (has("root sample id") || has("root sample"))
+}
+
+/// Known by that header.
+pub(super) fn known() -> Reason {
+    detect::header("Root Sample, RNA ID, Result")
 }
 
 /// What a list without Ct holds, in counts.
@@ -70,7 +76,7 @@ struct ChannelColumns {
 pub(super) fn rows(
     rows: Vec<Row>,
     open_end: bool,
-    detected_by: Vec<String>,
+    detected_by: Vec<Reason>,
     mut warnings: Vec<Reason>,
 ) -> Result<RunFile, Refusal> {
     let mut rows = rows.into_iter().filter(|row| row.filled() > 0);

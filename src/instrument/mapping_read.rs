@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16LE, WINDOWS_1252};
 
+use super::detect::separator;
 use super::mapping::{
     Above, Fact, Mapping, Mark, Numbers, OneFilePer, Separator, TextEncoding, plain,
 };
@@ -34,7 +35,6 @@ struct Found {
     separator: Option<u8>,
     open_end: bool,
     warning: Option<Reason>,
-    place: String,
 }
 
 /// Whether the mapping knows this file by its headings.
@@ -42,8 +42,21 @@ pub(super) fn fits(file: &Unmapped<'_>, mapping: &Mapping) -> bool {
     find(file, mapping, true).is_ok()
 }
 
+/// How a file came to its mapping.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Chosen {
+    /// Whoever sent the file named it.
+    Named,
+    /// No other one fits the file.
+    OnlyFit,
+}
+
 /// Reads the file as the mapping says.
-pub(super) fn read(file: &Unmapped<'_>, mapping: &Mapping, why: &str) -> Result<Part, Refusal> {
+pub(super) fn read(
+    file: &Unmapped<'_>,
+    mapping: &Mapping,
+    chosen: Chosen,
+) -> Result<Part, Refusal> {
     let found = find(file, mapping, false)?;
     let (above, columns, table) = found.table(mapping)?;
     let facts = facts(&above, mapping);
@@ -55,7 +68,7 @@ pub(super) fn read(file: &Unmapped<'_>, mapping: &Mapping, why: &str) -> Result<
     }
     let mut run = Source {
         format: Format::Mapping,
-        detected_by: vec![format!("{}; mapping {} {why}", found.place, mapping.name)],
+        detected_by: found.why(mapping, chosen),
         metadata: Metadata::from_lines(metadata.iter().map(String::as_str), '='),
         table,
         mark: mark(mapping, found.separator),
@@ -173,16 +186,11 @@ fn find(file: &Unmapped<'_>, mapping: &Mapping, briefly: bool) -> Result<Found, 
         let header = rows(&head, *separator).ok().and_then(|rows| header(&rows, mapping));
         let Some(header) = header else { continue };
         let rows = if briefly { Vec::new() } else { rows(&text.content, *separator)? };
-        let named = char::from(*separator).escape_default();
         return Ok(Found {
             rows,
             header,
             separator: Some(*separator),
             open_end: text.open_end(),
-            place: format!(
-                "a text separated by `{named}` with the headings of {}",
-                mapping.instrument
-            ),
             warning: text.warning.clone(),
         });
     }
@@ -216,7 +224,6 @@ fn in_sheets(sheets: &[Sheet], mapping: &Mapping) -> Option<Found> {
             separator: None,
             open_end: false,
             warning: None,
-            place: format!("a sheet with the headings of {}", mapping.instrument),
         })
     })
 }
@@ -240,6 +247,23 @@ fn header(rows: &[Row], mapping: &Mapping) -> Option<usize> {
 type Split = (Vec<Row>, BTreeMap<Fact, usize>, Table);
 
 impl Found {
+    fn why(&self, mapping: &Mapping, chosen: Chosen) -> Vec<Reason> {
+        let (instrument, name) = (mapping.instrument.as_str(), mapping.name.as_str());
+        let headings = format!("the headings of {instrument}");
+        let headings = Reason::new("format.headings", instrument, headings);
+        let chosen = match chosen {
+            Chosen::Named => {
+                Reason::new("format.mapping_named", name, format!("mapping {name} was named"))
+            }
+            Chosen::OnlyFit => {
+                let message = format!("mapping {name} is the only one that fits");
+                Reason::new("format.mapping_only", name, message)
+            }
+        };
+        let separator = self.separator.map(separator);
+        [Some(headings), separator, Some(chosen)].into_iter().flatten().collect()
+    }
+
     fn table(&self, mapping: &Mapping) -> Result<Split, Refusal> {
         let above = self.rows[..self.header].to_vec();
         let headings: Vec<String> =

@@ -76,7 +76,7 @@ pub struct RunFile {
     /// Which format it was, and why we think so.
     pub format: Format,
     /// What in the content gave the format away, in sentences.
-    pub detected_by: Vec<String>,
+    pub detected_by: Vec<Reason>,
     /// Plate size the file states or its wells need; `None` for a file with no well at all.
     pub plate_size: Option<PlateSize>,
     /// The instrument's type as the file writes it.
@@ -228,7 +228,7 @@ pub fn read_part(
     named: Option<&Mapping>,
 ) -> Result<Part, Refusal> {
     let mut part = if let Some(mapping) = named {
-        mapping_read::read(&detect::unmapped(bytes)?, mapping, "was named")
+        mapping_read::read(&detect::unmapped(bytes)?, mapping, mapping_read::Chosen::Named)
     } else {
         match built_in(bytes) {
             Err(refusal @ (Refusal::NotOurs { .. } | Refusal::NoResults { .. })) => {
@@ -277,7 +277,7 @@ fn by_headings(bytes: &[u8], mappings: &Mappings) -> Option<Result<Part, Refusal
         let is_list =
             |sheet: &workbook::Sheet| sheet.rows.first().is_some_and(lighthouse::is_header);
         if let Some(at) = sheets.iter().position(is_list) {
-            let reasons = vec!["a workbook whose first row is a Lighthouse header".to_owned()];
+            let reasons = vec![lighthouse::known()];
             let rows = sheets.swap_remove(at).rows;
             let run = lighthouse::rows(rows, false, reasons, Vec::new());
             return Some(run.map(|run| Part { run, of: None }));
@@ -287,7 +287,7 @@ fn by_headings(bytes: &[u8], mappings: &Mappings) -> Option<Result<Part, Refusal
         mappings.iter().filter(|mapping| mapping_read::fits(&file, mapping)).collect();
     match fitting[..] {
         [] => None,
-        [only] => Some(mapping_read::read(&file, only, "is the only one that fits")),
+        [only] => Some(mapping_read::read(&file, only, mapping_read::Chosen::OnlyFit)),
         _ => {
             let names = fitting.iter().map(|mapping| mapping.name.clone()).collect();
             Some(Err(Refusal::Ambiguous { names }))
@@ -296,7 +296,7 @@ fn by_headings(bytes: &[u8], mappings: &Mappings) -> Option<Result<Part, Refusal
 }
 
 /// Reads the results sheet of a workbook and joins the calls of its `Target Call` sheet to them.
-fn read_workbook(mut sheets: Vec<workbook::Sheet>, reason: String) -> Result<RunFile, Refusal> {
+fn read_workbook(mut sheets: Vec<workbook::Sheet>, reason: Reason) -> Result<RunFile, Refusal> {
     let results = ["results", "primary_result"]
         .iter()
         .find_map(|name| workbook::take(&mut sheets, name))
@@ -309,7 +309,7 @@ fn read_workbook(mut sheets: Vec<workbook::Sheet>, reason: String) -> Result<Run
         .ok_or(Refusal::NotOurs { looked_like: "a results sheet without instrument lines" })?;
     let mut run = results::Source {
         format,
-        detected_by: vec![reason, format!("sheet `{}` with {why}", results.name)],
+        detected_by: [vec![reason], why].concat(),
         metadata,
         table,
         mark: results::DecimalMark::Point,

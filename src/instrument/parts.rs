@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::results::named;
 use super::{Format, Mapping, Mappings, Refusal, RunFile, read_part};
+use crate::error::Reason;
 use crate::plate::WellPosition;
 
 /// Most files one run is made of; no instrument has more channels than six.
@@ -249,8 +250,9 @@ fn merge(mut parts: Vec<Part>) -> Option<RunFile> {
         add_fresh(&mut run.warnings, other.warnings);
     }
     if channels.len() > 1 {
-        let count = channels.len();
-        run.detected_by.push(format!("{count} files, one for each of {}", channels.join(", ")));
+        let (count, each) = (channels.len(), channels.join(", "));
+        let message = format!("{count} files, one for each of {each}");
+        run.detected_by.push(Reason::new("format.channels", each, message));
         run.readings.sort_by_key(|reading| order.get(&reading.well).copied());
     }
     Some(run)
@@ -308,7 +310,7 @@ mod tests {
         let wells = ["A1", "A1", "A2", "A2"].map(str::to_owned);
         let dyes = ["FAM", "VIC / HEX", "FAM", "VIC / HEX"];
         assert_eq!(read, wells.into_iter().zip(dyes).collect::<Vec<_>>());
-        assert!(run.detected_by.iter().any(|line| line.starts_with("2 files, one for each")));
+        assert!(run.detected_by.iter().any(|why| why.message.starts_with("2 files, one for each")));
     }
 
     #[test]

@@ -17,9 +17,11 @@ pub(super) const MEMBER: &str = "rdml_data.xml";
 const APPLIED: [&str; 6] = ["applied biosystems", "stepone", "quantstudio", "viia", "7500", "sds"];
 
 /// Reads the XML of an RDML file.
-pub(super) fn read(xml: &[u8], mut detected_by: Vec<String>) -> Result<RunFile, Refusal> {
+pub(super) fn read(xml: &[u8], mut detected_by: Vec<Reason>) -> Result<RunFile, Refusal> {
     let document = Document::read(xml)?;
-    detected_by.push(format!("it states RDML version {}", shortened(&document.version)));
+    let version = shortened(&document.version);
+    let message = format!("it states RDML version {version}");
+    detected_by.push(Reason::new("format.version", version, message));
     let names = Names::of(&document);
     let runs: Vec<&Run> = document.runs.iter().filter(|run| has_amplification(run)).collect();
     let Some(first) = runs.first() else {

@@ -26,7 +26,7 @@ pub(super) struct Source {
     /// The format found.
     pub format: Format,
     /// Why we think so.
-    pub detected_by: Vec<String>,
+    pub detected_by: Vec<Reason>,
     /// The lines above the table.
     pub metadata: Metadata,
     /// The results.

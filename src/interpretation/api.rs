@@ -87,7 +87,7 @@ pub struct RunAnswer {
     pub format: String,
     /// What in the content gave the format away.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub detected_by: Vec<String>,
+    pub detected_by: Vec<Reason>,
     /// Instrument type.
     pub instrument: String,
     /// Instrument serial number.
@@ -268,10 +268,11 @@ async fn chart(
     };
     let facts = points::facts((new.id, new.at), subjects, kit, wells, read);
     let judged = quality::judge(tx, &facts).await?;
-    let flags = judged.rejections.iter().map(|message| VerdictReason {
+    let flags = judged.rejections.iter().map(|rejection| VerdictReason {
         code: VerdictCode::ControlRejected,
         well: None,
-        message: message.clone(),
+        figures: rejection.figures.clone(),
+        message: rejection.message.clone(),
     });
     read.verdict.flags.extend(flags);
     Ok((facts, judged))

@@ -88,6 +88,11 @@ impl TargetState {
 }
 
 impl Call {
+    /// The pool that stood in the wells, or the tube.
+    pub(super) fn code(&self) -> &str {
+        self.pool.as_deref().unwrap_or(&self.tube)
+    }
+
     /// What stood in the wells, for people: `tube T0000000001T`, or the pool.
     pub(super) fn read(&self) -> String {
         match &self.pool {

@@ -52,6 +52,9 @@ pub struct VerdictReason {
     pub code: VerdictCode,
     /// The well it was seen in, if it was one.
     pub well: Option<WellPosition>,
+    /// What else it is about, in codes and figures that every language reads: `N1 Ct 39.02`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub figures: String,
     /// What, which, and what to do next.
     pub message: String,
 }
@@ -114,6 +117,7 @@ fn missing_controls(kit: &Kit, gathered: &[Gathered]) -> Vec<VerdictReason> {
                 reasons.push(VerdictReason {
                     code: VerdictCode::ControlMissing,
                     well: None,
+                    figures: format!("{} {reaction}", control.sign()),
                     message: format!(
                         "the plate has no {control} control for reaction {reaction}; run it again"
                     ),
@@ -129,6 +133,7 @@ fn control_faults(kit: &Kit, control: Control, well: &Gathered) -> Vec<VerdictRe
         return vec![VerdictReason {
             code: VerdictCode::ControlUnknown,
             well: Some(well.well),
+            figures: control.sign().to_owned(),
             message: format!("the kit has no rule for the {control} control in {}", well.well),
         }];
     };
@@ -181,7 +186,7 @@ fn fault(control: Control, target: &TargetCall, silent: bool) -> VerdictReason {
         _ => "the whole run is void; run it again",
     };
     let message = format!("{control} control in {well}: {name} {what} (Ct `{raw}`); {next}");
-    VerdictReason { code, well: Some(well), message }
+    VerdictReason { code, well: Some(well), figures: format!("{name} Ct {raw}"), message }
 }
 
 fn transform_reason(kit: &Kit, layout: &Layout, gathered: &[Gathered]) -> Option<VerdictReason> {
@@ -199,6 +204,7 @@ fn transform_reason(kit: &Kit, layout: &Layout, gathered: &[Gathered]) -> Option
     Some(VerdictReason {
         code: VerdictCode::SuspectedTransform,
         well: None,
+        figures: transform.sign().to_owned(),
         message: format!("the plate was probably {transform}; look at it and run it again"),
     })
 }
@@ -213,6 +219,7 @@ fn invalid_tubes(kit: &Kit, calls: &[Call]) -> Option<VerdictReason> {
     Some(VerdictReason {
         code: VerdictCode::InternalControlsMissing,
         well: None,
+        figures: format!("{invalid}/{}", calls.len()),
         message: format!(
             "{invalid} of {} tubes show no internal control; check reagents and run it again",
             calls.len()

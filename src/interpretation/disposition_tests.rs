@@ -10,7 +10,7 @@ fn good_plate() -> Verdict {
 }
 
 fn reason(code: VerdictCode) -> VerdictReason {
-    VerdictReason { code, well: None, message: "for the test".to_owned() }
+    VerdictReason { code, well: None, figures: String::new(), message: "for the test".to_owned() }
 }
 
 fn negative(facts: &TubeFacts) -> Call {

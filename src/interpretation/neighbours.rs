@@ -94,6 +94,7 @@ fn weak_beside_strong<'c>(near: Nearness, positives: &[Positive<'c>]) -> Vec<Sus
             let flag = VerdictReason {
                 code: VerdictCode::WeakBesideStrong,
                 well: weak.targets.first().map(|target| target.well),
+                figures: both((*weak, *late), (*strong, *early)),
                 message: format!(
                     "{tube} (Ct {late}) lies beside {other} (Ct {early}); \
                      test {tube} again before it is reported"
@@ -118,6 +119,7 @@ fn adjacent<'c>(near: Nearness, positives: &[Positive<'c>]) -> Vec<Suspicion<'c>
             let flag = VerdictReason {
                 code: VerdictCode::AdjacentPositives,
                 well: one.targets.first().map(|target| target.well),
+                figures: both((*one, *a), (*other, *b)),
                 message: format!(
                     "{} (Ct {a}) and {} (Ct {b}) lie side by side and hardly any other is \
                      positive; test both again before they are reported",
@@ -128,6 +130,11 @@ fn adjacent<'c>(near: Nearness, positives: &[Positive<'c>]) -> Vec<Suspicion<'c>
             (flag, vec![one.tube.as_str(), other.tube.as_str()])
         })
         .collect()
+}
+
+/// Two tubes or pools and their Ct, for every language.
+fn both((one, a): Positive<'_>, (other, b): Positive<'_>) -> String {
+    format!("{} Ct {a}, {} Ct {b}", one.code(), other.code())
 }
 
 /// Tubes with any amplified or grey pathogen target.

@@ -173,9 +173,10 @@ pub(super) fn flag(new: &Replacement, before: &[Call], now: &[Call]) -> VerdictR
         before.iter().map(|call| (call.tube.as_str(), call.outcome)).collect();
     let changed = now.iter().filter_map(|call| {
         let before = said.get(call.tube.as_str()).filter(|before| **before != call.outcome)?;
-        Some(format!("{} was {before} and is {}", call.tube, call.outcome))
+        Some((&call.tube, format!("{} was {before} and is {}", call.tube, call.outcome)))
     });
-    let changed: Vec<String> = changed.collect();
+    let (tubes, changed): (Vec<_>, Vec<_>) = changed.unzip();
+    let figures = [&new.replaces].into_iter().chain(tubes).map(String::as_str);
     let what = match changed.as_slice() {
         [] => "no call changed".to_owned(),
         some => format!("calls changed: {}", some.join(", ")),
@@ -183,6 +184,7 @@ pub(super) fn flag(new: &Replacement, before: &[Call], now: &[Call]) -> VerdictR
     VerdictReason {
         code: VerdictCode::Replaces,
         well: None,
+        figures: figures.collect::<Vec<_>>().join(", "),
         message: format!(
             "the run is in the place of run {}; {what}; compare both before anything is released",
             new.replaces

@@ -78,6 +78,18 @@ impl Control {
     }
 }
 
+impl Control {
+    /// How it is marked on a picture of a plate, in every language.
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::Positive => "+",
+            Self::WeakPositive => "w+",
+            Self::Negative => "−",
+            Self::Extraction => "E",
+        }
+    }
+}
+
 impl fmt::Display for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -142,6 +142,31 @@ fn turned(one: Quadrant, (row, column): (u8, u8), size: PlateSize) -> Option<(u8
     Some(((last_row + 2 * one.0).checked_sub(row)?, (last_column + 2 * one.1).checked_sub(column)?))
 }
 
+impl Transform {
+    /// What happened to the plate or to the plates of its quadrants, in every language.
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::Rotated => "180°",
+            Self::MirroredLeftRight => "⇄",
+            Self::MirroredTopBottom => "⇅",
+            Self::ShiftedDown => "↓",
+            Self::ShiftedUp => "↑",
+            Self::ShiftedRight => "→",
+            Self::ShiftedLeft => "←",
+            Self::ExchangedA1A2 => "A1 ⇄ A2",
+            Self::ExchangedA1B1 => "A1 ⇄ B1",
+            Self::ExchangedA1B2 => "A1 ⇄ B2",
+            Self::ExchangedA2B1 => "A2 ⇄ B1",
+            Self::ExchangedA2B2 => "A2 ⇄ B2",
+            Self::ExchangedB1B2 => "B1 ⇄ B2",
+            Self::TurnedA1 => "A1 180°",
+            Self::TurnedA2 => "A2 180°",
+            Self::TurnedB1 => "B1 180°",
+            Self::TurnedB2 => "B2 180°",
+        }
+    }
+}
+
 impl fmt::Display for Transform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -17,8 +17,17 @@ use crate::storage::Tx;
 pub struct Judged {
     /// What was usual for each value, in their order; none while the instrument is being learnt.
     pub usual: Vec<Option<Usual>>,
-    /// Rules its controls break that reject it: target, rules, Ct.
-    pub rejections: Vec<String>,
+    /// What rejects it, for each control that breaks a rule.
+    pub rejections: Vec<Rejection>,
+}
+
+/// A control that breaks rules that reject a run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Target and rules, for every language: `N1 1-3s`.
+    pub figures: String,
+    /// The same in words.
+    pub message: String,
 }
 
 /// Judges the values of a run by the points before it.
@@ -43,12 +52,13 @@ pub async fn judge(tx: &mut Tx, facts: &Facts) -> Result<Judged> {
     Ok(judged)
 }
 
-fn rejection(measure: Measure, target: &str, rules: &[Rule]) -> String {
+fn rejection(measure: Measure, target: &str, rules: &[Rule]) -> Rejection {
     let rules: Vec<_> = rules.iter().map(|rule| rule.name()).collect();
-    format!(
+    let message = format!(
         "the {measure} breaks {} for {target}; look at its chart before anything is released",
         rules.join(" and ")
-    )
+    );
+    Rejection { figures: format!("{target} {}", rules.join(", ")), message }
 }
 
 /// Writes what a run leaves on the charts, and raises the alarms it gives cause for.

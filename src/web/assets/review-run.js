@@ -1,7 +1,8 @@
 // One run at a glance: the verdict with every reason, who signed, controls, exceptions with their
 // curves beside the call, and the negatives behind a count.
 
-import { element, language, said } from "./station.js";
+import { reasonItem, remarkItem } from "./reasons.js";
+import { element, language } from "./station.js";
 
 const ORDER = ["detected", "inconclusive", "invalid", "not_detected"];
 
@@ -52,32 +53,17 @@ function verdict(run, waiting, say) {
   const list = (items, style) => {
     if (!items.length) return;
     const ul = element("ul", `reasons ${style}`);
-    ul.append(...items.map(({ code, well, about, message, exact }) => {
-      const item = element("li", "");
-      const where = well ?? (about && about !== run.plate ? about : "");
-      if (where) item.append(element("code", "", where), " ");
-      // A verdict's codes go without the slice that says them.
-      const words = said(code) ?? said(`run.${code}`);
-      const told = element("span", "", words ?? message);
-      if (!words) told.lang = "en";
-      item.append(told);
-      // Which wells, dyes or mapping a warning is about stands in the server's sentence.
-      if (exact && words) {
-        const sentence = element("small", "", message);
-        sentence.lang = "en";
-        item.append(" ", sentence);
-      }
-      return item;
-    }));
+    ul.append(...items);
     box.append(ul);
   };
-  list(reasons, "against");
+  const reason = (each) => reasonItem(each, run.plate);
+  list(reasons.map(reason), "against");
   const holds = run.holds ?? waiting?.holds ?? [];
   if (flags.length || holds.length) {
     box.append(element("p", "notice mind", say("look")));
-    list([...flags, ...holds], "mind-list");
+    list([...flags, ...holds].map(reason), "mind-list");
   }
-  list(run.warnings.map(({ code, message }) => ({ code, message, exact: true })), "file-warnings");
+  list(run.warnings.map(remarkItem), "file-warnings");
   return box;
 }
 

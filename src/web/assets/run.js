@@ -2,11 +2,12 @@
 // dropped anywhere on the page. The server reads it and says what it would make of it, with nothing
 // stored; F9, or a scan of "ACCEPT", sends the same file to be kept.
 
-import { station, ask, element, language, said } from "./station.js";
+import { station, ask, element, language } from "./station.js";
 import { kindOf, fits } from "./code.js";
 import { bandOf, plateMap } from "./plate-map.js";
 import { signOf } from "./plate-content.js";
 import { curveChart } from "./curve-chart.js";
+import { reasonItem, remarkItem } from "./reasons.js";
 import { replacing } from "./run-replace.js";
 import { earliest, grouped, targetsOf, wellsOf } from "./run-wells.js";
 
@@ -33,21 +34,6 @@ const { say, right, wrong, already, api, focus } = station({ scanned, command })
 const OUTCOMES = { detected: say("detected"), not_detected: say("not-detected"), inconclusive: say("inconclusive"), invalid: say("invalid") };
 const STATES = { amplified: say("amplified"), not_amplified: say("not-amplified"), grey: say("grey") };
 const CONTROLS = { positive: say("positive"), weak_positive: say("weak-positive"), negative: say("negative"), extraction: say("extraction") };
-const VERDICTS = {
-  control_missing: say("verdict-control-missing"),
-  control_unknown: say("verdict-control-unknown"),
-  positive_control_silent: say("verdict-positive-silent"),
-  positive_control_amplified: say("verdict-positive-amplified"),
-  negative_control_amplified: say("verdict-negative-amplified"),
-  extraction_control_contaminated: say("verdict-extraction-contaminated"),
-  extraction_control_silent: say("verdict-extraction-silent"),
-  suspected_transform: say("verdict-transform"),
-  internal_controls_missing: say("verdict-internal-missing"),
-  weak_beside_strong: say("verdict-weak-beside-strong"),
-  adjacent_positives: say("verdict-adjacent"),
-  control_rejected: say("verdict-rejected"),
-  replaces: say("verdict-replaces"),
-};
 const replacement = replacing(look);
 listen();
 
@@ -211,33 +197,13 @@ function drawRun() {
   const targets = targetsOf(wells);
   at("shows").replaceChildren(at("shows").options[0], ...targets.map((target) => new Option(say("shows-ct", { target }), target)));
   at("shows").value = "";
-  const against = (reason) => {
-    const item = element("li", "", [reason.well, VERDICTS[reason.code] ?? reason.code].filter(Boolean).join(": "));
-    const words = element("small", "", reason.message);
-    words.lang = "en";
-    item.append(words);
-    return item;
-  };
-  const plain = ({ code, message }) => {
-    const words = said(code);
-    const item = element("li", "", words ?? message);
-    if (!words) item.lang = "en";
-    return item;
-  };
-  // Which wells, dyes or mapping a warning is about stands in the server's sentence.
-  const exact = (warning) => {
-    const item = plain(warning);
-    const words = element("small", "", warning.message);
-    words.lang = "en";
-    if (item.textContent !== warning.message) item.append(words);
-    return item;
-  };
+  const reason = (each) => reasonItem(each, answer.plate);
   const { usable, reasons, flags } = answer.verdict;
   verdict(usable ? "usable" : "unusable", usable ? say("usable") : say("unusable"), [
-    [say("reasons"), reasons.map(against)],
-    [say("flags"), flags.map(against)],
-    [say("holds"), (answer.holds ?? []).map(plain)],
-    [say("warnings"), answer.warnings.map(exact)],
+    [say("reasons"), reasons.map(reason)],
+    [say("flags"), flags.map(reason)],
+    [say("holds"), (answer.holds ?? []).map(reason)],
+    [say("warnings"), answer.warnings.map(remarkItem)],
   ]);
   facts(answer);
   const count = counts(answer);
@@ -274,9 +240,7 @@ function facts(answer) {
   for (const [name, value] of rows) list.append(element("dt", "", name), element("dd", "", String(value || "–")));
   if (answer.detected_by?.length) {
     const why = element("ul");
-    why.lang = "en";
-    why.append(...answer.detected_by.map((reason) => element("li", "", reason)));
-    why.lang = "en";
+    why.append(...answer.detected_by.map(remarkItem));
     const cell = element("dd");
     cell.append(why);
     list.append(element("dt", "", say("detected-by")), cell);
