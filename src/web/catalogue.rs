@@ -131,8 +131,7 @@ impl Language {
     pub fn texts(self, module: &str) -> String {
         let own = format!("js-{module}-");
         let mut starts = vec!["js-station-", own.as_str()];
-        // The first page of a phone is small: what it may be told is all among the problems.
-        starts.extend(if module == "collect" { &CODED[..1] } else { &CODED[..] });
+        starts.extend(if module == "collect" { &COLLECTED[..] } else { &CODED[..] });
         let wanted = |key: &str| starts.iter().any(|start| key.starts_with(start));
         let plain = &catalogue(self).plain;
         let texts: BTreeMap<_, _> = plain.iter().filter(|(key, _)| wanted(key)).collect();
@@ -144,6 +143,18 @@ impl Language {
 /// How the keys of texts for problems' codes begin: said in every language, and only where the
 /// server's own sentence would be a foreign one.
 const CODED: [&str; 2] = ["problem-", "server-"];
+
+/// What of these the collect page may be told: the first page of a phone is small.
+const COLLECTED: [&str; 8] = [
+    "problem-",
+    "server-box-",
+    "server-code-",
+    "server-handover-",
+    "server-idempotency-",
+    "server-text-",
+    "server-time-",
+    "server-tube-",
+];
 
 /// The first language of the header that there is, by its weight.
 fn preferred(header: &str) -> Option<Language> {

@@ -145,6 +145,25 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
     return true;
   }
 
+  // A refused box comes back into work, to be mended and sealed anew.
+  async function mend({ sequence, content: { code, box: { site, seal: sealed, tubes } } }) {
+    await sealing;
+    const back = { code, site, seal: sealed, tubes };
+    if (work.code || !await outbox.takeBack(sequence, `box ${owner}`, back)) return false;
+    work = back;
+    shown = undefined;
+    draw();
+    return true;
+  }
+
+  async function takeOut(code) {
+    focus();
+    await sealing;
+    work.tubes = work.tubes.filter((tube) => tube !== code);
+    await save();
+    return already(text("js-collect-taken-out"), [], code);
+  }
+
   // Handing over -----------------------------------------------------------------------------
 
   function show({ code, holder, tubes, handovers }) {
@@ -208,7 +227,11 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
     at("box-count").textContent = work.tubes.length;
     at("box-tubes").replaceChildren(...work.tubes.map((code, index) => {
       const item = element("li");
-      item.append(element("span", "position", index + 1), element("code", "", code));
+      const out = element("button", "quiet out", "✕");
+      out.type = "button";
+      out.setAttribute("aria-label", text("js-collect-take-out", { code }));
+      out.addEventListener("click", () => takeOut(code));
+      item.append(element("span", "position", index + 1), element("code", "", code), out);
       return item;
     }));
     if (at("seal-number") !== document.activeElement) at("seal-number").value = work.seal;
@@ -252,5 +275,5 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
     at("badge-qr").replaceChildren(...(picture ? [picture] : []));
   });
 
-  return { begin, scanned, seal, draw };
+  return { begin, scanned, seal, mend, draw };
 }

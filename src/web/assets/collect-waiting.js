@@ -20,7 +20,7 @@ export function reasonsOf({ reasons }) {
   });
 }
 
-// `desk` also gives `mend(record)`, which takes a refused tube back into work.
+// `desk` also gives `mend(record)`, which takes a refused tube or box back into work.
 export function waitingDesk({ ask, right, wrong, focus }, desk) {
   async function draw() {
     const records = await outbox.records();
@@ -73,7 +73,7 @@ export function waitingDesk({ ask, right, wrong, focus }, desk) {
     const why = element("ul");
     why.append(...reasonsOf(record).map((reason) => element("li", "", reason)));
     const actions = element("p", "actions");
-    if (record.content?.tube) actions.append(button("js-collect-mend", "primary", () => mend(record)));
+    if (record.content?.tube ?? record.content?.box) actions.append(button("js-collect-mend", "primary", () => mend(record)));
     actions.append(button("js-collect-give-up", "danger", () => paper(record)));
     item.append(head(record), why, actions);
     return item;
@@ -87,8 +87,11 @@ export function waitingDesk({ ask, right, wrong, focus }, desk) {
   }
 
   async function mend(record) {
-    if (!await desk.mend(record)) wrong(text("js-collect-mend-busy"), [text("js-collect-mend-busy-next")], record.content.code);
-    else right(text("js-collect-mending"), reasonsOf(record), record.content.code);
+    const { kind, content: { code } } = record;
+    if (await desk.mend(record)) return right(text("js-collect-mending"), reasonsOf(record), code);
+    const busy = kind === "box" ? ["js-collect-mend-box-busy", "js-collect-mend-box-busy-next"]
+      : ["js-collect-mend-busy", "js-collect-mend-busy-next"];
+    return wrong(text(busy[0]), [text(busy[1])], code);
   }
 
   // Everything the record holds, for the paper that goes with the tube instead.

@@ -93,8 +93,8 @@ function isMakers(code) {
 }
 
 async function mend(record) {
-  if (!await tubes.mend(record)) return false;
-  show("tube");
+  if (!await (record.kind === "box" ? boxes : tubes).mend(record)) return false;
+  show(record.kind);
   return true;
 }
 

@@ -6,7 +6,7 @@ use swabline::barcode::TubeCode;
 use super::offline::behind;
 use super::{all_sent, sampler, scan_person, seal, seal_one, stored};
 use crate::browser::{Browser, Size};
-use crate::world::{person, tube};
+use crate::world::{box_, people, person, seal_tube, tube};
 
 /// Seals a tube whose label was never given out.
 pub(super) async fn seal_unknown(browser: &Browser, n: u64) -> String {
@@ -43,6 +43,54 @@ async fn a_refused_tube_is_mended_and_sealed_anew() {
     browser.wait_for_text("#slip-list", &tube(1)).await;
     all_sent(&browser).await;
     assert_eq!(stored(&browser).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_box_is_mended_and_sealed_anew() {
+    for (language, size, unknown) in
+        [("zh-CN", Size::Phone, "没有这支采样管的记录"), ("en", Size::Desktop, "was not recorded")]
+    {
+        let Some(browser) = Browser::open(size, language).await else { return };
+        let world = sampler(&browser).await;
+        for n in 0..2 {
+            seal_tube(&browser.app, &world, n, &people(n * 10, 10)).await.expect(201);
+        }
+        let stranger = TubeCode::numbered(90_001).unwrap().to_string();
+        browser.scan("BOX").await;
+        browser.scan(&box_(0)).await;
+        browser.wait_for_text("#box-code", &box_(0)).await;
+        for code in [tube(0), stranger.clone(), tube(1)] {
+            browser.scan(&code).await;
+        }
+        browser.wait_for_text("#box-count", "3").await;
+        browser.scan("seal-77").await;
+        browser.wait_for_text(".feedback.right", "seal-77").await;
+        browser.scan(&box_(0)).await;
+        browser.wait_for_text(".feedback.wrong", &box_(0)).await;
+        // It is found again after the page was closed, and says which tube it is about.
+        browser.goto("/collect").await;
+        browser.click("[data-mode=waiting]").await;
+        browser.wait_for_text("#refused-list", &stranger).await;
+        browser.wait_for_text("#refused-list", unknown).await;
+        browser.check("collect-refused-box").await;
+        browser.click("#refused-list .primary").await;
+        browser.wait_for_text("#box-count", "3").await;
+        browser
+            .wait_for_value("document.querySelector('#seal-number').value", &json!("seal-77"))
+            .await;
+        browser.click("#box-tubes li:nth-child(2) .out").await;
+        browser.wait_for_text(".feedback.already", &stranger).await;
+        browser.check("collect-mended-box").await;
+        browser.scan(&box_(0)).await;
+        browser.wait_for_text("#shown-code", &box_(0)).await;
+        all_sent(&browser).await;
+        let path = format!("/v1/boxes/{}", box_(0));
+        let shown = browser.app.get(&world.courier, &path).await.expect(200).json();
+        assert_eq!(
+            (shown["tubes"].as_array().unwrap().len(), &shown["seal"]),
+            (2, &json!("seal-77"))
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
