@@ -88,6 +88,8 @@ fn pairs() -> Vec<(&'static str, &'static str, Sql)> {
         ),
         ("collection/tube/store.rs", "MEMBERS_ADD", swabline::collection::tube::store::MEMBERS_ADD),
         ("cache/follow.rs", "SNAPSHOT", swabline::cache::follow::SNAPSHOT),
+        ("query/store.rs", "KNOWN", swabline::query::store::KNOWN),
+        ("query/store.rs", "TUBES_OF", swabline::query::store::TUBES_OF),
         ("figures/fold.rs", "FOLD", swabline::figures::fold::FOLD),
         ("feeds/store.rs", "HORIZON", swabline::feeds::store::HORIZON),
         ("storage/migrate.rs", "BEGUN", swabline::storage::migrate::BEGUN),
