@@ -2,7 +2,7 @@
 // dropped anywhere on the page. The server reads it and says what it would make of it, with nothing
 // stored; F9, or a scan of "ACCEPT", sends the same file to be kept.
 
-import { station, ask, element, language } from "./station.js";
+import { station, ask, element, language, said } from "./station.js";
 import { kindOf, fits } from "./code.js";
 import { bandOf, plateMap } from "./plate-map.js";
 import { signOf } from "./plate-content.js";
@@ -180,10 +180,11 @@ function refused(problem) {
   };
   verdict("unusable", say("not-taken"), [[say("reasons"), groups.map((group) => element("li", "", line(group)))]]);
   for (const { code, about, message } of problem.errors ?? []) {
+    const words = said(code) ?? message;
     const well = wells.get(about);
     const tube = ABOUT_TUBES.includes(code) && [...wells].find(([, { code: held }]) => held === about);
-    if (tube) map.set(tube[0], { kind: "tube", tone: "bad", text: "!", title: `${tube[0]}: ${message}` });
-    if (ABOUT_WELLS.includes(code)) map.set(about, { kind: well?.kind ?? "none", tone: "bad", text: "!", title: `${about}: ${message}` });
+    if (tube) map.set(tube[0], { kind: "tube", tone: "bad", text: "!", title: `${tube[0]}: ${words}` });
+    if (ABOUT_WELLS.includes(code)) map.set(about, { kind: well?.kind ?? "none", tone: "bad", text: "!", title: `${about}: ${words}` });
   }
   const first = groups.slice(0, 3).map(([text, abouts]) => (abouts.length > 3 ? text : line([text, abouts])));
   if (groups.length > 3) first.push(say("more", { count: groups.length - 3 }));
