@@ -18,10 +18,11 @@ const FIRST_LINES: usize = 60;
 /// Lines within which a title stands.
 const TITLE_LINES: usize = 3;
 
-/// The folder of a workbook's members in its zip.
-const WORKBOOK: &str = "xl/";
 /// Bytes looked at for the root of XML.
 const FIRST_BYTES: usize = 4_096;
+
+/// The folder of a workbook's members in its zip.
+const WORKBOOK: &str = "xl/";
 
 /// Sections by which a text without metadata lines is still known; other files have brackets too.
 const SECTIONS: [&str; 5] =
@@ -207,8 +208,8 @@ fn open_zip(bytes: &[u8]) -> Result<Opened<'_>, Refusal> {
     let zip_with = |what: &str| {
         Reason::new("format.zip", what, format!("the content is a zip with `{what}` in it"))
     };
-    if archive.has(eds_json::RESULT) || archive.has(eds_json::SETUP) {
-        return Ok(Opened::DesignAnalysisEds(archive, vec![zip_with(eds_json::SETUP)]));
+    if let Some(member) = [eds_json::SETUP, eds_json::RESULT].into_iter().find(|m| archive.has(m)) {
+        return Ok(Opened::DesignAnalysisEds(archive, vec![zip_with(member)]));
     }
     if archive.has(eds::FOLDER) {
         return Ok(Opened::SdsEds(archive, vec![zip_with(eds::FOLDER)]));
@@ -347,6 +348,7 @@ mod tests {
             (&[("APLDBIO\\SDS\\x", "")], "sds", "`apldbio/sds/`"),
             (&[("xl/workbook.xml", ""), ("apldbio/sds/x", "")], "sds", "`apldbio/sds/`"),
             (&[("setup/plate_setup.json", "{}")], "json", "plate_setup.json"),
+            (&[("primary/analysis_result.json", "{}")], "json", "analysis_result.json"),
         ] {
             let (found, reason) = opened(&zipped(members));
             assert_eq!(found, name);

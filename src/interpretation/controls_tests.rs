@@ -62,6 +62,8 @@ fn each_cdc_control_fault_voids_the_run() {
         let verdict = cdc_verdict(at, target, cycles);
         assert!(!verdict.usable);
         assert_eq!(codes(&verdict), [(code, Some(at.to_owned()))]);
+        let read = cycles.unwrap_or("Undetermined");
+        assert_eq!(verdict.reasons[0].figures, format!("{target} Ct {read}"));
     }
 }
 

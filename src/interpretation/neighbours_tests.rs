@@ -51,6 +51,12 @@ fn a_weak_positive_beside_a_strong_one_is_tested_again_and_the_strong_one_report
     assert_eq!(fates(&suspicious), (vec!["A1".to_owned()], vec!["B2".to_owned()]));
     let held = suspicious.calls.iter().find(|call| call.disposition == Disposition::Retest);
     assert!(held.unwrap().reason.contains("held for a repeat"));
+    let tube = |at: &str| {
+        let call = suspicious.calls.iter().find(|call| call.targets[0].well == well(at));
+        call.unwrap().tube.clone()
+    };
+    let figures = format!("{} Ct 31, {} Ct 20", tube("B2"), tube("A1"));
+    assert_eq!(suspicious.verdict.flags[0].figures, figures);
     let apart = read(&[("A1", "20"), ("A5", "31")], 1, 1);
     assert_eq!(fates(&apart).1, Vec::<String>::new());
 }

@@ -76,9 +76,7 @@ impl Control {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|control| control.name() == name)
     }
-}
 
-impl Control {
     /// How it is marked on a picture of a plate, in every language.
     pub const fn sign(self) -> &'static str {
         match self {

@@ -159,9 +159,11 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
   async function takeOut(code) {
     focus();
     await sealing;
+    // It was sealed in meanwhile.
+    if (!work.tubes.includes(code)) return;
     work.tubes = work.tubes.filter((tube) => tube !== code);
     await save();
-    return already(text("js-collect-taken-out"), [], code);
+    already(text("js-collect-taken-out"), [], code);
   }
 
   // Handing over -----------------------------------------------------------------------------
