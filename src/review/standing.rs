@@ -2,7 +2,8 @@
 //!
 //! A release settles it for new answers in one statement (`release::STATUSES`). An amendment may
 //! take back what hid an earlier answer, so it goes through all answers of these people again, in
-//! the order in which they were told.
+//! the order in which they were told. A withdrawn answer says nothing, so that no positive is
+//! hidden behind it, whichever of the two was told first.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use sqlx::{FromRow, query, query_as};
 use crate::error::Result;
 use crate::storage::{StoreError, Tx, json};
 
-/// `$1` tube: the newest version of every answer to each of its members, first told first.
+/// `$1` tube: the newest version of every answer to each of its members.
 pub const ANSWERS: &str = "select m.person_key, m.tube_code, m.taken_us, v.id, v.outcome,
         v.released_us, coalesce(p.depth, c.members) as pooled
     from member a join member m on m.person_key = a.person_key
@@ -20,7 +21,7 @@ pub const ANSWERS: &str = "select m.person_key, m.tube_code, m.taken_us, v.id, v
             (select max(n.version) from result n where n.tube_code = m.tube_code)
         join call c on c.run_id = v.run_id and c.tube_code = v.tube_code
         left join pool p on p.code = c.pool_code
-    where a.tube_code = $1 order by v.released_us, v.version, v.id";
+    where a.tube_code = $1";
 /// `$1` answers, one a person.
 pub const STATUSES_PUT: &str = "insert into status
         (person_key, tube_code, result_id, outcome, collected_us, released_us, pooled)
@@ -50,22 +51,43 @@ impl Answer {
         self.outcome == "detected"
     }
 
+    fn is_withdrawn(&self) -> bool {
+        self.outcome == "withdrawn"
+    }
+
+    fn swab(&self) -> (i64, &str) {
+        (self.taken_us, &self.tube_code)
+    }
+
+    /// Whether this answer counts before another of one release: a positive does, then the later
+    /// swab's.
+    fn counts_before(&self, other: &Self) -> bool {
+        (self.is_detected(), self.swab()) > (other.is_detected(), other.swab())
+    }
+
     /// Whether this answer, told after `before`, takes its place: that of a later swab does, and a
     /// positive is not lost behind a negative of a later swab that happened to be ready first.
     fn stands_over(&self, before: &Self) -> bool {
-        (self.taken_us, &self.tube_code) >= (before.taken_us, &before.tube_code)
-            || (self.is_detected() && !before.is_detected())
+        if before.is_detected() && self.is_withdrawn() {
+            return false;
+        }
+        self.swab() >= before.swab() || (self.is_detected() && !before.is_detected())
     }
 }
 
-/// The answer that stands for each person, of answers in the order in which they were told.
+/// The answer that stands for each person, of the newest versions of all their answers.
 fn standing(answers: Vec<Answer>) -> Vec<Answer> {
-    let mut standing: BTreeMap<String, Answer> = BTreeMap::new();
+    let mut told: BTreeMap<(i64, String), Answer> = BTreeMap::new();
     for answer in answers {
-        let takes_over =
-            standing.get(&answer.person_key).is_none_or(|before| answer.stands_over(before));
-        if takes_over {
-            standing.insert(answer.person_key.clone(), answer);
+        let moment = (answer.released_us, answer.person_key.clone());
+        if told.get(&moment).is_none_or(|other| answer.counts_before(other)) {
+            told.insert(moment, answer);
+        }
+    }
+    let mut standing: BTreeMap<String, Answer> = BTreeMap::new();
+    for ((_, person), answer) in told {
+        if standing.get(&person).is_none_or(|before| answer.stands_over(before)) {
+            standing.insert(person, answer);
         }
     }
     standing.into_values().collect()
@@ -100,34 +122,70 @@ mod tests {
         }
     }
 
-    fn stands(answers: &[Answer]) -> String {
-        let [only] = &standing(answers.to_vec())[..] else { panic!("one person has one answer") };
+    /// The tube whose answer stands, of answers told one after the other.
+    fn stands<const N: usize>(answers: [&Answer; N]) -> String {
+        let in_turn = (0..).zip(answers);
+        stands_of(in_turn.map(|(moment, one)| Answer { released_us: moment, ..one.clone() }))
+    }
+
+    fn stands_of(answers: impl IntoIterator<Item = Answer>) -> String {
+        let [only] = &standing(answers.into_iter().collect())[..] else {
+            panic!("one person has one answer")
+        };
         only.tube_code.clone()
     }
 
     #[test]
     fn the_later_swab_s_answer_stands_whichever_was_told_first() {
         let (early, late) = (answer("T1", 1, "not_detected"), answer("T2", 2, "not_detected"));
-        assert_eq!(stands(&[early.clone(), late.clone()]), "T2");
-        assert_eq!(stands(&[late, early.clone()]), "T2");
+        assert_eq!(stands([&early, &late]), "T2");
+        assert_eq!(stands([&late, &early]), "T2");
         let together = answer("T2", 1, "not_detected");
-        assert_eq!(stands(&[together.clone(), early.clone()]), "T2");
-        assert_eq!(stands(&[early, together]), "T2");
+        assert_eq!(stands([&together, &early]), "T2");
+        assert_eq!(stands([&early, &together]), "T2");
     }
 
     #[test]
     fn a_positive_is_told_though_a_later_negative_was_ready_first_and_ends_with_the_next() {
         let (found, late) = (answer("T1", 1, "detected"), answer("T2", 2, "not_detected"));
-        assert_eq!(stands(&[late.clone(), found.clone()]), "T1");
-        assert_eq!(stands(&[found, late]), "T2");
+        assert_eq!(stands([&late, &found]), "T1");
+        assert_eq!(stands([&found, &late]), "T2");
+        for together in [[&found, &late], [&late, &found]] {
+            assert_eq!(stands_of(together.map(Clone::clone)), "T1", "one release told both");
+        }
+    }
+
+    #[test]
+    fn of_two_positives_the_later_swab_s_stands_also_beside_a_negative_of_the_same_release() {
+        let (old, late) = (answer("T1", 1, "detected"), answer("T2", 2, "detected"));
+        assert_eq!(stands([&late, &old]), "T2");
+        let negative = answer("T3", 3, "not_detected");
+        let same_release = [&old, &negative].map(|one| Answer { released_us: 5, ..one.clone() });
+        assert_eq!(stands_of([late].into_iter().chain(same_release)), "T2");
     }
 
     #[test]
     fn what_a_positive_that_was_taken_back_hid_stands_again() {
         let late = answer("T2", 2, "not_detected");
         for outcome in ["not_detected", "withdrawn"] {
-            assert_eq!(stands(&[late.clone(), answer("T1", 1, outcome)]), "T2", "{outcome}");
+            assert_eq!(stands([&late, &answer("T1", 1, outcome)]), "T2", "{outcome}");
         }
+    }
+
+    #[test]
+    fn a_withdrawn_answer_hides_no_positive_whichever_was_told_first() {
+        let (found, late) = (answer("T1", 1, "detected"), answer("T2", 2, "withdrawn"));
+        assert_eq!(stands([&found, &late]), "T1");
+        assert_eq!(stands([&late, &found]), "T1");
+        let (earlier, found) = (answer("T1", 1, "withdrawn"), answer("T2", 2, "detected"));
+        assert_eq!(stands([&found, &earlier]), "T2");
+    }
+
+    #[test]
+    fn a_withdrawn_answer_of_the_last_swab_stands_before_an_older_negative() {
+        let (old, late) = (answer("T1", 1, "not_detected"), answer("T2", 2, "withdrawn"));
+        assert_eq!(stands([&old, &late]), "T2");
+        assert_eq!(stands([&late, &old]), "T2");
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct Tube {
     pub single_target: bool,
     /// The versions of its result.
     pub results: Vec<&'static str>,
+    /// The minute the newest of them was told.
+    pub told: i64,
     /// Who proposed to amend the newest version to what.
     pub proposal: Option<(usize, &'static str)>,
 }
@@ -339,6 +341,7 @@ impl City {
             pooled: 0,
             single_target: false,
             results: Vec::new(),
+            told: 0,
             proposal: None,
         };
         self.tubes.insert(number, tube);
@@ -815,7 +818,10 @@ impl City {
             self.go(&BTreeSet::from([code]), to);
             let tube = self.tubes.get_mut(&code).unwrap();
             match call.fate {
-                Fate::Report => tube.results.push(call.outcome),
+                Fate::Report => {
+                    tube.results.push(call.outcome);
+                    tube.told = self.minute;
+                }
                 Fate::Retest => {
                     tube.attempt += 1;
                     tube.pooled += i64::from(call.pool.is_some());
@@ -831,7 +837,7 @@ impl City {
             self.pools.get_mut(&pool).unwrap().state = PoolState::Called;
         }
         calls.retain(|(_, call)| call.fate == Fate::Report);
-        self.tell(&calls);
+        self.tell();
         // Of several answers in one run a positive counts first.
         calls.sort_by_key(|(code, call)| (call.outcome, *code));
         for (code, call) in calls {
@@ -848,12 +854,25 @@ impl City {
         }
     }
 
-    /// The later swab's answer stands, but no positive is lost behind a negative.
-    fn tell(&mut self, calls: &[(u64, Call)]) {
+    /// Tells everybody anew, release for release and amendment for amendment.
+    fn tell(&mut self) {
+        let mut moments: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
+        for (code, tube) in self.tubes.iter().filter(|(_, tube)| !tube.results.is_empty()) {
+            moments.entry(tube.told).or_default().push(*code);
+        }
+        self.told.clear();
+        for codes in moments.values() {
+            self.tell_at_once(codes);
+        }
+    }
+
+    /// The later swab's answer stands, but no positive is lost behind a negative, nor behind one
+    /// that was withdrawn.
+    fn tell_at_once(&mut self, codes: &[u64]) {
         let mut first: BTreeMap<u64, Told> = BTreeMap::new();
-        for (code, call) in calls {
+        for code in codes {
             let tube = &self.tubes[code];
-            let (outcome, collected) = (call.outcome, (tube.at, *code));
+            let (outcome, collected) = (*tube.results.last().unwrap(), (tube.at, *code));
             for person in &tube.people {
                 let goes_before = |other: &Told| {
                     (outcome == "detected", collected)
@@ -865,9 +884,10 @@ impl City {
             }
         }
         for (person, now) in first {
-            let stands = |told: &Told| {
-                now.collected >= told.collected
-                    || (now.outcome == "detected" && told.outcome != "detected")
+            let stands = |told: &Told| match (now.outcome, told.outcome) {
+                ("withdrawn", "detected") => false,
+                ("detected", "not_detected" | "withdrawn") => true,
+                _ => now.collected >= told.collected,
             };
             if self.told.get(&person).is_none_or(stands) {
                 self.told.insert(person, now);
@@ -900,12 +920,8 @@ impl City {
             Some(_) => {
                 tube.proposal = None;
                 tube.results.push(wanted);
-                let (people, collected) = (tube.people.clone(), (tube.at, code));
-                for (_, told) in self.told.iter_mut().filter(|(one, _)| people.contains(one)) {
-                    if told.tube == code || wanted == "detected" {
-                        *told = Told { tube: code, outcome: wanted, collected };
-                    }
-                }
+                tube.told = self.minute;
+                self.tell();
                 let answered =
                     |recall: &&mut Recall| recall.state == "closed" && recall.answer == Some(code);
                 for recall in self.recalls.iter_mut().filter(answered) {

@@ -91,11 +91,20 @@ const HANDS: [Hand; 5] =
     [Hand::Sampler, Hand::Courier, Hand::Receiver, Hand::SecondReceiver, Hand::Technician];
 const OUTCOMES: [&str; 3] = ["detected", "not_detected", "withdrawn"];
 
+impl Step {
+    /// Whether it may tell people a result.
+    fn tells(&self) -> bool {
+        matches!(self, Self::Review { .. } | Self::Release { .. } | Self::Amend { .. })
+    }
+}
+
 /// The next step of a city that stands like this.
 pub fn acts(city: &City) -> BoxedStrategy<Act> {
     let step = prop_oneof![6 => Union::new_weighted(sensible(city)), 1 => anything()];
     let minutes = select(vec![0, 0, 1, 1, 5]);
-    (minutes, step).prop_map(|(minutes, step)| Act { minutes, step }).boxed()
+    // No two releases are told in one moment: which came first would not be known.
+    let apart = |step: &Step, minutes: i64| if step.tells() { minutes.max(1) } else { minutes };
+    (minutes, step).prop_map(move |(m, step)| Act { minutes: apart(&step, m), step }).boxed()
 }
 
 fn sensible(city: &City) -> Vec<(u32, BoxedStrategy<Step>)> {
