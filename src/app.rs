@@ -26,7 +26,7 @@ use crate::interpretation::kit::rules::{Standing, against_purpose, against_use};
 use crate::interpretation::kit::store::{kit_find, versions};
 use crate::interpretation::lot::LotKey;
 use crate::interpretation::lot::rules::against_number;
-use crate::interpretation::lot::store::against_filling;
+use crate::interpretation::lot::store::{against_filling, lot_lock};
 use crate::interpretation::{Kit, kits};
 use crate::on;
 use crate::plate::Plan;
@@ -261,8 +261,7 @@ impl App {
         }
     }
 
-    /// Every reason against filling so many wells now from this laboratory's lot of this kit;
-    /// until the transaction ends nobody else fills from it.
+    /// Every reason against filling so many wells now from this laboratory's lot of this kit.
     pub async fn against_lot(
         &self,
         tx: &mut Tx,
@@ -274,6 +273,15 @@ impl App {
             Some(reason) => Ok(vec![reason]),
             None => against_filling(tx, LotKey { laboratory, kit, lot }, wells, at).await,
         }
+    }
+
+    /// Makes everybody else wait who would fill from this laboratory's lot of this kit.
+    pub async fn lot_lock(
+        &self,
+        tx: &mut Tx,
+        (laboratory, kit, lot): (&str, &str, &str),
+    ) -> Result<(), Error> {
+        lot_lock(tx, LotKey { laboratory, kit, lot }).await
     }
 
     /// Listens on the configured address; port 0 takes a free one.

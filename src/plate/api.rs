@@ -11,7 +11,7 @@ use super::discard::Discarded;
 use super::make::{against_lot, make};
 use super::store::{self, Made, StoredPlate};
 use super::tag::{Expected, Tagged, tagged};
-use super::{Content, Control, StampOrder, Template, pools, tubes};
+use super::{Content, Control, Stamp, StampOrder, Template, pools, tubes};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
@@ -308,51 +308,63 @@ pub async fn freeze_post(
     let mut tx = app.db.write("plate.freeze").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
     store::plate_lock(&mut tx, &code).await?;
-    let plate = store::plate_get(&mut tx, &code).await?;
+    let mut plate = store::plate_get(&mut tx, &code).await?;
     actor.in_laboratory(&plate.made.laboratory)?;
     if plate.state == "draft" {
         expected.refuse_other(&code, Some(&plate))?;
         let at = app.clock.now();
-        refuse_if_any(against_now(&app, &mut tx, &plate.made, at).await?)?;
-        take_tubes(&mut tx, &plate, at).await?;
+        // A kit may have ended since the draft was made.
+        let (kit, version) = &plate.made.kit;
+        refuse_if_any(app.plan(&mut tx, (kit, version), at).await?.1)?;
+        take(&app, &mut tx, &plate.made, at).await?;
         store::plate_freeze(&mut tx, &code, at).await?;
         let detail = json!({ "tubes": plate.made.layout.tubes().len() });
         let entry =
             Entry { at, actor: &actor, action: "plate.freeze", about: code.as_str(), detail };
         audit::record(&mut tx, entry).await?;
+        tx.commit().await?;
+        plate = StoredPlate { state: "frozen".to_owned(), frozen: Some(at), ..plate };
     }
-    let plate = store::plate_get(&mut tx, &code).await?;
-    tx.commit().await?;
     Ok(Json(plate.into()))
 }
 
-/// Kit and lot of a draft may have ended since it was made.
-async fn against_now(app: &App, tx: &mut Tx, made: &Made, at: Time) -> Result<Vec<Reason>> {
-    let (_, mut against) = app.plan(tx, (&made.kit.0, &made.kit.1), at).await?;
-    against.extend(against_lot(app, tx, made, at).await?);
-    Ok(against)
+/// Takes what the plate is made of. All plates of a lot wait for one another, so that the lot comes
+/// after the tubes, which need no waiting, and before the sources, whose reactions it gets back.
+async fn take(app: &App, tx: &mut Tx, made: &Made, at: Time) -> Result<()> {
+    if made.stamp.is_none() {
+        take_tubes(tx, made, at).await?;
+    }
+    if let Some(lot) = &made.lot {
+        app.lot_lock(tx, (&made.laboratory, &made.kit.0, lot)).await?;
+        refuse_if_any(against_lot(app, tx, made, at).await?)?;
+    }
+    match &made.stamp {
+        Some(stamp) => take_sources(tx, made, stamp).await,
+        None => Ok(()),
+    }
+}
+
+/// The tubes of a stamped plate stand on its sources, which must still be free.
+async fn take_sources(tx: &mut Tx, made: &Made, stamp: &Stamp) -> Result<()> {
+    let Made { laboratory, kit: (kit, version), .. } = made;
+    let found = store::sources(tx, stamp).await?;
+    let against = super::against_sources(stamp, &found, laboratory, (kit, version));
+    if !against.is_empty() {
+        return Err(Error::Conflict(against));
+    }
+    store::sources_close(tx, stamp).await
 }
 
 /// Every tube must still be received here, every pool open; another plate may have been quicker.
-/// The tubes of a stamped plate stand on its sources, which must still be free.
-async fn take_tubes(tx: &mut Tx, plate: &StoredPlate, at: Time) -> Result<()> {
-    if let Some(stamp) = &plate.made.stamp {
-        let Made { laboratory, kit: (kit, version), .. } = &plate.made;
-        let found = store::sources(tx, stamp).await?;
-        let against = super::against_sources(stamp, &found, laboratory, (kit, version));
-        if !against.is_empty() {
-            return Err(Error::Conflict(against));
-        }
-        return store::sources_close(tx, stamp).await;
-    }
-    let tubes: Vec<&str> = plate.made.layout.tubes().into_keys().collect();
+async fn take_tubes(tx: &mut Tx, made: &Made, at: Time) -> Result<()> {
+    let tubes: Vec<&str> = made.layout.tubes().into_keys().collect();
     let step = TubesMove { from: TubeState::Received, to: TubeState::Plated, at, laboratory: None };
     let moved = tubes_move(tx, &tubes, step).await?;
     if moved < tubes.len() as u64 {
         let rows: Vec<TubeRow> = tubes_find(tx, &tubes).await?;
         return Err(Error::Conflict(tubes::against_freezing(&rows)));
     }
-    pools::take(tx, &plate.made.layout, at).await
+    pools::take(tx, &made.layout, at).await
 }
 
 /// The plate with that code as a later slice needs it: frozen, in the actor's laboratory, and

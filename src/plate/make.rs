@@ -40,6 +40,7 @@ pub async fn make(
 }
 
 /// Every reason against filling the wells of a plate from the lot it names, if it names one.
+/// Another plate may take what is left until the lot is locked.
 pub async fn against_lot(app: &App, tx: &mut Tx, made: &Made, at: Time) -> Result<Vec<Reason>> {
     let Some(lot) = &made.lot else { return Ok(Vec::new()) };
     let lot = (made.laboratory.as_str(), made.kit.0.as_str(), lot.as_str());

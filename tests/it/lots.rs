@@ -1,9 +1,12 @@
 //! Lots of a kit: what came, what was issued, what wells used, and runs that are held for them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use sqlx::query_scalar;
 use swabline::clock::Span;
+use swabline::on;
 
 use crate::app::{Answer, TestApp};
 use crate::each_engine;
@@ -117,6 +120,33 @@ each_engine! {
         let listed = app.get(&world.reviewer, "/v1/lots").await.expect(200).json();
         assert_eq!(codes(&listed["lots"][0]["alarms"]), ["lot.unissued"]);
         accept(app, world, &frozen).await.expect(200);
+    }
+
+    async fn of_two_plates_frozen_at_one_moment_the_lot_s_last_reactions_go_to_one(app) {
+        let (app, world) = (&keeping(app), &world(app).await);
+        register(app, world, "A1", (100, 5)).await.expect(201);
+        let tubes = received(app, world, 2).await;
+        for (n, tube) in (0..).zip(tubes.chunks(1)) {
+            make(app, world, n, (Some("A1"), tube)).await.expect(201);
+        }
+        // The other plate has taken its reactions, and has yet to commit.
+        let mut other = app.app.db.write("test.other").await.unwrap();
+        for sql in ["update lot set lot = lot", "update plate set state = 'frozen', frozen_us = 1
+            where code = (select max(code) from plate)"] {
+            on!(other, c => sqlx::query(sql).execute(c).await.map(drop)).unwrap();
+        }
+        let commits = async {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            other.commit().await.unwrap();
+        };
+        let (late, ()) = tokio::join!(freeze(app, world, 0), commits);
+        assert_eq!(codes(&late.expect(422).json()["errors"]), ["lot.exhausted"]);
+        let listed = app.get(&world.reviewer, "/v1/lots").await.expect(200).json();
+        assert_eq!(listed["lots"][0]["used"], 3);
+        let mut tx = app.app.db.read("test.states").await.unwrap();
+        let sql = "select state from tube order by state";
+        let states: Vec<String> = on!(tx, c => query_scalar(sql).fetch_all(c).await).unwrap();
+        assert_eq!(states, ["received", "received"], "its tube is left where it was");
     }
 
     async fn a_further_delivery_of_a_lot_adds_its_reactions(app) {

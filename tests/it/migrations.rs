@@ -195,14 +195,18 @@ impl Empty {
         };
         let mut rows = BTreeMap::new();
         for table in tables {
-            let sql = sqlx::AssertSqlSafe(format!("select count(*) from {table}"));
-            let count: i64 = match self {
-                Self::Sqlite(pool, _) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
-                Self::Postgres(pool, _) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
-            };
+            let count = self.count(format!("select count(*) from {table}")).await;
             rows.insert(table, count);
         }
         rows
+    }
+
+    async fn count(&self, sql: String) -> i64 {
+        let sql = sqlx::AssertSqlSafe(sql);
+        match self {
+            Self::Sqlite(pool, _) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+            Self::Postgres(pool, _) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+        }
     }
 
     /// Climbs step by step and fills the store after each; gives the tables that lost rows on
@@ -238,6 +242,16 @@ async fn rows_of_every_step_survive_the_steps_after_it() {
         let Some(store) = Empty::of(engine).await else { continue };
         let (lost, empty) = store.losses(&store.steps()).await;
         assert_eq!((lost, empty), (Vec::new(), Vec::new()), "{engine:?}");
+        // Step 20 counts what the plates of before had filled: all that were frozen, no draft.
+        let wells = "(select count(*) from well w where w.plate_code = plate.code)";
+        for (plates, condition) in [
+            (1, format!("state <> 'draft' and reactions = {wells} and reactions > 0")),
+            (0, format!("state <> 'draft' and coalesce(reactions, -1) <> {wells}")),
+            (0, "state = 'draft' and reactions is not null".to_owned()),
+        ] {
+            let sql = format!("select count(*) from plate where {condition}");
+            assert_eq!(store.count(sql).await, plates, "{engine:?}: {condition}");
+        }
         let clock = swabline::clock::Clock::system();
         Db::open(&store.url(), &clock).await.expect("the program takes the store as it is");
     }

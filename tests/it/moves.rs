@@ -560,6 +560,8 @@ each_engine! {
                 issued_us) values ('X', 'L01', 'K', 'none', 1, 'A', 0)", false),
             ("update plate set lot = 'L' where state <> 'draft'", false),
             ("update plate set volume_nl = volume_nl + 1 where state <> 'draft'", false),
+            ("update plate set reactions = reactions where state <> 'draft'", true),
+            ("update plate set reactions = reactions + 1 where state <> 'draft'", false),
             ("update plate set tolerance = tolerance + 1 where state <> 'draft'", false),
         ] {
             assert_eq!(is_taken_now(app, sql.to_owned()).await, taken, "{sql}");

@@ -19,8 +19,8 @@ pub const LOT_ADD: &str = "insert into lot (laboratory_code, kit_code, lot, expi
 /// Laboratory, kit, lot; changes nothing and keeps everybody else from filling from it.
 pub const LOT_LOCK: &str = "update lot set lot = lot
     where laboratory_code = $1 and kit_code = $2 and lot = $3";
-/// Laboratory, kit, lot. The wells of a plate that was stamped onto another are not run and used
-/// nothing; those of the other are counted.
+/// Laboratory, kit, lot. A draft has used nothing, nor have the wells of a plate that was stamped
+/// onto another, which are not run; those of the other are counted.
 pub const LOT_FIND: &str = "select l.laboratory_code, l.kit_code, l.lot, l.expires_us, l.reactions,
         (select cast(coalesce(sum(i.reactions), 0) as bigint) from lot_issue i
             where i.laboratory_code = l.laboratory_code and i.kit_code = l.kit_code
@@ -28,9 +28,9 @@ pub const LOT_FIND: &str = "select l.laboratory_code, l.kit_code, l.lot, l.expir
         (select cast(coalesce(sum(d.reactions), 0) as bigint) from lot_delivery d
             where d.laboratory_code = l.laboratory_code and d.kit_code = l.kit_code
                 and d.lot = l.lot) as delivered,
-        (select count(*) from plate p join well w on w.plate_code = p.code
+        (select cast(coalesce(sum(p.reactions), 0) as bigint) from plate p
             where p.laboratory_code = l.laboratory_code and p.kit_code = l.kit_code
-                and p.lot = l.lot and p.state <> 'draft'
+                and p.lot = l.lot and p.reactions is not null
                 and not exists (select 1 from stamp s join plate o on o.code = s.plate_code
                     where s.source_plate = p.code and o.state <> 'draft')) as used
     from lot l where l.laboratory_code = $1 and l.kit_code = $2 and l.lot = $3";
@@ -42,9 +42,9 @@ pub const LOTS: &str = "select l.laboratory_code, l.kit_code, l.lot, l.expires_u
         (select cast(coalesce(sum(d.reactions), 0) as bigint) from lot_delivery d
             where d.laboratory_code = l.laboratory_code and d.kit_code = l.kit_code
                 and d.lot = l.lot) as delivered,
-        (select count(*) from plate p join well w on w.plate_code = p.code
+        (select cast(coalesce(sum(p.reactions), 0) as bigint) from plate p
             where p.laboratory_code = l.laboratory_code and p.kit_code = l.kit_code
-                and p.lot = l.lot and p.state <> 'draft'
+                and p.lot = l.lot and p.reactions is not null
                 and not exists (select 1 from stamp s join plate o on o.code = s.plate_code
                     where s.source_plate = p.code and o.state <> 'draft')) as used
     from lot l where (cast($1 as text) is null or l.laboratory_code = $1)
@@ -225,14 +225,13 @@ pub async fn booking_add(
 }
 
 /// Why so many wells may not be filled from this lot now. A lot nobody registered is no reason: its
-/// run is held. Nobody else fills from the lot until the transaction ends.
+/// run is held.
 pub async fn against_filling(
     tx: &mut Tx,
     key: LotKey<'_>,
     wells: usize,
     at: Time,
 ) -> Result<Vec<Reason>> {
-    lot_lock(tx, key).await?;
     let wells = i64::try_from(wells).unwrap_or(i64::MAX);
     let found = lot_find(tx, key).await?;
     Ok(found
