@@ -138,6 +138,7 @@ impl From<TubeRow> for Known {
         Self {
             code: row.code,
             members: row.members,
+            is_single: row.size == 1,
             state: row.state,
             laboratory: row.laboratory_code,
         }
@@ -192,17 +193,15 @@ async fn tubes_move(tx: &mut Tx, found: &[Found], laboratory: &str, at: Time) ->
 /// Recalls whoever was in a refused tube, notes whose recall a single tube answers, and tells
 /// the feed.
 async fn tubes_follow_up(tx: &mut Tx, app: &App, found: &[Found], at: Time) -> Result<()> {
-    let moved_to = |state| {
-        found
-            .iter()
-            .filter(move |one| one.step.is_some_and(|(_, to)| to == state))
-            .map(|one| &one.tube)
-            .collect::<Vec<_>>()
-    };
-    let (received, refused) = (moved_to(TubeState::Received), moved_to(TubeState::Refused));
-    outbox::append(tx, Change::Received, &received, at).await?;
+    let moved_to =
+        |state| found.iter().filter(move |one| one.step.is_some_and(|(_, to)| to == state));
+    let received = moved_to(TubeState::Received);
+    let singles = received.clone().filter(|one| one.is_single).map(|one| &one.tube);
+    let (singles, refused): (Vec<_>, Vec<_>) =
+        (singles.collect(), moved_to(TubeState::Refused).map(|one| &one.tube).collect());
+    outbox::append(tx, Change::Received, received.map(|one| &one.tube), at).await?;
     outbox::append(tx, Change::Refused, &refused, at).await?;
-    recalls_collected(tx, &received).await?;
+    recalls_collected(tx, &singles).await?;
     recalls_reopen(tx, &refused).await?;
     let opening = Opening::due_in(RecallReason::Refused, at, app.config.recall_hours);
     recalls_open(tx, &app.clock, &refused, opening).await?;

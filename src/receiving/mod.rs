@@ -72,6 +72,8 @@ pub struct Known {
     pub code: TubeCode,
     /// People it holds.
     pub members: i64,
+    /// Whether it is made for one person, and may answer a recall.
+    pub is_single: bool,
     /// Where it is on its way.
     pub state: TubeState,
     /// The laboratory that has it.
@@ -94,6 +96,8 @@ pub struct Scan {
 pub struct Found {
     /// Its code.
     pub tube: TubeCode,
+    /// Whether it is made for one person, and may answer a recall.
+    pub is_single: bool,
     /// What was found.
     pub finding: Finding,
     /// Why, when it is refused.

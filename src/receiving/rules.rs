@@ -62,7 +62,7 @@ impl Comparison<'_> {
                     "nobody was recorded for tube {code}; set it aside until the site sends its members"
                 ),
             );
-            findings.found.push(scan.found(Finding::Unexpected, None, None));
+            findings.found.push(scan.found(false, Finding::Unexpected, None, None));
             return;
         };
         let refusal = scan.refusal(known.members);
@@ -85,7 +85,8 @@ impl Comparison<'_> {
             None if is_listed => Finding::Accepted,
             None => Finding::Unexpected,
         };
-        findings.found.push(scan.found(finding, refusal, Some((known.state, next))));
+        let step = Some((known.state, next));
+        findings.found.push(scan.found(known.is_single, finding, refusal, step));
     }
 
     /// A tube this laboratory received can still be refused by it, and by nobody else.
@@ -97,13 +98,14 @@ impl Comparison<'_> {
 
     /// A tube of the manifest that nobody scanned: missing, unless it is known to be elsewhere.
     fn absent(&self, code: &TubeCode) -> Option<Found> {
-        let step = match self.known.get(code)?.state {
+        let known = self.known.get(code)?;
+        let step = match known.state {
             TubeState::Packed => Some((TubeState::Packed, TubeState::Missing)),
             TubeState::Missing => None,
             _ => return None,
         };
-        let finding = Finding::Missing;
-        Some(Found { tube: code.clone(), finding, refusal: None, swab_count: None, step })
+        let (tube, finding, is_single) = (code.clone(), Finding::Missing, known.is_single);
+        Some(Found { tube, is_single, finding, refusal: None, swab_count: None, step })
     }
 }
 
@@ -117,12 +119,13 @@ impl Scan {
 
     fn found(
         &self,
+        is_single: bool,
         finding: Finding,
         refusal: Option<Refusal>,
         step: Option<(TubeState, TubeState)>,
     ) -> Found {
         let (tube, swab_count) = (self.tube.clone(), self.swab_count);
-        Found { tube, finding, refusal, swab_count, step }
+        Found { tube, is_single, finding, refusal, swab_count, step }
     }
 }
 

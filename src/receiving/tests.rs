@@ -9,7 +9,7 @@ fn code(number: u64) -> TubeCode {
 
 fn known(number: u64, state: TubeState) -> Known {
     let laboratory = (state == TubeState::Received).then(|| "L01".to_owned());
-    Known { code: code(number), members: 3, state, laboratory }
+    Known { code: code(number), members: 3, is_single: false, state, laboratory }
 }
 
 fn scan(number: u64) -> Scan {
