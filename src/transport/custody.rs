@@ -158,10 +158,8 @@ pub async fn handover_post(
 /// The custody of a box nobody else changes until this transaction ends.
 async fn custody_lock(tx: &mut Tx, app: &App, actor: &Actor, code: &BoxCode) -> Result<Custody> {
     store::box_lock(tx, code).await?;
-    let stored = store::box_find(tx, &app.keys, code).await?;
-    let stored = stored.ok_or_else(|| Error::not_found("box", code.as_str()))?;
-    stored.shown_to(actor)?;
-    Ok(stored.custody)
+    let custody = store::custody_find(tx, (&app.keys, actor), code).await?;
+    custody.ok_or_else(|| Error::not_found("box", code.as_str()))
 }
 
 async fn offer(

@@ -20,6 +20,8 @@ pub const BOX_FIND: &str = "select code, site_code, seal, tubes, content_tag, se
 pub const BOX_TUBES: &str = "select t.code, t.state, coalesce((select min(m.taken_us)
         from member m where m.tube_code = t.code), t.sealed_us) as taken_us
     from box_tube b join tube t on t.code = b.tube_code where b.box_code = $1 order by t.code";
+/// `$1` box: the codes alone, as its manifest has them.
+pub const BOX_CODES: &str = "select tube_code from box_tube where box_code = $1 order by tube_code";
 /// `$1` tubes; the newest seal, by the device's clock or by ours, whichever says less.
 pub const TUBES_NEWEST: &str = "select max(case when device_skew_us < 0
         then sealed_us + device_skew_us else sealed_us end)
@@ -127,12 +129,17 @@ pub struct StoredBox {
     pub custody: Custody,
 }
 
+/// Refuses whoever works at another site than the one that sealed the box or, once it arrived, in
+/// another laboratory.
+fn shown(actor: &Actor, site: &str, custody: &Custody) -> Result<()> {
+    actor.at_site(site)?;
+    custody.laboratory.as_deref().map_or(Ok(()), |code| actor.in_laboratory(code))
+}
+
 impl StoredBox {
-    /// Refuses whoever works at another site than the one that sealed it or, once it arrived, in
-    /// another laboratory.
+    /// Refuses whoever may not see it.
     pub fn shown_to(&self, actor: &Actor) -> Result<()> {
-        actor.at_site(&self.manifest.site)?;
-        self.custody.laboratory.as_deref().map_or(Ok(()), |code| actor.in_laboratory(code))
+        shown(actor, &self.manifest.site, &self.custody)
     }
 
     /// What its thermometer showed, with where it was read.
@@ -142,35 +149,66 @@ impl StoredBox {
     }
 }
 
+async fn row_find(tx: &mut Tx, code: &BoxCode) -> Result<Option<BoxRow>> {
+    Ok(on!(tx, c => query_as(BOX_FIND).bind(code).fetch_optional(c).await)?)
+}
+
+impl BoxRow {
+    /// What was sealed, with these tubes; it must be what its tag was made of (R11).
+    fn manifest(&self, keys: &KeyRing, tubes: Vec<TubeCode>) -> Result<Manifest, StoreError> {
+        let manifest = Manifest {
+            code: self.code.clone(),
+            site: self.site_code.clone(),
+            seal: self.seal.clone(),
+            sealed: self.sealed,
+            tubes,
+        };
+        let count = manifest.tubes.len();
+        if i64::try_from(count) == Ok(self.tubes) && manifest.tag(keys) == self.content_tag {
+            return Ok(manifest);
+        }
+        let reason = format!("{count} of its {} tubes are stored, or a field differs", self.tubes);
+        Err(StoreError::Inconsistent { table: "box", id: self.code.to_string(), reason })
+    }
+
+    /// Who has it, with its hand-overs.
+    async fn custody(self, tx: &mut Tx) -> Result<Custody> {
+        let code = &self.code;
+        let steps: Vec<HandoverRow> =
+            on!(tx, c => query_as(HANDOVERS).bind(code).fetch_all(c).await)?;
+        Ok(Custody {
+            code: self.code,
+            state: self.state,
+            holder: self.holder,
+            laboratory: self.laboratory_code,
+            sealed: self.sealed,
+            steps: steps.into_iter().map(Handover::from).collect(),
+        })
+    }
+}
+
+/// Who has the box, for somebody who may see it. Its manifest is checked, and its tubes are left
+/// where they lie: a hand-over shows none of them.
+pub async fn custody_find(
+    tx: &mut Tx,
+    (keys, actor): (&KeyRing, &Actor),
+    code: &BoxCode,
+) -> Result<Option<Custody>> {
+    let Some(row) = row_find(tx, code).await? else { return Ok(None) };
+    let tubes = on!(tx, c => query_scalar(BOX_CODES).bind(code).fetch_all(c).await)?;
+    let Manifest { site, .. } = row.manifest(keys, tubes)?;
+    let custody = row.custody(tx).await?;
+    shown(actor, &site, &custody)?;
+    Ok(Some(custody))
+}
+
 /// The box with its tubes and hand-overs; its manifest is checked against the tag it was sealed
 /// with.
 pub async fn box_find(tx: &mut Tx, keys: &KeyRing, code: &BoxCode) -> Result<Option<StoredBox>> {
-    let row: Option<BoxRow> = on!(tx, c => query_as(BOX_FIND).bind(code).fetch_optional(c).await)?;
-    let Some(row) = row else { return Ok(None) };
+    let Some(row) = row_find(tx, code).await? else { return Ok(None) };
     let tubes: Vec<BoxTube> = on!(tx, c => query_as(BOX_TUBES).bind(code).fetch_all(c).await)?;
-    let steps: Vec<HandoverRow> = on!(tx, c => query_as(HANDOVERS).bind(code).fetch_all(c).await)?;
-    let manifest = Manifest {
-        code: row.code.clone(),
-        site: row.site_code,
-        seal: row.seal,
-        sealed: row.sealed,
-        tubes: tubes.iter().map(|tube| tube.code.clone()).collect(),
-    };
-    if i64::try_from(tubes.len()) != Ok(row.tubes) || manifest.tag(keys) != row.content_tag {
-        let reason =
-            format!("{} of its {} tubes are stored, or a field differs", tubes.len(), row.tubes);
-        let id = code.to_string();
-        return Err(StoreError::Inconsistent { table: "box", id, reason }.into());
-    }
-    let steps = steps.into_iter().map(Handover::from).collect();
-    let custody = Custody {
-        code: row.code,
-        state: row.state,
-        holder: row.holder,
-        laboratory: row.laboratory_code,
-        sealed: row.sealed,
-        steps,
-    };
+    let manifest = row.manifest(keys, tubes.iter().map(|tube| tube.code.clone()).collect())?;
+    let custody = row.custody(tx).await?;
     Ok(Some(StoredBox { manifest, tubes, custody }))
 }
 
@@ -282,6 +320,7 @@ pub async fn handover_accept(
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("BOX_FIND", BOX_FIND),
     ("BOX_TUBES", BOX_TUBES),
+    ("BOX_CODES", BOX_CODES),
     ("TUBES_NEWEST", TUBES_NEWEST),
     ("BOXES_OF_TUBES", BOXES_OF_TUBES),
     ("BOX_ADD", BOX_ADD),

@@ -312,14 +312,20 @@ each_engine! {
     }
 
     async fn a_box_altered_behind_our_back_is_noticed(app) {
-        let (sampler, _) = people(app).await;
+        let (sampler, receiver) = people(app).await;
         seal(app, &[pool(1)]).await;
         pack(app, &sampler, 1, &[1]).await.expect(201);
+        give(app, &sampler, &receiver, None).await.expect(201);
         let mut tx = app.app.db.write("test.alter").await.unwrap();
         let sql = "update box set seal = 'Z-9'";
         swabline::on!(tx, c => sqlx::query(sql).execute(c).await.map(drop)).unwrap();
         let code = swabline::barcode::BoxCode::numbered(1).unwrap();
         let found = store::box_find(&mut tx, &app.app.keys, &code).await;
         assert!(found.unwrap_err().to_string().contains("table box"));
+        tx.commit().await.unwrap();
+        // Nor does it pass to anybody (R11).
+        give(app, &sampler, &receiver, None).await.expect(500);
+        take(app, &receiver, 1).await.expect(500);
+        assert_eq!(number(app, "select count(*) from audit where action = 'box.take'").await, 0);
     }
 }
