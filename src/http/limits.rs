@@ -28,8 +28,9 @@ const ASKING: [&str; 2] = ["/v1/status", "/v1/feed"];
 const ASKING_PAGES: [&str; 4] = ["/r", "/r/report", "/sign-in", "/sign-in/code"];
 
 /// Look-ups that are worked on at the same time while tubes are stored. All of them take turns on
-/// the same cores: with hundreds, each step of a scan would wait for hundreds (R43).
-const TURNS: usize = 32;
+/// the same cores: with hundreds, each step of a scan would wait for hundreds (R43). With 32 of them
+/// scans waited twice as long in a storm as with eight.
+const TURNS: usize = 8;
 /// How long a look-up waits for its turn; those who have one may wait for a store that is slow.
 const TURN_WITHIN: Duration = Duration::from_millis(100);
 /// Longest body that is read before a look-up waits for its turn, so that nobody holds one by
