@@ -1,5 +1,5 @@
-//! Writes a small corpus for each target: files of a simulated run of a few wells, as our own
-//! simulation writes them, and the fixtures of the repository.
+//! A small corpus for each target: files of a simulated run of a few wells, as our own simulation
+//! writes them, and the fixtures of the repository.
 
 use std::fs;
 use std::io::{Cursor, Read as _};
@@ -12,51 +12,67 @@ use swabline::simulation::curves::curves;
 use swabline::simulation::files::{self, SimulatedRun, SimulatedWell};
 use swabline::simulation::workbook::DesignAnalysis;
 use swabline::simulation::{files_text, workbook, zipped};
-use swabline_fuzz::BETWEEN;
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+use super::inputs::{self, BETWEEN};
 
-fn main() {
+/// What a target starts from.
+pub struct Seed {
+    /// The target.
+    pub target: &'static str,
+    /// Names it among the target's.
+    pub name: String,
+    /// The input itself.
+    pub bytes: Vec<u8>,
+}
+
+/// All of them, of the fixtures in that folder.
+pub fn seeds(fixtures: &Path) -> Vec<Seed> {
     let run = run(6);
-    texts(&run);
-    workbooks(&run);
-    zips(&run);
-    mappings(&run);
-    plates();
-    for (name, bytes) in fixtures("instrument") {
-        put("run_file", &name, &bytes);
+    let mut corpus = Corpus { fixtures: fixtures.to_owned(), seeds: Vec::new() };
+    texts(&mut corpus, &run);
+    workbooks(&mut corpus, &run);
+    zips(&mut corpus, &run);
+    mappings(&mut corpus, &run);
+    plates(&mut corpus);
+    for (name, bytes) in corpus.fixtures("instrument") {
+        corpus.put("run_file", &name, &bytes);
     }
+    corpus.seeds
 }
 
-/// Writes one input of a target.
-fn put(target: &str, name: &str, bytes: &[u8]) {
-    let folder: PathBuf = [ROOT, "corpus", target].iter().collect();
-    fs::create_dir_all(&folder).expect("the corpus can be written");
-    fs::write(folder.join(name), bytes).expect("the corpus can be written");
+/// What has been gathered.
+struct Corpus {
+    fixtures: PathBuf,
+    seeds: Vec<Seed>,
 }
 
-/// Every file under a folder of the fixtures, its name with the folders before it.
-fn fixtures(folder: &str) -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(ROOT).join("../fixtures").join(folder);
-    let mut found = Vec::new();
-    for entry in fs::read_dir(&folder).expect("the fixtures are there") {
-        let path = entry.expect("the fixtures are there").path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() {
-            let inner = path.strip_prefix(Path::new(ROOT).join("../fixtures"));
-            let inner = fixtures(&inner.expect("a folder in the fixtures").to_string_lossy());
-            found.extend(inner.into_iter().map(|(file, bytes)| (format!("{name}-{file}"), bytes)));
-        } else {
-            found.push((name, fs::read(&path).expect("a fixture can be read")));
+impl Corpus {
+    /// One more input of a target.
+    fn put(&mut self, target: &'static str, name: &str, bytes: &[u8]) {
+        self.seeds.push(Seed { target, name: name.to_owned(), bytes: bytes.to_owned() });
+    }
+
+    /// Every file under a folder of the fixtures, its name with the folders before it.
+    fn fixtures(&self, folder: &str) -> Vec<(String, Vec<u8>)> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.fixtures.join(folder)).expect("the fixtures are there") {
+            let path = entry.expect("the fixtures are there").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() {
+                let inner = self.fixtures(&format!("{folder}/{name}")).into_iter();
+                found.extend(inner.map(|(file, bytes)| (format!("{name}-{file}"), bytes)));
+            } else {
+                found.push((name, fs::read(&path).expect("a fixture can be read")));
+            }
         }
+        found
     }
-    found
-}
 
-/// The fixtures of an instrument.
-fn put_fixtures(target: &str, folder: &str) {
-    for (name, bytes) in fixtures(&format!("instrument/{folder}")) {
-        put(target, &name, &bytes);
+    /// The fixtures of an instrument.
+    fn put_fixtures(&mut self, target: &'static str, folder: &str) {
+        for (name, bytes) in self.fixtures(&format!("instrument/{folder}")) {
+            self.put(target, &name, &bytes);
+        }
     }
 }
 
@@ -69,7 +85,7 @@ fn run(wells: u16) -> SimulatedRun {
         target: target.to_owned(),
         dye: dye.to_owned(),
         task: if index == 0 { "NTC" } else { "UNKNOWN" }.to_owned(),
-        ct: (index % 3 != 0).then_some(ct),
+        ct: (!index.is_multiple_of(3)).then_some(ct),
     };
     SimulatedRun {
         plate_size: PlateSize::P96,
@@ -83,7 +99,7 @@ fn run(wells: u16) -> SimulatedRun {
     }
 }
 
-fn texts(run: &SimulatedRun) {
+fn texts(corpus: &mut Corpus, run: &SimulatedRun) {
     let short: Vec<_> = curves(run, 1)
         .into_iter()
         .take(3)
@@ -92,39 +108,38 @@ fn texts(run: &SimulatedRun) {
             curve
         })
         .collect();
-    put("applied_biosystems_text", "plain", files::quantstudio_text(run).as_bytes());
+    corpus.put("applied_biosystems_text", "plain", files::quantstudio_text(run).as_bytes());
     let with = files::quantstudio_text_with(run, &short);
-    put("applied_biosystems_text", "curves", with.as_bytes());
-    put_fixtures("applied_biosystems_text", "applied_biosystems");
+    corpus.put("applied_biosystems_text", "curves", with.as_bytes());
+    corpus.put_fixtures("applied_biosystems_text", "applied_biosystems");
     let design = files_text::design_analysis_csv(run);
     // The target itself writes the first line.
     let (_first, rest) = design.split_once("\r\n").expect("several lines");
-    put("design_analysis_csv", "plain", rest.as_bytes());
-    put("run_file", "design_analysis_csv", design.as_bytes());
-    put_fixtures("design_analysis_csv", "design_analysis");
-    put("bio_rad_cfx", "plain", files::cfx_csv(run).as_bytes());
-    put_fixtures("bio_rad_cfx", "biorad_cfx");
+    corpus.put("design_analysis_csv", "plain", rest.as_bytes());
+    corpus.put("run_file", "design_analysis_csv", design.as_bytes());
+    corpus.put_fixtures("design_analysis_csv", "design_analysis");
+    corpus.put("bio_rad_cfx", "plain", files::cfx_csv(run).as_bytes());
+    corpus.put_fixtures("bio_rad_cfx", "biorad_cfx");
     let filters = files_text::lightcycler_480(run);
     for (number, file) in filters.iter().enumerate() {
-        put("lightcycler_480", &format!("filter-{number}"), file.as_bytes());
+        corpus.put("lightcycler_480", &format!("filter-{number}"), file.as_bytes());
     }
-    put_fixtures("lightcycler_480", "lightcycler_480");
-    put("lighthouse", "plain", files_text::lighthouse(run).as_bytes());
-    put_fixtures("lighthouse", "lighthouse");
+    corpus.put_fixtures("lightcycler_480", "lightcycler_480");
+    corpus.put("lighthouse", "plain", files_text::lighthouse(run).as_bytes());
+    corpus.put_fixtures("lighthouse", "lighthouse");
     let joined = |files: &[String]| files.join(std::str::from_utf8(BETWEEN).expect("it is text"));
-    put("run_parts", "lightcycler", joined(&filters).as_bytes());
-    put("run_parts", "rotor-gene", joined(&files_text::rotor_gene(run)).as_bytes());
-    put("run_parts", "alone", files::quantstudio_text(run).as_bytes());
+    corpus.put("run_parts", "lightcycler", joined(&filters).as_bytes());
+    corpus.put("run_parts", "rotor-gene", joined(&files_text::rotor_gene(run)).as_bytes());
+    corpus.put("run_parts", "alone", files::quantstudio_text(run).as_bytes());
     let pairs = [
         ["lightcycler_480/fam.txt", "lightcycler_480/hex.txt"],
         ["mapping/rotor-gene.green.csv", "mapping/rotor-gene.yellow.csv"],
     ];
     for pair in pairs {
         let [a, b] = pair.map(|name| {
-            let path = Path::new(ROOT).join("../fixtures/instrument").join(name);
-            fs::read(path).expect("a fixture can be read")
+            fs::read(corpus.fixtures.join("instrument").join(name)).expect("a fixture can be read")
         });
-        put("run_parts", &pair[0].replace('/', "-"), &[&a[..], BETWEEN, &b].concat());
+        corpus.put("run_parts", &pair[0].replace('/', "-"), &[&a[..], BETWEEN, &b].concat());
     }
 }
 
@@ -148,17 +163,17 @@ fn members(zip: &[u8], names: &[&str]) -> Vec<u8> {
     names.iter().map(|name| member(zip, name)).collect::<Vec<_>>().join(BETWEEN)
 }
 
-fn zips(run: &SimulatedRun) {
+fn zips(corpus: &mut Corpus, run: &SimulatedRun) {
     let rdml = zipped::rdml(run);
-    put("rdml", "bare", &member(&rdml, "rdml_data.xml"));
-    put("rdml", "zipped", &members(&rdml, &["rdml_data.xml", "module_data.xml"]));
-    put_fixtures("rdml", "rdml");
+    corpus.put("rdml", "bare", &member(&rdml, "rdml_data.xml"));
+    corpus.put("rdml", "zipped", &members(&rdml, &["rdml_data.xml", "module_data.xml"]));
+    corpus.put_fixtures("rdml", "rdml");
     let eds = zipped::eds(run);
     let inner = ["analysis_result.txt", "plate_setup.xml", "experiment.xml"];
     let inner = inner.map(|name| format!("apldbio/sds/{name}"));
-    put("eds_old", "zipped", &members(&eds, &inner.each_ref().map(String::as_str)));
-    put("eds_old", "bare", &member(&eds, &inner[0]));
-    put_fixtures("eds_old", "sds");
+    corpus.put("eds_old", "zipped", &members(&eds, &inner.each_ref().map(String::as_str)));
+    corpus.put("eds_old", "bare", &member(&eds, &inner[0]));
+    corpus.put_fixtures("eds_old", "sds");
     let json = zipped::eds_json(run);
     let inner = [
         "primary/analysis_result.json",
@@ -166,38 +181,38 @@ fn zips(run: &SimulatedRun) {
         "summary.json",
         "run/run_summary.json",
     ];
-    put("eds_new", "zipped", &members(&json, &inner));
+    corpus.put("eds_new", "zipped", &members(&json, &inner));
     for (name, zip) in [("rdml", rdml), ("eds", eds), ("eds_json", json)] {
         // The target itself writes the first four bytes.
-        put("zip_file", name, &zip[4..]);
-        put("run_file", name, &zip);
+        corpus.put("zip_file", name, &zip[4..]);
+        corpus.put("run_file", name, &zip);
     }
 }
 
-fn workbooks(run: &SimulatedRun) {
+fn workbooks(corpus: &mut Corpus, run: &SimulatedRun) {
     let mut short = curves(run, 1);
     short.truncate(2);
     let book = workbook::quantstudio_workbook(run, &short);
     let none: &[u8] = b"<sst/>";
     let (sheet, traced) =
         (member(&book, "xl/worksheets/sheet2.xml"), member(&book, "xl/worksheets/sheet1.xml"));
-    put("workbook_xlsx", "inline", &[&sheet, none, &traced].join(BETWEEN));
-    put("workbook_xlsx", "shared", &[SHARED_SHEET, SHARED_STRINGS].join(BETWEEN));
-    put("zip_file", "workbook", &book[4..]);
-    put("run_file", "workbook", &book);
+    corpus.put("workbook_xlsx", "inline", &[&sheet, none, &traced].join(BETWEEN));
+    corpus.put("workbook_xlsx", "shared", &[SHARED_SHEET, SHARED_STRINGS].join(BETWEEN));
+    corpus.put("zip_file", "workbook", &book[4..]);
+    corpus.put("run_file", "workbook", &book);
     for (name, program) in
         [("design_analysis", DesignAnalysis::Two), ("diomni", DesignAnalysis::Diomni)]
     {
         let book = workbook::design_analysis_workbook(run, program);
         let (sheet, calls) =
             (member(&book, "xl/worksheets/sheet1.xml"), member(&book, "xl/worksheets/sheet2.xml"));
-        put("workbook_xlsx", name, &[&sheet, none, b"<worksheet/>", &calls].join(BETWEEN));
-        put("zip_file", &format!("{name}_workbook"), &book[4..]);
-        put("run_file", &format!("{name}_workbook"), &book);
+        corpus.put("workbook_xlsx", name, &[&sheet, none, b"<worksheet/>", &calls].join(BETWEEN));
+        corpus.put("zip_file", &format!("{name}_workbook"), &book[4..]);
+        corpus.put("run_file", &format!("{name}_workbook"), &book);
     }
     let stream = stream(run);
-    put("workbook_stream", "plain", &stream);
-    put("workbook_xls", "plain", &swabline_fuzz::xls(&stream));
+    corpus.put("workbook_stream", "plain", &stream);
+    corpus.put("workbook_xls", "plain", &inputs::xls(&stream));
 }
 
 const SHARED_SHEET: &[u8] = br#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row><row r="3"><c r="A3" t="s"><v>2</v></c><c r="B3" t="s"><v>3</v></c><c r="C3" t="s"><v>4</v></c><c r="D3" t="s"><v>5</v></c></row><row r="4"><c r="A4"><v>1</v></c><c r="B4" t="s"><v>6</v></c><c r="C4" t="str"><f>A1</f><v>N1</v></c><c r="D4"><v>31.25</v></c></row></sheetData></worksheet>"#;
@@ -270,7 +285,7 @@ fn place(row: u16, column: u16) -> Vec<u8> {
     [row, column, 0].into_iter().flat_map(u16::to_le_bytes).collect()
 }
 
-fn mappings(run: &SimulatedRun) {
+fn mappings(corpus: &mut Corpus, run: &SimulatedRun) {
     let with = |number: u8, file: &[u8]| [&[b'0' + number][..], file].concat();
     let rotor = files_text::rotor_gene(run);
     // In the order of their names; `0` is 48, a multiple of 8.
@@ -282,37 +297,37 @@ fn mappings(run: &SimulatedRun) {
         (4, rotor[0].clone().into_bytes()),
     ];
     for (number, file) in &written {
-        put("mapping_file", &format!("named-{number}"), &with(*number, file));
-        put("mapping_file", &format!("found-{number}"), &with(7, file));
+        corpus.put("mapping_file", &format!("named-{number}"), &with(*number, file));
+        corpus.put("mapping_file", &format!("found-{number}"), &with(7, file));
     }
-    for (name, bytes) in fixtures("instrument/mapping") {
-        put("mapping_file", &name, &with(7, &bytes));
+    for (name, bytes) in corpus.fixtures("instrument/mapping") {
+        corpus.put("mapping_file", &name, &with(7, &bytes));
     }
-    let own = fixtures("mappings");
+    let own = corpus.fixtures("mappings");
     for (name, text) in &own {
-        put("mapping_definition", name, text);
+        corpus.put("mapping_definition", name, text);
         for (number, file) in &written {
             let both = [text, BETWEEN, file].concat();
-            put("mapping_definition", &format!("{number}-{name}"), &both);
+            corpus.put("mapping_definition", &format!("{number}-{name}"), &both);
         }
     }
 }
 
-fn plates() {
-    for (name, text) in fixtures("assays") {
-        put("kit_definition", &name, &text);
+fn plates(corpus: &mut Corpus) {
+    for (name, text) in corpus.fixtures("assays") {
+        corpus.put("kit_definition", &name, &text);
     }
-    for (name, text) in fixtures("templates") {
-        put("plate_template", &name, &text);
+    for (name, text) in corpus.fixtures("templates") {
+        corpus.put("plate_template", &name, &text);
     }
     for (name, text) in LOGS {
-        put("robot_log", name, text.as_bytes());
+        corpus.put("robot_log", name, text.as_bytes());
     }
     for (name, text) in SCANS {
-        put("tube_rack", name, text.as_bytes());
+        corpus.put("tube_rack", name, text.as_bytes());
     }
     for (number, text) in CODES.iter().enumerate() {
-        put("codes", &number.to_string(), text.as_bytes());
+        corpus.put("codes", &number.to_string(), text.as_bytes());
     }
 }
 

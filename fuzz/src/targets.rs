@@ -10,7 +10,35 @@ use swabline::plate::rack::{RackCode, RackSize, scan};
 use swabline::plate::robot::{self, Log, Origin, Place, Volume};
 use swabline::plate::{Template, WellPosition};
 
-use crate::{makes_sense, parts, read, read_mapped, xls, xlsx, zip};
+use super::inputs::{makes_sense, parts, read, read_mapped, xls, xlsx, zip};
+
+/// What is done with an input of the fuzzer's; it panics where that should not be.
+pub type Target = fn(&[u8]);
+
+/// Every target by its name.
+pub const TARGETS: [(&str, Target); 21] = [
+    ("applied_biosystems_text", applied_biosystems_text),
+    ("bio_rad_cfx", bio_rad_cfx),
+    ("codes", codes),
+    ("design_analysis_csv", design_analysis_csv),
+    ("eds_new", eds_new),
+    ("eds_old", eds_old),
+    ("kit_definition", kit_definition),
+    ("lightcycler_480", lightcycler_480),
+    ("lighthouse", lighthouse),
+    ("mapping_definition", mapping_definition),
+    ("mapping_file", mapping_file),
+    ("plate_template", plate_template),
+    ("rdml", rdml),
+    ("robot_log", robot_log),
+    ("run_file", run_file),
+    ("run_parts", run_parts),
+    ("tube_rack", tube_rack),
+    ("workbook_stream", workbook_stream),
+    ("workbook_xls", workbook_xls),
+    ("workbook_xlsx", workbook_xlsx),
+    ("zip_file", zip_file),
+];
 
 /// The first line keeps the format known, so that every try reaches the parser.
 pub fn applied_biosystems_text(bytes: &[u8]) {
@@ -223,7 +251,7 @@ pub fn tube_rack(bytes: &[u8]) {
 
 /// The fuzzer writes the workbook stream; the sectors around it are sound.
 pub fn workbook_stream(stream: &[u8]) {
-    read(&xls(stream))
+    read(&xls(stream));
 }
 
 /// The whole file, as it comes.

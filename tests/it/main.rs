@@ -14,6 +14,7 @@ mod faults;
 mod feeds;
 mod figures;
 mod formats;
+mod fuzz;
 mod histories;
 mod http;
 mod integrity;
