@@ -22,11 +22,18 @@ export function reasonsOf({ reasons }) {
 
 // `desk` also gives `mend(record)`, which takes a refused tube or box back into work.
 export function waitingDesk({ ask, right, wrong, focus }, desk) {
+  // How often it was drawn: what was read earlier is never shown over what was read later.
+  let drawn = 0;
+
+  // Gives how many wait and were refused; nothing where a later drawing has taken its place.
   async function draw() {
+    drawn += 1;
+    const own = drawn;
     const records = await outbox.records();
     const refused = records.filter(({ state }) => state === "refused");
     const waiting = records.filter(({ state }) => state === "waiting");
     const given = await vault.all("given");
+    if (own !== drawn) return undefined;
     at("waiting-count").textContent = records.length;
     at("waiting-count").classList.toggle("is-refused", refused.length > 0);
     at("waiting-none").hidden = records.length > 0;

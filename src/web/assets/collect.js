@@ -173,7 +173,9 @@ async function learn() {
 // Network ---------------------------------------------------------------------------------------
 
 async function drawNet(why) {
-  const { waiting: count, refused } = await waiting.draw();
+  const counts = await waiting.draw();
+  if (!counts) return;
+  const { waiting: count, refused } = counts;
   if (why === "idle" && count) why = "sending";
   const net = at("net");
   net.dataset.state = refused ? "refused" : why;

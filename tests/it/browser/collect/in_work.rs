@@ -143,3 +143,27 @@ async fn one_tab_collects_at_a_time() {
     browser.wait_for_text("#tally", "2 / 10").await;
     scan_person(&browser, 3, "3 / 10").await;
 }
+
+/// Opens the first sealed record that is asked for a while late, and says when it did.
+const SLOW: &str = "const own = crypto.subtle.decrypt.bind(crypto.subtle);
+    let asked = 0;
+    crypto.subtle.decrypt = async (...given) => {
+        asked += 1;
+        if (asked > 1) return own(...given);
+        await new Promise(over => setTimeout(over, 2000));
+        const opened = await own(...given);
+        setTimeout(() => { window.openedLate = true; }, 200);
+        return opened;
+    };";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_never_shown_as_it_was_before() {
+    let Some(browser) = Browser::open(Size::Phone, "en").await else { return };
+    sampler(&browser).await;
+    browser.client.execute(SLOW, Vec::new()).await.unwrap();
+    seal_one(&browser, 1).await;
+    all_sent(&browser).await;
+    browser.wait_for_value("window.openedLate", &json!(true)).await;
+    assert_eq!(browser.text("#waiting-count").await, "0");
+    browser.wait_for_value("document.querySelector('#net').dataset.state", &json!("idle")).await;
+}

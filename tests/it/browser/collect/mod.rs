@@ -10,11 +10,12 @@ mod shared;
 mod slips;
 
 use std::path::Path;
+use std::time::Duration;
 
 use fantoccini::key::Key;
 use serde_json::{Value, json};
 
-use super::{Browser, Size};
+use super::{Browser, PATIENCE, Size};
 use crate::world::{World, box_, person, tube, world};
 
 /// A browser in whose place a sampler of the small city has signed in and chosen the session.
@@ -65,9 +66,22 @@ async fn stored(browser: &Browser) -> i64 {
         .unwrap()
 }
 
-/// Waits until the device has nothing left to send.
+/// Waits until the device has nothing left to send, and says so.
 async fn all_sent(browser: &Browser) {
-    browser.wait_for_text("#waiting-count", "0").await;
+    const COUNT: &str = "const done = arguments[arguments.length - 1];
+        indexedDB.open('swabline-collect').onsuccess = ({ target: { result: base } }) => {
+            const counting = base.transaction('outbox').objectStore('outbox').count();
+            counting.onsuccess = () => { base.close(); done(counting.result); };
+        };";
+    // The page draws what waits a moment after it is on the disk.
+    for _ in 0..PATIENCE.as_millis() / 50 {
+        if browser.client.execute_async(COUNT, Vec::new()).await.unwrap() == json!(0) {
+            let shown = "document.querySelector('#waiting-count').textContent";
+            return browser.wait_for_value(shown, &json!("0")).await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the device never sent what it keeps");
 }
 
 #[tokio::test(flavor = "multi_thread")]
