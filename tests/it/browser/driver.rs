@@ -150,7 +150,7 @@ pub fn axe() -> Option<String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test asks its surroundings what is wanted")]
-fn is_set(name: &str, value: &str) -> bool {
+pub fn is_set(name: &str, value: &str) -> bool {
     std::env::var(name).is_ok_and(|set| set == value)
 }
 
