@@ -30,9 +30,9 @@ let map;
 document.addEventListener("keydown", (event) => {
   if (event.key !== "F9" || document.querySelector("dialog[open]")) return;
   event.preventDefault();
-  freeze();
+  turn(freeze);
 }, true);
-const { say, right, wrong, already, api, undoable, focus } = station({ scanned, command });
+const { say, right, wrong, already, api, undoable, focus, turn } = station({ scanned, command });
 const { kits, lots, setAll, waiting } = choosing({
   api, laboratory, lotText: (of) => say("lot", of), standsText: (of) => say("stands", of),
 });
@@ -349,16 +349,16 @@ async function rack(file) {
 // What is chosen ----------------------------------------------------------------------------
 
 async function prepare() {
-  at("freeze").addEventListener("click", freeze);
-  at("save").addEventListener("click", save);
-  at("empty").addEventListener("click", leaveQuadrant);
-  at("rack-file").addEventListener("change", async ({ target }) => {
+  for (const [id, does] of [["freeze", freeze], ["save", save], ["empty", leaveQuadrant]]) {
+    at(id).addEventListener("click", () => turn(does));
+  }
+  at("rack-file").addEventListener("change", ({ target }) => turn(async () => {
     if (target.files[0]) await rack(target.files[0]);
     target.value = "";
-  });
+  }));
   await Promise.all([kits(), waiting()]);
-  at("kit").addEventListener("change", () => lots().then(anew));
-  at("template").addEventListener("change", anew);
+  at("kit").addEventListener("change", () => turn(() => lots().then(anew)));
+  at("template").addEventListener("change", () => turn(() => anew()));
   at("lot").addEventListener("change", () => plate?.state === "new" && keep());
   const kept = keptOf();
   if (kept) return restore(kept);

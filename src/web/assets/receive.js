@@ -28,7 +28,7 @@ let past = [];
 let sent;
 
 watchKeys();
-const { say, right, wrong, already, api, undoable, focus } = station({ scanned, command });
+const { say, right, wrong, already, api, undoable, focus, turn } = station({ scanned, command });
 const ready = restore();
 await ready;
 
@@ -154,7 +154,7 @@ function watchKeys() {
   let held;
   document.addEventListener("keydown", (event) => {
     if (document.querySelector("dialog[open]") || event.ctrlKey || event.altKey || event.metaKey) return;
-    const does = { F2: () => arm(!armed()), F9: finish, Escape: () => arm(false) }[event.key];
+    const does = { F2: () => arm(!armed()), F9: () => turn(finish), Escape: () => arm(false) }[event.key];
     if (does) {
       event.preventDefault();
       does();
@@ -174,7 +174,7 @@ function watchKeys() {
       event.stopImmediatePropagation();
       const timer = setTimeout(() => {
         held = undefined;
-        refuse(found[0]);
+        turn(() => refuse(found[0]));
       }, BURST_MS);
       held = { key: event.key, timer };
     }
@@ -183,7 +183,7 @@ function watchKeys() {
 
 function step(by) {
   const codes = [...document.querySelectorAll("#unexpected li, #here li")].map((one) => one.dataset.code);
-  if (!codes.length) return;
+  if (!box || !codes.length) return;
   const to = Math.min(Math.max(codes.indexOf(current) + by, 0), codes.length - 1);
   select(codes[to]);
   box.tubes.get(codes[to]).row.scrollIntoView({ block: "nearest" });
@@ -291,7 +291,7 @@ function keep() {
 async function restore() {
   for (const [reason, { button }] of reasons) {
     button.addEventListener("click", () => {
-      refuse(reason);
+      turn(() => refuse(reason));
       focus();
     });
   }
@@ -299,8 +299,8 @@ async function restore() {
     arm(!armed());
     focus();
   });
-  at("finish").addEventListener("click", finish);
-  at("leave").addEventListener("click", leave);
+  at("finish").addEventListener("click", () => turn(finish));
+  at("leave").addEventListener("click", () => turn(leave));
   for (const id of ["temperature", "seal"]) at(id).addEventListener("change", keep);
   at("box").addEventListener("click", (event) => {
     const code = event.target.closest("li[data-code]")?.dataset.code;
@@ -344,9 +344,10 @@ async function finish() {
     focus();
     return undefined;
   }
+  // Before the request is made: a field that is left counts as changed.
+  focus();
   sent ??= { key: fresh(), body: request() };
   const { ok, data, problem, status } = await api("POST", "/v1/arrivals", sent.body, { key: sent.key });
-  focus();
   if (!ok) {
     // What was refused changes before it is sent again; what nobody answered is sent as it was.
     if (status) sent = undefined;

@@ -28,6 +28,8 @@
 // said(code)  the page's own text for a reason's code; none where the server's sentence is all there is.
 // undoable(what, undo)  what Ctrl+Z, the button and a scan of "UNDO" take back; the last one only.
 // ask(title, text, yes)  a question in the page; gives whether it was answered with yes.
+// turn(act)  has a button, key or field do something in its turn among the scans, so that no scan is
+//     taken for a plate or box that is just being stored; an act that waits or goes on is not begun twice.
 //
 // Everything works without a mouse. Focus is never trapped: keys typed where nothing takes them go
 // to the scan field, and a burst as fast as a scanner's does not press the button in focus.
@@ -58,6 +60,7 @@ export function station({ scanned, command } = {}) {
     ask,
     undoable,
     focus: scan.focus,
+    turn: scan.turn,
   };
 }
 
@@ -66,19 +69,28 @@ export function station({ scanned, command } = {}) {
 function scanning({ scanned, command }) {
   const form = document.querySelector("#scan");
   const field = document.querySelector("#scan-field");
+  const acts = new Set();
   let work = Promise.resolve();
   let lastKey = 0;
 
   const focus = () => field?.focus({ preventScroll: true });
+  const next = (does, code) => {
+    work = work.then(does).catch((error) => {
+      console.error(error);
+      feedback("wrong", say("lost"), [], code);
+    });
+    return work;
+  };
+  const turn = (act) => {
+    if (acts.has(act)) return;
+    acts.add(act);
+    next(act).finally(() => acts.delete(act));
+  };
   const take = () => {
     const raw = field.value.trim();
     const code = raw.toUpperCase();
     field.value = "";
-    if (!code) return;
-    work = work.then(() => one(code, raw)).catch((error) => {
-      console.error(error);
-      feedback("wrong", say("lost"), [], code);
-    });
+    if (code) next(() => one(code, raw), code);
   };
   const one = async (code, raw) => {
     if (code === "UNDO") return undo();
@@ -86,7 +98,7 @@ function scanning({ scanned, command }) {
     return scanned?.(code, raw);
   };
 
-  if (!form) return { focus };
+  if (!form) return { focus, turn };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     take();
@@ -97,7 +109,7 @@ function scanning({ scanned, command }) {
     lastKey = event.timeStamp;
     if (event.ctrlKey && event.key.toLowerCase() === "z" && !editing(event.target, field)) {
       event.preventDefault();
-      undo();
+      turn(() => undo());
       return;
     }
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
@@ -119,14 +131,14 @@ function scanning({ scanned, command }) {
       if (document.activeElement === document.body && document.hasFocus() && !openDialog()) focus();
     });
   });
-  document.querySelector("#undo")?.addEventListener("click", undo);
+  document.querySelector("#undo")?.addEventListener("click", () => turn(() => undo()));
   const sound = document.querySelector("#sound");
   if (sound) {
     sound.checked = localStorage.getItem("sound") !== "off";
     sound.addEventListener("change", () => localStorage.setItem("sound", sound.checked ? "on" : "off"));
   }
   focus();
-  return { focus };
+  return { focus, turn };
 }
 
 function editing(target, field) {

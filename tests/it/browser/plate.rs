@@ -112,6 +112,49 @@ async fn a_plate_is_filled_undone_and_frozen_by_keys_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_tube_is_placed_on_a_plate_that_is_just_being_frozen() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let app = &browser.app;
+    let world = world(app).await;
+    let tubes: Vec<_> = (0..3).map(tube).collect();
+    for n in 0..3 {
+        seal_tube(app, &world, n, &people(n, 1)).await.expect(201);
+    }
+    laboratory::deliver(app, &world, 0, &tubes).await;
+    at_plate(&browser, &world, "one-well-94-moving-columns").await;
+    browser.scan(&plate(3)).await;
+    browser.scan(&tube(0)).await;
+    browser.scan(&tube(1)).await;
+    browser.wait_for_text("#filled", "2").await;
+    browser.send_late("POST", "/freeze").await;
+    browser.press(Key::F9).await;
+    browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
+    browser.press(Key::Enter).await;
+    browser.wait_for_value("window.late", &json!(1)).await;
+    browser.scan(&tube(2)).await;
+    browser.wait_for_text(".feedback.wrong", &tube(2)).await;
+    assert_eq!(browser.text("#filled").await, "2");
+    let frozen = plate_of(&browser, &world, 3).await;
+    assert_eq!(frozen["state"], "frozen");
+
+    // Nor on one that is drawn anew for another template.
+    browser.scan(&plate(4)).await;
+    browser.wait_for_text(".feedback.right", &plate(4)).await;
+    browser.send_late("GET", "slots?template=one-well-94-columns").await;
+    let chosen = "const field = document.querySelector('#template');
+        field.value = 'one-well-94-columns'; field.dispatchEvent(new Event('change'));";
+    browser.client.execute(chosen, Vec::new()).await.unwrap();
+    browser.scan(&tube(2)).await;
+    browser.wait_for_text("#filled", "1").await;
+    browser.scan("SAVE").await;
+    browser.wait_for_text(".feedback.right", "Draft saved").await;
+    let saved = plate_of(&browser, &world, 4).await;
+    assert_eq!(saved["template"], "one-well-94-columns");
+    let held = |well: &&Value| well["tube"] == tube(2);
+    assert!(saved["wells"].as_array().unwrap().iter().any(|well| held(&well)), "{saved}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tube_of_another_laboratory_and_one_on_another_plate_are_explained() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let app = &browser.app;

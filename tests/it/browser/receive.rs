@@ -136,6 +136,39 @@ async fn a_full_box_of_two_hundred_is_scanned_in_one_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_scanned_while_a_box_is_taken_in_is_not_thrown_away_unsaid() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let world = box_of_twelve(&browser.app).await;
+    browser.give(&world.receiver, "jieshou").await;
+    browser.enter("jieshou").await;
+    browser.goto("/receive").await;
+    browser.scan(&box_(0)).await;
+    for n in 0..11 {
+        browser.scan(&tube(n)).await;
+    }
+    browser.wait_for_text("#here-count", "11").await;
+    browser.send_late("POST", "/v1/arrivals").await;
+    browser.press(Key::F9).await;
+    browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
+    browser.press(Key::Enter).await;
+    browser.wait_for_value("window.late", &json!(1)).await;
+    // The last tube after all, a reason for the one before, and the key once more.
+    browser.scan(&tube(11)).await;
+    browser.click("#refuse").await;
+    browser.click("[data-reason=leak]").await;
+    browser.press(Key::F9).await;
+    browser.wait_for_text("#outcome", &tube(11)).await;
+    browser.wait_for_text(".feedback.wrong", "refuse").await;
+    assert_eq!(browser.client.execute("return window.late", Vec::new()).await.unwrap(), 1);
+    let way = browser.app.get(&world.receiver, &format!("/v1/tubes/{}", tube(10))).await;
+    assert_eq!(way.expect(200).json()["state"], "received", "what was said is what is stored");
+    // Who scans it now is told that the box is done.
+    browser.scan(&tube(11)).await;
+    browser.wait_for_text(".feedback.wrong", &tube(11)).await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_scan_that_begins_like_a_reason_is_no_reason() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let world = box_of_twelve(&browser.app).await;
