@@ -7,7 +7,7 @@ import { age, now, when } from "./review-time.js";
 import { exceptionsOf, showRun } from "./review-run.js";
 import { showAmendment } from "./review-amend.js";
 
-const { say, right, wrong, already, api, ask } = station();
+const { say, right, wrong, already, api, ask, turn } = station();
 const page = document.querySelector("#review");
 const me = page.dataset.account;
 const releases = page.dataset.releases === "true";
@@ -20,6 +20,7 @@ const OUTCOMES = {
 
 let queue = [];
 let amendments = [];
+let asked = 0;
 // The run in sight, which alone is signed, and the code of what was asked for last.
 let shown;
 let wanted;
@@ -33,10 +34,14 @@ function urgency(run) {
 }
 
 async function load({ background = false } = {}) {
+  if (!background) asked += 1;
+  const own = asked;
   let runs = [];
   let after = "";
   for (;;) {
     const { ok, data, problem } = await api("GET", `/v1/reviews${after}`, undefined, { background });
+    // It was asked for again since, after something was done.
+    if (own !== asked) return;
     if (!ok) {
       if (!background) wrong(say("queue-lost"), problem.reasons);
       return;
@@ -137,9 +142,9 @@ async function open(id, { keep = false } = {}) {
   showRun(work, { run, waiting, wells: plate.data?.wells ?? [], signature: signature(run, waiting) }, {
     say: (key, filled) => say(`run-${key}`, filled), outcomes: OUTCOMES, when,
   });
-  work.querySelector("#sign")?.addEventListener("click", sign);
-  work.querySelector("#release")?.addEventListener("click", release);
-  work.querySelector("#void")?.addEventListener("click", voidRun);
+  work.querySelector("#sign")?.addEventListener("click", () => turn(sign));
+  work.querySelector("#release")?.addEventListener("click", () => turn(release));
+  work.querySelector("#void")?.addEventListener("click", () => turn(voidRun));
   drawQueue();
   if (!keep) {
     work.querySelector("h2")?.focus({ preventScroll: true });
@@ -288,7 +293,7 @@ function nextRun() {
 
 const ACTS = {
   j: () => step(1), k: () => step(-1), arrowdown: () => step(1), arrowup: () => step(-1),
-  n: nextRun, s: sign, r: release,
+  n: nextRun, s: () => turn(sign), r: () => turn(release),
 };
 // A scanner types a whole code at once: a key acts only when no other comes within its pace, before
 // or after it.

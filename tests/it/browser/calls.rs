@@ -8,19 +8,29 @@ use super::Browser;
 /// to come after [`hold_no_more`]. `window.held` counts those that wait, until the page has dealt
 /// with their answers.
 pub async fn hold(browser: &Browser, words: &str) {
-    let script = "const [words] = arguments;
+    hold_back(browser, words, false).await;
+}
+
+/// Such calls are made at once, and it is their answers that wait, as they were.
+pub async fn hold_answers(browser: &Browser, words: &str) {
+    hold_back(browser, words, true).await;
+}
+
+async fn hold_back(browser: &Browser, words: &str, answers: bool) {
+    let script = "const [words, answers] = arguments;
         const real = window.real = window.fetch;
         const gate = new Promise(open => { window.release = open; });
         window.held = 0;
         window.fetch = async (url, ...rest) => {
             if (!String(url).includes(words)) return real(url, ...rest);
+            const early = answers && await real(url, ...rest);
             window.held += 1;
             await gate;
-            const answer = await real(url, ...rest);
+            const answer = early || await real(url, ...rest);
             answer.clone().text().then(() => setTimeout(() => { window.held -= 1; }, 100));
             return answer;
         }";
-    browser.client.execute(script, vec![json!(words)]).await.unwrap();
+    browser.client.execute(script, vec![json!(words), json!(answers)]).await.unwrap();
 }
 
 /// Waits until so many calls wait.

@@ -282,20 +282,6 @@ impl Browser {
         self.wait_for_path("/").await;
     }
 
-    /// Has the page wait for a second before it sends such requests (`POST /v1/arrivals`).
-    pub async fn send_late(&self, method: &str, path_end: &str) {
-        let script = "const own = window.fetch, [method, end] = arguments;
-            window.late = 0;
-            window.fetch = async (path, options) => {
-                if (options?.method === method && String(path).endsWith(end)) {
-                    window.late += 1;
-                    await new Promise(over => setTimeout(over, 1000));
-                }
-                return own(path, options);
-            };";
-        self.client.execute(script, vec![json!(method), json!(path_end)]).await.unwrap();
-    }
-
     /// Where these links lead.
     pub async fn paths(&self, css: &str) -> Vec<String> {
         let script = format!(

@@ -7,6 +7,7 @@ use fantoccini::key::Key;
 use serde_json::{Value, json};
 use swabline::auth::Role;
 
+use super::calls::{hold, release, wait_held};
 use super::{Browser, Size};
 use crate::laboratory::{self, KIT};
 use crate::world::{World, box_, people, plate, pool, seal_tube, tube, world};
@@ -126,12 +127,13 @@ async fn no_tube_is_placed_on_a_plate_that_is_just_being_frozen() {
     browser.scan(&tube(0)).await;
     browser.scan(&tube(1)).await;
     browser.wait_for_text("#filled", "2").await;
-    browser.send_late("POST", "/freeze").await;
+    hold(&browser, "/freeze").await;
     browser.press(Key::F9).await;
     browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
     browser.press(Key::Enter).await;
-    browser.wait_for_value("window.late", &json!(1)).await;
+    wait_held(&browser, 1).await;
     browser.scan(&tube(2)).await;
+    release(&browser).await;
     browser.wait_for_text(".feedback.wrong", &tube(2)).await;
     assert_eq!(browser.text("#filled").await, "2");
     let frozen = plate_of(&browser, &world, 3).await;
@@ -140,11 +142,13 @@ async fn no_tube_is_placed_on_a_plate_that_is_just_being_frozen() {
     // Nor on one that is drawn anew for another template.
     browser.scan(&plate(4)).await;
     browser.wait_for_text(".feedback.right", &plate(4)).await;
-    browser.send_late("GET", "slots?template=one-well-94-columns").await;
+    hold(&browser, "slots?template=one-well-94-columns").await;
     let chosen = "const field = document.querySelector('#template');
         field.value = 'one-well-94-columns'; field.dispatchEvent(new Event('change'));";
     browser.client.execute(chosen, Vec::new()).await.unwrap();
+    wait_held(&browser, 1).await;
     browser.scan(&tube(2)).await;
+    release(&browser).await;
     browser.wait_for_text("#filled", "1").await;
     browser.scan("SAVE").await;
     browser.wait_for_text(".feedback.right", "Draft saved").await;

@@ -4,6 +4,7 @@ use fantoccini::key::Key;
 use serde_json::json;
 use swabline::auth::Role;
 
+use super::calls::{hold, release, wait_held};
 use super::{Browser, Size};
 use crate::app::TestApp;
 use crate::world::{self, World, box_, people, seal_tube, tube, world};
@@ -147,19 +148,20 @@ async fn what_is_scanned_while_a_box_is_taken_in_is_not_thrown_away_unsaid() {
         browser.scan(&tube(n)).await;
     }
     browser.wait_for_text("#here-count", "11").await;
-    browser.send_late("POST", "/v1/arrivals").await;
+    hold(&browser, "/v1/arrivals").await;
     browser.press(Key::F9).await;
     browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
     browser.press(Key::Enter).await;
-    browser.wait_for_value("window.late", &json!(1)).await;
+    wait_held(&browser, 1).await;
     // The last tube after all, a reason for the one before, and the key once more.
     browser.scan(&tube(11)).await;
     browser.click("#refuse").await;
     browser.click("[data-reason=leak]").await;
     browser.press(Key::F9).await;
+    wait_held(&browser, 1).await;
+    release(&browser).await;
     browser.wait_for_text("#outcome", &tube(11)).await;
     browser.wait_for_text(".feedback.wrong", "refuse").await;
-    assert_eq!(browser.client.execute("return window.late", Vec::new()).await.unwrap(), 1);
     let way = browser.app.get(&world.receiver, &format!("/v1/tubes/{}", tube(10))).await;
     assert_eq!(way.expect(200).json()["state"], "received", "what was said is what is stored");
     // Who scans it now is told that the box is done.

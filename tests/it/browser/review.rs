@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use fantoccini::Locator;
 use serde_json::json;
 
-use super::calls::{hold, release, wait_held};
+use super::calls::{hold, hold_answers, hold_no_more, release, wait_held};
 use super::{Browser, PASSWORD, Size};
 use crate::laboratory::{self as lab, POSITIVE, SINGLE_TARGET};
 use crate::world::{World, people, plate, seal_tube, tube, world};
@@ -166,6 +166,27 @@ async fn an_amendment_shows_before_and_after_and_waits_for_a_second_person() {
         browser.wait_for_value("document.querySelectorAll('.versions li').length", &json!(2)).await;
         browser.check("review-amended").await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queue_is_never_shown_as_it_was_before_a_signature() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let (_world, _run) = waiting(&browser).await;
+    browser.enter("hou").await;
+    browser.goto("/review").await;
+    wait_for_one(&browser, "#sign").await;
+    browser.wait_for_text("#queue", "Waits for a review").await;
+    hold_answers(&browser, "/v1/reviews").await;
+    let seen = "document.dispatchEvent(new Event('visibilitychange'))";
+    browser.client.execute(seen, Vec::new()).await.unwrap();
+    wait_held(&browser, 1).await;
+    hold_no_more(&browser).await;
+    browser.keys("s").await;
+    prove(&browser).await;
+    browser.wait_for_text(".feedback.right", &plate(0)).await;
+    browser.wait_for_text("#queue", "You signed").await;
+    release(&browser).await;
+    assert!(browser.text("#queue").await.contains("You signed"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
