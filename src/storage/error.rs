@@ -51,8 +51,8 @@ pub enum StoreError {
 /// PostgreSQL: serialization failure, deadlock, lock not available, out of connections.
 const BUSY_POSTGRES: [&str; 4] = ["40001", "40P01", "55P03", "53300"];
 /// PostgreSQL: shut down by its keeper, crashed, or not ready yet; still or again a replica, as for
-/// a moment after a failover.
-const LOST_POSTGRES: [&str; 4] = ["57P01", "57P02", "57P03", "25006"];
+/// a moment after a failover; the transaction was ended because nothing more was said in it.
+const LOST_POSTGRES: [&str; 5] = ["57P01", "57P02", "57P03", "25006", "25P03"];
 /// PostgreSQL: the class of errors of a connection, as whoever stands between reports them.
 const CONNECTION_POSTGRES: &str = "08";
 /// SQLite: busy, busy snapshot, locked.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, query_scalar};
+use sqlx::{PgPool, query, query_scalar};
 
 use super::OpenError;
 use super::line::{Line, Pools};
@@ -28,6 +28,11 @@ const ASKING: u32 = 6;
 /// How long a caller waits for a connection before it is told that the store is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What each connection begins with: the server ends a transaction whose node says nothing more for
+/// so long. Otherwise a node that froze, or was cut off without a word, would keep its locks until
+/// TCP gives up, two hours later. It is said on the connection, since `PgBouncer` takes no options.
+const UNFINISHED: &str = "set idle_in_transaction_session_timeout = '60s'";
+
 /// Opens a server that must be there and be safe, and asks it from then on whether it still is.
 pub(super) async fn open(url: &str) -> Result<Arc<Line>, OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
@@ -40,7 +45,7 @@ pub(super) async fn open(url: &str) -> Result<Arc<Line>, OpenError> {
 pub(super) async fn open_existing(url: &str) -> Result<Arc<Line>, OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
     let options = options.options([("default_transaction_read_only", "on")]);
-    let readers = pool(READERS, options.clone());
+    let readers = bounded(READERS).connect_lazy_with(options.clone());
     refuse_unsafe(&readers).await?;
     let (writers, asking) = (readers.clone(), readers.clone());
     Ok(Arc::new(Line::new(options, Pools { readers, writers, asking })))
@@ -49,6 +54,13 @@ pub(super) async fn open_existing(url: &str) -> Result<Arc<Line>, OpenError> {
 /// A pool for each door; they connect when they are used.
 fn pools(options: PgConnectOptions) -> Pools {
     let writers = u32::try_from(WRITERS).expect("there are few writers");
+    let pool = |connections, options| {
+        bounded(connections)
+            .after_connect(|connection, _| {
+                Box::pin(async move { query(UNFINISHED).execute(connection).await.map(|_| ()) })
+            })
+            .connect_lazy_with(options)
+    };
     Pools {
         readers: pool(READERS, options.clone()),
         writers: pool(writers, options.clone()),
@@ -56,12 +68,11 @@ fn pools(options: PgConnectOptions) -> Pools {
     }
 }
 
-fn pool(connections: u32, options: PgConnectOptions) -> PgPool {
+fn bounded(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
-        .connect_lazy_with(options)
 }
 
 /// Refuses a server that acknowledges commits before they are on disk (R1, R2).

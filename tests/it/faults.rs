@@ -10,7 +10,8 @@ use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use swabline::app::{App, Parts};
 use swabline::audit;
-use swabline::storage::Db;
+use swabline::on;
+use swabline::storage::{Db, StoreError};
 
 use crate::app::{Answer, Engine, TestApp, fresh_database, postgres_url};
 use crate::way;
@@ -286,6 +287,28 @@ async fn whoever_is_caught_by_the_silence_in_the_middle_of_a_commit_is_told() {
     for sql in ["select count(*) from tube", "select count(*) from feed"] {
         assert_eq!(way::number(&app, sql).await, 1, "{sql}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_freezes_in_a_transaction_keeps_its_locks_for_a_while_only() {
+    let Some(url) = postgres_url() else { return };
+    let app = TestApp::on(Engine::Postgres, fresh_database(&url).await).await;
+    world(&app).await;
+    let mut frozen = app.app.db.write("test.frozen").await.unwrap();
+    let sql = "select current_setting('idle_in_transaction_session_timeout')";
+    let bound: String = on!(frozen, c => sqlx::query_scalar(sql).fetch_one(c).await).unwrap();
+    assert_eq!(bound, "1min");
+    // A story does not wait for a minute.
+    let soon = "set local idle_in_transaction_session_timeout = '500ms'";
+    way::run(&mut frozen, soon.to_owned()).await;
+    way::run(&mut frozen, "update laboratory set name = 'nobody''s'".to_owned()).await;
+    let mut next = app.app.db.write("test.next").await.unwrap();
+    way::run(&mut next, "update laboratory set name = 'somebody''s'".to_owned()).await;
+    next.commit().await.unwrap();
+    let ended = frozen.commit().await.unwrap_err();
+    assert!(matches!(ended, StoreError::Lost(_)), "{ended:?}");
+    let sql = "select count(*) from laboratory where name = 'somebody''s'";
+    assert_eq!(way::number(&app, sql).await, 1);
 }
 
 /// Ends whoever is connected, over a connection that no cable carries.
