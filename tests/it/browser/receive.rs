@@ -36,15 +36,20 @@ async fn box_of_twelve(app: &TestApp) -> World {
     world
 }
 
+/// Signs the receiver in before the page.
+async fn at_receive(browser: &Browser, world: &World) {
+    browser.give(&world.receiver, "jieshou").await;
+    browser.enter("jieshou").await;
+    browser.goto("/receive").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_box_is_taken_in_by_scans_and_keys_alone() {
     for (language, size, leak) in [("zh-CN", Size::Phone, "渗漏"), ("en", Size::Desktop, "Leaking")]
     {
         let Some(browser) = Browser::open(size, language).await else { return };
         let world = box_of_twelve(&browser.app).await;
-        browser.give(&world.receiver, "jieshou").await;
-        browser.enter("jieshou").await;
-        browser.goto("/receive").await;
+        at_receive(&browser, &world).await;
         browser.check("receive-ready").await;
         browser.scan(&tube(0)).await;
         browser.wait_for_text(".feedback.wrong", &tube(0)).await;
@@ -110,9 +115,7 @@ async fn a_full_box_of_two_hundred_is_scanned_in_one_go() {
         seal_tube(&browser.app, &world, n, &people(n, 1)).await.expect(201);
     }
     carry(&browser.app, &world, 0, &tubes).await;
-    browser.give(&world.receiver, "jieshou").await;
-    browser.enter("jieshou").await;
-    browser.goto("/receive").await;
+    at_receive(&browser, &world).await;
     browser.scan(&box_(0)).await;
     browser.wait_for_text("#missing-count", "200").await;
     // One is left out, and another comes twice.
@@ -140,9 +143,7 @@ async fn a_full_box_of_two_hundred_is_scanned_in_one_go() {
 async fn what_is_scanned_while_a_box_is_taken_in_is_not_thrown_away_unsaid() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let world = box_of_twelve(&browser.app).await;
-    browser.give(&world.receiver, "jieshou").await;
-    browser.enter("jieshou").await;
-    browser.goto("/receive").await;
+    at_receive(&browser, &world).await;
     browser.scan(&box_(0)).await;
     for n in 0..11 {
         browser.scan(&tube(n)).await;
@@ -174,9 +175,7 @@ async fn what_is_scanned_while_a_box_is_taken_in_is_not_thrown_away_unsaid() {
 async fn a_scan_that_begins_like_a_reason_is_no_reason() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let world = box_of_twelve(&browser.app).await;
-    browser.give(&world.receiver, "jieshou").await;
-    browser.enter("jieshou").await;
-    browser.goto("/receive").await;
+    at_receive(&browser, &world).await;
     browser.scan(&box_(0)).await;
     browser.scan(&tube(0)).await;
     browser.press(Key::F2).await;
