@@ -16,7 +16,7 @@ const empty = () => ({ code: "", seal: "", tubes: [] });
 const BADGE = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 // `desk` as for tubes.
-export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
+export function boxDesk({ right, wrong, already, undoable, api, focus, turn }, desk) {
   let work = empty();
   // The account whose work this is.
   let owner;
@@ -186,6 +186,7 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
   }
 
   async function give() {
+    if (!shown?.mine) return wrong(text("js-collect-box-first"));
     const account = at("to").value.trim().toLowerCase();
     if (!BADGE.test(account)) return wrong(text("js-collect-badge-wrong"), [text("js-collect-badge-next")]);
     const warmth = at("temperature").value.trim().replace(",", ".");
@@ -208,7 +209,8 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
   }
 
   async function take() {
-    const { code, open } = shown;
+    const { code, open } = shown ?? {};
+    if (!open) return wrong(text("js-collect-box-first"));
     const { ok, problem } = await api("POST", `/v1/boxes/${code}/handovers/${open.step}/accept`, { at: serverTime() });
     focus();
     if (!ok) return wrong(text("js-collect-refused"), problem.reasons, code);
@@ -253,21 +255,21 @@ export function boxDesk({ right, wrong, already, undoable, api, focus }, desk) {
     event.preventDefault();
     focus();
   });
-  at("box-seal").addEventListener("click", () => seal());
+  at("box-seal").addEventListener("click", () => turn(seal));
   at("box-drop").addEventListener("click", async () => {
     focus();
     await sealing;
     work = empty();
     await save();
   });
-  at("give").addEventListener("submit", (event) => { event.preventDefault(); give(); });
+  at("give").addEventListener("submit", (event) => { event.preventDefault(); turn(give); });
   // A badge that is scanned ends with Enter; the form goes on to the temperature.
   at("to").addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || BADGE.test(at("to").value.trim().toLowerCase()) && at("temperature").value) return;
     event.preventDefault();
     at("temperature").focus();
   });
-  at("take").addEventListener("click", () => take());
+  at("take").addEventListener("click", () => turn(take));
   at("shown-close").addEventListener("click", () => { shown = undefined; draw(); focus(); });
   at("badge").addEventListener("toggle", async () => {
     const { account } = desk.me();

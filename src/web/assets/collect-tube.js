@@ -16,7 +16,7 @@ const FAULTS = {
 };
 
 // `desk` gives `me()`, `session()`, `isMakers(code)`.
-export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
+export function tubeDesk({ right, wrong, already, undoable, focus, turn }, desk) {
   let work = empty();
   // The account whose work this is.
   let owner;
@@ -363,7 +363,7 @@ export function tubeDesk({ right, wrong, already, undoable, focus }, desk) {
     });
   }
   at("early-not").addEventListener("click", () => close("early"));
-  at("seal").addEventListener("click", () => seal());
+  at("seal").addEventListener("click", () => turn(seal));
   at("tube-other").addEventListener("click", async () => {
     // Before the button goes, so that a scan that follows at once has its place.
     focus();

@@ -58,6 +58,33 @@ async fn a_box_is_packed_sealed_handed_over_and_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_button_that_is_pressed_twice_does_it_once() {
+    let Some(browser) = Browser::open(Size::Phone, "en").await else { return };
+    let world = sampler(&browser).await;
+    seal_tube(&browser.app, &world, 0, &people(0, 1)).await.expect(201);
+    for code in ["BOX", &box_(0), &tube(0), "seal-77"] {
+        browser.scan(code).await;
+    }
+    browser.wait_for_text(".feedback.right", "seal-77").await;
+    let seal = "const seal = document.querySelector('#box-seal'); seal.click(); seal.click();";
+    browser.client.execute(seal, Vec::new()).await.unwrap();
+    browser.wait_for_text("#shown-code", &box_(0)).await;
+    browser.wait_for_text(".feedback.right", &box_(0)).await;
+    browser.scan(&world.courier.actor.account).await;
+    browser.wait_for_value("document.activeElement.id", &json!("temperature")).await;
+    let give = "const give = document.querySelector('#give');
+        give.requestSubmit(); give.requestSubmit();";
+    browser.client.execute(give, Vec::new()).await.unwrap();
+    browser.wait_for_value("document.querySelector('#box-shown').hidden", &json!(true)).await;
+    all_sent(&browser).await;
+    browser.wait_for_text(".feedback.right", &box_(0)).await;
+    let path = format!("/v1/boxes/{}", box_(0));
+    let stored = browser.app.get(&world.courier, &path).await.expect(200).json();
+    assert_eq!(stored["handovers"].as_array().unwrap().len(), 1);
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_is_no_seal_of_a_box() {
     let Some(browser) = Browser::open(Size::Phone, "en").await else { return };
     sampler(&browser).await;
