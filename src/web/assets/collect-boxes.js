@@ -16,7 +16,7 @@ const empty = () => ({ code: "", seal: "", tubes: [] });
 const BADGE = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 // `desk` as for tubes.
-export function boxDesk({ right, wrong, already, undoable, api, focus, turn }, desk) {
+export function boxDesk({ right, wrong, already, undoable, api, focus, turn, once }, desk) {
   let work = empty();
   // The account whose work this is.
   let owner;
@@ -262,14 +262,14 @@ export function boxDesk({ right, wrong, already, undoable, api, focus, turn }, d
     work = empty();
     await save();
   });
-  at("give").addEventListener("submit", (event) => { event.preventDefault(); turn(give); });
+  at("give").addEventListener("submit", (event) => { event.preventDefault(); once(give); });
   // A badge that is scanned ends with Enter; the form goes on to the temperature.
   at("to").addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || BADGE.test(at("to").value.trim().toLowerCase()) && at("temperature").value) return;
     event.preventDefault();
     at("temperature").focus();
   });
-  at("take").addEventListener("click", () => turn(take));
+  at("take").addEventListener("click", () => once(take));
   at("shown-close").addEventListener("click", () => { shown = undefined; draw(); focus(); });
   at("badge").addEventListener("toggle", async () => {
     const { account } = desk.me();

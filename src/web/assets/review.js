@@ -7,7 +7,7 @@ import { age, now, when } from "./review-time.js";
 import { exceptionsOf, showRun } from "./review-run.js";
 import { showAmendment } from "./review-amend.js";
 
-const { say, right, wrong, already, api, ask, turn } = station();
+const { say, right, wrong, already, api, ask, once } = station();
 const page = document.querySelector("#review");
 const me = page.dataset.account;
 const releases = page.dataset.releases === "true";
@@ -142,9 +142,9 @@ async function open(id, { keep = false } = {}) {
   showRun(work, { run, waiting, wells: plate.data?.wells ?? [], signature: signature(run, waiting) }, {
     say: (key, filled) => say(`run-${key}`, filled), outcomes: OUTCOMES, when,
   });
-  work.querySelector("#sign")?.addEventListener("click", () => turn(sign));
-  work.querySelector("#release")?.addEventListener("click", () => turn(release));
-  work.querySelector("#void")?.addEventListener("click", () => turn(voidRun));
+  work.querySelector("#sign")?.addEventListener("click", () => once(sign));
+  work.querySelector("#release")?.addEventListener("click", () => once(release));
+  work.querySelector("#void")?.addEventListener("click", () => once(voidRun));
   drawQueue();
   if (!keep) {
     work.querySelector("h2")?.focus({ preventScroll: true });
@@ -293,7 +293,7 @@ function nextRun() {
 
 const ACTS = {
   j: () => step(1), k: () => step(-1), arrowdown: () => step(1), arrowup: () => step(-1),
-  n: nextRun, s: () => turn(sign), r: () => turn(release),
+  n: nextRun, s: () => once(sign), r: () => once(release),
 };
 // A scanner types a whole code at once: a key acts only when no other comes within its pace, before
 // or after it.

@@ -29,7 +29,8 @@
 // undoable(what, undo)  what Ctrl+Z, the button and a scan of "UNDO" take back; the last one only.
 // ask(title, text, yes)  a question in the page; gives whether it was answered with yes.
 // turn(act)  has a button, key or field do something in its turn among the scans, so that no scan is
-//     taken for a plate or box that is just being stored; an act that waits or goes on is not begun twice.
+//     taken for a plate or box that is just being stored. once(act)  has it done at once, for what is
+//     in sight now. With either an act that waits or goes on is not begun twice.
 //
 // Everything works without a mouse. Focus is never trapped: keys typed where nothing takes them go
 // to the scan field, and a burst as fast as a scanner's does not press the button in focus.
@@ -61,6 +62,7 @@ export function station({ scanned, command } = {}) {
     undoable,
     focus: scan.focus,
     turn: scan.turn,
+    once: scan.once,
   };
 }
 
@@ -74,18 +76,21 @@ function scanning({ scanned, command }) {
   let lastKey = 0;
 
   const focus = () => field?.focus({ preventScroll: true });
+  const caught = (done, code) => done.catch((error) => {
+    console.error(error);
+    feedback("wrong", say("lost"), [], code);
+  });
   const next = (does, code) => {
-    work = work.then(does).catch((error) => {
-      console.error(error);
-      feedback("wrong", say("lost"), [], code);
-    });
+    work = caught(work.then(does), code);
     return work;
   };
-  const turn = (act) => {
+  const alone = (act, begin) => {
     if (acts.has(act)) return;
     acts.add(act);
-    next(act).finally(() => acts.delete(act));
+    begin().finally(() => acts.delete(act));
   };
+  const turn = (act) => alone(act, () => next(act));
+  const once = (act) => alone(act, () => caught((async () => act())()));
   const take = () => {
     const raw = field.value.trim();
     const code = raw.toUpperCase();
@@ -98,7 +103,7 @@ function scanning({ scanned, command }) {
     return scanned?.(code, raw);
   };
 
-  if (!form) return { focus, turn };
+  if (!form) return { focus, turn, once };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     take();
@@ -138,7 +143,7 @@ function scanning({ scanned, command }) {
     sound.addEventListener("change", () => localStorage.setItem("sound", sound.checked ? "on" : "off"));
   }
   focus();
-  return { focus, turn };
+  return { focus, turn, once };
 }
 
 function editing(target, field) {
