@@ -190,6 +190,23 @@ async fn the_queue_is_never_shown_as_it_was_before_a_signature() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_signature_is_sent_once_however_often_its_key_is_pressed() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let (_world, run) = waiting(&browser).await;
+    browser.enter("hou").await;
+    browser.goto("/review").await;
+    wait_for_one(&browser, "#sign").await;
+    hold(&browser, &format!("/v1/runs/{run}/review")).await;
+    browser.keys("s").await;
+    wait_held(&browser, 1).await;
+    browser.click("#sign").await;
+    wait_held(&browser, 1).await;
+    release(&browser).await;
+    prove(&browser).await;
+    browser.wait_for_text(".feedback.right", &plate(0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_a_run_in_sight_is_signed_and_the_question_names_its_plate() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let app = &browser.app;
