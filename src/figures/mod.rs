@@ -3,8 +3,9 @@
 //! Triggers of the store (step 16) leave a row in `figure_delta` for every move of a tube, a
 //! recall, a plate or a run, in the transaction of the move; they are folded into `figure` now and
 //! then ([`fold`]), and whoever reads adds both up. So an answer costs as much as the rounds have
-//! areas, laboratories and hours, however many people they have. [`check`] counts the rows
-//! themselves and compares: the board is not the proof, the ledger is.
+//! areas, laboratories and hours, however many people they have; which plates and runs are under
+//! way is read from those themselves, few as they are. [`check`] counts the rows themselves and
+//! compares: the board is not the proof, the ledger is.
 //!
 //! Tubes that an officer had made up are counted like any other, with the people they pretend to
 //! hold, for nobody in a laboratory may tell them apart; the ledger leaves those people out.

@@ -214,16 +214,19 @@ pub fn hours(moved: &[Moved], now: Time) -> Vec<HourLine> {
 /// What each laboratory has under way, by moves of all hours, and did, by moves of single hours.
 pub fn laboratories(all: &[Moved], hourly: &[Moved]) -> Vec<LaboratoryLine> {
     let mut lines: BTreeMap<&str, LaboratoryLine> = BTreeMap::new();
-    let of_one = |moved: &&Moved| !moved.laboratory.is_empty();
-    for moved in all.iter().filter(of_one) {
-        let line = lines.entry(&moved.laboratory).or_insert_with(|| LaboratoryLine {
-            laboratory: moved.laboratory.clone(),
+    let named = all.iter().chain(hourly).map(|moved| &moved.laboratory);
+    for laboratory in named.filter(|laboratory| !laboratory.is_empty()) {
+        lines.entry(laboratory).or_insert_with(|| LaboratoryLine {
+            laboratory: laboratory.clone(),
             stages: Stages::default(),
             plates: 0,
             to_review: 0,
             to_release: 0,
             hours: Vec::new(),
         });
+    }
+    for moved in all {
+        let Some(line) = lines.get_mut(moved.laboratory.as_str()) else { continue };
         match moved.kind.as_str() {
             "tube" => line.stages.count(moved, true),
             "plate" => line.plates += signed(moved, "frozen"),

@@ -15,32 +15,62 @@ const ROUNDS_MAX: i64 = 50;
 pub const ROUNDS: &str = "select code, name, area, starts_us, ends_us, result_hours from round
     where code = $1 or (cast($1 as text) is null and starts_us <= $2 and ends_us > $3)
     order by starts_us, code";
-/// `$1` rounds, with the empty one of plates and runs; `$2` area or null, `$3` laboratory or null.
+/// `$1` rounds; `$2` area or null, `$3` laboratory or null. What plates and runs did long ago is
+/// counted for each of their hours and is of no round: where they stand is read from themselves.
 pub const MOVED: &str = "select kind, move as step, area, laboratory_code as laboratory,
         cast(0 as bigint) as hour, cast(sum(n) as bigint) as tubes,
         cast(sum(people) as bigint) as people
     from figure_now
     where round_code in (select e.value ->> 'code' from jsonb_each($1) e)
-        and kind in ('tube', 'recall', 'plate', 'run')
-        and (cast($2 as text) is null or area = $2 or kind in ('plate', 'run'))
+        and kind in ('tube', 'recall')
+        and (cast($2 as text) is null or area = $2)
         and (cast($3 as text) is null or laboratory_code = $3 or kind = 'recall')
     group by kind, move, area, laboratory_code";
-/// As [`MOVED`], `$4` the first hour.
+/// `$1` laboratory or null: a row for each plate under way, of whatever round, as if it had moved
+/// there. In order of time, for so SQLite reads the index of what is under way.
+pub const PLATES_STAND: &str = "select 'plate' as kind, '>frozen' as step, '' as area,
+        laboratory_code as laboratory, cast(0 as bigint) as hour, cast(1 as bigint) as tubes,
+        cast(0 as bigint) as people
+    from plate where state = 'frozen' and (cast($1 as text) is null or laboratory_code = $1)
+    order by frozen_us, code";
+/// As [`PLATES_STAND`], of runs.
+pub const RUNS_STAND: &str = "select 'run' as kind, '>' || r.state as step, '' as area,
+        p.laboratory_code as laboratory, cast(0 as bigint) as hour, cast(1 as bigint) as tubes,
+        cast(0 as bigint) as people
+    from run r join plate p on p.code = r.plate_code
+    where r.state in ('draft', 'reviewed')
+        and (cast($1 as text) is null or p.laboratory_code = $1)
+    order by r.imported_us, r.id";
+/// As [`MOVED`] and with plates and runs; `$4` the first hour.
 pub const MOVED_HOURLY: &str = "select kind, move as step, '' as area,
         laboratory_code as laboratory, hour, cast(sum(n) as bigint) as tubes,
         cast(sum(people) as bigint) as people
     from figure_now
     where round_code in (select e.value ->> 'code' from jsonb_each($1) e)
-        and kind in ('tube', 'plate', 'run') and hour >= $4
-        and (cast($2 as text) is null or area = $2 or kind <> 'tube')
+        and kind = 'tube' and hour >= $4
+        and (cast($2 as text) is null or area = $2)
+        and (cast($3 as text) is null or laboratory_code = $3)
+    group by kind, move, laboratory_code, hour
+    union all
+    select kind, move as step, '' as area, laboratory_code as laboratory, hour,
+        cast(sum(n) as bigint) as tubes, cast(sum(people) as bigint) as people
+    from figure_now
+    where round_code = '' and kind in ('plate', 'run') and hour >= $4
         and (cast($3 as text) is null or laboratory_code = $3)
     group by kind, move, laboratory_code, hour";
-/// As [`MOVED`]: how long it took; `$4` the first hour of plates and runs, which are of no round.
+/// As [`MOVED`]: how long it took; `$4` and `$5` the first and the last hour of runs, which are of
+/// no round.
 pub const TOOK: &str = "select kind, move as step, bucket, cast(sum(n) as bigint) as count
     from figure_now
     where round_code in (select e.value ->> 'code' from jsonb_each($1) e)
-        and kind in ('tube', 'run', 'review', 'whole') and (round_code <> '' or hour >= $4)
-        and (cast($2 as text) is null or area = $2 or kind in ('run', 'review'))
+        and kind in ('tube', 'whole')
+        and (cast($2 as text) is null or area = $2)
+        and (cast($3 as text) is null or laboratory_code = $3)
+    group by kind, move, bucket
+    union all
+    select kind, move as step, bucket, cast(sum(n) as bigint) as count
+    from figure_now
+    where round_code = '' and kind in ('run', 'review') and hour between $4 and $5
         and (cast($3 as text) is null or laboratory_code = $3)
     group by kind, move, bucket";
 /// `$1` rounds, `$2` area or null: sealed and not ended, by the hour in which they were sealed.
@@ -177,16 +207,21 @@ pub async fn is_round(tx: &mut Tx, round: &str) -> Result<bool> {
 pub async fn figures(tx: &mut Tx, now: Time, scope: &Scope) -> Result<Figures> {
     let rounds: Vec<ShownRound> = on!(tx, c => query_as(ROUNDS).bind(&scope.round).bind(now)
         .bind(now - SHOWN_AFTER).fetch_all(c).await)?;
-    let named = codes(rounds.iter().map(|round| round.code.as_str()).chain([""]));
+    let named = codes(rounds.iter().map(|round| round.code.as_str()));
     let (area, laboratory) = (&scope.area, &scope.laboratory);
     let (first, last) = rules::line(now);
-    let all: Vec<MovedRow> = on!(tx, c => query_as(MOVED).bind(&named).bind(area).bind(laboratory)
-        .fetch_all(c).await)?;
+    let mut all: Vec<MovedRow> = on!(tx, c => query_as(MOVED).bind(&named).bind(area)
+        .bind(laboratory).fetch_all(c).await)?;
+    for sql in [PLATES_STAND, RUNS_STAND] {
+        let stand: Vec<MovedRow> = on!(tx, c => query_as(sql).bind(laboratory).fetch_all(c).await)?;
+        all.extend(stand);
+    }
     let hourly: Vec<MovedRow> = on!(tx, c => query_as(MOVED_HOURLY).bind(&named).bind(area)
         .bind(laboratory).bind(first).fetch_all(c).await)?;
     let began = rounds.iter().map(|round| round.starts_at).min().unwrap_or(now);
+    let over = rounds.iter().map(|round| round.ends_at).max().unwrap_or(now) + SHOWN_AFTER;
     let took: Vec<TookRow> = on!(tx, c => query_as(TOOK).bind(&named).bind(area).bind(laboratory)
-        .bind(rules::hour(began)).fetch_all(c).await)?;
+        .bind(rules::hour(began)).bind(rules::hour(over)).fetch_all(c).await)?;
     let late: Amount = on!(tx, c => query_as(RELEASED_LATE).bind(&named).bind(area)
         .bind(laboratory).fetch_one(c).await)?;
     // A tube that still waits somewhere is not one laboratory's to be late with.
@@ -264,6 +299,8 @@ async fn oldest(tx: &mut Tx, scope: &Scope) -> Result<Vec<Waiting>> {
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("ROUNDS", ROUNDS),
     ("MOVED", MOVED),
+    ("PLATES_STAND", PLATES_STAND),
+    ("RUNS_STAND", RUNS_STAND),
     ("MOVED_HOURLY", MOVED_HOURLY),
     ("TOOK", TOOK),
     ("OPEN", OPEN),

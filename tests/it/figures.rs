@@ -1,12 +1,14 @@
 //! The city's figures: the counters say what the rows say, whatever became of the tubes.
 
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Row as _, query};
 use swabline::auth::Role;
 use swabline::clock::Span;
 use swabline::figures::check::{Checked, check};
 use swabline::figures::fold::fold;
-use swabline::figures::store::figures;
+use swabline::figures::store::{MOVED_HOURLY, TOOK, figures};
 use swabline::figures::{Amount, Figures, Scope, Stretch, WaitsFor};
+use swabline::on;
 
 use crate::app::{Engine, TestApp};
 use crate::each_engine;
@@ -225,6 +227,45 @@ each_engine! {
         let found = checked(app).await;
         assert_eq!(found.differences, []);
         assert_eq!(shown(app).await.stages.collected.tubes, 14);
+    }
+}
+
+/// Three years of what one laboratory's plates and runs did, an hour at a time.
+const YEARS: &str = "insert into figure (round_code, kind, move, hour, area, laboratory_code,
+        bucket, n, people)
+    with recursive counted(n) as (select cast(1000 as bigint) union all
+        select n + 1 from counted where n < 26000)
+    select '', k.kind, k.move, n, '', 'L01', 0, 1, 0 from counted
+        cross join (select 'plate' as kind, 'draft>frozen' as move union all
+            select 'run', '>draft' union all select 'review', '') k";
+
+/// How the engine goes about a statement of the figures, asked for from this hour on.
+async fn plan(app: &TestApp, sql: &str, hour: i64) -> String {
+    let mut tx = app.app.db.read("test.plan").await.unwrap();
+    let (explain, told) = match app.engine {
+        Engine::Sqlite => ("explain query plan", 3),
+        Engine::Postgres => ("explain", 0),
+    };
+    let sql = AssertSqlSafe(format!("{explain} {sql}"));
+    let steps: Vec<String> = on!(tx, c => query(sql).bind("[]").bind(None::<String>)
+        .bind(None::<String>).bind(hour).bind(hour + 1).fetch_all(c).await
+        .map(|rows| rows.iter().map(|row| row.get(told)).collect()))
+    .unwrap();
+    steps.join("\n")
+}
+
+each_engine! {
+    async fn what_plates_did_years_ago_is_neither_shown_nor_read(app) {
+        a_morning(app, Span::hours(2)).await;
+        let before = shown(app).await;
+        app.direct(YEARS).await;
+        app.direct("analyze").await;
+        assert_eq!(shown(app).await, before);
+        let hour = app.now().us() / Span::hours(1).us();
+        for sql in [format!("{MOVED_HOURLY} limit $5"), TOOK.to_owned()] {
+            let plan = plan(app, &sql, hour).await;
+            assert!(plan.contains("figure_of_no_round"), "{plan}");
+        }
     }
 }
 
