@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::lot::store::holds;
 use super::preview::Preview;
 use super::replace::{self, ReplaceReason, Replacement};
-use super::store::{RunHead, calls_add, calls_find, run_find, tube_facts};
+use super::store::{RunHead, calls_add, calls_find, recalled, run_find, tube_facts};
 use super::upload::{self, Coming, SealedFile, Taken};
 use super::{
     Call, Gathered, Interpretation, Kit, Verdict, VerdictCode, VerdictReason, interpret_wells,
@@ -266,7 +266,8 @@ async fn chart(
         lot: plate.made.lot.clone(),
         operator: actor.account.clone(),
     };
-    let facts = points::facts((new.id, new.at), subjects, kit, wells, read);
+    let recalled = recalled(tx, read.calls.iter().map(|call| &call.tube)).await?;
+    let facts = points::facts((new.id, new.at), subjects, kit, wells, (read, &recalled));
     let judged = quality::judge(tx, &facts).await?;
     let flags = judged.rejections.iter().map(|rejection| VerdictReason {
         code: VerdictCode::ControlRejected,

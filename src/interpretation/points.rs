@@ -1,7 +1,7 @@
 //! What a run tells the charts: the Ct of its controls, the median of its internal controls, and
 //! how many tubes it found positive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::calls::{Call, TargetCall, TargetState, target_calls};
 use super::gather::Gathered;
@@ -12,13 +12,13 @@ use crate::instrument::Ct;
 use crate::plate::{Content, Control, Expectation, TargetRole};
 use crate::quality::{Answer, Facts, Measure, Share, Subjects, Value, median};
 
-/// The facts of a run, for [`crate::quality`].
+/// The facts of a run, for [`crate::quality`]; `recalled` are the tubes that answer a recall.
 pub fn facts(
     (run, at): (&str, Time),
     subjects: Subjects,
     kit: &Kit,
     gathered: &[Gathered],
-    read: &Interpretation,
+    (read, recalled): (&Interpretation, &BTreeSet<String>),
 ) -> Facts {
     let reactions = reactions(&read.calls);
     let is_lost = |call: &&&Call| internal(call).any(|t| t.state != TargetState::Amplified);
@@ -31,7 +31,7 @@ pub fn facts(
         kit: format!("{} {}", kit.code, kit.version),
         at,
         usable: read.verdict.usable,
-        shares: shares(&reactions),
+        shares: shares(&reactions, recalled),
         internal_failures: u32::try_from(failures).unwrap_or(u32::MAX),
         values,
         answers: read.calls.iter().map(answer).collect(),
@@ -54,11 +54,12 @@ fn reactions(calls: &[Call]) -> Vec<(u32, &Call)> {
     alone
 }
 
-/// Counts of first tests by people per reaction: whatever was tested before comes again because of
-/// what it was.
-fn shares(reactions: &[(u32, &Call)]) -> Vec<Share> {
+/// Counts of first tests by people per reaction: whatever was tested before, and whoever was recalled,
+/// comes again because of what was found.
+fn shares(reactions: &[(u32, &Call)], recalled: &BTreeSet<String>) -> Vec<Share> {
     let mut counts: BTreeMap<u32, (u32, u32)> = BTreeMap::new();
-    for (people, call) in reactions.iter().filter(|(_, call)| call.attempt <= 1) {
+    let is_first = |call: &Call| call.attempt <= 1 && !recalled.contains(&call.tube);
+    for (people, call) in reactions.iter().filter(|(_, call)| is_first(call)) {
         let detected = match call.outcome {
             Outcome::Detected => 1,
             Outcome::NotDetected => 0,
@@ -150,7 +151,7 @@ mod tests {
             lot: None,
             operator: "A1".to_owned(),
         };
-        facts(("R1", Time::from_us(7)), subjects, kit, &gathered, &read)
+        facts(("R1", Time::from_us(7)), subjects, kit, &gathered, (&read, &BTreeSet::new()))
     }
 
     #[test]
@@ -188,7 +189,7 @@ mod tests {
         let calls = calls.concat();
         let read = reactions(&calls);
         let share = |people| Share { people, tubes: 1, detected: 1 };
-        assert_eq!(shares(&read), [share(1), share(3), share(10)]);
+        assert_eq!(shares(&read, &BTreeSet::new()), [share(1), share(3), share(10)]);
         // Three wells had an internal control: too few for a median, though five tubes were called.
         assert_eq!(internal_medians(&read), []);
         let alone: Vec<_> = ["T3", "T4", "T5"].map(|t| call_of(t, None, (1, 1))).into();
@@ -198,8 +199,11 @@ mod tests {
 
     #[test]
     fn what_was_tested_before_says_nothing_of_the_people() {
-        let calls = [call_of("T1", None, (1, 1)), call_of("T2", None, (1, 2))];
-        assert_eq!(shares(&reactions(&calls)), [Share { people: 1, tubes: 1, detected: 1 }]);
+        let calls = [("T1", 1), ("T2", 2), ("T3", 1)]
+            .map(|(tube, attempt)| call_of(tube, None, (1, attempt)));
+        let recalled = BTreeSet::from(["T3".to_owned()]);
+        let once = Share { people: 1, tubes: 1, detected: 1 };
+        assert_eq!(shares(&reactions(&calls), &recalled), [once]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Calls with their run, and what earlier tests said of a tube.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::{Call, Disposition, EarlierTest, Specimen, TubeFacts, Verdict, clean_negative};
 use crate::clock::Time;
@@ -42,9 +42,14 @@ pub const RUN_FIND: &str = "select r.id, r.plate_code, p.laboratory_code, r.sha2
 /// `$1` run.
 pub const CALLS_FIND: &str = "select tube_code, detail from call where run_id = $1
     order by tube_code";
+/// `$1` tubes: those that answer a recall.
+pub const RECALLED: &str = "select distinct r.answer_tube from recall r
+    where r.answer_tube in (select e.value ->> 'code' from jsonb_each($1) e)";
+
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("EARLIER", EARLIER),
+    ("RECALLED", RECALLED),
     ("CALLS_ADD", CALLS_ADD),
     ("RUN_FIND", RUN_FIND),
     ("CALLS_FIND", CALLS_FIND),
@@ -107,6 +112,16 @@ struct NewCall<'a> {
     attempt: u8,
     clean: u8,
     detail: String,
+}
+
+/// The tubes among these that answer a recall.
+pub async fn recalled<S: AsRef<str>>(
+    tx: &mut Tx,
+    tubes: impl IntoIterator<Item = S>,
+) -> Result<BTreeSet<String>> {
+    let list = codes(tubes);
+    let found: Vec<String> = on!(tx, c => query_scalar(RECALLED).bind(&list).fetch_all(c).await)?;
+    Ok(found.into_iter().collect())
 }
 
 /// What must be known of the tubes of a plate to call them.
@@ -217,6 +232,7 @@ impl Warning {
 
 /// A run with its verdict and warnings.
 pub async fn run_find(tx: &mut Tx, run: &str) -> Result<RunHead> {
+    Error::refuse_nul("run", run)?;
     let row: Option<StoredRun> =
         on!(tx, c => query_as(RUN_FIND).bind(run).fetch_optional(c).await)?;
     let row = row.ok_or_else(|| Error::not_found("run", run))?;

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::alarm::{self, Alarm, AlarmReason, Asked};
 use super::shares::{ChartShare, ShareRow};
 use super::svg::svg;
+use super::westgard::Rule;
 use super::{Chart, ChartPoint, Frame, Measure, Scope};
 use super::{rules, shares, store};
 use crate::app::App;
@@ -141,6 +142,7 @@ struct PointRow {
     ct: i64,
     mean: Option<i64>,
     sd: Option<i64>,
+    rules: Option<String>,
 }
 
 /// A chart out of the store.
@@ -179,6 +181,7 @@ fn measured(row: PointRow) -> (String, String, ChartPoint) {
         value: store::cycles(row.ct),
         mean: usual.map(|usual| usual.mean),
         sd: usual.map(|usual| usual.sd),
+        judged: row.rules.map(|names| names.split(' ').filter_map(Rule::named).collect()),
         ..of_run(row.run_id, row.at_us, row.accepted == 1)
     };
     (row.kit, row.target, point)
@@ -224,6 +227,7 @@ fn of_run(run: String, at: Time, accepted: bool) -> ChartPoint {
         internal_failures: None,
         distance: None,
         rules: Vec::new(),
+        judged: None,
         rise: 0.0,
         fall: 0.0,
     }

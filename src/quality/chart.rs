@@ -79,6 +79,9 @@ pub struct ChartPoint {
     pub distance: Option<f64>,
     /// Westgard's rules that the point breaks.
     pub rules: Vec<Rule>,
+    /// Those it was found to break when it came in; none of points from before that was kept.
+    #[serde(skip)]
+    pub judged: Option<Vec<Rule>>,
     /// The sum that looks for a rise, after this point; the decision line is 1.
     pub rise: f64,
     /// The sum that looks for a fall.
@@ -152,15 +155,19 @@ impl Chart {
     }
 }
 
-/// Rules look back over the points of the same instrument.
+/// The rules a point was held for, whatever is learnt or asked for since. Of points from before that
+/// was kept they look back over the points of the same instrument that are shown.
 fn apply_rules(points: &mut [ChartPoint]) {
     let mut before: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for point in points {
+        point.rules = point.judged.clone().unwrap_or_default();
         let Some(usual) = point.usual() else { continue };
         let distance = usual.distance(point.value);
         let last = before.entry(point.instrument.clone()).or_default();
         last.push(distance);
-        point.rules = westgard::broken(&last[last.len().saturating_sub(LOOK_BACK)..]);
+        if point.judged.is_none() {
+            point.rules = westgard::broken(&last[last.len().saturating_sub(LOOK_BACK)..]);
+        }
         point.distance = Some(distance);
     }
 }
@@ -215,6 +222,7 @@ pub(super) mod tests {
             internal_failures: None,
             distance: None,
             rules: Vec::new(),
+            judged: None,
             rise: 0.0,
             fall: 0.0,
         }
@@ -225,6 +233,20 @@ pub(super) mod tests {
             ("kit 1".to_owned(), "N".to_owned(), point(n, *value, Some((26.0, 0.5))))
         });
         Chart::draw(frame(Measure::PositiveControl), points.collect::<Vec<_>>(), |_, _| None)
+    }
+
+    #[test]
+    fn a_chart_shows_what_a_run_was_held_for_and_nothing_by_a_look_from_today() {
+        let usual = Some((26.0, 0.5));
+        let held = ChartPoint { judged: Some(vec![Rule::TenMean]), ..point(0, 26.1, None) };
+        let far = ChartPoint { judged: Some(Vec::new()), ..point(1, 29.0, usual) };
+        let before = point(2, 29.0, usual);
+        let points = [held, far, before].map(|point| ("kit".to_owned(), "N".to_owned(), point));
+        let chart = Chart::draw(frame(Measure::PositiveControl), points, |_, _| None);
+        let shown = &chart.series[0].points;
+        assert_eq!(shown[0].rules, [Rule::TenMean]);
+        assert_eq!((&shown[1].rules, shown[1].distance), (&Vec::new(), Some(6.0)));
+        assert!(shown[2].rules.contains(&Rule::OneThree) && shown[2].rules.contains(&Rule::TwoTwo));
     }
 
     #[test]

@@ -37,13 +37,13 @@ pub const PEERS: &str = "select s.people, cast(sum(s.tubes) as bigint) as tubes,
         cast(coalesce(sum(case when r.laboratory_code = $1 and r.account_id = $4 then s.detected end), 0) as bigint) as detected_operator
     from quality_run r join quality_share s on s.run_id = r.run_id
     where r.at_us >= $5 and r.at_us < $6 and r.accepted = 1
-        and not exists (select 1 from run_replacement x where x.replaces = r.run_id) group by s.people";
+        and not exists (select 1 from run v where v.id = r.run_id and v.state = 'void') group by s.people";
 /// Laboratory, since, until: its own reactions and positives, by people per reaction.
 pub const OWN: &str = "select s.people, cast(sum(s.tubes) as bigint) as tubes,
         cast(sum(s.detected) as bigint) as detected, min(r.at_us) as first_us
     from quality_run r join quality_share s on s.run_id = r.run_id
     where r.laboratory_code = $1 and r.at_us >= $2 and r.at_us < $3 and r.accepted = 1
-        and not exists (select 1 from run_replacement x where x.replaces = r.run_id)
+        and not exists (select 1 from run v where v.id = r.run_id and v.state = 'void')
     group by s.people";
 /// `$1` run, `$2` shares.
 pub const SHARES_KEEP: &str = "insert into quality_share (run_id, people, tubes, detected,
@@ -60,14 +60,15 @@ pub const WINDOW_POSITIVES: &str = "select r.run_id, r.instrument, r.lot, r.acco
         s.expected_lot, s.expected_operator
     from (select run_id, instrument, lot, account_id, at_us from quality_run q
             where laboratory_code = $1 and accepted = 1
-                and not exists (select 1 from run_replacement x where x.replaces = q.run_id)
+                and not exists (select 1 from run v where v.id = q.run_id and v.state = 'void')
             order by at_us desc, run_id desc limit 500) r
         join quality_share s on s.run_id = r.run_id
     order by r.at_us desc, r.run_id desc, s.people";
 /// Laboratory, instrument, lot, operator, kit (each all when null), from, until: shares of a
 /// chart's runs, oldest first.
 pub const CHART_POSITIVES: &str = "select r.run_id, r.kit, r.instrument, r.lot, r.account_id,
-        r.at_us, r.accepted, r.internal_failures, s.tubes, s.detected, s.alone,
+        r.at_us, case when not exists (select 1 from run v where v.id = r.run_id and v.state = 'void')
+            then r.accepted else cast(0 as bigint) end as accepted, r.internal_failures, s.tubes, s.detected, s.alone,
         s.expected_laboratory, s.expected_instrument, s.expected_lot, s.expected_operator
     from quality_run r join quality_share s on s.run_id = r.run_id
     where r.laboratory_code = $1

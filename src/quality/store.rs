@@ -1,5 +1,6 @@
 //! Points in the store: what a run left, what was usual before it, and the window alarms look at.
-//! Of an amplification that was analysed again only the points of the run that counts are looked at.
+//! Of an amplification that was analysed again only the points of the run that counts are looked at,
+//! and a run that a reviewer made void counts no more than one whose plate could not be used.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::cusum::Usual;
-use super::{Facts, Measure, Value};
+use super::{Facts, Judged, Measure, Value};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::storage::{Tx, ensure_rows, json};
@@ -16,20 +17,21 @@ use crate::storage::{Tx, ensure_rows, json};
 pub const USUAL: &str = "select ct from quality_point p
     where laboratory_code = $1 and instrument = $2 and measure = $3 and kit = $4 and target = $5
         and at_us >= $6 and accepted = 1
-        and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
+        and not exists (select 1 from run v where v.id = p.run_id and v.state = 'void')
     order by at_us, run_id limit 30";
 /// Laboratory, instrument, measure, kit, target, since when: the last points of an instrument.
 pub const LAST: &str = "select ct from quality_point p
     where laboratory_code = $1 and instrument = $2 and measure = $3 and kit = $4 and target = $5
         and at_us >= $6
         and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
+        and (accepted = 0 or not exists (select 1 from run v where v.id = p.run_id and v.state = 'void'))
     order by at_us desc, run_id desc limit 9";
 /// Laboratory, measure, kit, target: the plates an alarm looks back over, newest first.
 pub const WINDOW: &str = "select p.instrument, p.lot, p.account_id, p.at_us, p.ct, p.mean, p.sd
     from quality_point p
     where p.laboratory_code = $1 and p.measure = $2 and p.kit = $3 and p.target = $4
         and p.accepted = 1
-        and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
+        and not exists (select 1 from run v where v.id = p.run_id and v.state = 'void')
     order by p.at_us desc, p.run_id desc limit 500";
 /// Run, laboratory, instrument, kit, lot, operator, time, accepted, failures.
 pub const RUN_KEEP: &str = "insert into quality_run (run_id, laboratory_code, instrument, kit, lot,
@@ -37,15 +39,16 @@ pub const RUN_KEEP: &str = "insert into quality_run (run_id, laboratory_code, in
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 /// `$1` run, `$2` points.
 pub const POINTS_KEEP: &str = "insert into quality_point (run_id, measure, target, laboratory_code,
-        instrument, kit, lot, account_id, at_us, accepted, ct, mean, sd)
+        instrument, kit, lot, account_id, at_us, accepted, ct, mean, sd, rules)
     select r.run_id, e.value ->> 'measure', e.value ->> 'target', r.laboratory_code, r.instrument,
         r.kit, r.lot, r.account_id, r.at_us, r.accepted, cast(e.value ->> 'ct' as bigint),
-        cast(e.value ->> 'mean' as bigint), cast(e.value ->> 'sd' as bigint)
+        cast(e.value ->> 'mean' as bigint), cast(e.value ->> 'sd' as bigint), e.value ->> 'rules'
     from jsonb_each($2) e cross join quality_run r where r.run_id = $1";
 /// Laboratory, measure, then instrument, lot, operator, target, kit (each all when null), from,
 /// until: a chart's points, oldest first.
 pub const CHART: &str = "select p.run_id, p.kit, p.target, p.instrument, p.lot, p.account_id,
-        p.at_us, p.accepted, p.ct, p.mean, p.sd
+        p.at_us, case when not exists (select 1 from run v where v.id = p.run_id and v.state = 'void')
+            then p.accepted else cast(0 as bigint) end as accepted, p.ct, p.mean, p.sd, p.rules
     from quality_point p
     where p.laboratory_code = $1 and p.measure = $2
         and (cast($3 as text) is null or p.instrument = $3)
@@ -119,27 +122,28 @@ struct NewPoint<'a> {
     ct: i64,
     mean: Option<i64>,
     sd: Option<i64>,
+    rules: String,
 }
 
-/// Writes what a run leaves on the charts.
-pub async fn run_keep(
-    tx: &mut Tx,
-    facts: &Facts,
-    points: &[(&Value, Option<Usual>)],
-) -> Result<()> {
+/// Writes what a run leaves on the charts, with what it was judged by.
+pub async fn run_keep(tx: &mut Tx, facts: &Facts, judged: &Judged) -> Result<()> {
     let of = &facts.subjects;
     on!(tx, c => query(RUN_KEEP).bind(&facts.run).bind(&of.laboratory).bind(&of.instrument)
         .bind(&facts.kit).bind(&of.lot).bind(&of.operator).bind(facts.at)
         .bind(i64::from(facts.usable)).bind(i64::from(facts.internal_failures))
         .execute(c).await.map(drop))?;
-    let rows: Vec<_> = points
+    let judged = judged.usual.iter().zip(&judged.broken);
+    let rows: Vec<_> = facts
+        .values
         .iter()
-        .map(|(value, usual)| NewPoint {
+        .zip(judged)
+        .map(|(value, (usual, broken))| NewPoint {
             measure: value.measure,
             target: &value.target,
             ct: thousandths(value.ct),
             mean: usual.map(|usual| thousandths(usual.mean)),
             sd: usual.map(|usual| thousandths(usual.sd)),
+            rules: broken.iter().map(|rule| rule.name()).collect::<Vec<_>>().join(" "),
         })
         .collect();
     let list = json(&rows);

@@ -17,6 +17,8 @@ use crate::storage::Tx;
 pub struct Judged {
     /// What was usual for each value, in their order; none while the instrument is being learnt.
     pub usual: Vec<Option<Usual>>,
+    /// The rules each value breaks, in their order; none of what is no control.
+    pub broken: Vec<Vec<Rule>>,
     /// What rejects it, for each control that breaks a rule.
     pub rejections: Vec<Rejection>,
 }
@@ -39,15 +41,17 @@ pub async fn judge(tx: &mut Tx, facts: &Facts) -> Result<Judged> {
         let since = alarm::relearnt(&past, (&facts.kit, &value.target), &facts.subjects);
         let (first, mut last) = store::before(tx, facts, value, since).await?;
         let usual = Usual::of(&first);
-        judged.usual.push(usual);
-        let Some(usual) = usual.filter(|_| value.measure.is_control()) else { continue };
         last.push(value.ct);
-        let distances: Vec<_> = last.iter().map(|ct| usual.distance(*ct)).collect();
-        let rules: Vec<_> =
-            westgard::broken(&distances).into_iter().filter(|rule| rule.rejects()).collect();
+        let distances =
+            |usual: Usual| last.iter().map(|ct| usual.distance(*ct)).collect::<Vec<_>>();
+        let control = usual.filter(|_| value.measure.is_control());
+        let broken = control.map(|usual| westgard::broken(&distances(usual))).unwrap_or_default();
+        let rules: Vec<_> = broken.iter().copied().filter(|rule| rule.rejects()).collect();
         if !rules.is_empty() {
             judged.rejections.push(rejection(value.measure, &value.target, &rules));
         }
+        judged.usual.push(usual);
+        judged.broken.push(broken);
     }
     Ok(judged)
 }
@@ -71,8 +75,7 @@ pub async fn keep(
     let laboratory = &facts.subjects.laboratory;
     let past = alarm::past(tx, laboratory, Measure::Positivity).await?;
     let expected = shares::expected(tx, facts, alarm::people_learnt(&past)).await?;
-    let points: Vec<_> = facts.values.iter().zip(judged.usual.iter().copied()).collect();
-    store::run_keep(tx, facts, &points).await?;
+    store::run_keep(tx, facts, judged).await?;
     shares::keep(tx, facts, &expected).await?;
     let mut new = seeded::answered(tx, facts).await?;
     if facts.usable {

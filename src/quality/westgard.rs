@@ -43,6 +43,19 @@ impl Rule {
         !matches!(self, Self::OneTwo)
     }
 
+    /// The rule of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [
+            Self::OneTwo,
+            Self::OneThree,
+            Self::TwoTwo,
+            Self::RangeFour,
+            Self::FourOne,
+            Self::TenMean,
+        ];
+        all.into_iter().find(|rule| rule.name() == name)
+    }
+
     /// As laboratories write it.
     pub const fn name(self) -> &'static str {
         match self {

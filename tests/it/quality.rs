@@ -1,5 +1,7 @@
 //! Quality that watches itself, over HTTP and in the store: charts, alarms, held runs, seeded tubes.
 
+mod counted;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
