@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::query_scalar;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
 
 use crate::auth::memory::Holders;
 use crate::barcode::memory::TubeCodes;
@@ -39,6 +39,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Pages of the feed read at once.
 const FEED_READS: usize = 2;
+/// Walks over the whole store at once: they hold a connection for as long as they take, and fewer
+/// of them than there are leaves others for those who scan.
+const WALKS: usize = 2;
 
 /// The running application; cheap to clone, as every layer before a handler does.
 #[derive(Clone, Debug)]
@@ -85,6 +88,8 @@ pub struct Parts {
     pub lookups: Lookups,
     /// One permit for each page of the feed that may be read at once.
     pub feed_reads: Arc<Semaphore>,
+    /// One permit for each walk over the whole store: ledger, integrity, the board's proof.
+    pub walks: Arc<Semaphore>,
     /// Whoever watches the city's figures.
     pub board: Arc<Board>,
     /// Whether the service is about to stop: whoever waits for something waits no longer.
@@ -161,6 +166,12 @@ fn list(faults: &[MappingFault]) -> String {
 }
 
 impl App {
+    /// Waits for a turn to walk over the whole store.
+    pub async fn walk(&self) -> Result<SemaphorePermit<'_>, Error> {
+        let gone = |_closed| Error::Internal("nobody walks over the store any more".to_owned());
+        self.walks.acquire().await.map_err(gone)
+    }
+
     /// Opens the data folder, the keys and the store.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
         // What lies there is for this account alone: keys, and sealed people.
@@ -207,6 +218,7 @@ impl App {
             lookups: Lookups::start(&db, &cache, &keys, &clock),
             cache,
             feed_reads: Arc::new(Semaphore::new(FEED_READS)),
+            walks: Arc::new(Semaphore::new(WALKS)),
             board: Arc::default(),
             stopping: Arc::new(watch::Sender::new(false)),
             entrance: Arc::new(Entrance::new(config.requests_at_once)),

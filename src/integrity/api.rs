@@ -78,6 +78,7 @@ pub async fn integrity_get(
     asked.laboratory = asked.laboratory.or_else(|| actor.laboratory.clone());
     asked.laboratory.as_deref().map_or(Ok(()), |laboratory| actor.in_laboratory(laboratory))?;
     let scope = asked.scope(app.clock.now())?;
+    let _turn = app.walk().await?;
     let mut tx = app.db.read("integrity").await?;
     refuse_unknown(&mut tx, named.as_deref()).await?;
     Ok(Json(integrity(&app, &mut tx, &scope).await?))

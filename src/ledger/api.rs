@@ -63,6 +63,7 @@ pub async fn ledger_get(
     Query(asked): Query<LedgerQuery>,
 ) -> Result<Json<Report>> {
     let scope = asked.scope(&actor)?;
+    let _turn = app.walk().await?;
     let mut tx = app.db.read("ledger").await?;
     Ok(Json(ledger(&mut tx, app.clock.now(), &scope).await?))
 }
