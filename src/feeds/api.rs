@@ -95,6 +95,10 @@ pub struct FeedChange {
     /// Members of `released` and `amended` who are asked to come again and were told nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub under_verification: Vec<String>,
+    /// Members of `released` and `amended` for whom a positive stands, of a later swab or told in the
+    /// same moment: they were not told this outcome.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub superseded: Vec<String>,
     /// What `persons` were told, for `released` and `amended`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<ToldOutcome>,
@@ -110,6 +114,7 @@ impl From<Item> for FeedChange {
             at: item.at,
             persons: keys(item.persons),
             under_verification: keys(item.under_verification),
+            superseded: keys(item.superseded),
             outcome: item.outcome,
         }
     }
@@ -120,7 +125,7 @@ impl From<Item> for FeedChange {
 #[utoipa::path(get, path = "/v1/feed", tag = "feeds", security(("bearer" = [])),
     params(FeedQuery),
     responses((status = 200, body = FeedPage), (status = 400, body = Problem),
-        (status = 403, body = Problem)))]
+        (status = 403, body = Problem), (status = 409, body = Problem)))]
 pub async fn feed_get(
     State(app): State<App>,
     actor: Actor,

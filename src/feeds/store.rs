@@ -1,13 +1,13 @@
 //! Reading the stream.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use sqlx::{FromRow, query_as, query_scalar};
 
 use super::Position;
 use crate::clock::Time;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::query::ToldOutcome;
 use crate::seal::PersonKey;
 use crate::storage::outbox::Change;
@@ -30,14 +30,31 @@ pub const CHANGES: &str = "select f.epoch, f.seq, f.change, f.tube_code, f.at_us
     where (f.epoch, f.seq) > ($1, $2) and f.epoch < $3
         and not exists (select 1 from quality_seeded q where q.tube_code = f.tube_code)
     order by f.epoch, f.seq limit $4";
-/// `$1` tubes with the time of their change. Whether a member's recall was open just then is read
-/// from the recall's own times, so that a replay tells the same.
+/// The last change there is.
+pub const NEWEST: &str = "select epoch, seq from feed order by epoch desc, seq desc limit 1";
+/// `$1` tubes with the time of their change, and whether it told something else than a positive.
+/// Whether a member's recall was open just then, and whether a positive of a later swab, or one told
+/// in the same moment, stood over this answer, is read from their own times, so that a replay tells
+/// the same. Where this answer stands still, nobody looks at a person's other tubes.
 pub const MEMBERS: &str = "select e.value ->> 'tube' as tube_code,
         cast(e.value ->> 'at' as bigint) as at_us, m.person_key,
         (select count(*) from recall r where r.person_key = m.person_key
             and r.opened_us <= cast(e.value ->> 'at' as bigint)
             and (r.closed_us is null or r.closed_us > cast(e.value ->> 'at' as bigint)))
-            as recalls
+            as recalls,
+        case when cast(e.value ->> 'told' as bigint) = 0 or exists (select 1 from status s
+                where s.person_key = m.person_key and s.tube_code = m.tube_code
+                    and s.released_us = cast(e.value ->> 'at' as bigint))
+            then cast(0 as bigint)
+            else (select count(*) from member o
+                    join result r on r.tube_code = o.tube_code and r.version =
+                        (select max(n.version) from result n where n.tube_code = o.tube_code
+                            and n.released_us <= cast(e.value ->> 'at' as bigint))
+                where o.person_key = m.person_key and o.tube_code <> m.tube_code
+                    and r.outcome = 'detected'
+                    and ((o.taken_us, o.tube_code) > (m.taken_us, m.tube_code)
+                        or r.released_us = cast(e.value ->> 'at' as bigint)))
+            end as positives
     from jsonb_each($1) e join member m on m.tube_code = e.value ->> 'tube'
     order by m.tube_code, m.position";
 
@@ -67,8 +84,31 @@ pub struct Item {
     pub persons: Vec<PersonKey>,
     /// Members of a release or an amendment who are asked to come again and were told nothing.
     pub under_verification: Vec<PersonKey>,
+    /// Members of a release or an amendment for whom a positive stands, which this answer does not
+    /// replace: of a later swab, or told in the same moment.
+    pub superseded: Vec<PersonKey>,
     /// What `persons` were told, for a release or an amendment.
     pub outcome: Option<ToldOutcome>,
+}
+
+/// Where a member stood when something was told of their tube.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Told,
+    Recalled,
+    Positive,
+}
+
+impl Item {
+    /// A positive is told to everybody; anything else neither to those who are asked to come again
+    /// nor to those for whom a positive stands.
+    const fn list(&mut self, place: Place) -> &mut Vec<PersonKey> {
+        match (place, self.outcome) {
+            (Place::Told, _) | (_, None | Some(ToldOutcome::Detected)) => &mut self.persons,
+            (Place::Recalled, _) => &mut self.under_verification,
+            (Place::Positive, _) => &mut self.superseded,
+        }
+    }
 }
 
 /// At most `rows` changes after `after`, oldest first.
@@ -80,47 +120,73 @@ pub async fn changes(tx: &mut Tx, after: Position, rows: i64) -> Result<Vec<Item
     let horizon: i64 = on!(tx, c => query_scalar(horizon).fetch_one(c).await)?;
     let found: Vec<ChangeRow> = on!(tx, c => query_as(CHANGES).bind(after.epoch).bind(after.seq)
         .bind(horizon).bind(rows).fetch_all(c).await)?;
+    if found.is_empty() {
+        refuse_ahead(tx, after).await?;
+    }
     let members = members(tx, &found).await?;
     let item = |row: ChangeRow| {
-        let members = members.get(&(row.tube_code.clone(), row.at)).cloned().unwrap_or_default();
-        // A positive is told to everybody; anything else not to those who are asked to come again.
-        let told =
-            |recalled: bool| !recalled || matches!(row.outcome, None | Some(ToldOutcome::Detected));
-        let (persons, kept): (Vec<_>, Vec<_>) =
-            members.into_iter().partition(|(_, recalled)| told(*recalled));
-        let keys = |some: Vec<(PersonKey, bool)>| some.into_iter().map(|(key, _)| key).collect();
-        Item {
+        let members = members.get(&(row.tube_code.clone(), row.at)).map(Vec::as_slice);
+        let mut item = Item {
             position: Position { epoch: row.epoch, seq: row.seq },
             change: row.change,
             at: row.at,
-            persons: keys(persons),
-            under_verification: keys(kept),
+            persons: Vec::new(),
+            under_verification: Vec::new(),
+            superseded: Vec::new(),
             outcome: row.outcome,
             tube: row.tube_code,
+        };
+        for (person, place) in members.unwrap_or_default() {
+            item.list(*place).push(person.clone());
         }
+        item
     };
     Ok(found.into_iter().map(item).collect())
 }
 
-/// Each member of a changed tube, and whether a recall of theirs was open then.
-type Members = HashMap<(String, Time), Vec<(PersonKey, bool)>>;
+/// A cursor that lies behind everything there is was given by a store that had more: this one was
+/// put back to an older copy, and what it gains would be passed over.
+async fn refuse_ahead(tx: &mut Tx, after: Position) -> Result<()> {
+    let newest: Option<(i64, i64)> = on!(tx, c => query_as(NEWEST).fetch_optional(c).await)?;
+    let newest = newest.unwrap_or_default();
+    if (after.epoch, after.seq) <= newest {
+        return Ok(());
+    }
+    let message = "this cursor lies behind the last change there is, so the store was put back to \
+        an older copy; read the stream from the beginning";
+    Err(Error::conflict("feed.ahead", "after", message))
+}
+
+/// Each member of a changed tube, and where they stood then.
+type Members = HashMap<(String, Time), Vec<(PersonKey, Place)>>;
 
 async fn members(tx: &mut Tx, changes: &[ChangeRow]) -> Result<Members> {
-    #[derive(PartialEq, Eq, PartialOrd, Ord, Serialize)]
+    #[derive(Serialize)]
     struct Moment<'a> {
         tube: &'a str,
         at: i64,
+        told: i64,
     }
     if changes.is_empty() {
         return Ok(Members::new());
     }
-    let moments: BTreeSet<_> =
-        changes.iter().map(|row| Moment { tube: &row.tube_code, at: row.at.us() }).collect();
-    let moments = json(&moments.into_iter().collect::<Vec<_>>());
+    let told = |row: &ChangeRow| !matches!(row.outcome, None | Some(ToldOutcome::Detected));
+    // One moment of a tube may have several changes, such as a result and the recall it closes.
+    let mut moments = BTreeMap::new();
+    for row in changes {
+        *moments.entry((row.tube_code.as_str(), row.at.us())).or_insert(false) |= told(row);
+    }
+    let moment = |((tube, at), told): ((_, _), bool)| Moment { tube, at, told: told.into() };
+    let moments = json(&moments.into_iter().map(moment).collect::<Vec<_>>());
     let rows: Vec<MemberRow> = on!(tx, c => query_as(MEMBERS).bind(&moments).fetch_all(c).await)?;
     let mut members = Members::new();
     for row in rows {
-        members.entry((row.tube_code, row.at)).or_default().push((row.person_key, row.recalls > 0));
+        let place = match (row.recalls, row.positives) {
+            (0, 0) => Place::Told,
+            (0, _) => Place::Positive,
+            _ => Place::Recalled,
+        };
+        members.entry((row.tube_code, row.at)).or_default().push((row.person_key, place));
     }
     Ok(members)
 }
@@ -132,7 +198,9 @@ struct MemberRow {
     at: Time,
     person_key: PersonKey,
     recalls: i64,
+    positives: i64,
 }
 
 /// Every statement of this slice, by name.
-pub const STATEMENTS: &[(&str, &str)] = &[("CHANGES", CHANGES), ("MEMBERS", MEMBERS)];
+pub const STATEMENTS: &[(&str, &str)] =
+    &[("CHANGES", CHANGES), ("NEWEST", NEWEST), ("MEMBERS", MEMBERS)];

@@ -127,6 +127,7 @@ impl Db {
         if is_postgres(url) {
             let line = postgres::open(url).await?;
             migrate::postgres(&line.pools().writers).await?;
+            postgres::refuse_foreign(&line.pools().writers).await?;
             let gate = Gate::new(postgres::WRITERS, postgres::KEPT, Queues::default());
             Ok(Self::on(Engine::Postgres(line), clock, gate))
         } else if let Some(path) = url.strip_prefix("sqlite:") {

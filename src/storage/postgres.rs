@@ -91,3 +91,20 @@ async fn refuse_unsafe(pool: &PgPool) -> Result<(), OpenError> {
     }
     Ok(())
 }
+
+/// Refuses a store whose feed counts by another server's transactions, as after a dump was loaded:
+/// what it gains would stand behind every cursor, and be told to nobody.
+pub(super) async fn refuse_foreign(pool: &PgPool) -> Result<(), OpenError> {
+    let newest = "select max(epoch) from feed where epoch >=
+        cast(cast(pg_snapshot_xmax(pg_current_snapshot()) as text) as bigint)";
+    let newest: Option<i64> =
+        query_scalar(newest).fetch_one(pool).await.map_err(OpenError::Connect)?;
+    newest.map_or(Ok(()), |epoch| {
+        Err(OpenError::Unsafe(format!(
+            "its feed was written up to transaction {epoch}, which this PostgreSQL has not come \
+             to, for it was loaded from another server; move the store as a physical copy \
+             (pg_basebackup), or stop the server and set its next transaction above that number \
+             with pg_resetwal -x"
+        )))
+    })
+}

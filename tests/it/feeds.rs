@@ -6,6 +6,7 @@ use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use swabline::auth::Role;
+use swabline::storage::Db;
 use swabline::storage::outbox::{self, Change};
 
 use crate::app::{Client, Engine, TestApp};
@@ -109,6 +110,25 @@ each_engine! {
         app.get(&officer, &format!("/v1/feed?limit=10000&after={next}")).await.expect(200);
     }
 
+    async fn a_cursor_of_a_store_that_had_more_is_refused(app) {
+        way::places(app).await;
+        let service = app.client(Role::Service).await;
+        let (mut before, mut newest) = (String::new(), String::new());
+        way::negative(app, "T1", [1]).await;
+        poll_until(app, &service, &mut before, 3).await;
+        way::seal(app, "T2", [2]).await;
+        poll_until(app, &service, &mut newest, 4).await;
+        let read = async |after: &str| app.get(&service, &format!("/v1/feed?after={after}")).await;
+        assert_eq!(read(&newest).await.expect(200).json()["changes"], json!([]));
+        // An older copy of the store is put in its place.
+        way::tamper(app, &["feed_kept"], "delete from feed where tube_code = 'T2'").await;
+        assert_eq!(read(&newest).await.expect(409).code(), "feed.ahead");
+        assert_eq!(read(&before).await.expect(200).json()["changes"], json!([]));
+        way::tamper(app, &[], "delete from feed").await;
+        assert_eq!(read(&before).await.expect(409).code(), "feed.ahead");
+        app.get(&service, "/v1/feed").await.expect(200);
+    }
+
     async fn eight_writers_at_once_and_a_reader_that_misses_and_repeats_nothing(app) {
         let service = app.client(Role::Service).await;
         // What each writer does: how many changes in each transaction, and whether it commits.
@@ -183,4 +203,19 @@ async fn nothing_is_skipped_when_the_older_transaction_draws_the_higher_number()
     outbox::append(&mut slow, Change::Sealed, ["SLOW"], app.now()).await.unwrap();
     slow.commit().await.unwrap();
     assert_eq!(tubes(&poll_until(&app, &service, &mut after, 2).await), ["SLOW", "FAST"]);
+}
+
+/// What such a store gains would stand behind every cursor for as long as its server is young.
+#[tokio::test]
+async fn a_store_that_was_loaded_from_another_server_is_not_opened() {
+    let Some(app) = TestApp::start(Engine::Postgres).await else { return };
+    way::places(&app).await;
+    way::seal(&app, "T1", [1]).await;
+    let url = app.app.config.database_url();
+    Db::open(&url, &app.clock).await.expect("it is its own server's").close().await;
+    let foreign = "update feed set epoch = 1000000000000";
+    way::tamper(&app, &["feed_fixed"], foreign).await;
+    let refused = Db::open(&url, &app.clock).await.unwrap_err().to_string();
+    assert!(refused.contains("transaction 1000000000000"), "{refused}");
+    assert!(refused.contains("pg_resetwal") && !refused.contains('\n'), "{refused}");
 }

@@ -249,6 +249,44 @@ each_engine! {
         all_is_well(app, &world).await;
     }
 
+    async fn nobody_is_told_a_negative_while_their_positive_stands(app) {
+        let world = world(app).await;
+        let members = people(0, 2);
+        seal_tube(app, &world, 0, &members).await.expect(201);
+        app.pass(Span::hours(3));
+        let later = seal_tube(app, &world, 1, &members[..1]).await.expect(201).json();
+        lab::deliver(app, &world, 0, &[tube(0), tube(1)]).await;
+        test(app, &world, 0, &[tube(1)], &[(1, POSITIVE)]).await;
+        app.pass(Span::hours(1));
+        // The pool was swabbed before and is ready after.
+        test(app, &world, 1, &[tube(0)], &[]).await;
+        assert_eq!(asked(app, &later, 0, &members[0]).await["outcome"], "detected");
+        let mut told = Vec::new();
+        for replayed in [false, true] {
+            let changes = poll_until(app, &world.service, &mut String::new(), 4).await;
+            let find = |n: u64| {
+                let found = |one: &&Value| one["change"] == "released" && one["tube"] == json!(tube(n));
+                changes.iter().find(found).unwrap_or_else(|| panic!("{n}: {changes:?}"))
+            };
+            let (pool, single) = (find(0), find(1));
+            assert_eq!((&pool["outcome"], &single["outcome"]),
+                (&json!("not_detected"), &json!("detected")));
+            assert_eq!(pool["superseded"], single["persons"], "{pool}");
+            assert_eq!(pool["persons"].as_array().unwrap().len(), 1, "the other is told");
+            told.push((pool.clone(), single.clone()));
+            if replayed {
+                break;
+            }
+            // What comes later changes nothing of what was told then.
+            app.pass(Span::hours(3));
+            seal_tube(app, &world, 2, &members).await.expect(201);
+            lab::deliver(app, &world, 1, &[tube(2)]).await;
+            test(app, &world, 2, &[tube(2)], &[]).await;
+        }
+        assert_eq!(told[0], told[1]);
+        all_is_well(app, &world).await;
+    }
+
     async fn an_answer_that_is_amended_shows_in_the_recall_it_gave(app) {
         let world = world(app).await;
         let members = people(0, 2);
