@@ -171,6 +171,22 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether it is a run of a cycler all the same, of which somebody waits for the results; not
+    /// another file, or an experiment of another kind, that lies in the same folder.
+    pub const fn is_of_a_run(&self) -> bool {
+        !matches!(
+            self,
+            Self::Empty
+                | Self::TooLarge { .. }
+                | Self::UnpacksTooLarge
+                | Self::NotOurs { .. }
+                | Self::Genotyping
+                | Self::ResultList { .. }
+                | Self::ListOfPlates { .. }
+                | Self::DocumentType
+        )
+    }
+
     /// A bad cell, its text shortened and stripped of control characters.
     pub(super) fn bad_cell(
         row: usize,

@@ -29,6 +29,8 @@ pub enum Verdict {
     },
     /// Not a run file, and why.
     NotARun(String),
+    /// A run file that cannot be read, and why.
+    Spoiled(String),
     /// A run, but of which plate?
     NoPlate(PlateFault),
 }
@@ -87,6 +89,7 @@ pub fn judge(content: &Content, mappings: &Mappings) -> Judged {
         None => Err(Refusal::TooLarge { bytes: MAX_FILE_BYTES + 1 }),
     };
     let verdict = match read {
+        Err(refusal) if refusal.is_of_a_run() => Verdict::Spoiled(refusal.to_string()),
         Err(refusal) => Verdict::NotARun(refusal.to_string()),
         Ok(part) => match plate_of(name, part.run.plate_barcode.as_deref()) {
             Err(fault) => Verdict::NoPlate(fault),
@@ -211,6 +214,8 @@ mod tests {
         };
         assert!(matches!(of(Some(b"%PDF")), Verdict::NotARun(why) if why.contains("a PDF")));
         assert!(matches!(of(None), Verdict::NotARun(why) if why.contains("bytes")));
+        let spoiled = b",Well,Fluor,Target,Content,Sample,Cq\n,A01,FAM,N,Unkn,T1,thirty\n";
+        assert!(matches!(of(Some(spoiled)), Verdict::Spoiled(why) if why.contains("thirty")));
         let cfx = b",Well,Fluor,Target,Content,Sample,Cq\n,A01,FAM,N,Unkn,T1,30\n";
         assert_eq!(of(Some(cfx)), Verdict::NoPlate(PlateFault::Unknown));
     }

@@ -43,7 +43,7 @@ pub enum Outcome {
     Waiting,
     /// The server does not take runs from this token; said again at every look.
     Denied,
-    /// The file cannot be read; it is tried again.
+    /// The file cannot be read, or not as the run it is; it is tried again.
     Unreadable,
     /// The file is still changing.
     Unsettled,
@@ -181,7 +181,7 @@ impl Watch {
         for event in &unreadable {
             self.tell_once(event, tell);
         }
-        let mut left = [unreadable, changing, self.homeless()].concat();
+        let mut left = [unreadable, changing, self.never_sent()].concat();
         left.extend(self.send(&unsettled, tell).await?);
         Ok(left)
     }
@@ -207,13 +207,15 @@ impl Watch {
         })
     }
 
-    /// The runs of plates nobody can tell.
-    fn homeless(&self) -> Vec<Event> {
-        let event = |(name, judged): (&String, &Judged)| match &judged.verdict {
-            Verdict::NoPlate(fault) => {
-                Some(self.event(Outcome::NoPlate, vec![name.clone()], Some(fault.to_string())))
-            }
-            Verdict::Run { .. } | Verdict::NotARun(_) => None,
+    /// The runs of plates nobody can tell, and those whose file cannot be read.
+    fn never_sent(&self) -> Vec<Event> {
+        let event = |(name, judged): (&String, &Judged)| {
+            let (outcome, reason) = match &judged.verdict {
+                Verdict::NoPlate(fault) => (Outcome::NoPlate, fault.to_string()),
+                Verdict::Spoiled(reason) => (Outcome::Unreadable, reason.clone()),
+                Verdict::Run { .. } | Verdict::NotARun(_) => return None,
+            };
+            Some(self.event(outcome, vec![name.clone()], Some(reason)))
         };
         self.judged.iter().filter_map(event).collect()
     }
@@ -231,7 +233,9 @@ impl Watch {
                 let why = format!("{} is still being written", name.escape_debug());
                 (Outcome::Waiting, why)
             });
-            if let Some(record) = self.memory.find(&set.key()) {
+            // What was no run file when it was noted is one now that a mapping reads it.
+            let was_sent = |record: &&Record| record.outcome != Outcome::NotARun;
+            if let Some(record) = self.memory.find(&set.key()).filter(was_sent) {
                 left.extend((record.outcome != Outcome::Taken).then(|| record.event(None)));
             } else if let Some((outcome, reason)) = waits.or_else(|| refuses_all.clone()) {
                 left.push(self.event(outcome, set.names(), Some(reason)));
@@ -263,6 +267,12 @@ impl Watch {
             // Another name may tell the plate of the same content.
             Verdict::NoPlate(fault) => {
                 (Outcome::NoPlate, fault.to_string(), format!("{} {name}", judged.sha256))
+            }
+            Verdict::Spoiled(reason) => {
+                let (file, reason) = (vec![name.clone()], Some(reason.clone()));
+                let event = self.event(Outcome::Unreadable, file, reason);
+                self.tell_once(&event, tell);
+                return Ok(());
             }
             Verdict::Run { .. } => return Ok(()),
         };

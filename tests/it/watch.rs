@@ -106,6 +106,25 @@ fn filters(plate: &Value) -> Vec<String> {
     lightcycler_480(&lab::cycled(plate, &BTreeMap::new(), false))
 }
 
+/// A mapping that a laboratory wrote for its own cycler.
+const OWN_MAPPING: &str = "name = 'own'
+instrument = 'Own'
+proven = false
+proven_on = 'no file'
+plate = 96
+
+[header]
+needs = ['Place', 'Gene', 'Colour']
+
+[columns]
+well = ['Place']
+target = ['Gene']
+dye = ['Colour']
+ct = ['Cycle']
+
+[words]
+no_ct = ['none']
+";
 const CFX: &str = ",Well,Fluor,Target,Content,Sample,Cq\n,A01,FAM,N,Unkn,T1,30\n";
 
 each_engine! {
@@ -251,6 +270,47 @@ each_engine! {
         let waiting = reason(&format!("waiting {}_cy5.txt", plate(1)));
         assert!(waiting.contains(&growing) && waiting.contains("being written"), "{waiting}");
         assert_eq!(events.len(), 3, "{events:?}");
+    }
+
+    async fn a_run_file_that_cannot_be_read_is_left_every_time_and_another_file_is_passed_over(app) {
+        let (world, plates) = plates(app).await;
+        let post = Post::new(app, &world).await;
+        let name = format!("{}.txt", plate(0));
+        let run = text(&plates[0]);
+        post.put(&name, &run[..run.len() * 2 / 3]);
+        post.put("notes.txt", "buy milk");
+        for _ in 0..2 {
+            let (events, said) = post.once(&[]).await;
+            let said = said.expect(2);
+            assert!(said.one_line().contains("runs not taken: 1"), "{}", said.err);
+            let left = &events[&format!("unreadable {name}")];
+            assert!(left["reason"].as_str().unwrap().contains("again"), "{left}");
+        }
+        post.put(&name, &run);
+        let (events, said) = post.once(&[]).await;
+        said.expect(0);
+        assert!(events.contains_key(&format!("taken {name}")), "{events:?}");
+    }
+
+    async fn a_file_that_no_format_read_is_sent_once_a_mapping_reads_it(app) {
+        let (world, plates) = plates(app).await;
+        let post = Post::new(app, &world).await;
+        let name = format!("{}.csv", plate(0));
+        post.put(&name, "Place,Gene,Colour,Cycle\nA1,N,FAM,30.1\n");
+        let (events, said) = post.once(&[]).await;
+        said.expect(0);
+        assert!(events.contains_key(&format!("not_a_run {name}")), "{events:?}");
+        let mappings = post.place.path().join("mappings");
+        std::fs::create_dir(&mappings).unwrap();
+        std::fs::write(mappings.join("own.toml"), OWN_MAPPING).unwrap();
+        let config = post.place.path().join("config.toml");
+        std::fs::write(&config, format!("mappings = {:?}\n", mappings.display().to_string()))
+            .unwrap();
+        let (events, said) = post.once(&["--config", config.to_str().unwrap()]).await;
+        said.expect(2);
+        // The server was not told of the mapping: that it refused the file shows that it got it.
+        assert!(events.contains_key(&format!("refused {name}")), "{events:?}");
+        assert_eq!(plates[0]["code"], json!(plate(0)));
     }
 
     async fn a_watch_goes_on_until_it_is_stopped(app) {
