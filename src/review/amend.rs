@@ -18,6 +18,11 @@ pub const RESULT_FIND: &str = "select r.id, r.tube_code, r.version, r.outcome, r
         t.laboratory_code,
         (select max(v.version) from result v where v.tube_code = r.tube_code) as newest
     from result r join tube t on t.code = r.tube_code where r.id = $1";
+/// `$1` tube, `$2` version, with the recalls it opened.
+pub const NEXT: &str = "select r.id, r.outcome, r.reason, r.reviewed_by, r.released_by,
+        (select count(*) from recall c where c.origin_tube = r.tube_code
+            and c.opened_us = r.released_us) as recalls
+    from result r where r.tube_code = $1 and r.version = $2";
 /// `$1` result.
 pub const PROPOSAL_FIND: &str = "select id, outcome, reason, proposed_by from amendment
     where result_id = $1 and settled_us is null";
@@ -138,6 +143,16 @@ pub struct ResultRow {
 }
 
 #[derive(FromRow)]
+struct NextRow {
+    id: String,
+    outcome: String,
+    reason: Option<AmendReason>,
+    reviewed_by: String,
+    released_by: String,
+    recalls: i64,
+}
+
+#[derive(FromRow)]
 struct Proposal {
     id: String,
     outcome: AmendedOutcome,
@@ -171,20 +186,45 @@ pub struct WaitingAmendment {
     pub proposed: Time,
 }
 
-/// The result, if it is the newest of its tube.
+/// The result, whether it is the newest of its tube or not.
 pub async fn result_find(tx: &mut Tx, result: &str) -> Result<ResultRow> {
+    Error::refuse_nul("result", result)?;
     let row: Option<ResultRow> =
         on!(tx, c => query_as(RESULT_FIND).bind(result).fetch_optional(c).await)?;
-    let row = row.ok_or_else(|| Error::not_found("result", result))?;
-    if row.version == row.newest {
-        Ok(row)
-    } else {
-        Err(Error::conflict(
-            "amend.superseded",
-            result,
-            format!("result {result} was amended already; amend version {}", row.newest),
-        ))
+    row.ok_or_else(|| Error::not_found("result", result))
+}
+
+/// The amendment that was made of this result, for one of the two who asked for just that and did
+/// not get their answer; none while it is the newest of its tube. Whoever else asks, or for
+/// something else, is refused.
+pub async fn repeated(
+    tx: &mut Tx,
+    actor: &Actor,
+    (result, wanted): (&ResultRow, Wanted),
+) -> Result<Option<Amendment>> {
+    if result.version == result.newest {
+        return Ok(None);
     }
+    let next: Option<NextRow> = on!(tx, c => query_as(NEXT).bind(&result.tube_code)
+        .bind(result.version + 1).fetch_optional(c).await)?;
+    let own = next.filter(|next| {
+        next.outcome == wanted.outcome.as_str()
+            && next.reason == Some(wanted.reason)
+            && [&next.reviewed_by, &next.released_by].contains(&&actor.account)
+    });
+    let Some(NextRow { id, reviewed_by, recalls, .. }) = own else {
+        let ResultRow { id, newest, .. } = result;
+        let message = format!("result {id} was amended already; amend version {newest}");
+        return Err(Error::conflict("amend.superseded", id, message));
+    };
+    Ok(Some(Amendment {
+        result: result.id.clone(),
+        state: AmendmentState::Amended,
+        wanted,
+        proposed_by: reviewed_by,
+        amended_to: Some(id),
+        recalls_opened: recalls.unsigned_abs(),
+    }))
 }
 
 /// Amendments that wait in a laboratory, or anywhere when none is named; oldest first.
@@ -244,7 +284,8 @@ async fn propose(
     result: &ResultRow,
     wanted: Wanted,
 ) -> Result<Amendment> {
-    let signature = Signature::new(clock, actor, Meaning::ProposeAmendment, hash(result, wanted));
+    let signature =
+        Signature::new(clock, actor, Meaning::ProposeAmendment, hash(&result.id, wanted));
     store::sign(tx, &result.id, &signature, None).await?;
     let written = on!(tx, c => query(PROPOSE).bind(clock.id().to_string()).bind(&result.id)
         .bind(wanted.outcome).bind(wanted.reason).bind(&actor.account).bind(signature.signed)
@@ -259,9 +300,10 @@ async fn propose(
     Ok(proposed(result, wanted, &actor.account))
 }
 
-fn hash(result: &ResultRow, wanted: Wanted) -> String {
+/// What the two who amend a result put their names to.
+pub(super) fn hash(result: &str, wanted: Wanted) -> String {
     let Wanted { outcome, reason } = wanted;
-    let covered = format!("{}\n{}\n{reason:?}", result.id, outcome.as_str());
+    let covered = format!("{result}\n{}\n{reason:?}", outcome.as_str());
     let digest = ring::digest::digest(&ring::digest::SHA256, covered.as_bytes());
     data_encoding::HEXLOWER.encode(digest.as_ref())
 }
@@ -274,7 +316,7 @@ async fn carry_out(
     due_in: Span,
 ) -> Result<Amendment> {
     let wanted = proposal.wanted();
-    let signature = Signature::new(clock, actor, Meaning::Amend, hash(result, wanted));
+    let signature = Signature::new(clock, actor, Meaning::Amend, hash(&result.id, wanted));
     store::sign(tx, &result.id, &signature, None).await?;
     let at = signature.signed;
     settle(tx, proposal, result, at).await?;
@@ -288,7 +330,7 @@ async fn carry_out(
     outbox::append(tx, outbox::Change::Amended, [&result.tube_code], at).await?;
     on!(tx, c => query(RECALLS_AMEND).bind(&result.tube_code).bind(wanted.outcome)
         .execute(c).await.map(drop))?;
-    let recalls_opened = withdraw(tx, clock, &result.tube_code, wanted, at + due_in).await?;
+    let recalls_opened = withdraw(tx, clock, &result.tube_code, wanted, (at, due_in)).await?;
     Ok(Amendment {
         result: result.id.clone(),
         state: AmendmentState::Amended,
@@ -305,11 +347,12 @@ async fn withdraw(
     clock: &Clock,
     tube: &str,
     wanted: Wanted,
-    due: Time,
+    (at, due_in): (Time, Span),
 ) -> Result<u64> {
     if wanted.outcome != AmendedOutcome::Withdrawn {
         return Ok(0);
     }
-    let opening = Opening { reason: RecallReason::Invalid, at: clock.now(), due };
+    // At the moment of the amendment, for the feed tells by these times who was recalled just then.
+    let opening = Opening { reason: RecallReason::Invalid, at, due: at + due_in };
     recalls_open(tx, clock, &[tube], opening).await
 }

@@ -277,6 +277,9 @@ pub async fn amend_post(
     let mut tx = app.db.write_on(Channel::Release, "review.amend").await?;
     let row = amend::result_find(&mut tx, &result).await?;
     actor.in_laboratory(row.laboratory_code.as_deref().unwrap_or_default())?;
+    if let Some(amendment) = amend::repeated(&mut tx, &actor, (&row, wanted)).await? {
+        return Ok((StatusCode::CREATED, Json(amendment)));
+    }
     proof.spend(&mut tx, app.clock.now()).await?;
     let outcome = wanted.outcome;
     let due_in = Span::hours(app.config.recall_hours);
@@ -332,11 +335,12 @@ pub async fn switch_put(
 ) -> Result<Json<Switch>> {
     known(&name)?;
     let reason = request.reason.trim();
-    if reason.is_empty() || reason.chars().count() > super::rules::REASON_MAX {
+    let is_text = !reason.is_empty() && !reason.contains(char::is_control);
+    if !is_text || reason.chars().count() > super::rules::REASON_MAX {
         return Err(Error::invalid(
             "switch.reason",
             "reason",
-            "give the reason in 1 to 500 characters",
+            "give the reason in 1 to 500 printable characters",
         ));
     }
     let mut tx = app.db.write("review.switch").await?;

@@ -151,6 +151,7 @@ pub struct Waiting {
 
 /// A run's content and its state.
 pub async fn run_find(tx: &mut Tx, run: &str) -> Result<(RunContent, String)> {
+    Error::refuse_nul("run", run)?;
     let row: Option<RunRow> = on!(tx, c => query_as(RUN_FIND).bind(run).fetch_optional(c).await)?;
     let row = row.ok_or_else(|| Error::not_found("run", run))?;
     // What is signed is the run's identity, so the files it stands for must still be the ones.

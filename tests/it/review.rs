@@ -7,9 +7,10 @@ use sqlx::query;
 use swabline::auth::Role;
 use swabline::clock::Span;
 
-use crate::app::TestApp;
+use crate::app::{Engine, TestApp};
 use crate::each_engine;
-use crate::laboratory::{self as lab, POSITIVE, SINGLE_TARGET};
+use crate::laboratory::{self as lab, NEGATIVE, POSITIVE, SINGLE_TARGET};
+use crate::way;
 use crate::world::{World, people, seal_tube, tube, world};
 
 /// A run of one pool, one single tube, and one positive single tube, waiting for review.
@@ -39,6 +40,22 @@ async fn told(app: &TestApp) -> String {
     let mut tx = app.app.db.read("test.told").await.unwrap();
     let sql = "select tube_code || ' ' || outcome from status";
     swabline::on!(tx, c => sqlx::query_scalar(sql).fetch_one(c).await).unwrap()
+}
+
+/// How many rows there are of all that an amendment writes.
+async fn written(app: &TestApp) -> Vec<i64> {
+    let mut rows = Vec::new();
+    for sql in [
+        "select count(*) from result",
+        "select count(*) from amendment",
+        "select count(*) from signature",
+        "select count(*) from recall",
+        "select count(*) from feed",
+        "select count(*) from audit",
+    ] {
+        rows.push(way::number(app, sql).await);
+    }
+    rows
 }
 
 each_engine! {
@@ -142,14 +159,36 @@ each_engine! {
             "amend.pool");
         let done = app.post(&world.second_reviewer, &path, &withdraw).await.expect(201).json();
         assert_eq!((&done["state"], &done["recalls_opened"]), (&json!("amended"), &json!(10)));
-        let again = app.post(&world.reviewer, &path, &withdraw).await.expect(409);
-        assert_eq!(again.code(), "amend.superseded");
         let way = app.get(&world.officer, &format!("/v1/tubes/{}", tube(0))).await.expect(200);
         let way = way.json();
         assert_eq!(way["results"].as_array().unwrap().len(), 2, "{way}");
         assert!(way.to_string().contains("mixed_up"), "{way}");
         let ledger = app.get(&world.officer, "/v1/ledger").await.expect(200).json();
         assert_eq!(ledger["unexplained"], 0, "{ledger}");
+    }
+
+    async fn an_amendment_whose_answer_was_lost_is_answered_again_to_those_who_asked_for_it(app) {
+        let world = world(app).await;
+        let run = waiting(app, &world).await;
+        lab::release(app, &world, &run).await;
+        let path = format!("/v1/results/{}.1/amend", tube(0));
+        let withdraw = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
+        app.post(&world.reviewer, &path, &withdraw).await.expect(202);
+        let done = app.post(&world.second_reviewer, &path, &withdraw).await.expect(201).json();
+        let third = app.client(Role::Reviewer).await;
+        let before = written(app).await;
+        app.pass(Span::minutes(5));
+        for either in [&world.second_reviewer, &world.reviewer] {
+            let again = app.post(either, &path, &withdraw).await.expect(201).json();
+            assert_eq!(again, done);
+        }
+        let other = json!({ "outcome": "withdrawn", "reason": "contaminated" });
+        for (client, wanted) in [(&world.second_reviewer, &other), (&world.reviewer, &other),
+            (&third, &withdraw)] {
+            let refused = app.post(client, &path, wanted).await.expect(409);
+            assert_eq!(refused.code(), "amend.superseded");
+        }
+        assert_eq!(written(app).await, before);
     }
 
     async fn a_mistaken_proposal_gives_way_to_another(app) {
@@ -288,4 +327,47 @@ each_engine! {
         let shown = app.post(&world.service, "/v1/status/batch", &asked).await.expect(200).json();
         assert_eq!(shown["people"][0]["status"]["outcome"], "not_detected", "{shown}");
     }
+}
+
+/// An amendment that read a person's answers before a release has told its own would hide that.
+#[tokio::test]
+async fn an_amendment_waits_for_a_release_that_is_telling_the_same_person() {
+    let Some(app) = TestApp::start(Engine::Postgres).await else { return };
+    let (app, world) = (&app, &world(&app).await);
+    let somebody = people(0, 1);
+    seal_tube(app, world, 0, &somebody).await.expect(201);
+    app.pass(Span::minutes(10));
+    seal_tube(app, world, 1, &somebody).await.expect(201);
+    lab::deliver(app, world, 0, &[tube(0), tube(1)]).await;
+    let mut runs = Vec::new();
+    for (n, signals) in [(0, NEGATIVE), (1, POSITIVE)] {
+        let plate = lab::load(app, world, n, &[tube(n)]).await;
+        let file = lab::run_file(&plate, &BTreeMap::from([(tube(n), signals)]), false);
+        let run = lab::upload(app, world, &plate, file).await.expect(201).json();
+        runs.push(run["id"].as_str().unwrap().to_owned());
+    }
+    lab::release(app, world, &runs[0]).await;
+    let review = format!("/v1/runs/{}/review", runs[1]);
+    app.post(&world.reviewer, &review, &accept()).await.expect(200);
+    let (amend, release) =
+        (format!("/v1/results/{}.1/amend", tube(0)), format!("/v1/runs/{}/release", runs[1]));
+    let (withdraw, nothing) = (json!({ "outcome": "withdrawn", "reason": "mixed_up" }), json!({}));
+    app.post(&world.reviewer, &amend, &withdraw).await.expect(202);
+    // A release has told its people when it comes to its calls.
+    let mut holds = app.app.db.write("test.holds").await.unwrap();
+    way::run(&mut holds, "select 1 from call for update".to_owned()).await;
+    let tells = app.post(&world.second_reviewer, &release, &nothing);
+    let takes_back = async {
+        way::writers_wait(app, 1).await;
+        app.post(&world.second_reviewer, &amend, &withdraw).await
+    };
+    let frees = async {
+        way::writers_wait(app, 2).await;
+        assert_eq!(told(app).await, format!("{} not_detected", tube(0)), "both wait");
+        holds.commit().await.unwrap();
+    };
+    let (released, amended, ()) = tokio::join!(tells, takes_back, frees);
+    released.expect(200);
+    amended.expect(201);
+    assert_eq!(told(app).await, format!("{} detected", tube(1)));
 }

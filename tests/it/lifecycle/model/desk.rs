@@ -208,7 +208,9 @@ impl City {
         let found = self.tubes.get_mut(&code).filter(|tube| at < tube.results.len());
         let Some(tube) = found else { return refusal(404, "result.not_found") };
         if at + 1 < tube.results.len() {
-            return refusal(409, "amend.superseded");
+            // Both of them asked for it, so either is answered again.
+            let is_repeated = tube.results[at + 1] == wanted;
+            return if is_repeated { answer(201) } else { refusal(409, "amend.superseded") };
         }
         let present = tube.results[at];
         let is_pool_positive = tube.people.len() > 1 && wanted == "detected";
