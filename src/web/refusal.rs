@@ -57,13 +57,13 @@ async fn show(
     (method, path): (&Method, &str),
     headers: &HeaderMap,
 ) -> Response {
-    if problem.status == 401 {
+    // A module that asks for data is not led to another page: it would take that for the answer.
+    let leads = headers.get("sec-fetch-mode").is_none_or(|mode| mode == "navigate");
+    if leads && problem.status == 401 {
         let back = if method.is_safe() { path } else { "/" };
         let query = serde_urlencoded::to_string([("next", back)]).unwrap_or_default();
         return Redirect::to(&format!("/sign-in?{query}")).into_response();
     }
-    // A module that asks for data is not led to another page.
-    let leads = headers.get("sec-fetch-mode").is_none_or(|mode| mode == "navigate");
     if leads && problem.code == "session.second_factor" {
         return Redirect::to("/account/second-factor").into_response();
     }

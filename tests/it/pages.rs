@@ -101,6 +101,9 @@ each_engine! {
         // Whoever has no business here is led to where they sign in, with the way back.
         let led = browse(app, "/account?changed=true", "en").await.expect(303);
         assert_eq!(led.headers["location"], "/sign-in?next=%2Faccount%3Fchanged%3Dtrue");
+        // A module that asks for data is refused: it would take the page for its answer.
+        let fetched = Request::get("/collect/sessions").header("sec-fetch-mode", "cors");
+        app.send(fetched.body(Body::empty()).unwrap()).await.expect(401);
     }
 
     async fn behind_tls_no_cookie_leaves_it(app) {

@@ -13,6 +13,9 @@ import { pictures } from "./collect-slip.js";
 
 const at = (id) => document.querySelector(`#${id}`);
 const empty = () => ({ code: "", seal: "", tubes: [] });
+// Scans wait for one another: where nobody answers, a box is looked up on the device instead.
+const LOOK_MS = 4000;
+const TAKE_MS = 20_000;
 const BADGE = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 // `desk` as for tubes.
@@ -81,7 +84,7 @@ export function boxDesk({ right, wrong, already, undoable, api, focus, turn, onc
     if (work.code === code) return seal();
     if (shown?.code === code && shown.open) return take();
     if (work.code) return wrong(text("js-collect-box-other", { code: work.code }), [text("js-collect-box-other-next")], code);
-    const { ok, status, data, problem } = await api("GET", `/v1/boxes/${code}`, undefined, { background: true });
+    const { ok, status, data, problem } = await api("GET", `/v1/boxes/${code}`, undefined, { background: true, patience: LOOK_MS });
     if (ok) return show(data);
     if (status !== 404 && status !== 0) return wrong(text("js-collect-refused"), problem.reasons, code);
     const waits = (await outbox.records()).find(({ kind, content }) => kind === "box" && content?.code === code);
@@ -211,7 +214,7 @@ export function boxDesk({ right, wrong, already, undoable, api, focus, turn, onc
   async function take() {
     const { code, open } = shown ?? {};
     if (!open) return wrong(text("js-collect-box-first"));
-    const { ok, problem } = await api("POST", `/v1/boxes/${code}/handovers/${open.step}/accept`, { at: serverTime() });
+    const { ok, problem } = await api("POST", `/v1/boxes/${code}/handovers/${open.step}/accept`, { at: serverTime() }, { patience: TAKE_MS });
     focus();
     if (!ok) return wrong(text("js-collect-refused"), problem.reasons, code);
     shown = { ...shown, open: undefined, mine: true };

@@ -19,9 +19,22 @@ export async function who({ background = false } = {}) {
   // The other calls of this page carry it too.
   const meta = document.querySelector('meta[name="csrf"]');
   if (meta) meta.content = data.csrf;
-  const { account, name, role, site } = data;
-  if (account && !left) await keep("who", { account, name, role, site });
+  const { account, name, role, site, csrf } = data;
+  if (account && csrf === await kept("left").catch(() => undefined)) return end(csrf);
+  if (account && !left) await keep("who", { account, name, role, site, csrf });
   return { ...data, reached: true };
+}
+
+// Ends a session that somebody left while no server could be told; whatever comes of it, nobody is
+// signed in on this device.
+async function end(csrf) {
+  const meta = document.querySelector('meta[name="csrf"]');
+  if (meta) meta.content = "";
+  const answer = await fetch("/sign-out", {
+    method: "POST", body: new URLSearchParams({ csrf }), redirect: "manual", signal: AbortSignal.timeout(PATIENCE_MS),
+  }).catch(() => undefined);
+  if (answer?.ok || answer?.type === "opaqueredirect") await forget("left");
+  return { reached: true, csrf: "" };
 }
 
 // Who was signed in last on this device.
@@ -29,9 +42,12 @@ export async function lastly() {
   return await kept("who").catch(() => undefined) ?? {};
 }
 
-// Whoever signs out is forgotten by the device, also where the server cannot be told.
+// Whoever signs out is forgotten by the device, also where the server cannot be told; their session
+// is remembered by its token, to be ended as soon as it can be.
 export async function leave() {
   left = true;
+  const { csrf } = await lastly();
+  if (csrf) await keep("left", csrf);
   await forget("who");
 }
 
@@ -53,7 +69,10 @@ export async function send(method, path, body, { csrf, event, background = false
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
     const kind = response.headers.get("content-type") ?? "";
-    const data = kind.includes("json") ? await response.json() : await response.text();
+    const isJson = kind.includes("json");
+    // A page where data was asked for is what a network shows that has a sign-in of its own.
+    if (response.ok && !isJson) return { status: 0, problem: { code: "lost", reasons: [] } };
+    const data = isJson ? await response.json() : await response.text();
     if (response.ok) return { status: response.status, data };
     const after = Number(response.headers.get("retry-after")) || undefined;
     return { status: response.status, problem: explain(data), after };

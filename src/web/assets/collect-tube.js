@@ -319,6 +319,11 @@ export function tubeDesk({ right, wrong, already, undoable, focus, turn }, desk)
   // A scanner does not know where the focus is: a code where a name or a count is wanted is said.
   const isCode = (typed) => kindOf(typed.toUpperCase()) !== undefined || /\d{6}/.test(typed);
 
+  // The next person's document is scanned where a contact of this one's is wanted: its number is longer
+  // than a telephone's, which has fifteen digits behind a prefix of two (ITU-T E.164).
+  const isNoPhone = (typed) => /[^\d ()+-]/.test(typed) || typed.replace(/\D/g, "").length > 17;
+  const isNoAddress = (typed) => kindOf(typed.toUpperCase()) !== undefined || identity.isPerson(typed);
+
   at("name").addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.isComposing) return;
     event.preventDefault();
@@ -332,9 +337,15 @@ export function tubeDesk({ right, wrong, already, undoable, focus, turn }, desk)
   at("person").addEventListener("submit", async (event) => {
     event.preventDefault();
     if (!pending) return;
-    if (kindOf(at("phone").value.trim().toUpperCase())) {
-      at("phone").value = "";
-      wrong(text("js-collect-phone-code"));
+    const contacts = [
+      ["phone", isNoPhone, text("js-collect-phone-code")],
+      ["address", isNoAddress, text("js-collect-address-code")],
+    ];
+    for (const [id, isWrong, said] of contacts) {
+      if (!isWrong(at(id).value.trim())) continue;
+      at(id).value = "";
+      at(id).focus();
+      wrong(said, [text("js-collect-contact-next")]);
       return;
     }
     const [name, phone, address] = ["name", "phone", "address"].map((id) => at(id).value);

@@ -159,11 +159,13 @@ at("session-other").addEventListener("click", () => {
 // Whose sessions these are.
 let learned;
 
+const isChoice = (one) => Array.isArray(one?.sessions) && Array.isArray(one.patterns);
+
 async function learn() {
   const { account, role } = me;
   if (role !== "sampler" || learned === account) return;
   const { status, data } = await send("GET", "/collect/sessions", undefined, { background: true });
-  if (status !== 200) return;
+  if (status !== 200 || !isChoice(data)) return;
   learned = account;
   choice = data;
   await keep("choice", choice);
@@ -245,7 +247,8 @@ async function begin() {
   await turn();
   // What the device knows comes first: without network this is all there is.
   session = await kept("session").catch(() => undefined);
-  choice = await kept("choice").catch(() => undefined) ?? choice;
+  const before = await kept("choice").catch(() => undefined);
+  if (isChoice(before)) choice = before;
   await change(await lastly());
 }
 

@@ -60,6 +60,8 @@ async function scannedBox(code) {
   const { ok, data, problem } = await api("GET", `/v1/boxes/${encodeURIComponent(code)}`);
   if (!ok) return wrong(say("box-refused"), problem.reasons, code);
   open(data);
+  const before = scansOf(code);
+  if (before) return resume(before);
   keep();
   const warnings = data.warnings.map(({ code, message }) => said(code) ?? message);
   return right(say("box"), [left(), ...warnings], code);
@@ -217,10 +219,11 @@ function open(data) {
 }
 
 function close() {
+  const { code } = box;
   box = undefined;
   past = [];
   sent = undefined;
-  sessionStorage.removeItem(KEPT);
+  forget(code);
   at("undo").hidden = true;
   shown(false);
 }
@@ -284,8 +287,29 @@ function keep() {
   if (!box) return;
   const scans = [...box.tubes].filter(([, tube]) => tube.scanned).map(([code, tube]) => [code, tube.reason]);
   const [temperature, seal] = [at("temperature").value, at("seal").checked];
-  sessionStorage.setItem(KEPT, JSON.stringify({ box: box.code, scans, temperature, seal }));
+  sessionStorage.setItem(KEPT, box.code);
+  sessionStorage.setItem(`${KEPT} ${box.code}`, JSON.stringify({ scans, temperature, seal }));
   sent = undefined;
+}
+
+// What was scanned of this box before the page was loaded again.
+function scansOf(code) {
+  return JSON.parse(sessionStorage.getItem(`${KEPT} ${code}`) ?? "null");
+}
+
+function forget(code) {
+  sessionStorage.removeItem(KEPT);
+  sessionStorage.removeItem(`${KEPT} ${code}`);
+}
+
+function resume({ scans, temperature, seal }) {
+  at("temperature").value = temperature;
+  at("seal").checked = seal;
+  for (const [code, reason] of scans) {
+    if (!box.tubes.get(code)?.before) take(code, reason);
+  }
+  keep();
+  return already(say("resumed", { count: scans.length }), [left()], box.code);
 }
 
 async function restore() {
@@ -306,20 +330,18 @@ async function restore() {
     const code = event.target.closest("li[data-code]")?.dataset.code;
     if (box?.tubes.get(code)?.scanned) select(code);
   });
-  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
-  if (!kept) return;
-  const { ok, data, status } = await api("GET", `/v1/boxes/${encodeURIComponent(kept.box)}`);
-  if (!ok) {
-    if (status) sessionStorage.removeItem(KEPT);
-    return;
+  const code = sessionStorage.getItem(KEPT);
+  const before = code && scansOf(code);
+  if (!before) return;
+  const { ok, data, status } = await api("GET", `/v1/boxes/${encodeURIComponent(code)}`);
+  if (ok) {
+    open(data);
+    resume(before);
+  } else if (status === 404) {
+    forget(code);
+  } else {
+    wrong(say("kept", { count: before.scans.length }), [say("kept-next")], code);
   }
-  open(data);
-  at("temperature").value = kept.temperature;
-  at("seal").checked = kept.seal;
-  for (const [code, reason] of kept.scans) {
-    if (!box.tubes.get(code)?.before) take(code, reason);
-  }
-  already(say("resumed", { count: kept.scans.length }), [left()], kept.box);
 }
 
 async function leave() {

@@ -49,7 +49,7 @@ function change(before, after, { say, outcomes }) {
 }
 
 function waiting({ newest, proposal, me, releases }, kit) {
-  const { say } = kit;
+  const { say, once } = kit;
   const box = element("section", "card proposal");
   box.append(element("h3", "", say("waiting")), change(newest.outcome, proposal.outcome, kit),
     element("p", "", `${say("reason")}: ${reasons(say)[proposal.reason] ?? proposal.reason}`));
@@ -59,14 +59,15 @@ function waiting({ newest, proposal, me, releases }, kit) {
     const button = element("button", "primary", say("confirm"));
     button.id = "amend-confirm";
     button.type = "button";
-    button.addEventListener("click", () => send(newest, proposal, kit));
+    const confirm = () => send(newest, proposal, kit);
+    button.addEventListener("click", () => once(confirm));
     box.append(button);
   }
   return box;
 }
 
 function form(way, newest, kit) {
-  const { say, outcomes } = kit;
+  const { say, outcomes, once } = kit;
   const box = element("form", "card stack amend");
   const label = (text, field) => {
     const made = element("label", "", text);
@@ -90,9 +91,10 @@ function form(way, newest, kit) {
   const button = element("button", "primary", say("propose"));
   box.append(element("h3", "", say("form")), label(say("outcome"), outcome), outcome,
     label(say("reason"), reason), reason, preview, element("p", "quiet-text", say("two")), button);
+  const propose = () => send(newest, { outcome: outcome.value, reason: reason.value }, kit);
   box.addEventListener("submit", (event) => {
     event.preventDefault();
-    send(newest, { outcome: outcome.value, reason: reason.value }, kit);
+    once(propose);
   });
   return box;
 }

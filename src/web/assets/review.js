@@ -135,7 +135,13 @@ async function open(id, { keep = false } = {}) {
     shown = before;
     return wrong(say("run-lost"), problem.reasons);
   }
-  const waiting = queue.find((one) => one.id === id);
+  let waiting = rowOf(run);
+  if (!waiting && ["draft", "reviewed"].includes(run.state)) {
+    // The queue is of before it was signed.
+    await load({ background: true });
+    if (wanted !== id) return undefined;
+    waiting = rowOf(run);
+  }
   shown = { id, run, waiting };
   location.replace(`#run=${id}`);
   if (!keep) quiet();
@@ -153,16 +159,23 @@ async function open(id, { keep = false } = {}) {
   return undefined;
 }
 
+// The queue's row of a run as it stands.
+function rowOf({ id, state }) {
+  return queue.find((one) => one.id === id && one.state === state);
+}
+
 // Who signed, and what this person can do about it.
 function signature(run, waiting) {
   const own = waiting?.reviewed_by === me;
-  const line = run.state === "draft" ? say("nobody-signed")
-    : run.state === "reviewed" && waiting?.reviewer
-      ? say("signed-by", { name: waiting.reviewer, at: when(waiting.reviewed_at) })
-      : run.state === "void" ? say("is-void") : say("is-released");
+  const line = {
+    draft: () => say("nobody-signed"),
+    reviewed: () => (waiting ? say("signed-by", { name: waiting.reviewer ?? "", at: when(waiting.reviewed_at) }) : say("is-signed")),
+    void: () => say("is-void"),
+    released: () => say("is-released"),
+  }[run.state]();
   const actions = [];
   if (run.state === "draft" && run.verdict.usable) actions.push({ id: "sign", text: say("sign"), shortcut: "S", style: "primary" });
-  if (run.state === "reviewed" && releases && !own) {
+  if (run.state === "reviewed" && releases && waiting && !own) {
     actions.push({ id: "release", text: say("release"), shortcut: "R", style: "primary" });
   }
   if (["draft", "reviewed"].includes(run.state)) actions.push({ id: "void", text: say("void"), style: "danger" });
@@ -208,7 +221,8 @@ async function release() {
   const { run, waiting } = released;
   if (run.state === "released") return already(say("released-before"), [], run.plate);
   if (run.state === "draft") return wrong(say("not-released"), [say("nobody-signed")], run.plate);
-  if (waiting?.reviewed_by === me) return wrong(say("not-released"), [say("own")], run.plate);
+  if (!waiting) return wrong(say("not-released"), [say("is-signed")], run.plate);
+  if (waiting.reviewed_by === me) return wrong(say("not-released"), [say("own")], run.plate);
   const signs = say("signs-release", { plate: run.plate });
   const { ok, data, problem } = await api("POST", `/v1/runs/${released.id}/release`, {}, { signs });
   if (!ok) return wrong(say("not-released"), problem.reasons, run.plate);
@@ -241,7 +255,7 @@ async function amend(tube) {
   const proposal = amendments.find((one) => one.result === newest?.id);
   quiet();
   showAmendment(work, { way: data, newest, proposal, me, releases }, {
-    say: (key, filled) => say(`amend-${key}`, filled), outcomes: OUTCOMES, when, api, ask, right, wrong,
+    say: (key, filled) => say(`amend-${key}`, filled), outcomes: OUTCOMES, when, api, ask, once, right, wrong,
     done: async () => { await load(); if (wanted === tube) await amend(tube); },
   });
   drawQueue();

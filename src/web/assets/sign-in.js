@@ -13,7 +13,7 @@ else await leave();
 async function enter(event) {
   event.preventDefault();
   const seen = await fetch("/session", { headers: { "x-background": "1" } }).catch(() => undefined);
-  // Nobody signs in where no server is reached.
-  if (seen) await leave();
+  // Nobody signs in where no server is reached, or one that cannot say who is.
+  if (seen?.ok) await leave();
   form.submit();
 }

@@ -224,7 +224,8 @@ export function element(name, style = "", text = "") {
 
 // The API -----------------------------------------------------------------------------------
 
-export async function api(method, path, body, { key, background = false, headers: more, signs = "" } = {}) {
+// `patience` is how many milliseconds may pass where nobody answers; else the browser decides.
+export async function api(method, path, body, { key, background = false, headers: more, signs = "", patience } = {}) {
   const headers = { accept: "application/json", "accept-language": document.documentElement.lang, ...more };
   if (csrf()) headers["x-csrf-token"] = csrf();
   if (method === "POST") headers["idempotency-key"] = key ?? fresh();
@@ -237,7 +238,7 @@ export async function api(method, path, body, { key, background = false, headers
   for (;;) {
     let response;
     try {
-      response = await fetch(path, { method, headers, body: sent });
+      response = await fetch(path, { method, headers, body: sent, signal: patience && AbortSignal.timeout(patience) });
     } catch {
       const text = say("lost");
       return { ok: false, status: 0, problem: { code: "lost", detail: text, reasons: [text] } };
@@ -317,6 +318,11 @@ function dialog(title, text, fields, yes) {
   form.prepend(heading, element("p", "", text), notice);
   form.append(actions);
   box.append(form);
+  guard(box, () => {
+    notice.hidden = false;
+    notice.textContent = say("answer-first");
+    play("wrong");
+  });
   document.body.append(box);
   box.showModal();
   (inputs[0] ?? go).focus();
@@ -326,6 +332,19 @@ function dialog(title, text, fields, yes) {
     back?.focus?.();
   };
   return { box, form, inputs, notice, no, close };
+}
+
+// A scan answers no question: an Enter or a blank that comes as fast behind other characters as a
+// scanner's presses no button.
+function guard(box, refuse) {
+  let lastKey = 0;
+  box.addEventListener("keydown", (event) => {
+    const fast = event.timeStamp - lastKey < BURST_MS;
+    if (event.key.length === 1) lastKey = event.timeStamp;
+    if (!fast || !["Enter", " "].includes(event.key) || event.target.tagName !== "BUTTON") return;
+    event.preventDefault();
+    refuse();
+  }, true);
 }
 
 export function ask(title, text, yes) {

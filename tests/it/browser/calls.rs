@@ -6,7 +6,7 @@ use super::Browser;
 
 /// Calls whose address has these words in it wait from here on until [`release`], or none of those
 /// to come after [`hold_no_more`]. `window.held` counts those that wait, until the page has dealt
-/// with their answers.
+/// with their answers; one that the page gives up waits no more.
 pub async fn hold(browser: &Browser, words: &str) {
     hold_back(browser, words, false).await;
 }
@@ -20,12 +20,18 @@ async fn hold_back(browser: &Browser, words: &str, answers: bool) {
     let script = "const [words, answers] = arguments;
         const real = window.real = window.fetch;
         const gate = new Promise(open => { window.release = open; });
+        const over = signal => new Promise((_, failed) => {
+            signal?.addEventListener('abort', () => failed(signal.reason));
+        });
         window.held = 0;
         window.fetch = async (url, ...rest) => {
             if (!String(url).includes(words)) return real(url, ...rest);
             const early = answers && await real(url, ...rest);
             window.held += 1;
-            await gate;
+            await Promise.race([gate, over(rest[0]?.signal)]).catch(reason => {
+                window.held -= 1;
+                throw reason;
+            });
             const answer = early || await real(url, ...rest);
             answer.clone().text().then(() => setTimeout(() => { window.held -= 1; }, 100));
             return answer;
@@ -44,9 +50,20 @@ pub async fn release(browser: &Browser) {
     wait_held(browser, 0).await;
 }
 
-/// Calls from here on go their way; those that wait still wait.
+/// Calls from here on go their way again; those that wait still wait.
 pub async fn hold_no_more(browser: &Browser) {
     browser.client.execute("window.fetch = window.real", Vec::new()).await.unwrap();
+}
+
+/// Calls whose address has these words in it are refused from here on, as by a server that has too
+/// much to do, until [`hold_no_more`].
+pub async fn refuse(browser: &Browser, words: &str) {
+    let script = "const [words] = arguments;
+        const real = window.real = window.fetch;
+        const problem = { code: 'store.busy', status: 503, detail: 'the store is busy' };
+        window.fetch = async (url, ...rest) => String(url).includes(words)
+            ? Response.json(problem, { status: 503 }) : real(url, ...rest)";
+    browser.client.execute(script, vec![json!(words)]).await.unwrap();
 }
 
 /// The next call with this method reaches the server, and its answer is lost on the way back.

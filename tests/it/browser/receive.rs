@@ -172,6 +172,72 @@ async fn what_is_scanned_while_a_box_is_taken_in_is_not_thrown_away_unsaid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_scan_answers_no_question() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let world = box_of_twelve(&browser.app).await;
+    at_receive(&browser, &world).await;
+    browser.scan(&box_(0)).await;
+    for n in 0..11 {
+        browser.scan(&tube(n)).await;
+    }
+    browser.wait_for_text("#here-count", "11").await;
+    browser.press(Key::F9).await;
+    browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
+    let state = async |n: u64| {
+        let path = format!("/v1/tubes/{}", tube(n));
+        browser.app.get(&world.receiver, &path).await.expect(200).json()["state"].clone()
+    };
+    browser.scan(&tube(11)).await;
+    browser.wait_for_text("dialog[open] [role=alert]", "answer the question first").await;
+    browser.check("receive-answer-first").await;
+    assert!(browser.has("dialog[open]").await);
+    assert_ne!(state(0).await, "received", "nobody took the box in");
+    // A person's Enter comes by itself.
+    browser.press(Key::Enter).await;
+    browser.wait_for_text("#outcome", &tube(11)).await;
+    assert_eq!(state(0).await, "received");
+    assert_eq!(state(11).await, "missing");
+}
+
+/// On every page from here on, the first box that is asked for is refused, and the second is asked
+/// for in vain.
+const BUSY: &str = "const real = window.fetch;
+    const problem = { code: 'store.busy', status: 503, detail: 'the store is busy' };
+    const answers = [
+        () => Response.json(problem, { status: 503 }),
+        () => { throw new TypeError('nobody answers'); },
+    ];
+    window.fetch = async (url, ...rest) => {
+        const answer = String(url).startsWith('/v1/boxes/') && answers.shift();
+        return answer ? answer() : real(url, ...rest);
+    }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_scanned_outlives_a_page_loaded_again_while_no_box_can_be_opened() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let world = box_of_twelve(&browser.app).await;
+    at_receive(&browser, &world).await;
+    for code in [box_(0).as_str(), &tube(0), &tube(1), "refuse-leak", &tube(20)] {
+        browser.scan(code).await;
+    }
+    browser.wait_for_text("#unexpected-count", "1").await;
+    let busy = json!({ "source": BUSY });
+    browser.cdp("Page.addScriptToEvaluateOnNewDocument", busy).await;
+    browser.client.refresh().await.unwrap();
+    browser.wait_for_text(".feedback.wrong", "3 scanned, kept in this tab").await;
+    browser.check("receive-kept").await;
+    browser.scan(&box_(0)).await;
+    browser.wait_for_text(".feedback.wrong", "cannot be reached").await;
+    browser.scan(&box_(0)).await;
+    browser.wait_for_text(".feedback.already", "Going on where you were: 3 scanned").await;
+    assert_eq!(browser.text("#missing-count").await, "10");
+    assert_eq!(browser.text("#refused-count").await, "1");
+    assert_eq!(browser.text("#unexpected-count").await, "1");
+    browser.scan(&tube(2)).await;
+    browser.wait_for_text("#missing-count", "9").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_scan_that_begins_like_a_reason_is_no_reason() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let world = box_of_twelve(&browser.app).await;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use fantoccini::Locator;
 use serde_json::json;
 
-use super::calls::{hold, hold_answers, hold_no_more, release, wait_held};
+use super::calls::{hold, hold_answers, hold_no_more, refuse, release, wait_held};
 use super::{Browser, PASSWORD, Size};
 use crate::laboratory::{self as lab, POSITIVE, SINGLE_TARGET};
 use crate::world::{World, people, plate, seal_tube, tube, world};
@@ -148,8 +148,14 @@ async fn an_amendment_shows_before_and_after_and_waits_for_a_second_person() {
         browser.client.execute(&choose("outcome", "withdrawn"), Vec::new()).await.unwrap();
         browser.client.execute(&choose("reason", "mixed_up"), Vec::new()).await.unwrap();
         browser.check("review-amend").await;
-        browser.click("form.amend button.primary").await;
+        hold(&browser, &format!("/v1/results/{}.1/amend", tube(0))).await;
+        let twice = "const b = document.querySelector('form.amend button.primary'); \
+                     b.click(); b.click();";
+        browser.client.execute(twice, Vec::new()).await.unwrap();
         browser.click("dialog button.primary").await;
+        wait_held(&browser, 1).await;
+        assert!(!browser.has("dialog[open]").await, "it is asked once");
+        release(&browser).await;
         prove(&browser).await;
         browser.wait_for_text(".feedback.right", proposed).await;
         assert!(!browser.has("#amend-confirm").await);
@@ -187,6 +193,29 @@ async fn the_queue_is_never_shown_as_it_was_before_a_signature() {
     browser.wait_for_text("#queue", "You signed").await;
     release(&browser).await;
     assert!(browser.text("#queue").await.contains("You signed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_newer_than_its_queue_is_not_called_released() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let (world, run) = waiting(&browser).await;
+    browser.enter("sun").await;
+    browser.goto("/review").await;
+    wait_for_one(&browser, "#sign").await;
+    refuse(&browser, "/v1/reviews").await;
+    let (path, accept) = (format!("/v1/runs/{run}/review"), json!({ "decision": "accept" }));
+    browser.app.post(&world.reviewer, &path, &accept).await.expect(200);
+    browser.click("#queue .run").await;
+    browser.wait_for_text("#work", "by whom cannot be told just now").await;
+    assert!(!browser.text("#work").await.contains("This run is released."));
+    assert!(!browser.has("#release").await);
+    browser.keys("r").await;
+    browser.wait_for_text(".feedback.wrong", "Not released").await;
+    // Once the queue is there again, the run is opened anew and somebody else releases it.
+    hold_no_more(&browser).await;
+    browser.click("#queue .run").await;
+    browser.wait_for_text("#work", "Reviewed by Test Reviewer").await;
+    wait_for_one(&browser, "#release").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,7 @@ js-review-nobody-signed = Nobody has reviewed this run yet.
 js-review-signed-by = Reviewed by { $name }, { $at }.
 js-review-is-void = This run is void; its tubes are run again.
 js-review-is-released = This run is released.
+js-review-is-signed = This run is reviewed; by whom cannot be told just now. Open it again.
 js-review-own = You reviewed this run. Another person has to release it.
 js-review-sign = Sign the review
 js-review-release = Release

@@ -14,3 +14,4 @@ js-station-prove-password = Password
 js-station-prove-code = Code of the second factor, if you use one
 js-station-prove-sign = Sign
 js-station-cancel = Cancel
+js-station-answer-first = That was a scan: answer the question first, then scan it again.

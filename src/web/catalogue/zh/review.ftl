@@ -31,6 +31,7 @@ js-review-nobody-signed = 尚无人审核。
 js-review-signed-by = { $name } 于 { $at } 审核。
 js-review-is-void = 此次检测已作废，样本将重新检测。
 js-review-is-released = 此次检测已发布。
+js-review-is-signed = 此次检测已审核，暂时无法得知审核人，请重新打开。
 js-review-own = 此次检测由您审核，须由另一人发布。
 js-review-sign = 审核签字
 js-review-release = 发布

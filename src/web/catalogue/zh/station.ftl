@@ -14,3 +14,4 @@ js-station-prove-password = 密码
 js-station-prove-code = 二次验证码（如已启用）
 js-station-prove-sign = 签字
 js-station-cancel = 取消
+js-station-answer-first = 刚才是扫码：请先回答问题，再重新扫码。

@@ -4,6 +4,7 @@ use fantoccini::key::Key;
 use serde_json::{Value, json};
 
 use super::{all_sent, sampler, sign_out};
+use crate::browser::calls::{hold, hold_no_more, wait_held};
 use crate::browser::{Browser, Size};
 use crate::world::{box_, people, person, seal_tube, tube};
 
@@ -82,6 +83,34 @@ async fn a_button_that_is_pressed_twice_does_it_once() {
     let stored = browser.app.get(&world.courier, &path).await.expect(200).json();
     assert_eq!(stored["handovers"].as_array().unwrap().len(), 1);
     assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_box_is_packed_while_nobody_answers() {
+    let Some(browser) = Browser::open(Size::Phone, "en").await else { return };
+    let world = sampler(&browser).await;
+    for n in 0..2 {
+        seal_tube(&browser.app, &world, n, &people(n * 10, 10)).await.expect(201);
+    }
+    browser.scan("BOX").await;
+    hold(&browser, "/v1/boxes/").await;
+    browser.scan(&box_(0)).await;
+    wait_held(&browser, 1).await;
+    // What is scanned meanwhile waits for the box, and is packed into it.
+    browser.scan(&tube(0)).await;
+    browser.wait_for_text("#box-code", &box_(0)).await;
+    browser.wait_for_text("#box-count", "1").await;
+    browser.scan(&tube(1)).await;
+    browser.wait_for_text("#box-count", "2").await;
+    hold_no_more(&browser).await;
+    browser.scan("seal-77").await;
+    browser.wait_for_text(".feedback.right", "seal-77").await;
+    browser.scan(&box_(0)).await;
+    browser.wait_for_text("#shown-code", &box_(0)).await;
+    all_sent(&browser).await;
+    let path = format!("/v1/boxes/{}", box_(0));
+    let stored = browser.app.get(&world.courier, &path).await.expect(200).json();
+    assert_eq!(stored["tubes"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 mod boxes;
 mod camera;
+mod contact;
 mod in_work;
 mod net;
 mod offline;
@@ -82,6 +83,15 @@ async fn all_sent(browser: &Browser) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("the device never sent what it keeps");
+}
+
+/// What the device keeps under this name, opened.
+async fn opened(browser: &Browser, name: &str) -> Value {
+    let open = "const [name, done] = arguments;
+        const link = [...document.querySelectorAll('link[rel=modulepreload]')]
+            .find(link => link.href.endsWith('collect-vault.js'));
+        import(link.href).then(({ kept }) => kept(name)).then(value => done(value ?? null));";
+    browser.client.execute_async(open, vec![json!(name)]).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

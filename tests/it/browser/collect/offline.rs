@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use swabline::clock::Span;
 
 use super::net::Net;
-use super::{all_sent, sampler, scan_person, seal, seal_one, stored};
-use crate::browser::{Browser, Size};
-use crate::world::{person, tube};
+use super::{all_sent, opened, sampler, scan_person, seal, seal_one, stored};
+use crate::browser::calls::{hold_answers, hold_no_more, release};
+use crate::browser::{Browser, PASSWORD, Size};
+use crate::world::{person, session, tube};
 
 /// Everything the device keeps, as text, sealed bytes as they lie there.
 const KEPT: &str = "const done = arguments[arguments.length - 1];
@@ -159,10 +160,66 @@ async fn a_session_that_is_over_waits_for_a_new_sign_in_and_loses_nothing() {
     assert_eq!(stored(&browser).await, 0);
     browser.click("#sign-in").await;
     browser.wait_for_path("/sign-in?next=/collect").await;
-    browser.type_credentials("caiyang", crate::browser::PASSWORD).await;
+    browser.type_credentials("caiyang", PASSWORD).await;
     browser.wait_for_path("/collect").await;
     all_sent(&browser).await;
     browser.wait_for_text("#slip-list", &tube(1)).await;
+    assert_eq!(stored(&browser).await, 1);
+}
+
+/// Asks for the sessions as the page does: the status, and whether it was led to another page.
+const ASK: &str = "const [done] = arguments;
+    fetch('/collect/sessions').then(({ status, redirected }) => done([status, redirected]));";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sessions_to_choose_from_outlive_the_end_of_a_sign_in() {
+    let Some((browser, net)) = behind(Size::Phone, "en").await else { return };
+    let world = sampler(&browser).await;
+    ready_for_offline(&browser).await;
+    net.cut();
+    browser.goto("/collect").await;
+    browser.wait_for_text("#net", "No network").await;
+    hold_answers(&browser, "/collect/sessions").await;
+    browser.app.pass(Span::hours(13));
+    net.mend();
+    browser.wait_for_text("#net", "Sign in again").await;
+    browser.wait_for_value("window.held > 0", &json!(true)).await;
+    release(&browser).await;
+    let asked = browser.client.execute_async(ASK, Vec::new()).await.unwrap();
+    assert_eq!(asked, json!([401, false]));
+    assert_eq!(opened(&browser, "choice").await["sessions"][0]["code"], json!("W01"));
+    scan_person(&browser, 1, "1 / 10").await;
+    browser.scan(&tube(1)).await;
+    browser.wait_for_text("#tube-code", &tube(1)).await;
+
+    let mut second = session(&browser.app, "R01");
+    second["team"] = json!("Team 2");
+    browser.app.put(&world.officer, "/v1/sessions/W02", &second).await.expect(201);
+    browser.click("#sign-in").await;
+    browser.wait_for_path("/sign-in?next=/collect").await;
+    browser.type_credentials("caiyang", PASSWORD).await;
+    browser.wait_for_path("/collect").await;
+    browser.wait_for_text("#tally", "1 / 10").await;
+    browser.wait_for_text("#session-list", "Team 2").await;
+    browser.click("#session-other").await;
+    let seen = "document.querySelector('#session-list').checkVisibility()";
+    browser.wait_for_value(seen, &json!(true)).await;
+}
+
+/// From here on every call is answered with a page, as on a train before one has signed in there.
+const TRAIN: &str = "window.real = window.fetch;
+    const page = { headers: { 'content-type': 'text/html' } };
+    window.fetch = async () => new Response('<!doctype html><p>Welcome on board', page)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_with_a_sign_in_of_its_own_is_none() {
+    let Some(browser) = Browser::open(Size::Phone, "en").await else { return };
+    sampler(&browser).await;
+    browser.client.execute(TRAIN, Vec::new()).await.unwrap();
+    seal_one(&browser, 1).await;
+    browser.wait_for_text("#net", "No network; 1 waiting").await;
+    hold_no_more(&browser).await;
+    all_sent(&browser).await;
     assert_eq!(stored(&browser).await, 1);
 }
 

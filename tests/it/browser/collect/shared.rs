@@ -1,11 +1,14 @@
 //! One phone, one sampler after another: nobody is taken for somebody else, or shown their people.
 
-use serde_json::json;
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
 use swabline::auth::Role;
 
 use super::offline::{behind, ready_for_offline};
 use super::refused::seal_unknown;
 use super::{all_sent, sampler, scan_person, seal, seal_one, sign_out, stored};
+use crate::browser::calls::refuse;
 use crate::browser::{Browser, PASSWORD, Size};
 use crate::world::{person, tube};
 
@@ -16,6 +19,8 @@ const SLOW: &str = "const real = window.fetch;
         return real(url, ...rest);
     }";
 const NO_SLIPS: &str = "document.querySelector('#slips').hidden";
+/// None of our pages is shown: the browser says that nobody answers.
+const GONE: &str = "document.querySelector('#main') === null";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_signed_out_is_forgotten_by_the_device() {
@@ -40,6 +45,51 @@ async fn whoever_signed_out_is_forgotten_by_the_device() {
         browser.wait_for_value(NO_SLIPS, &json!(true)).await;
         net.mend();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_left_without_network_is_signed_out_once_there_is_one() {
+    let Some((browser, net)) = behind(Size::Phone, "en").await else { return };
+    let world = sampler(&browser).await;
+    ready_for_offline(&browser).await;
+    let session = browser.client.get_named_cookie("swabline").await.unwrap();
+    let session = format!("{}={}", session.name(), session.value());
+    let account = async || {
+        let asked = Request::get("/session").header("cookie", &session);
+        let answer = browser.app.send(asked.body(Body::empty()).unwrap()).await;
+        answer.expect(200).json()["account"].clone()
+    };
+    net.cut();
+    browser.click("form[action='/sign-out'] button").await;
+    browser.wait_for_value(GONE, &json!(true)).await;
+    browser.goto("/collect").await;
+    browser.scan(&person(1).number).await;
+    browser.wait_for_text(".feedback.wrong", "Nobody has signed in").await;
+    assert_eq!(account().await, json!(world.sampler.actor.account), "the server was not told yet");
+    net.mend();
+    browser.wait_for_text("#net", "Sign in again").await;
+    assert!(!browser.has(".top .who").await, "nobody came back by themselves");
+    assert_eq!(account().await, Value::Null);
+    // Whoever signs in after that stays.
+    browser.enter("caiyang").await;
+    browser.goto("/collect").await;
+    scan_person(&browser, 1, "1 / 10").await;
+    browser.wait_for_text(".top .who", "Test Sampler").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_forgotten_for_a_sign_in_that_the_server_has_no_time_for() {
+    let Some((browser, net)) = behind(Size::Phone, "en").await else { return };
+    sampler(&browser).await;
+    ready_for_offline(&browser).await;
+    browser.client.delete_all_cookies().await.unwrap();
+    browser.goto("/sign-in?next=/collect").await;
+    refuse(&browser, "/session").await;
+    net.cut();
+    browser.type_credentials("caiyang", PASSWORD).await;
+    browser.wait_for_value(GONE, &json!(true)).await;
+    browser.goto("/collect").await;
+    scan_person(&browser, 1, "1 / 10").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
