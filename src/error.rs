@@ -111,6 +111,12 @@ impl Error {
         Self::Conflict(vec![Reason::new(code, about, message)])
     }
 
+    /// Refuses an id that nothing can have, as something that is not there: PostgreSQL takes no text
+    /// with a NUL.
+    pub fn refuse_nul(kind: &'static str, id: &str) -> Result<()> {
+        if id.contains('\0') { Err(Self::not_found(kind, id)) } else { Ok(()) }
+    }
+
     /// One reason why this actor may not do it.
     pub fn forbidden(
         code: &'static str,

@@ -3,6 +3,7 @@
 use super::Refused;
 use crate::app::App;
 use crate::clock::Time;
+use crate::integrity;
 use crate::quality::alarm::{self, Asked};
 use crate::quality::api::AlarmAnswer;
 use crate::quality::store::{self, Newest};
@@ -35,12 +36,15 @@ impl Quality {
         let laboratory = self.laboratory.as_deref();
         let asked = Asked { laboratory, with_seeded: true, with_acknowledged: self.acknowledged };
         let mut tx = app.db.read("quality.print").await?;
+        integrity::api::refuse_unknown(&mut tx, laboratory).await?;
         let begin = (Time::from_us(i64::MIN), "");
         let alarms = alarm::list(&mut tx, &asked, begin, ALARMS_MAX).await?;
+        // Those printed may be older ones alone.
+        let waiting = Asked { with_acknowledged: false, ..asked };
+        let open = alarm::list(&mut tx, &waiting, begin, ALARMS_MAX).await?.len();
         let newest = store::newest(&mut tx, laboratory).await?;
         drop(tx);
         app.db.close().await;
-        let open = alarms.iter().filter(|alarm| alarm.acknowledged.is_none()).count();
         let printed =
             Printed { alarms: alarms.into_iter().map(AlarmAnswer::from).collect(), newest };
         if self.json {

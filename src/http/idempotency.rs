@@ -15,7 +15,7 @@ use sqlx::{FromRow, query, query_as};
 use crate::auth::Actor;
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
-use crate::storage::Tx;
+use crate::storage::{Sql, Tx};
 
 /// The longest key taken.
 const KEY_MAX: usize = 128;
@@ -51,6 +51,12 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
+/// Account, key: a repetition that comes while the first is still at work waits for it, and is not
+/// judged by what the first has done meanwhile. On SQLite whoever writes is alone.
+pub const HOLD: Sql = Sql {
+    sqlite: "select $1, $2",
+    postgres: "select pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))",
+};
 /// Account, key.
 pub const FIND: &str =
     "select fingerprint, status, body from idempotency where account_id = $1 and key = $2";
@@ -99,6 +105,8 @@ pub async fn begin(
         .map_err(|error| Error::Internal(format!("a request cannot be written: {error}")))?;
     let fingerprint = HEXLOWER.encode(digest(&SHA256, &content).as_ref());
     let (account, key) = (actor.account.clone(), key.0);
+    let hold = HOLD.text(tx);
+    on!(tx, c => query(hold).bind(&account).bind(&key).execute(c).await.map(drop))?;
     let stored: Option<Stored> =
         on!(tx, c => query_as(FIND).bind(&account).bind(&key).fetch_optional(c).await)?;
     match stored {

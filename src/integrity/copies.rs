@@ -2,20 +2,22 @@
 //!
 //! A Ct has three or more digits after the point, and an instrument never measures the same plate
 //! again. Two wells side by side with the Ct values of two other wells side by side are a
-//! coincidence of one in hundreds of thousands; eight such pairs between two runs are none. Pairs of
-//! neighbours and not wells are compared, so that a block is found wherever it was copied to.
+//! coincidence of one in hundreds of thousands; eight such pairs between two runs are none. Where a
+//! Ct is told to the hundredth only, as by a LightCycler 480, three wells side by side are. Neighbours
+//! and not wells are compared, so that a block is found wherever it was copied to.
 //! A curve of forty fluorescences, each of seven digits, is never measured twice at all.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::{Check, RunEvidence, Sign};
+use crate::instrument::Ct;
 use crate::interpretation::Call;
 use crate::plate::WellPosition;
 
 /// Different fluorescences from which on a curve is one that was measured and not a blank.
 const MEASURED: usize = 10;
-/// Pairs of neighbouring wells that two runs may share by chance.
+/// Neighbours that two runs may share by chance.
 const BY_CHANCE: usize = 7;
 
 /// Every pair of neighbours seen, and the runs that had it.
@@ -41,8 +43,8 @@ struct Looked {
     in_period: bool,
 }
 
-/// Target and the Ct values of two wells that follow each other row by row.
-type Pair = (String, String, String);
+/// Target and the Ct values of wells that follow each other row by row.
+type Pair = (String, Vec<String>);
 
 impl Copies {
     /// Looks at one run. One from before the period is only there to be compared with.
@@ -121,20 +123,21 @@ fn is_measured(curve: &[u8]) -> bool {
     points.len() >= MEASURED
 }
 
-/// The Ct values of tubes, two by two, row by row within a target; wells between them may be silent.
+/// The Ct values of tubes, two by two, row by row within a target; three by three where they have
+/// only two digits. Wells between them may be silent.
 fn pairs(calls: &[Call]) -> Vec<Pair> {
-    let mut by_target: BTreeMap<&str, BTreeMap<WellPosition, String>> = BTreeMap::new();
+    let mut by_target: BTreeMap<&str, BTreeMap<WellPosition, Ct>> = BTreeMap::new();
     for target in calls.iter().flat_map(|call| &call.targets) {
         if let Some(ct) = target.ct.filter(|ct| ct.cycles().scale() >= 2) {
-            by_target.entry(&target.target).or_default().insert(target.well, ct.to_string());
+            by_target.entry(&target.target).or_default().insert(target.well, ct);
         }
     }
     let mut pairs = Vec::new();
     for (target, wells) in by_target {
-        let values: Vec<&String> = wells.values().collect();
-        pairs.extend(
-            values.windows(2).map(|two| (target.to_owned(), two[0].clone(), two[1].clone())),
-        );
+        let is_fine = wells.values().any(|ct| ct.cycles().scale() > 2);
+        let values: Vec<String> = wells.values().map(ToString::to_string).collect();
+        let side_by_side = values.windows(if is_fine { 2 } else { 3 });
+        pairs.extend(side_by_side.map(|values| (target.to_owned(), values.to_vec())));
     }
     pairs
 }

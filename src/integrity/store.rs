@@ -79,11 +79,11 @@ pub const MOMENTS: &str = "select v.id, v.tube_code, p.laboratory_code, t.sealed
         and (v.released_us, v.id) > ($4, $5)
         and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
     order by v.released_us, v.id limit $6";
-/// `$1` now: rounds that should be over, and their tubes that have come to no end. A tube that is
-/// missing has ended: its members are recalled.
+/// `$1` now: rounds that should be over, and their tubes that have come to no end. One that is
+/// missing has come to none: only who writes it off recalls its members.
 pub const ROUNDS: &str = "select t.round_code, count(*) as open
     from tube t join round o on o.code = t.round_code
-    where t.state not in ('released', 'closed', 'refused') and t.state <> 'missing'
+    where t.state not in ('released', 'closed', 'refused')
         and o.ends_us + o.result_hours * 3600000000 < $1
     group by t.round_code order by t.round_code";
 /// `$1` laboratory (all when null), `$2` and `$3` bounds of import.

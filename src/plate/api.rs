@@ -258,7 +258,8 @@ pub async fn plate_put(
     };
     expected.refuse_other(&code, before.as_ref())?;
     refuse_if_any(against)?;
-    store::plate_draft(&mut tx, &code, &made, (&actor.account, at)).await?;
+    let is_new = before.is_none();
+    store::plate_draft(&mut tx, (&code, is_new), &made, (&actor.account, at)).await?;
     let detail = json!({ "tubes": made.layout.tubes().len(), "template": made.template });
     let entry = Entry { at, actor: &actor, action: "plate.put", about: code.as_str(), detail };
     audit::record(&mut tx, entry).await?;

@@ -253,10 +253,11 @@ fn layout(size: i64, wells: Vec<WellRow>, mixed: &BTreeMap<String, Vec<String>>)
     Layout::explicit(size, wells?).ok()
 }
 
-/// Writes a new draft, or writes a draft anew; a frozen plate stays as it is.
+/// Writes a new draft, or writes a draft anew; a frozen plate stays as it is, and so does one that
+/// was new to the caller and that somebody else has made meanwhile.
 pub async fn plate_draft(
     tx: &mut Tx,
-    code: &PlateCode,
+    (code, is_new): (&PlateCode, bool),
     made: &Made,
     (account, at): (&str, Time),
 ) -> Result<()> {
@@ -266,6 +267,10 @@ pub async fn plate_draft(
     let added = on!(tx, c => query(PLATE_ADD).bind(code).bind(&made.laboratory).bind(kit)
         .bind(version).bind(&made.template).bind(size).bind(account).bind(at).bind(&made.lot)
         .bind(volume).bind(tolerance).execute(c).await.map(|done| done.rows_affected()))?;
+    if added == 0 && is_new {
+        let message = format!("plate {code} was made a moment ago; look at it before you go on");
+        return Err(Error::conflict("plate.concurrent", code.as_str(), message));
+    }
     if added == 0 {
         let redone = on!(tx, c => query(PLATE_REDO).bind(code).bind(&made.laboratory).bind(kit)
             .bind(version).bind(&made.template).bind(size).bind(&made.lot)

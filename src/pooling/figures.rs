@@ -148,7 +148,8 @@ async fn baseline(
         last.at
     } else {
         let history = single(tx, scope, first).await?;
-        if history.people > 0 {
+        // A share of few is chance, and one of nobody says nothing of what pools should find.
+        if history.people >= PEOPLE_MIN && history.positive > 0 {
             return Ok(Some(Baseline::History(history)));
         }
         first - Span::MICROSECOND

@@ -231,7 +231,8 @@ async fn followed_up(
     let shown: Vec<_> = rows.iter().map(|row| row.person_key.as_str()).collect();
     let detail = json!({ "purpose": "recall", "persons": shown });
     let about = actor.site.as_deref().unwrap_or("recalls");
-    audit::record(tx, Entry { at, actor, action: "recall.read", about, detail }).await?;
+    let entry = Entry { at, actor, action: "recall.read", about, detail };
+    audit::record_about(tx, entry, &shown).await?;
     rows.into_iter()
         .map(|row| {
             let identity = sealed.get(&row.id).map(|sealed| identity_open(keys, sealed));

@@ -172,6 +172,8 @@ pub async fn recalls_open<S: AsRef<str>>(
     let rows = json(&rows);
     let opened: Vec<String> = on!(tx, c => query_scalar(RECALLS_OPEN).bind(&rows)
         .bind(opening.reason).bind(opening.at).bind(opening.due).fetch_all(c).await)?;
+    // Their newest tube may be another one.
+    tx.concerns(members.iter().map(|member| &member.person_key));
     let origins: BTreeSet<_> = opened.iter().collect();
     outbox::append(tx, Change::RecallOpened, origins, opening.at).await?;
     Ok(opened.len() as u64)

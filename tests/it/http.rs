@@ -111,6 +111,18 @@ each_engine! {
         small.get(&service, "/v1/feed").await.expect(200);
     }
 
+    async fn nothing_has_a_name_or_a_reason_with_a_nul(app) {
+        let reviewer = app.client(Role::Reviewer).await;
+        app.get(&reviewer, "/v1/runs/%00").await.expect(404);
+        let accept = json!({ "decision": "accept" });
+        app.post(&reviewer, "/v1/runs/%00/review", &accept).await.expect(404);
+        let withdraw = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
+        app.post(&reviewer, "/v1/results/%00/amend", &withdraw).await.expect(404);
+        let on = json!({ "on": true, "reason": "a\u{0}b" });
+        let refused = app.put(&reviewer, "/v1/switches/auto_release", &on).await.expect(422);
+        assert_eq!(refused.code(), "switch.reason");
+    }
+
     async fn every_route_has_a_rule_and_every_rule_a_route(_app) {
         let description = serde_json::to_value(swabline::http::openapi()).unwrap();
         let mut described = BTreeSet::from([("GET".to_owned(), "/openapi.json".to_owned())]);

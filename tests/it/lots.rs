@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Request;
 use serde_json::{Value, json};
 use sqlx::query_scalar;
 use swabline::clock::Span;
@@ -11,6 +13,7 @@ use swabline::on;
 use crate::app::{Answer, TestApp};
 use crate::each_engine;
 use crate::laboratory::{self as lab, KIT};
+use crate::way;
 use crate::world::{World, people, plate, seal_tube, tube, world};
 
 /// The application as it is by default: lots are kept.
@@ -32,6 +35,18 @@ async fn register(
     let body = json!({ "laboratory": "L01", "expires_at": app.now() + Span::hours(hours),
         "reactions": reactions });
     app.put(&world.technician, &path(lot), &body).await
+}
+
+/// Issues reactions of lot `A1`, always under the same key.
+async fn issue_again(app: &TestApp, world: &World, reactions: u32) -> Answer {
+    let body = json!({ "laboratory": "L01", "reactions": reactions });
+    let request = Request::post(format!("{}/issues", path("A1")))
+        .header("authorization", format!("Bearer {}", world.technician.token))
+        .header("content-type", "application/json")
+        .header("idempotency-key", "the same")
+        .body(Body::from(body.to_string()))
+        .unwrap();
+    app.send(request).await
 }
 
 /// Lays tubes out on the `n`th plate, filled from this lot.
@@ -147,6 +162,24 @@ each_engine! {
         let sql = "select state from tube order by state";
         let states: Vec<String> = on!(tx, c => query_scalar(sql).fetch_all(c).await).unwrap();
         assert_eq!(states, ["received", "received"], "its tube is left where it was");
+    }
+
+    async fn a_lot_s_last_reactions_asked_for_twice_at_once_are_issued_once_to_both(app) {
+        let (app, world) = (&keeping(app), &world(app).await);
+        register(app, world, "A1", (100, 8)).await.expect(201);
+        // Both have come before either has taken them.
+        let mut holds = app.app.db.write("test.holds").await.unwrap();
+        way::run(&mut holds, "update lot set lot = lot".to_owned()).await;
+        let frees = async {
+            way::writers_wait(app, 2).await;
+            holds.commit().await.unwrap();
+        };
+        let (one, other, ()) =
+            tokio::join!(issue_again(app, world, 8), issue_again(app, world, 8), frees);
+        assert_eq!(one.expect(201).json(), other.expect(201).json());
+        let listed = app.get(&world.reviewer, "/v1/lots").await.expect(200).json();
+        assert_eq!(listed["lots"][0]["issued"], 8);
+        issue_again(app, world, 7).await.expect(422);
     }
 
     async fn a_further_delivery_of_a_lot_adds_its_reactions(app) {

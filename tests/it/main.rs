@@ -54,6 +54,7 @@ mod serve;
 mod sessions;
 mod shape;
 mod shipment;
+mod signatures;
 mod simulate;
 mod stamping;
 mod statements;

@@ -87,7 +87,10 @@ const EXCEPTIONS: &[Exception] = &[
     ("figures/store.rs", "BOXES_OLDEST", BOTH, "it lists what waits, from an index of that"),
     ("figures/store.rs", "PLATES_OLDEST", BOTH, "it lists what waits, from an index of that"),
     ("figures/store.rs", "RUNS_OLDEST", BOTH, "it lists what waits, from an index of that"),
+    ("figures/store.rs", "PLATES_STAND", BOTH, "it counts what waits, from an index of that"),
+    ("figures/store.rs", "RUNS_STAND", BOTH, "it counts what waits, from an index of that"),
     ("figures/store.rs", "RECALLS_OLDEST", BOTH, "it lists what waits, from an index of that"),
+    ("feeds/store.rs", "NEWEST", BOTH, "it reads one row, the last of its order"),
     ("recall/store.rs", "RECALLS_COUNT", BOTH, "it counts what is open, from an index of that"),
     ("query", "GUESS_FORGET", POSTGRES, "when nearly everything is old it is all read"),
     (

@@ -5,9 +5,10 @@ use axum::http::{Method, Request};
 use serde_json::{Value, json};
 use swabline::auth::Role;
 
-use crate::app::{Answer, TestApp};
+use crate::app::{Answer, Engine, TestApp};
 use crate::each_engine;
 use crate::laboratory::{self as lab, KIT};
+use crate::way;
 use crate::world::{World, people, plate, seal_tube, tube, world};
 
 /// Tubes received at L01, one person each.
@@ -124,6 +125,39 @@ each_engine! {
         let none = format!("/v1/plates/{}", plate(1));
         under((app, &world), (Method::PUT, &none), ours, &wanted("L01", &[2])).await.expect(412);
         app.get(&world.technician, &none).await.expect(404);
+    }
+
+    async fn of_two_desks_that_make_one_plate_at_once_one_is_told_so(app) {
+        let world = received(app, 2).await;
+        let (one, other) = (wanted("L01", &[0]), wanted("L01", &[1]));
+        // On SQLite the second desk waits for the first and finds its draft.
+        for (n, header, after) in [(0, ("accept", "*/*"), 200), (1, ("if-none-match", "*"), 412)] {
+            let path = format!("/v1/plates/{}", plate(n));
+            let put = async |body: &Value| {
+                under((app, &world), (Method::PUT, path.as_str()), header, body).await
+            };
+            // Both have looked for the plate before either has made it.
+            let mut holds = app.app.db.write("test.holds").await.unwrap();
+            if app.engine == Engine::Postgres {
+                way::run(&mut holds, "lock table well in share mode".to_owned()).await;
+            }
+            let frees = async {
+                way::writers_wait(app, 2).await;
+                holds.commit().await.unwrap();
+            };
+            let (first, second, ()) = tokio::join!(put(&one), put(&other), frees);
+            let mut answers = [first, second];
+            answers.sort_by_key(|answer| answer.status != 201);
+            let [made, late] = answers;
+            let made = made.expect(201);
+            let late = late.expect(if app.engine == Engine::Postgres { 409 } else { after });
+            if late.status == 409 {
+                assert_eq!(late.code(), "plate.concurrent");
+            }
+            let stands = if late.status == 200 { &late } else { &made };
+            let stored = app.get(&world.technician, &path).await.expect(200);
+            assert_eq!((stored.json(), tag_of(&stored)), (stands.json(), tag_of(stands)));
+        }
     }
 
     async fn the_slots_of_a_plate_are_the_wells_that_its_tubes_take(app) {

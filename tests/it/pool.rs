@@ -1,6 +1,8 @@
 //! Laboratory pools over HTTP: mixed, called as one, and taken apart again by testing what
 //! remains of each tube.
 
+mod baseline;
+
 use std::collections::BTreeMap;
 
 use axum::http::Method;

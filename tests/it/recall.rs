@@ -151,6 +151,21 @@ each_engine! {
         assert!(!detail.contains("Person 1"));
     }
 
+    async fn whoever_was_shown_to_be_called_has_that_in_their_own_trail(app) {
+        places(app).await;
+        seal(app, &[pool(1), pool(2)]).await;
+        open(app, &[1], 24).await;
+        list(app, "").await;
+        let auditor = app.client(Role::Auditor).await;
+        for (number, read) in [(10, 1), (12, 1), (20, 0)] {
+            let path = format!("/v1/audit?about={}", person(app, number).as_str());
+            let trail = app.get(&auditor, &path).await.expect(200).json();
+            let rows = trail["rows"].as_array().unwrap();
+            assert_eq!(rows.len(), read, "{number}: {trail}");
+            assert!(rows.iter().all(|row| row["action"] == "recall.read"), "{trail}");
+        }
+    }
+
     async fn an_officer_notes_a_call_and_closes_nothing(app) {
         places(app).await;
         seal(app, &[pool(1)]).await;

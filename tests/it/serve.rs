@@ -141,6 +141,30 @@ async fn whoever_only_asks_a_store_that_is_older_newer_or_sealed_by_others_is_re
 }
 
 #[tokio::test]
+async fn a_place_that_nobody_registered_has_no_clean_books() {
+    on_each_engine(async |program| {
+        program.run(&["migrate"]).expect(0);
+        let places = "insert into laboratory (code, name, address, created_us)
+                values ('L01', 'First', 'here', 0);
+            insert into site (code, name, area, created_us) values ('S01', 'North gate', 'A', 0)";
+        direct(&program, places).await;
+        for (command, option, known) in [
+            ("quality", "--laboratory", "L01"),
+            ("ledger", "--laboratory", "L01"),
+            ("ledger", "--site", "S01"),
+        ] {
+            program.run(&[command, option, known]).expect(0);
+            for unknown in ["NOBODY", "nobody"] {
+                let said = program.run(&[command, option, unknown]).expect(1);
+                assert!(said.one_line().ends_with(unknown), "{}", said.err);
+                assert_eq!(said.out, "");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_store_that_is_newer_is_refused() {
     on_each_engine(async |program| {
         program.run(&["migrate"]).expect(0);

@@ -2,6 +2,7 @@
 //! only reads it. One tube travels in one box and stands alone on its plate.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use swabline::clock::{Span, Time};
 use swabline::collection::person::{DocumentType, Shown};
@@ -10,12 +11,42 @@ use swabline::seal::PersonKey;
 use swabline::storage::Tx;
 use swabline::storage::outbox::{self, Change};
 
-use crate::app::TestApp;
+use crate::app::{Engine, TestApp};
 
 /// Runs whatever SQL a story needs.
 pub async fn run(tx: &mut Tx, sql: String) {
     let sql = sqlx::AssertSqlSafe(sql);
     on!(tx, c => sqlx::raw_sql(sql).execute(c).await.map(|_| ())).unwrap();
+}
+
+/// Somebody with the database's own rights takes the guards off and changes something.
+pub async fn tamper(app: &TestApp, guards: &[&str], sql: &str) {
+    let mut tx = app.app.db.write("test.tamper").await.unwrap();
+    for guard in guards {
+        let (table, _) = guard.rsplit_once('_').unwrap();
+        let on =
+            if app.engine == Engine::Postgres { format!(" on {table}") } else { String::new() };
+        run(&mut tx, format!("drop trigger {guard}{on}")).await;
+    }
+    run(&mut tx, sql.to_owned()).await;
+    tx.commit().await.unwrap();
+}
+
+/// Waits until so many writers wait for what others hold. SQLite has one writer at a time, and
+/// nobody to wait for.
+pub async fn writers_wait(app: &TestApp, count: i64) {
+    if app.engine == Engine::Sqlite {
+        return;
+    }
+    let sql = "select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    for _ in 0..500 {
+        if number(app, sql).await >= count {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{count} writers never waited");
 }
 
 /// One number out of the store.

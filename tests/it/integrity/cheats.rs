@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use swabline::auth::Role;
 use swabline::clock::Span;
 
-use crate::app::{Client, Engine, TestApp};
+use crate::app::{Client, TestApp};
 use crate::each_engine;
 use crate::laboratory::{POSITIVE, Signals, deliver, load, release, run_file, upload};
-use crate::way;
+use crate::way::{self, tamper};
 use crate::world::{people, plate, seal_tube, tube, world};
 
 /// Three tubes of ten all the way to their results, at the pace of real work.
@@ -42,19 +42,6 @@ async fn report(app: &TestApp, client: &Client) -> Value {
 /// Signs of a check in a report.
 fn signs<'r>(report: &'r Value, check: &str) -> Vec<&'r Value> {
     report["signs"].as_array().unwrap().iter().filter(|sign| sign["check"] == check).collect()
-}
-
-/// Somebody with the database's own rights takes the guards off and changes something.
-async fn tamper(app: &TestApp, guards: &[&str], sql: &str) {
-    let mut tx = app.app.db.write("test.tamper").await.unwrap();
-    for guard in guards {
-        let (table, _) = guard.rsplit_once('_').unwrap();
-        let on =
-            if app.engine == Engine::Postgres { format!(" on {table}") } else { String::new() };
-        way::run(&mut tx, format!("drop trigger {guard}{on}")).await;
-    }
-    way::run(&mut tx, sql.to_owned()).await;
-    tx.commit().await.unwrap();
 }
 
 each_engine! {
@@ -169,6 +156,21 @@ each_engine! {
         tamper(app, &["tube_moves"], &open).await;
         let report = report(app, &officer).await;
         assert_eq!(signs(&report, "round_open").len(), 1, "{report}");
+    }
+
+    async fn a_round_declared_over_with_a_missing_tube_is_found_until_it_is_written_off(app) {
+        // The round was over long before its tube was missed.
+        way::places(app).await;
+        way::seal(app, "T1", [1, 2]).await;
+        way::pack(app, "T1").await;
+        way::arrive(app, "T1", "missing").await;
+        let officer = app.client(Role::Officer).await;
+        let missed = report(app, &officer).await;
+        let found = signs(&missed, "round_open");
+        assert_eq!(found.len(), 1, "nobody was recalled: {missed}");
+        assert!(found[0]["message"].as_str().unwrap().contains("1 tubes have no result"));
+        app.direct("update tube set state = 'closed'").await;
+        assert_eq!(signs(&report(app, &officer).await, "round_open").len(), 0);
     }
 
     async fn a_positive_pool_without_recalls_is_found(app) {

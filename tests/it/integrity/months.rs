@@ -1,7 +1,11 @@
 //! Months of several laboratories, as the checks see them that compare runs with each other.
 
+use std::collections::BTreeMap;
+
 use swabline::clock::Span;
+use swabline::instrument::Ct;
 use swabline::integrity::{Check, KeptCurve, RunEvidence, Scan, Sign};
+use swabline::plate::{PlateSize, WellPosition};
 use swabline::simulation::month::{BEGAN, Habits, month};
 
 const DAYS: i64 = 30;
@@ -41,6 +45,45 @@ fn honest_months_show_nothing() {
         ];
         assert_eq!(found(&month(seed, DAYS, &laboratories)), [], "month {seed}");
     }
+}
+
+/// The same runs, four plates of 96 on one of 384, and Ct to the hundredth, as a LightCycler 480 has
+/// them.
+fn to_the_hundredth(runs: &[RunEvidence]) -> Vec<RunEvidence> {
+    let mut plates: BTreeMap<(&str, usize), RunEvidence> = BTreeMap::new();
+    let mut told: BTreeMap<&str, usize> = BTreeMap::new();
+    for run in runs {
+        let n = told.entry(&run.laboratory).or_default();
+        let (number, quadrant) = (*n / 4, u16::try_from(*n % 4).unwrap());
+        *n += 1;
+        let empty = || RunEvidence { calls: Vec::new(), ..run.clone() };
+        let calls = &mut plates.entry((&run.laboratory, number)).or_insert_with(empty).calls;
+        for mut call in run.calls.clone() {
+            for target in &mut call.targets {
+                let well = target.well.index(PlateSize::P96);
+                let (row, column) = (well / 12 * 2 + quadrant / 2, well % 12 * 2 + quadrant % 2);
+                let place = WellPosition::from_index(row * 24 + column, PlateSize::P384);
+                target.well = place.unwrap();
+                let hundredth = |ct: Ct| Ct::try_from(ct.cycles().round_dp(2)).unwrap();
+                target.ct = target.ct.map(hundredth);
+            }
+            calls.push(call);
+        }
+    }
+    plates.into_values().collect()
+}
+
+#[test]
+fn honest_plates_of_384_with_two_digits_show_nothing_and_a_copied_one_shows() {
+    let habits = Habits { spread: 0.6, plates_a_day: 8, ..Habits::HONEST };
+    let mut runs = to_the_hundredth(&month(12, DAYS, &[habits, habits]));
+    assert!(runs.len() > 100 && runs[0].calls.len() > 350, "{}", runs.len());
+    assert_eq!(found(&runs), []);
+    let copied = runs[3].calls.clone();
+    for (call, from) in runs[9].calls.iter_mut().zip(copied) {
+        call.targets = from.targets;
+    }
+    only(&found(&runs), Check::Copies, &runs[9].laboratory.clone());
 }
 
 #[test]
