@@ -337,10 +337,8 @@ export function tubeDesk({ right, wrong, already, undoable, focus, turn }, desk)
   at("person").addEventListener("submit", async (event) => {
     event.preventDefault();
     if (!pending) return;
-    const contacts = [
-      ["phone", isNoPhone, text("js-collect-phone-code")],
-      ["address", isNoAddress, text("js-collect-address-code")],
-    ];
+    const contacts = [["phone", isNoPhone, text("js-collect-phone-code")],
+      ["address", isNoAddress, text("js-collect-address-code")]];
     for (const [id, isWrong, said] of contacts) {
       if (!isWrong(at(id).value.trim())) continue;
       at(id).value = "";

@@ -6,6 +6,7 @@
 
 import { station, ask, element, fresh, said } from "./station.js";
 import { kindOf, fits } from "./code.js";
+import { recalls, showOutcome } from "./receive-outcome.js";
 
 // Keys that come faster are a scan, which is never taken for a reason.
 const BURST_MS = 70;
@@ -375,9 +376,10 @@ async function finish() {
     if (status) sent = undefined;
     return wrong(say("not-taken"), problem.reasons, box.code);
   }
-  const recalled = await recalls([...data.refused.map((one) => one.tube), ...data.missing]);
+  const recalled = await recalls(api, [...data.refused.map((one) => one.tube), ...data.missing]);
   close();
-  report(data, recalled);
+  showOutcome(at("outcome"), { arrival: data, recalled, reasons }, say);
+  at("no-box").hidden = true;
   focus();
   return right(say("taken", { count: data.accepted.length }), [say("next-box")], data.box);
 }
@@ -391,32 +393,4 @@ function request() {
     temperature_c: temperature === "" ? undefined : Number(temperature),
     seal_intact: at("seal").checked, scanned,
   };
-}
-
-// How many people are called to come again for these tubes.
-async function recalls(tubes) {
-  const way = (tube) => api("GET", `/v1/tubes/${encodeURIComponent(tube)}`, undefined, { background: true });
-  const ways = await Promise.all(tubes.slice(0, 100).map(way));
-  return ways.reduce((sum, { data }) => sum + (data?.recalls?.open ?? 0), 0);
-}
-
-function report(data, recalled) {
-  const place = at("outcome");
-  const parts = [element("h2", "", say("outcome", { code: data.box })),
-    element("p", "", say("outcome-accepted", { count: data.accepted.length }))];
-  const listed = (title, lines) => {
-    if (!lines.length) return;
-    const list = element("ul");
-    list.append(...lines.map((line) => element("li", "", line)));
-    parts.push(element("h3", "", `${title} (${lines.length})`), list);
-  };
-  listed(say("outcome-refused"), data.refused.map(({ tube, reason }) => `${tube} – ${reasons.get(reason).text}`));
-  listed(say("outcome-missing"), data.missing);
-  listed(say("outcome-unexpected"), data.unexpected);
-  listed(say("outcome-warnings"), data.warnings.map(({ code, message }) => said(code) ?? message));
-  parts.push(element("p", recalled ? "notice mind" : "notice good",
-    recalled ? say("outcome-recalls", { count: recalled }) : say("outcome-no-recalls")));
-  place.replaceChildren(...parts);
-  place.hidden = false;
-  at("no-box").hidden = true;
 }

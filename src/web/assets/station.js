@@ -19,12 +19,13 @@
 // say(key, filled)  the text `js-NAME-key` of the page's own module NAME, with `{name}` filled in.
 // right(text, lines, code), wrong(...), already(...)  colour, sound, and a text that is read out.
 //     Green and rising, red and low, amber and twice: never by colour alone.
-// api(method, path, body, { key, background, headers, signs })  gives { ok, status, data, etag,
+// api(method, path, body, { key, background, headers, signs, patience })  gives { ok, status, data, etag,
 //     problem }. `problem` has `code`, `detail` and `reasons`, each in the page's language where there
 //     is a text for it. A POST carries an Idempotency-Key: give `key` where a retry must be the same
 //     request. `background: true` for what nobody asked for, such as a board that draws itself anew;
 //     it keeps nobody signed in. A FormData or Blob goes as it is. A signature that needs the password
-//     asks for it, with what it `signs` in words, and goes on. Nobody answering gives status 0.
+//     asks for it, with what it `signs` in words, and goes on. Nobody answering gives status 0, at once or after
+//     `patience` milliseconds.
 // said(code)  the page's own text for a reason's code; none where the server's sentence is all there is.
 // undoable(what, undo)  what Ctrl+Z, the button and a scan of "UNDO" take back; the last one only.
 // ask(title, text, yes)  a question in the page; gives whether it was answered with yes.
@@ -224,7 +225,6 @@ export function element(name, style = "", text = "") {
 
 // The API -----------------------------------------------------------------------------------
 
-// `patience` is how many milliseconds may pass where nobody answers; else the browser decides.
 export async function api(method, path, body, { key, background = false, headers: more, signs = "", patience } = {}) {
   const headers = { accept: "application/json", "accept-language": document.documentElement.lang, ...more };
   if (csrf()) headers["x-csrf-token"] = csrf();
@@ -318,11 +318,7 @@ function dialog(title, text, fields, yes) {
   form.prepend(heading, element("p", "", text), notice);
   form.append(actions);
   box.append(form);
-  guard(box, () => {
-    notice.hidden = false;
-    notice.textContent = say("answer-first");
-    play("wrong");
-  });
+  guard(box, notice);
   document.body.append(box);
   box.showModal();
   (inputs[0] ?? go).focus();
@@ -334,16 +330,17 @@ function dialog(title, text, fields, yes) {
   return { box, form, inputs, notice, no, close };
 }
 
-// A scan answers no question: an Enter or a blank that comes as fast behind other characters as a
-// scanner's presses no button.
-function guard(box, refuse) {
+// A scan answers no question: an Enter or a blank as fast as a scanner's presses no button.
+function guard(box, notice) {
   let lastKey = 0;
   box.addEventListener("keydown", (event) => {
     const fast = event.timeStamp - lastKey < BURST_MS;
     if (event.key.length === 1) lastKey = event.timeStamp;
     if (!fast || !["Enter", " "].includes(event.key) || event.target.tagName !== "BUTTON") return;
     event.preventDefault();
-    refuse();
+    notice.hidden = false;
+    notice.textContent = say("answer-first");
+    play("wrong");
   }, true);
 }
 
