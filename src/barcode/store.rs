@@ -198,6 +198,21 @@ pub async fn tube_codes(tx: &mut Tx, texts: &[&str]) -> Result<Vec<Result<TubeCo
     Ok(judge_codes(read, next))
 }
 
+/// Why these texts are no tube codes, each with the field it stands in. None is repeated: nobody
+/// knows what was under the scanner (R35).
+pub async fn no_tube_codes(tx: &mut Tx, scanned: &[(String, &str)]) -> Result<Vec<Reason>> {
+    let ours = Patterns::default();
+    if scanned.iter().all(|(_, text)| TubeCode::parse(text, &ours).is_ok()) {
+        return Ok(Vec::new());
+    }
+    let registered = patterns(tx).await?;
+    let fault = |(field, text): &(String, &str)| {
+        let fault = TubeCode::parse(text, &registered).err()?;
+        Some(Reason::new("tube.code", field.clone(), fault.to_string()))
+    };
+    Ok(scanned.iter().filter_map(fault).collect())
+}
+
 /// What was read, without the codes of ours from number `next` on.
 pub(super) fn judge_codes(
     read: Vec<Result<TubeCode, NotACode>>,

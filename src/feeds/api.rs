@@ -95,8 +95,8 @@ pub struct FeedChange {
     /// Members of `released` and `amended` who are asked to come again and were told nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub under_verification: Vec<String>,
-    /// Members of `released` and `amended` for whom a positive stands, of a later swab or told in the
-    /// same moment: they were not told this outcome.
+    /// Members of `released` and `amended` who were told a positive of a later swab, or in the same
+    /// moment, and not this outcome.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub superseded: Vec<String>,
     /// What `persons` were told, for `released` and `amended`.

@@ -34,8 +34,9 @@ pub const CHANGES: &str = "select f.epoch, f.seq, f.change, f.tube_code, f.at_us
 pub const NEWEST: &str = "select epoch, seq from feed order by epoch desc, seq desc limit 1";
 /// `$1` tubes with the time of their change, and whether it told something else than a positive.
 /// Whether a member's recall was open just then, and whether a positive of a later swab, or one told
-/// in the same moment, stood over this answer, is read from their own times, so that a replay tells
-/// the same. Where this answer stands still, nobody looks at a person's other tubes.
+/// in the same moment, was told before this answer, is read from their own times, so that a replay
+/// tells the same. Where this answer stands still, nobody looks at a person's other tubes: only a
+/// positive of the same moment that was amended away since is passed over by that.
 pub const MEMBERS: &str = "select e.value ->> 'tube' as tube_code,
         cast(e.value ->> 'at' as bigint) as at_us, m.person_key,
         (select count(*) from recall r where r.person_key = m.person_key
@@ -84,8 +85,8 @@ pub struct Item {
     pub persons: Vec<PersonKey>,
     /// Members of a release or an amendment who are asked to come again and were told nothing.
     pub under_verification: Vec<PersonKey>,
-    /// Members of a release or an amendment for whom a positive stands, which this answer does not
-    /// replace: of a later swab, or told in the same moment.
+    /// Members of a release or an amendment who were told a positive that this answer does not
+    /// replace: of a later swab, or in the same moment.
     pub superseded: Vec<PersonKey>,
     /// What `persons` were told, for a release or an amendment.
     pub outcome: Option<ToldOutcome>,

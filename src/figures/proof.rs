@@ -81,9 +81,9 @@ async fn ask(app: App) {
 }
 
 async fn prove(app: &App) -> Result<Proven> {
+    let _turn = app.walk().await?;
     let at = app.clock.now();
     let whole = Scope { site: None, laboratory: None, sealed: None, is_blind: false };
-    let _turn = app.walk().await?;
     let mut tx = app.db.read("figures.proof").await?;
     let report = ledger(&mut tx, at, &whole).await?;
     let took = app.clock.now().since(at);

@@ -171,8 +171,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether it is a run of a cycler all the same, of which somebody waits for the results; not
-    /// another file, or an experiment of another kind, that lies in the same folder.
+    /// Whether it is the results of a run all the same, which somebody waits for; not another file, an
+    /// experiment of another kind, or one of the other tables that cyclers write beside the results.
     pub const fn is_of_a_run(&self) -> bool {
         !matches!(
             self,
@@ -181,6 +181,8 @@ impl Refusal {
                 | Self::UnpacksTooLarge
                 | Self::NotOurs { .. }
                 | Self::Genotyping
+                | Self::NoCtColumn
+                | Self::NoResults { .. }
                 | Self::ResultList { .. }
                 | Self::ListOfPlates { .. }
                 | Self::DocumentType

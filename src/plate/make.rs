@@ -103,6 +103,11 @@ async fn fill(
 ) -> Result<(Made, Vec<Reason>)> {
     let mut request = rack::api::filled_from_rack(tx, request).await?;
     let template = named_template(&request, code)?;
+    let listed = (0..).zip(&request.tubes).map(|(n, tube)| (format!("tubes[{n}]"), tube.as_str()));
+    let placed = (0..).zip(&request.wells);
+    let placed =
+        placed.filter_map(|(n, well)| Some((format!("wells[{n}]"), well.tube.as_deref()?)));
+    refuse_if_any(codes::no_tube_codes(tx, &listed.chain(placed).collect::<Vec<_>>()).await?)?;
     let mut listed = request.tubes.clone();
     if request.retests {
         let template = template.as_ref().ok_or_else(|| {

@@ -90,6 +90,7 @@ pub async fn pool_put(
     Json(request): Json<PoolRequest>,
 ) -> Result<(StatusCode, Json<PoolAnswer>)> {
     actor.in_laboratory(&request.laboratory)?;
+    let scanned = request.tubes.clone();
     let mixed = mixed(request)?;
     let stops = stops(&app, &mixed).await?;
     let mut tx = app.db.write("pool.put").await?;
@@ -97,6 +98,9 @@ pub async fn pool_put(
     if let Some(pool) = same(&mut tx, &code, &mixed).await? {
         return Ok((StatusCode::OK, Json(pool.into())));
     }
+    let scanned: Vec<_> =
+        (0..).zip(&scanned).map(|(n, text)| (format!("tubes[{n}]"), text.as_str())).collect();
+    refuse_if_any(codes::no_tube_codes(&mut tx, &scanned).await?)?;
     let known = store::known(&mut tx, &mixed.tubes).await?;
     let (limits, mut against) = limits(&app, &mut tx, &mixed).await?;
     against.extend(rules::against_mixing(code.as_str(), &mixed, &known, &limits));

@@ -53,7 +53,6 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("PROPOSE", amend::PROPOSE),
     ("SETTLE", amend::SETTLE),
     ("AMEND", amend::AMEND),
-    ("STATUSES_LOCK", standing::STATUSES_LOCK),
     ("ANSWERS", standing::ANSWERS),
     ("STATUSES_PUT", standing::STATUSES_PUT),
     ("RECALLS_AMEND", amend::RECALLS_AMEND),

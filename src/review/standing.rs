@@ -11,12 +11,17 @@ use serde::Serialize;
 use sqlx::{FromRow, query, query_as};
 
 use crate::error::Result;
-use crate::storage::{StoreError, Tx, json};
+use crate::storage::{Sql, StoreError, Tx, json};
 
 /// `$1` tube: nobody else changes the statuses of its members before this transaction ends, so that
 /// the answers read after it are all there are; whoever was just telling one is waited for.
-pub const STATUSES_LOCK: &str = "update status set tube_code = tube_code
-    where person_key in (select m.person_key from member m where m.tube_code = $1)";
+/// They are taken in one order, in which a release takes them too. On SQLite whoever writes is alone.
+pub const STATUSES_LOCK: Sql = Sql {
+    sqlite: "select $1",
+    postgres: "select person_key from status
+        where person_key in (select m.person_key from member m where m.tube_code = $1)
+        order by person_key for update",
+};
 /// `$1` tube: the newest version of every answer to each of its members.
 pub const ANSWERS: &str = "select m.person_key, m.tube_code, m.taken_us, v.id, v.outcome,
         v.released_us, coalesce(p.depth, c.members) as pooled
@@ -99,7 +104,8 @@ fn standing(answers: Vec<Answer>) -> Vec<Answer> {
 
 /// Tells every member of an amended tube which of their answers stands now.
 pub(super) async fn statuses_settle(tx: &mut Tx, tube: &str) -> Result<()> {
-    on!(tx, c => query(STATUSES_LOCK).bind(tube).execute(c).await.map(drop))?;
+    let lock = STATUSES_LOCK.text(tx);
+    on!(tx, c => query(lock).bind(tube).execute(c).await.map(drop))?;
     let answers: Vec<Answer> = on!(tx, c => query_as(ANSWERS).bind(tube).fetch_all(c).await)?;
     if answers.is_empty() {
         let reason = "it was amended and nobody was told of it".to_owned();

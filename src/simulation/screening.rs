@@ -72,16 +72,18 @@ pub async fn play(
     let city = City::of_singles(seed, people, infected);
     let what = (Morning { seed, people }, Course::Screening(size));
     let played = Box::pin(served(config, city, what, bar)).await?;
-    let Report { truth, audit, surprises, ledger, .. } = played.report;
+    let Report { truth, audit, surprises, ledger, figures, .. } = played.report;
     let broken = audit.is_none_or(|trail| trail.broken.is_some());
     let broken = broken.then(|| "the audit trail is broken".to_owned());
+    let counted = figures.is_none_or(|figures| figures.differing > 0);
+    let counted = counted.then(|| "the figures of the board are wrong".to_owned());
     Ok(Screened {
         ledger,
         found: truth.found,
         missed: truth.missed,
         false_positives: truth.false_positives,
         unanswered: truth.unanswered,
-        surprises: surprises.into_iter().chain(broken).collect(),
+        surprises: surprises.into_iter().chain(broken).chain(counted).collect(),
         ..played.screened
     })
 }

@@ -103,8 +103,7 @@ pub(super) async fn refuse_foreign(pool: &PgPool) -> Result<(), OpenError> {
         Err(OpenError::Unsafe(format!(
             "its feed was written up to transaction {epoch}, which this PostgreSQL has not come \
              to, for it was loaded from another server; move the store as a physical copy \
-             (pg_basebackup), or stop the server and set its next transaction above that number \
-             with pg_resetwal -x"
+             (pg_basebackup), or number its feed anew as docs/scaling.md says"
         )))
     })
 }

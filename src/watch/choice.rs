@@ -216,6 +216,8 @@ mod tests {
         assert!(matches!(of(None), Verdict::NotARun(why) if why.contains("bytes")));
         let spoiled = b",Well,Fluor,Target,Content,Sample,Cq\n,A01,FAM,N,Unkn,T1,thirty\n";
         assert!(matches!(of(Some(spoiled)), Verdict::Spoiled(why) if why.contains("thirty")));
+        let beside = b"# Block Type: 96\nWell,Well Position,Cycle Number,Target,Rn\n1,A1,1,N,0.5\n";
+        assert!(matches!(of(Some(beside)), Verdict::NotARun(why) if why.contains("no Ct")));
         let cfx = b",Well,Fluor,Target,Content,Sample,Cq\n,A01,FAM,N,Unkn,T1,30\n";
         assert_eq!(of(Some(cfx)), Verdict::NoPlate(PlateFault::Unknown));
     }

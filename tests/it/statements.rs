@@ -89,6 +89,7 @@ fn pairs() -> Vec<(&'static str, &'static str, Sql)> {
         ("collection/tube/store.rs", "MEMBERS_ADD", swabline::collection::tube::store::MEMBERS_ADD),
         ("cache/follow.rs", "SNAPSHOT", swabline::cache::follow::SNAPSHOT),
         ("http/idempotency.rs", "HOLD", swabline::http::idempotency::HOLD),
+        ("review/standing.rs", "STATUSES_LOCK", swabline::review::standing::STATUSES_LOCK),
         ("query/store.rs", "KNOWN", swabline::query::store::KNOWN),
         ("query/store.rs", "TUBES_OF", swabline::query::store::TUBES_OF),
         ("figures/fold.rs", "FOLD", swabline::figures::fold::FOLD),

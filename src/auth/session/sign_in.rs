@@ -34,9 +34,7 @@ pub async fn sign_in(app: &App, login: &str, typed: String) -> Result<(Token, St
     } else {
         known.stage()
     };
-    enter(app, &login, (&known.account, Some(&known.password)), stage)
-        .await
-        .map(|token| (token, stage))
+    enter(app, &login, (&known.account, &known.password), stage).await.map(|token| (token, stage))
 }
 
 impl Known {
@@ -67,25 +65,34 @@ async fn count_try(app: &App, login: &Login) -> Result<()> {
 
 /// Begins a session at this stage; with the last one the tries are forgotten.
 ///
-/// The password, where one was looked at, must still be the one that is kept: it may have been
-/// taken away while it was compared.
+/// The password that was looked at must still be the one that is kept: it may have been taken away
+/// while it was compared.
 async fn enter(
     app: &App,
     login: &Login,
-    (account, looked_at): (&str, Option<&str>),
+    (account, looked_at): (&str, &str),
     stage: Stage,
 ) -> Result<Token> {
     let mut tx = app.db.write("sign_in.enter").await?;
-    if let Some(password) = looked_at {
-        still_kept(&mut tx, login, password).await?;
-    }
-    let token = store::session_begin(&mut tx, account, stage, app.clock.now()).await?;
-    if stage != Stage::Code {
-        store::try_clear(&mut tx, &login.tag(&app.keys)).await?;
-        let actor = account_find(&mut tx, account).await?;
-        record(&mut tx, app, &actor, "session.begin").await?;
-    }
+    still_kept(&mut tx, login, looked_at).await?;
+    let token = begin(&mut tx, app, login, (account, stage)).await?;
     tx.commit().await?;
+    Ok(token)
+}
+
+/// Begins a session in the transaction that allows it, so that nothing is taken away in between.
+async fn begin(
+    tx: &mut Tx,
+    app: &App,
+    login: &Login,
+    (account, stage): (&str, Stage),
+) -> Result<Token> {
+    let token = store::session_begin(tx, account, stage, app.clock.now()).await?;
+    if stage != Stage::Code {
+        store::try_clear(tx, &login.tag(&app.keys)).await?;
+        let actor = account_find(tx, account).await?;
+        record(tx, app, &actor, "session.begin").await?;
+    }
     Ok(token)
 }
 
@@ -109,8 +116,9 @@ pub async fn code(app: &App, session: &Session, typed: &str) -> Result<Token> {
     if !store::session_end(&mut tx, &session.hash).await? {
         return Err(Error::Unauthenticated);
     }
+    let token = begin(&mut tx, app, &login, (account, known.stage())).await?;
     tx.commit().await?;
-    enter(app, &login, (account, None), known.stage()).await
+    Ok(token)
 }
 
 /// Uses a code of an account's second factor.
@@ -228,9 +236,13 @@ pub async fn confirm(app: &App, session: &Session, typed: &str) -> Result<Token>
     factor_spend(&mut tx, app, account, typed).await?;
     record(&mut tx, app, &session.actor, "second_factor.confirm").await?;
     let known = store::login_find(&mut tx, &login).await?.ok_or_else(wrong)?;
+    if !store::session_end(&mut tx, &session.hash).await? {
+        return Err(Error::Unauthenticated);
+    }
     store::sessions_end(&mut tx, account, "").await?;
+    let token = begin(&mut tx, app, &login, (account, known.stage())).await?;
     tx.commit().await?;
-    enter(app, &login, (account, None), known.stage()).await
+    Ok(token)
 }
 
 /// Gives an account a name and a password from the console, and ends every session it has.

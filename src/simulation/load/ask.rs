@@ -67,7 +67,7 @@ async fn batch(
     Ok(answers.people.into_iter().map(|told| told.status).collect())
 }
 
-/// Waits until the people of the run that was released last can be told.
+/// Waits until people who were told their result last can read it.
 pub(super) async fn newest_is_readable(day: &Day) -> Result<(), Failure> {
     let mut connection = day.connect();
     let people = lock(&day.newest).clone();
@@ -78,7 +78,9 @@ pub(super) async fn newest_is_readable(day: &Day) -> Result<(), Failure> {
     loop {
         let told = batch(day, &mut connection, people.iter().copied()).await?;
         let is_told = |status: &Option<Status>| {
-            status.is_some_and(|status| status.state != Progress::Received)
+            status.is_some_and(|status| {
+                status.state == Progress::Released && status.outcome.is_some()
+            })
         };
         if told.iter().all(is_told) {
             return Ok(());

@@ -179,8 +179,14 @@ pub(super) async fn release(
         let answer: ReleaseAnswer = connection.post(&release, &crew.releaser, &json!(null)).await?;
         wave.stages.release.answered(asked, wave.people(tubes.iter().copied()));
         settle(&day, &wave, (&reviewed, &answer), (laboratory, &tubes));
-        let members = tubes.iter().flat_map(|tube| wave.line.members(*tube));
-        *lock(&day.newest) = members.take(NEWEST).collect();
+        let told = answer.released.reported.iter().chain(&reviewed.released_by_rule);
+        let told = told.filter_map(|code| wave.tubes.place(code));
+        let members: Vec<u32> =
+            told.flat_map(|tube| wave.line.members(tube)).take(NEWEST).collect();
+        // A run of which nobody is told anything leaves those of the one before.
+        if !members.is_empty() {
+            *lock(&day.newest) = members;
+        }
     }
     Ok(())
 }

@@ -47,7 +47,8 @@ export async function lastly() {
 export async function leave() {
   left = true;
   const { csrf } = await lastly();
-  if (csrf) await keep("left", csrf);
+  // A device that is full forgets all the same.
+  if (csrf) await keep("left", csrf).catch(console.error);
   await forget("who");
 }
 

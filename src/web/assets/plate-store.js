@@ -18,7 +18,7 @@ export function storing({ api, laboratory, stored }) {
   async function send(plate, method, path, body) {
     const { tag } = plate;
     const answer = await api(method, path, body, under(tag));
-    if (answer.problem?.code !== "plate.changed") return answer;
+    if (!["plate.changed", "plate.concurrent"].includes(answer.problem?.code)) return answer;
     // A tube that was tried while the draft was being saved here.
     if (plate.tag !== tag) return send(plate, method, path, body);
     const own = await ours(plate);

@@ -236,14 +236,14 @@ export async function api(method, path, body, { key, background = false, headers
     sent = JSON.stringify(body);
   }
   for (;;) {
-    let response;
+    let response, data;
     try {
       response = await fetch(path, { method, headers, body: sent, signal: patience && AbortSignal.timeout(patience) });
+      data = await content(response);
     } catch {
       const text = say("lost");
       return { ok: false, status: 0, problem: { code: "lost", detail: text, reasons: [text] } };
     }
-    const data = await content(response);
     // A proxy that packs one answer and not the next makes its tag a weak one.
     const etag = response.headers.get("etag")?.replace(/^W\//, "");
     if (response.ok) return { ok: true, status: response.status, data, etag };
