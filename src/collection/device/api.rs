@@ -116,7 +116,7 @@ fn answer(devices: Vec<Gapped>, stretches: &[Stretch]) -> GapsAnswer {
             gaps,
         }
     });
-    // Two tubes under one number leave a count behind, and no gap.
+    // A number that two tubes carry is counted twice, and can hide one that never came.
     let devices = devices.filter(|device| device.missing > 0).collect();
     GapsAnswer { devices, more }
 }

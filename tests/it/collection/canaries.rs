@@ -14,7 +14,7 @@ use swabline::simulation::files::quantstudio_text;
 use crate::app::{Engine, TestApp};
 use crate::each_engine;
 use crate::laboratory;
-use crate::world::{Person, people, person, seal_tube, tube, tube_body, world};
+use crate::world::{Person, people, person, plate, pool, seal_tube, tube, tube_body, world};
 
 /// Every spelling a value could be kept in: UTF-8, UTF-16 either way, base64 at each of the
 /// three offsets, and hex.
@@ -195,6 +195,18 @@ each_engine! {
         let scanned = format!("/v1/tubes/{}", canaries[0].number);
         let body = tube_body(app, 4, &canaries);
         refusals.push(app.put(&world.sampler, &scanned, &body).await.expect(422));
+        // A card lies where tubes are scanned.
+        let card = canaries[0].number.as_str();
+        let bench = |tubes: &[&str]| json!({ "laboratory": "L01", "kit": laboratory::KIT.0,
+            "kit_version": laboratory::KIT.1, "tubes": tubes });
+        let mixed = format!("/v1/pools/{}", pool(0));
+        let mut filled = bench(&[card]);
+        filled["template"] = json!("one-well-94-columns");
+        for (path, body) in [(mixed, bench(&[card, card])), (format!("/v1/plates/{}", plate(0)), filled)] {
+            let refused = app.put(&world.technician, &path, &body).await.expect(422);
+            assert_eq!(refused.json()["errors"][0]["about"], json!("tubes[0]"), "{path}");
+            refusals.push(refused);
+        }
         for refusal in &refusals {
             assert_free_of(&canaries, &refusal.bytes, &refusal.text());
         }
