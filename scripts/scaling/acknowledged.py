@@ -311,15 +311,14 @@ def main():
     for device in devices:
         device.join()
     watched.set()
+    if ended:
+        print("\n".join(ended), file=sys.stderr)
     if lost_at is None:
         raise SystemExit("the primary was never lost")
     describe(load, lost_at, watches)
     if not back:
         raise SystemExit(f"the service was not back within {GIVE_UP_S} s")
-    is_altered = verify(load, asked.psql)
-    if ended:
-        print("\n".join(ended), file=sys.stderr)
-    if is_altered or ended:
+    if verify(load, asked.psql) or ended:
         sys.exit(2)
 
 

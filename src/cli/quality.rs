@@ -39,9 +39,13 @@ impl Quality {
         integrity::api::refuse_unknown(&mut tx, laboratory).await?;
         let begin = (Time::from_us(i64::MIN), "");
         let alarms = alarm::list(&mut tx, &asked, begin, ALARMS_MAX).await?;
-        // Those printed may be older ones alone.
-        let waiting = Asked { with_acknowledged: false, ..asked };
-        let open = alarm::list(&mut tx, &waiting, begin, ALARMS_MAX).await?.len();
+        let open = if self.acknowledged {
+            // Those printed may be older ones alone.
+            let waiting = Asked { with_acknowledged: false, ..asked };
+            alarm::list(&mut tx, &waiting, begin, ALARMS_MAX).await?.len()
+        } else {
+            alarms.len()
+        };
         let newest = store::newest(&mut tx, laboratory).await?;
         drop(tx);
         app.db.close().await;

@@ -194,9 +194,9 @@ pub async fn result_find(tx: &mut Tx, result: &str) -> Result<ResultRow> {
     row.ok_or_else(|| Error::not_found("result", result))
 }
 
-/// The amendment that was made of this result, for one of the two who asked for just that and did
-/// not get their answer; none while it is the newest of its tube. Whoever else asks, or for
-/// something else, is refused.
+/// The amendment that was made of this result, for the one who confirmed just that and did not get
+/// the answer; none while it is the newest of its tube. Whoever else asks, or for something else, is
+/// refused: who proposed it was answered by a proposal.
 pub async fn repeated(
     tx: &mut Tx,
     actor: &Actor,
@@ -210,7 +210,7 @@ pub async fn repeated(
     let own = next.filter(|next| {
         next.outcome == wanted.outcome.as_str()
             && next.reason == Some(wanted.reason)
-            && [&next.reviewed_by, &next.released_by].contains(&&actor.account)
+            && next.released_by == actor.account
     });
     let Some(NextRow { id, reviewed_by, recalls, .. }) = own else {
         let ResultRow { id, newest, .. } = result;

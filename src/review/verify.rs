@@ -25,7 +25,9 @@ pub const STRAYED: &str = "select v.id from result v
     order by v.id limit 1";
 /// `$1` last result seen, `$2` how many: amended results with the one before.
 pub const AMENDED: &str = "select v.id, v.run_id, v.outcome, v.reason, v.content_hash,
-        b.id as before, s.content_hash as signed
+        b.id as before, s.content_hash as signed,
+        (select count(*) from signature p where p.about = b.id and p.meaning = 'propose_amendment'
+            and p.account_id = v.reviewed_by and p.content_hash = v.content_hash) as proposals
     from result v
         left join result b on b.tube_code = v.tube_code and b.version = v.version - 1
         left join signature s on s.id = v.signature_id and s.about = b.id and s.meaning = 'amend'
@@ -136,14 +138,15 @@ struct AmendedRow {
     content_hash: String,
     before: Option<String>,
     signed: Option<String>,
+    proposals: i64,
 }
 
 impl AmendedRow {
-    /// Whether the one who confirmed it put a name to just this.
+    /// Whether the one who confirmed it and the one who proposed it put their names to just this.
     fn stands(&self) -> bool {
         let (Some(before), Some(reason)) = (&self.before, self.reason) else { return false };
         let hash = amend::hash(before, Wanted { outcome: self.outcome, reason });
-        self.content_hash == hash && self.signed.as_ref() == Some(&hash)
+        self.content_hash == hash && self.signed.as_ref() == Some(&hash) && self.proposals > 0
     }
 }
 
@@ -155,7 +158,7 @@ async fn amendments_verify(tx: &mut Tx, compared: &mut u64) -> Result<Option<Bro
         let Some(newest) = rows.last() else { return Ok(None) };
         last.clone_from(&newest.id);
         for row in rows {
-            *compared += 1;
+            *compared += 2;
             if !row.stands() {
                 return Ok(Some(BrokenSignature {
                     run: row.run_id,

@@ -42,7 +42,7 @@ each_engine! {
         app.post(&world.reviewer, &path, &withdraw).await.expect(202);
         app.post(&world.second_reviewer, &path, &withdraw).await.expect(201);
         let whole = verify(app).await;
-        assert_eq!((whole.compared, whole.broken), (3, None), "review, release and amendment");
+        assert_eq!((whole.compared, whole.broken), (4, None), "two of the run, two of the amendment");
         for (guards, result, told) in [
             (&["result_fixed"][..], format!("{}.1", tube(1)), "not_detected"),
             (&[][..], format!("{}.2", tube(0)), "withdrawn"),
@@ -58,6 +58,11 @@ each_engine! {
             tamper(app, &[], &says(told)).await;
             assert_eq!(verify(app).await.broken, None, "{result}");
         }
+        // Nobody proposed what stands.
+        let gone = "delete from signature where meaning = 'propose_amendment'";
+        tamper(app, &["signature_kept"], gone).await;
+        let broken = verify(app).await.broken.unwrap();
+        assert_eq!((broken.result, broken.meaning), (Some(format!("{}.2", tube(0))), Meaning::Amend));
     }
 
     async fn a_released_run_whose_signature_is_gone_is_named(app) {

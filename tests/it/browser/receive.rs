@@ -43,6 +43,18 @@ async fn at_receive(browser: &Browser, world: &World) {
     browser.goto("/receive").await;
 }
 
+/// An open box of twelve of which eleven tubes were scanned.
+async fn all_but_one(browser: &Browser) -> World {
+    let world = box_of_twelve(&browser.app).await;
+    at_receive(browser, &world).await;
+    browser.scan(&box_(0)).await;
+    for n in 0..11 {
+        browser.scan(&tube(n)).await;
+    }
+    browser.wait_for_text("#here-count", "11").await;
+    world
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_box_is_taken_in_by_scans_and_keys_alone() {
     for (language, size, leak) in [("zh-CN", Size::Phone, "渗漏"), ("en", Size::Desktop, "Leaking")]
@@ -142,13 +154,7 @@ async fn a_full_box_of_two_hundred_is_scanned_in_one_go() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_scanned_while_a_box_is_taken_in_is_not_thrown_away_unsaid() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
-    let world = box_of_twelve(&browser.app).await;
-    at_receive(&browser, &world).await;
-    browser.scan(&box_(0)).await;
-    for n in 0..11 {
-        browser.scan(&tube(n)).await;
-    }
-    browser.wait_for_text("#here-count", "11").await;
+    let world = all_but_one(&browser).await;
     hold(&browser, "/v1/arrivals").await;
     browser.press(Key::F9).await;
     browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
@@ -174,13 +180,7 @@ async fn what_is_scanned_while_a_box_is_taken_in_is_not_thrown_away_unsaid() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scan_answers_no_question() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
-    let world = box_of_twelve(&browser.app).await;
-    at_receive(&browser, &world).await;
-    browser.scan(&box_(0)).await;
-    for n in 0..11 {
-        browser.scan(&tube(n)).await;
-    }
-    browser.wait_for_text("#here-count", "11").await;
+    let world = all_but_one(&browser).await;
     browser.press(Key::F9).await;
     browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
     let state = async |n: u64| {

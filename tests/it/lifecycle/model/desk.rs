@@ -208,8 +208,8 @@ impl City {
         let found = self.tubes.get_mut(&code).filter(|tube| at < tube.results.len());
         let Some(tube) = found else { return refusal(404, "result.not_found") };
         if at + 1 < tube.results.len() {
-            // Both of them asked for it, so either is answered again.
-            let is_repeated = tube.results[at + 1] == wanted;
+            // Who confirmed just that is answered again.
+            let is_repeated = (tube.confirmed[at], tube.results[at + 1]) == (by, wanted);
             return if is_repeated { answer(201) } else { refusal(409, "amend.superseded") };
         }
         let present = tube.results[at];
@@ -229,6 +229,7 @@ impl City {
             Some((proposer, _)) if proposer == by => answer(202),
             Some(_) => {
                 tube.proposal = None;
+                tube.confirmed.push(by);
                 tube.results.push(wanted);
                 tube.told = self.minute;
                 self.tell();

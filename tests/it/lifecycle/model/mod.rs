@@ -63,6 +63,8 @@ pub struct Tube {
     pub told: i64,
     /// Who proposed to amend the newest version to what.
     pub proposal: Option<(usize, &'static str)>,
+    /// Who confirmed each amendment, in their order.
+    pub confirmed: Vec<usize>,
 }
 
 #[derive(Clone, Debug)]

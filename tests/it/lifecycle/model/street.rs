@@ -28,6 +28,7 @@ impl City {
             results: Vec::new(),
             told: 0,
             proposal: None,
+            confirmed: Vec::new(),
         };
         self.tubes.insert(number, tube);
         answer(201)
