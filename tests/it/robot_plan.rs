@@ -98,6 +98,28 @@ each_engine! {
         run(app, &world, 0).await.expect(201);
     }
 
+    async fn a_tip_that_stirs_or_brings_a_reagent_after_another_tube_blocks_the_plate(app) {
+        let world = received(app, 2).await;
+        lab::load(app, &world, 0, &[tube(0), tube(1)]).await;
+        let list = worklist(app, &world, 0, "format=tecan&controls=false").await;
+        let dispenses: Vec<&str> = list.lines().filter(|line| line.starts_with("D;")).collect();
+        let [_, second] = dispenses[..] else { panic!("{list}") };
+        let explained = async |from: &str, wash: &str| {
+            let extra = format!("A;{from}\r\n{second}\r\nW;\r\n");
+            let log = list.replacen("W;\r\n", &format!("{wash}{extra}"), 1);
+            let query = "&dry_run=true&reagents=Buffer";
+            let dry = bring(app, &world.technician, 0, query, &log).await.expect(200).json();
+            dry["explained"].clone()
+        };
+        let message = format!("the tip of line 5 of log 1 had taken up tube {} and was neither \
+            washed nor changed before well C1", tube(0));
+        let stirred = second.strip_prefix("D;").unwrap();
+        for from in [stirred, "Buffer;;;1;;5;;;"] {
+            assert_eq!(explained(from, "").await, json!([message]), "{from}");
+            assert_eq!(explained(from, "W;\r\n").await, json!([]), "{from}");
+        }
+    }
+
     async fn a_plate_is_discarded_once_by_one_person_for_one_reason(app) {
         let world = received(app, 4).await;
         let technician = &world.technician;

@@ -14,7 +14,8 @@ use crate::storage::Tx;
 /// Most plates one plate may be stamped from; a plate of 384 wells takes four.
 const PLATES_MAX: usize = 16;
 
-/// Every dispense of the log, the `number`th of the plate, into that plate; reagents left out.
+/// Every dispense of the log, the `number`th of the plate, into that plate. Reagents and mixing are
+/// left out unless their tip had taken something else up.
 pub(super) async fn fills(
     tx: &mut Tx,
     plate: &StoredPlate,
@@ -29,8 +30,7 @@ pub(super) async fn fills(
     if into.is_empty() && !log.transfers.is_empty() {
         return Err(not_of_this_plate(log, &plate.code));
     }
-    let tubes: Vec<_> = into.iter().filter(|transfer| !transfer.is_mixing()).collect();
-    let names: BTreeSet<&str> = tubes
+    let names: BTreeSet<&str> = into
         .iter()
         .flat_map(|transfer| source(transfer).into_iter().chain(&transfer.earlier))
         .flat_map(|place| [place.barcode.as_str(), place.label.as_str()])
@@ -38,24 +38,27 @@ pub(super) async fn fills(
     let at = plate.frozen.ok_or_else(|| {
         Error::Internal(format!("plate {} is frozen and nobody knows since when", plate.code))
     })?;
-    let plates = stamped(tx, plate, &names).await?;
+    let plates = plates(tx, plate, &names, &settings.labware).await?;
     let racks = racks::since(tx, &plate.made.laboratory, names, at).await?;
     let patterns = codes::patterns(tx).await?;
     let known = Known { patterns: &patterns, racks: &racks, plates: &plates };
     let size = plate.made.layout.size();
-    let fill = |transfer: &&&Transfer| Fill {
+    // What is a tube, a control or a place that is known is no reagent, whatever it is said to be.
+    let material = |transfer: &Transfer| match known.material(&transfer.origin) {
+        _ if transfer.is_mixing() => Material::Neutral,
+        Material::Unknown if is_reagent(transfer, settings) => Material::Neutral,
+        material => material,
+    };
+    let fill = |transfer: &&Transfer| Fill {
         log: number,
         line: transfer.line,
         well: transfer.destination.spot.on((size.rows(), size.columns())),
-        material: known.material(&transfer.origin),
+        material: material(transfer),
         volume: transfer.volume,
         carried: carried(&known, transfer),
     };
-    // What is a tube, a control or a place that is known is no reagent, whatever it is said to be.
-    let is_known = |transfer: &&&&Transfer| {
-        !is_reagent(transfer, settings) || known.material(&transfer.origin) != Material::Unknown
-    };
-    let fills: Vec<Fill> = tubes.iter().filter(is_known).map(fill).collect();
+    let mut fills: Vec<Fill> = into.iter().map(fill).collect();
+    fills.retain(|fill| fill.material != Material::Neutral || !fill.carried.is_empty());
     if fills.is_empty() && log.errors.is_empty() {
         let message =
             "the log brings nothing but reagents to this plate; send the log of its tubes";
@@ -70,15 +73,20 @@ fn carried(known: &Known<'_>, transfer: &Transfer) -> Vec<Material> {
     earlier.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The other plates of this laboratory among the sources, by what the log calls them.
-async fn stamped(
+/// This plate and the others of its laboratory among the places liquid came from, by what the log
+/// calls them.
+async fn plates(
     tx: &mut Tx,
     plate: &StoredPlate,
     names: &BTreeSet<&str>,
+    labware: &str,
 ) -> Result<BTreeMap<String, Layout>> {
-    let codes = names.iter().filter_map(|name| Some((*name, PlateCode::parse(name).ok()?)));
-    let mut plates = BTreeMap::new();
-    for (name, code) in codes.filter(|(_, code)| *code != plate.code).take(PLATES_MAX) {
+    let (own, others): (Vec<&str>, Vec<&str>) =
+        names.iter().partition(|name| calls(name, &plate.code, labware));
+    let own = own.into_iter().map(|name| (name.to_owned(), plate.made.layout.clone()));
+    let mut plates: BTreeMap<String, Layout> = own.collect();
+    let codes = others.iter().filter_map(|name| Some((*name, PlateCode::parse(name).ok()?)));
+    for (name, code) in codes.take(PLATES_MAX) {
         let found = plate_find(tx, &code).await?;
         let here = found.filter(|other| other.made.laboratory == plate.made.laboratory);
         plates.extend(here.map(|other| (name.to_owned(), other.made.layout)));
@@ -93,13 +101,15 @@ fn source(transfer: &Transfer) -> Option<&Place> {
     }
 }
 
-/// Whether a labware is this plate: by its code, or by what the robot is said to call it.
+/// Whether a labware is this plate.
 fn is_plate(destination: &Place, plate: &PlateCode, labware: &str) -> bool {
-    let names = [&destination.barcode, &destination.label];
-    names.iter().any(|name| {
-        (!labware.is_empty() && name.as_str() == labware)
-            || PlateCode::parse(name).is_ok_and(|code| code == *plate)
-    })
+    [&destination.barcode, &destination.label].iter().any(|name| calls(name, plate, labware))
+}
+
+/// Whether this is the plate's name: its code, or what the robot is said to call it.
+fn calls(name: &str, plate: &PlateCode, labware: &str) -> bool {
+    (!labware.is_empty() && name == labware)
+        || PlateCode::parse(name).is_ok_and(|code| code == *plate)
 }
 
 fn is_reagent(transfer: &Transfer, settings: &Settings) -> bool {

@@ -26,6 +26,13 @@ pub struct Fill {
     pub carried: Vec<Material>,
 }
 
+impl Fill {
+    /// Whether it brought what the plan speaks of, and not only whatever clung to its tip.
+    fn brings(&self) -> bool {
+        self.material != Material::Neutral
+    }
+}
+
 /// What was planned beside the layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planned {
@@ -151,10 +158,10 @@ pub enum Difference {
         /// What it had taken up before: a tube, a pool or a control.
         earlier: String,
     },
-    /// A rack scanned again, with another tube at that position.
+    /// A rack scanned again, or a list sent back that names another tube than stood there.
     #[error(
-        "the rack position of line {line} of log {log}, for well {well}, holds another tube since \
-         the rack was scanned again"
+        "the position of line {line} of log {log}, for well {well}, held another tube than the \
+         log names, or holds another since the rack was scanned again"
     )]
     RackChanged {
         /// The well.
@@ -231,10 +238,12 @@ pub fn compare(
         }
     }
     let is_control = |well| matches!(layout.content(well), Content::Control { .. });
-    let by_hand = !by_well.keys().any(|well| is_control(*well));
+    let filled: BTreeSet<WellPosition> =
+        fills.iter().filter(|fill| fill.brings()).filter_map(|fill| fill.well).collect();
+    let by_hand = !filled.iter().any(|well| is_control(*well));
     for (well, content) in layout.wells() {
         let expected = !by_hand || !is_control(*well);
-        if expected && !by_well.contains_key(well) {
+        if expected && !filled.contains(well) {
             found.insert(Difference::NotFilled { well: *well, planned: named(content) });
         }
     }
@@ -254,22 +263,26 @@ fn well_differences(
     planned: Planned,
     fills: &[&Fill],
 ) -> Vec<Difference> {
+    let (brought, neutral): (Vec<&Fill>, Vec<&Fill>) = fills.iter().partition(|fill| fill.brings());
     let own = match content {
+        Content::Nothing if brought.is_empty() => return Vec::new(),
         Content::Nothing => return vec![Difference::NotPlanned { well }],
         Content::Tube { tube, .. } => Material::Tube(tube.clone()),
         Content::Pool { pool, .. } => Material::Pool(pool.clone()),
         Content::Control { control, .. } => Material::Control(*control),
     };
-    let mut found: Vec<_> = fills
-        .iter()
-        .filter(|fill| fill.material != own)
-        .map(|fill| wrong(well, fill, named(content)))
-        .collect();
-    found.extend(fills.iter().flat_map(|fill| carried_over(well, fill)));
-    let sum = fills.iter().fold(Volume::default(), |sum, fill| sum.plus(fill.volume));
+    let mut found: Vec<_> =
+        neutral.iter().flat_map(|fill| carried_over(well, fill, &own)).collect();
+    if brought.is_empty() {
+        return found;
+    }
+    let others = brought.iter().filter(|fill| fill.material != own);
+    found.extend(others.map(|fill| wrong(well, fill, named(content))));
+    found.extend(brought.iter().flat_map(|fill| carried_over(well, fill, &fill.material)));
+    let sum = brought.iter().fold(Volume::default(), |sum, fill| sum.plus(fill.volume));
     let as_planned = planned.volume.is_met_by(sum, planned.tolerance);
-    if fills.len() > 1 && !(found.is_empty() && as_planned) {
-        found.push(Difference::FilledTwice { well, times: fills.len() });
+    if brought.len() > 1 && !(found.is_empty() && as_planned) {
+        found.push(Difference::FilledTwice { well, times: brought.len() });
     } else if !as_planned {
         let (got, planned) = (sum.to_string(), planned.volume.to_string());
         found.push(Difference::Volume { well, found: got, planned });
@@ -277,16 +290,20 @@ fn well_differences(
     found
 }
 
-/// What came along with a dispense in a tip that was not clean.
-fn carried_over(well: WellPosition, fill: &Fill) -> impl Iterator<Item = Difference> {
+/// What came along with a dispense in a tip that was not clean, beside what was meant to be there.
+fn carried_over(
+    well: WellPosition,
+    fill: &Fill,
+    meant: &Material,
+) -> impl Iterator<Item = Difference> {
     let named = |material: &Material| match material {
         Material::Tube(tube) => Some(format!("tube {tube}")),
         Material::Pool(pool) => Some(format!("pool {pool}")),
         Material::Control(control) => Some(format!("a {control} control")),
-        Material::Mixture | Material::Moved | Material::Unknown => None,
+        Material::Mixture | Material::Moved | Material::Neutral | Material::Unknown => None,
     };
     let (log, line) = (fill.log, fill.line);
-    let others = fill.carried.iter().filter(|material| **material != fill.material);
+    let others = fill.carried.iter().filter(move |material| *material != meant);
     others.filter_map(named).map(move |earlier| Difference::TipReused { well, log, line, earlier })
 }
 
@@ -300,7 +317,7 @@ fn wrong(well: WellPosition, fill: &Fill, planned: String) -> Difference {
         Material::Control(control) => Difference::WrongControl { well, control: *control, planned },
         Material::Mixture => Difference::Mixture { well, log, line },
         Material::Moved => Difference::RackChanged { well, log, line },
-        Material::Unknown => Difference::UnknownTube { well, log, line },
+        Material::Neutral | Material::Unknown => Difference::UnknownTube { well, log, line },
     }
 }
 
@@ -456,6 +473,28 @@ mod tests {
             )
         };
         assert_eq!(differences(&fills), [came("a positive control"), came("tube T1")]);
+    }
+
+    #[test]
+    fn a_tip_that_stirs_or_brings_a_reagent_is_named_for_what_clings_to_it_and_fills_nothing() {
+        let unclean = |at: &str, carried| Fill { carried, ..fill(at, Material::Neutral, "50") };
+        let mut fills = as_planned();
+        fills.push(unclean("A1", vec![tube("T1"), Material::Unknown]));
+        fills.push(unclean("E1", vec![Material::Control(Control::Negative)]));
+        fills.push(unclean("F1", vec![tube("T1")]));
+        assert_eq!(differences(&fills), Vec::<String>::new(), "what belongs there, or no well");
+        fills.push(unclean("B1", vec![tube("T1")]));
+        fills.push(unclean("E1", vec![tube("T3")]));
+        let came = |what: &str, well: &str| {
+            format!(
+                "the tip of line 7 of log 1 had taken up {what} and was neither washed nor \
+                 changed before well {well}"
+            )
+        };
+        assert_eq!(differences(&fills), [came("tube T1", "B1"), came("tube T3", "E1")]);
+        let stirred_only = [unclean("A1", vec![tube("T1")])];
+        let missing = differences(&stirred_only);
+        assert!(missing[0].starts_with("well A1 was not filled"), "{missing:?}");
     }
 
     #[test]

@@ -23,8 +23,11 @@ pub enum Material {
     Control(Control),
     /// Liquid of several places in one tip.
     Mixture,
-    /// From a rack position that held another tube after the plate was frozen.
+    /// From a position that held another tube after the plate was frozen, or another than the log
+    /// names.
     Moved,
+    /// A reagent, or what the well held already: only what else clung to the tip counts.
+    Neutral,
     /// Nobody knows what.
     Unknown,
 }
@@ -55,22 +58,33 @@ impl Known<'_> {
         }
     }
 
-    /// The tube's own barcode goes before the rack's position, and a rack before a labware that is
-    /// a tube itself.
+    /// The tube's own barcode and the place it stood at have to agree where both are known: our own
+    /// list, sent back as the log, names the planned tube whatever the robot found in its place. A
+    /// rack goes before a labware that is a tube itself.
     pub(super) fn at(&self, place: &Place) -> Material {
+        let stood = self.standing(place);
         if !place.tube.is_empty() {
-            return self.named(&place.tube);
+            let named = self.named(&place.tube);
+            let agree =
+                matches!(&stood, None | Some(Material::Unknown)) || stood.as_ref() == Some(&named);
+            return if agree || named == Material::Unknown { named } else { Material::Moved };
         }
-        let names = [place.barcode.as_str(), place.label.as_str()];
-        if let Some(rack) = names.iter().find_map(|name| self.racks.get(*name)) {
-            return rack.at(place);
+        if let Some(stood) = stood {
+            return stood;
         }
-        if let Some(plate) = names.iter().find_map(|name| self.plates.get(*name)) {
-            return of_plate(plate, place.spot);
-        }
-        let own = names.into_iter().map(|name| self.named(name));
+        let own = [place.barcode.as_str(), place.label.as_str()].map(|name| self.named(name));
         let found = own.into_iter().find(|material| *material != Material::Unknown);
         found.filter(|_| place.spot.is_first()).unwrap_or(Material::Unknown)
+    }
+
+    /// What stood at a place of a rack or a plate that is known here.
+    fn standing(&self, place: &Place) -> Option<Material> {
+        let names = [place.barcode.as_str(), place.label.as_str()];
+        if let Some(rack) = names.iter().find_map(|name| self.racks.get(*name)) {
+            return Some(rack.at(place));
+        }
+        let plate = names.iter().find_map(|name| self.plates.get(*name))?;
+        Some(of_plate(plate, place.spot))
     }
 
     /// The tube or control of that name. A text that is neither is not repeated: it may be an
@@ -133,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scanned_barcode_goes_before_the_position_and_a_rack_before_a_label() {
+    fn a_scanned_barcode_has_to_agree_with_its_position_and_a_rack_goes_before_a_label() {
         let code = TubeCode::numbered(1).unwrap().to_string();
         let other = TubeCode::numbered(2).unwrap().to_string();
         let scans = RackHistory(vec![rack(&[("A1", &code), ("B1", &other)])]);
@@ -149,7 +163,13 @@ mod tests {
         let known = Known { patterns: &patterns, racks: &racks, plates: &plates };
         let tube = |code: &str| Material::Tube(code.to_owned());
         for (origin, expected) in [
-            (place("FX1", 2, &code), tube(&code)),
+            (place("FX1", 1, &code), tube(&code)),
+            (place("FX1", 2, &code), Material::Moved),
+            (place("FX1", 3, &code), tube(&code)),
+            (place("FX1", 1, "water"), Material::Unknown),
+            (place("FX9", 2, &code), tube(&code)),
+            (place("P1", 9, &code), Material::Moved),
+            (place("P1", 9, "PC"), Material::Control(Control::Positive)),
             (place("FX1", 2, ""), tube(&other)),
             (place("FX1", 3, ""), Material::Unknown),
             (place("FX1", 97, ""), Material::Unknown),

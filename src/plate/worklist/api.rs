@@ -43,7 +43,8 @@ const fn yes() -> bool {
     true
 }
 
-/// The frozen or drafted plate as a list for a person, a robot or a cycler's software.
+/// The plate as a list for a person, a robot or a cycler's software. A draft is listed for people
+/// alone: a robot that works by a list from before the last change puts tubes into others' wells.
 #[utoipa::path(get, path = "/v1/plates/{code}/worklist", tag = "plate",
     security(("bearer" = [])),
     params(("code" = String, Path, description = "plate"), Wanted),
@@ -62,6 +63,12 @@ pub async fn worklist_get(
     let code = codes::plate_code(&mut tx, &code).await?;
     let plate = store::plate_get(&mut tx, &code).await?;
     actor.in_laboratory(&plate.made.laboratory)?;
+    if plate.state == "draft" && wanted.format != Format::Csv {
+        let message = format!(
+            "plate {code} may still change; freeze it before a robot or a cycler gets its list"
+        );
+        return Err(Error::conflict("plate.draft", code.as_str(), message));
+    }
     let against = plate.made.planned.against(named, None);
     if !against.is_empty() {
         return Err(Error::Conflict(against));
