@@ -9,10 +9,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Outcome;
 use super::calls::{self, Call, TargetCall, TargetState};
 use super::gather::{Gathered, TargetReading};
 use super::kit::{ControlLimit, Kit};
-use super::{Outcome, neighbours};
+use super::neighbours::{self, Surroundings};
 use crate::error::Reason;
 use crate::plate::{
     Content, Control, Expectation, Layout, Observed, TargetRole, WellPosition, suspected_transform,
@@ -101,7 +102,8 @@ pub fn verdict(kit: &Kit, layout: &Layout, gathered: &[Gathered], calls: &[Call]
     }
     reasons.extend(transform_reason(kit, layout, gathered));
     reasons.extend(invalid_tubes(kit, calls));
-    Verdict { usable: reasons.is_empty(), reasons, flags: neighbours::flags(layout, calls) }
+    let around = Surroundings::of(kit, layout, gathered);
+    Verdict { usable: reasons.is_empty(), reasons, flags: neighbours::flags(&around, calls) }
 }
 
 fn missing_controls(kit: &Kit, gathered: &[Gathered]) -> Vec<VerdictReason> {

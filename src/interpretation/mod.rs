@@ -216,7 +216,8 @@ fn interpret_wells(
         pooled::call_pool(kit, pool, &readings, mixed.get(pool).map_or(0, |tubes| tubes.len()))
     }));
     let verdict = verdict(kit, layout, &gathered, &calls);
-    let mut calls = neighbours::hold(layout, calls, tubes);
+    let around = neighbours::Surroundings::of(kit, layout, &gathered);
+    let mut calls = neighbours::hold(&around, calls, tubes);
     for pool in calls.split_off(singly) {
         let of = pool.pool.as_deref().and_then(|code| mixed.get(code));
         calls.extend(pooled::calls_of(&pool, of.copied().unwrap_or_default(), tubes));

@@ -3,9 +3,12 @@
 //! A weak positive that touches a strong one, or shares its pipetting column, may be
 //! splashed or carried over (Layfield et al. 2021: misplacement and adjacent high-load wells).
 //! Where hardly any tube is positive, two that touch are suspect whatever their Ct.
-//! Both are flagged for a person to look at, and nothing of the plate is released by rule. What is
+//! A positive control is as strong as any tube, and many stand among the tubes; as it is often
+//! pipetted apart from them, only those that touch it are suspect.
+//! All are flagged for a person to look at, and nothing of the plate is released by rule. What is
 //! more, the suspect tubes are held: a single tube is tested again before its positive is
-//! reported, once. A pool is not held up, for its members are collected again anyway.
+//! reported, unless an earlier test of it found a signal, too. A pool is not held up, for its members
+//! are collected again anyway.
 //!
 //! Carry-over happens where tubes are pipetted and extracted. On a plate of 384 that was stamped
 //! that was on its sources, whose neighbours lie two rows or columns apart there: wells of one
@@ -19,11 +22,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
-use super::calls::{Call, TargetState};
+use super::calls::{self, Call, TargetCall, TargetState};
 use super::controls::{VerdictCode, VerdictReason};
-use super::{Disposition, Outcome, TubeFacts};
+use super::gather::Gathered;
+use super::kit::Kit;
+use super::{Disposition, Outcome, Specimen, TubeFacts};
 use crate::instrument::Ct;
-use crate::plate::{Layout, TargetRole, WellPosition, source_well};
+use crate::plate::{Content, Control, Layout, TargetRole, WellPosition, source_well};
 
 /// Cycles by which the neighbour must be earlier: ten doublings, about a thousandfold load.
 const STRONGER_BY_CYCLES: Decimal = Decimal::TEN;
@@ -32,8 +37,14 @@ const STRONGER_BY_CYCLES: Decimal = Decimal::TEN;
 ///
 /// At one positive in ten thousand tubes a whole city has about 0.004 pairs by chance in a day; at
 /// 5 % each plate has about 0.8, and the difference in Ct has to tell them apart
-/// (`reliability.md` 3). Two of fewer than 40 tubes are more than 5 %, so nothing is said of them.
+/// (`reliability.md` 3).
 const LOW_PREVALENCE_PERCENT: usize = 5;
+
+/// Fewest tubes of which two are flagged when no other is positive, though they are more than 5 %.
+///
+/// Of two among 20 a tube has eight neighbours of 19 at most, so that they touch by chance no more
+/// often than some two of the four that are allowed among 94.
+const LONE_PAIR_TUBES_MIN: usize = 20;
 
 /// A tube or a pool with a pathogen signal, and its earliest Ct.
 type Positive<'c> = (&'c Call, Ct);
@@ -41,27 +52,48 @@ type Positive<'c> = (&'c Call, Ct);
 /// A flag, and the tubes that are held for it.
 type Suspicion<'c> = (VerdictReason, Vec<&'c str>);
 
-/// Every reason to look at neighbours before anything of the plate is released.
-pub fn flags(layout: &Layout, calls: &[Call]) -> Vec<VerdictReason> {
-    suspicions(layout, calls).into_iter().map(|(flag, _)| flag).collect()
+/// What the tubes of a plate stand among: how it was filled, and its positive controls.
+#[derive(Debug)]
+pub struct Surroundings {
+    near: Nearness,
+    controls: Vec<(WellPosition, Ct)>,
 }
 
-/// The calls of a plate, with suspect positives held: where one would be reported after its first
-/// test alone, the tube is tested again instead. What the repeat says is reported.
+impl Surroundings {
+    /// Those of this plate, as it was read.
+    pub fn of(kit: &Kit, layout: &Layout, gathered: &[Gathered]) -> Self {
+        let positive = gathered.iter().filter(|well| {
+            let Content::Control { control, .. } = &well.content else { return false };
+            matches!(control, Control::Positive | Control::WeakPositive)
+        });
+        let signal = |well: &Gathered| earliest(&calls::target_calls(kit, &well.targets));
+        let controls = positive.filter_map(|well| Some((well.well, signal(well)?))).collect();
+        Self { near: Nearness::on(layout), controls }
+    }
+}
+
+/// Every reason to look at neighbours before anything of the plate is released.
+pub fn flags(around: &Surroundings, calls: &[Call]) -> Vec<VerdictReason> {
+    suspicions(around, calls).into_iter().map(|(flag, _)| flag).collect()
+}
+
+/// The calls of a plate, with suspect positives held: where one would be reported though no test
+/// before found a signal in this tube alone, it is tested again instead. What the repeat says is
+/// reported.
 ///
 /// The test of a laboratory pool is none of a tube alone: its tubes stand side by side on the next
 /// plate, so of all tubes they are the ones that may have caught it from each other.
 pub fn hold(
-    layout: &Layout,
+    around: &Surroundings,
     mut calls: Vec<Call>,
     tubes: &BTreeMap<String, TubeFacts>,
 ) -> Vec<Call> {
-    let suspects = suspicions(layout, &calls).into_iter().flat_map(|(_, tubes)| tubes);
+    let suspects = suspicions(around, &calls).into_iter().flat_map(|(_, tubes)| tubes);
     let held: BTreeSet<String> = suspects.map(str::to_owned).collect();
     let reported = Disposition::Report(Outcome::Detected);
     for call in &mut calls {
-        let is_first = tubes.get(&call.tube).is_some_and(|facts| facts.attempt_alone() == 1);
-        if is_first && call.disposition == reported && held.contains(&call.tube) {
+        let is_new = tubes.get(&call.tube).is_some_and(|facts| !found_before(facts));
+        if is_new && call.disposition == reported && held.contains(&call.tube) {
             call.disposition = Disposition::Retest;
             call.reason.push_str("; held for a repeat because of its neighbour");
         }
@@ -69,10 +101,18 @@ pub fn hold(
     calls
 }
 
-fn suspicions<'c>(layout: &Layout, calls: &'c [Call]) -> Vec<Suspicion<'c>> {
-    let (near, positives) = (Nearness::on(layout), positives(calls));
+/// Whether an earlier test found a pathogen in this tube alone.
+fn found_before(facts: &TubeFacts) -> bool {
+    facts.earlier.iter().any(|test| test.specimen == Specimen::Same && !test.amplified.is_empty())
+}
+
+fn suspicions<'c>(around: &Surroundings, calls: &'c [Call]) -> Vec<Suspicion<'c>> {
+    let (near, positives) = (around.near, positives(calls));
     let mut found = weak_beside_strong(near, &positives);
-    if positives.len() * 100 <= calls.len() * LOW_PREVALENCE_PERCENT {
+    found.extend(weak_beside_control(around, &positives));
+    let is_low = positives.len() * 100 <= calls.len() * LOW_PREVALENCE_PERCENT;
+    let is_lone_pair = positives.len() == 2 && calls.len() >= LONE_PAIR_TUBES_MIN;
+    if is_low || is_lone_pair {
         found.extend(adjacent(near, &positives));
     }
     found
@@ -97,6 +137,34 @@ fn weak_beside_strong<'c>(near: Nearness, positives: &[Positive<'c>]) -> Vec<Sus
                 figures: both((*weak, *late), (*strong, *early)),
                 message: format!(
                     "{tube} (Ct {late}) lies beside {other} (Ct {early}); \
+                     test {tube} again before it is reported"
+                ),
+            };
+            Some((flag, vec![weak.tube.as_str()]))
+        })
+        .collect()
+}
+
+/// One flag for each tube with a pathogen signal that touches a positive control at least ten cycles
+/// earlier.
+fn weak_beside_control<'c>(
+    around: &Surroundings,
+    positives: &[Positive<'c>],
+) -> Vec<Suspicion<'c>> {
+    positives
+        .iter()
+        .filter_map(|(weak, late)| {
+            let (at, early) = around.controls.iter().find(|(at, early)| {
+                late.cycles() - early.cycles() >= STRONGER_BY_CYCLES
+                    && weak.targets.iter().any(|target| around.near.touches(target.well, *at))
+            })?;
+            let (tube, code, control) = (weak.read(), weak.code(), Control::Positive.sign());
+            let flag = VerdictReason {
+                code: VerdictCode::WeakBesideStrong,
+                well: weak.targets.first().map(|target| target.well),
+                figures: format!("{code} Ct {late}, {control} {at} Ct {early}"),
+                message: format!(
+                    "{tube} (Ct {late}) lies beside the positive control in {at} (Ct {early}); \
                      test {tube} again before it is reported"
                 ),
             };
@@ -142,13 +210,13 @@ fn positives(calls: &[Call]) -> Vec<Positive<'_>> {
     calls
         .iter()
         .filter(|call| matches!(call.outcome, Outcome::Detected | Outcome::Inconclusive))
-        .filter_map(|call| strongest(call).map(|ct| (call, ct)))
+        .filter_map(|call| earliest(&call.targets).map(|ct| (call, ct)))
         .collect()
 }
 
 /// The earliest Ct of a pathogen target that amplified or is grey.
-fn strongest(call: &Call) -> Option<Ct> {
-    call.targets
+fn earliest(targets: &[TargetCall]) -> Option<Ct> {
+    targets
         .iter()
         .filter(|target| target.role == TargetRole::Pathogen)
         .filter(|target| target.state != TargetState::NotAmplified)
@@ -179,7 +247,13 @@ impl Nearness {
     /// Whether any wells of two tubes are among each other's eight neighbours, there or on the
     /// plate they were stamped from.
     fn touch(self, one: &Call, other: &Call) -> bool {
-        any_wells(one, other, |a, b| beside(a, b) || self.on_one_source(a, b, beside))
+        any_wells(one, other, |a, b| self.touches(a, b))
+    }
+
+    /// Whether two wells are among each other's eight neighbours, there or on the plate they were
+    /// stamped from.
+    fn touches(self, a: WellPosition, b: WellPosition) -> bool {
+        beside(a, b) || self.on_one_source(a, b, beside)
     }
 
     fn same_column(self, a: WellPosition, b: WellPosition) -> bool {

@@ -6,32 +6,55 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::interpretation::calls::TargetCall;
-use crate::interpretation::workbench::{ct, first_tests, orf, plate, run, well};
-use crate::interpretation::{Interpretation, interpret};
+use crate::interpretation::workbench::{cdc, ct, first_tests, orf, plate, run, well};
+use crate::interpretation::{EarlierTest, Interpretation, interpret};
 use crate::plate::{Content, PlacedTube, PlateSize, StampOrder, Template, lay_out, stamped};
 
-/// A full plate of single tubes with positives at these places, tested for the `attempt`th time.
-fn read(positives: &[(&str, &'static str)], depth: u16, attempt: u8) -> Interpretation {
-    read_after(positives, depth, (attempt, 0))
+/// A full plate of single tubes with positives at these places, tested for the first time.
+fn read(positives: &[(&str, &'static str)], depth: u16) -> Interpretation {
+    read_after(positives, depth, 0, &[])
 }
 
-/// The same after so many tests in laboratory pools.
+/// The same after so many tests in laboratory pools, and after tests alone in which these targets
+/// amplified.
 fn read_after(
     positives: &[(&str, &'static str)],
     depth: u16,
-    (attempt, pooled): (u8, u8),
+    pooled: u8,
+    alone: &[&[&str]],
 ) -> Interpretation {
     let kit = orf();
     let layout = plate(&kit, "one-well-94-columns", 94, depth);
-    let shows = |tube: &str| {
-        let found = positives.iter().find(|(at, _)| layout.content(well(at)).tube() == Some(tube));
-        found.map(|(_, cycles)| *cycles)
-    };
     let mut facts = first_tests(&layout);
     for fact in facts.values_mut() {
-        (fact.attempt, fact.pooled) = (attempt, pooled);
+        (fact.attempt, fact.pooled) = (1 + pooled + u8::try_from(alone.len()).unwrap(), pooled);
+        fact.earlier.extend(alone.iter().map(|amplified| EarlierTest {
+            rule: "earlier".to_owned(),
+            amplified: amplified.iter().map(ToString::to_string).collect(),
+            specimen: Specimen::Same,
+        }));
     }
-    interpret(&kit, &layout, &run(&kit, &layout, None, &shows), &facts).unwrap()
+    interpret(&kit, &layout, &run(&kit, &layout, None, &shown_at(&layout, positives)), &facts)
+        .unwrap()
+}
+
+/// The Ct that tubes at these places show.
+fn shown_at(
+    layout: &Layout,
+    positives: &[(&str, &'static str)],
+) -> impl Fn(&str) -> Option<&'static str> {
+    move |tube| {
+        let found = positives.iter().find(|(at, _)| layout.content(well(at)).tube() == Some(tube));
+        found.map(|(_, cycles)| *cycles)
+    }
+}
+
+/// A plate of the kit with three wells a tube and so many tubes, read for the first time.
+fn small(count: usize, positives: &[(&str, &'static str)]) -> Interpretation {
+    let kit = cdc();
+    let layout = plate(&kit, "three-wells-29-rows", count, 1);
+    let readings = run(&kit, &layout, None, &shown_at(&layout, positives));
+    interpret(&kit, &layout, &readings, &first_tests(&layout)).unwrap()
 }
 
 /// Wells of tubes whose positive is reported, and of those that are tested again.
@@ -47,7 +70,7 @@ fn fates(read: &Interpretation) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn a_weak_positive_beside_a_strong_one_is_tested_again_and_the_strong_one_reported() {
-    let suspicious = read(&[("A1", "20"), ("B2", "31")], 1, 1);
+    let suspicious = read(&[("A1", "20"), ("B2", "31")], 1);
     assert_eq!(fates(&suspicious), (vec!["A1".to_owned()], vec!["B2".to_owned()]));
     let held = suspicious.calls.iter().find(|call| call.disposition == Disposition::Retest);
     assert!(held.unwrap().reason.contains("held for a repeat"));
@@ -57,36 +80,63 @@ fn a_weak_positive_beside_a_strong_one_is_tested_again_and_the_strong_one_report
     };
     let figures = format!("{} Ct 31, {} Ct 20", tube("B2"), tube("A1"));
     assert_eq!(suspicious.verdict.flags[0].figures, figures);
-    let apart = read(&[("A1", "20"), ("A5", "31")], 1, 1);
+    let apart = read(&[("A1", "20"), ("A5", "31")], 1);
     assert_eq!(fates(&apart).1, Vec::<String>::new());
 }
 
 #[test]
 fn of_two_alone_side_by_side_both_are_tested_again() {
     let pair = ["D5".to_owned(), "E6".to_owned()];
-    assert_eq!(fates(&read(&[("D5", "27"), ("E6", "28")], 1, 1)).1, pair);
-    assert_eq!(fates(&read(&[("D5", "27"), ("G8", "28")], 1, 1)).1, Vec::<String>::new());
+    assert_eq!(fates(&read(&[("D5", "27"), ("E6", "28")], 1)).1, pair);
+    assert_eq!(fates(&read(&[("D5", "27"), ("G8", "28")], 1)).1, Vec::<String>::new());
+}
+
+#[test]
+fn of_two_alone_on_a_small_plate_both_are_tested_again_and_of_three_none() {
+    let pair = [("A1", "27"), ("B1", "28")];
+    let wells = ["A1".to_owned(), "B1".to_owned()];
+    for (tubes, held) in [(29, &wells[..]), (20, &wells[..]), (19, &[][..])] {
+        assert_eq!(fates(&small(tubes, &pair)).1, held, "{tubes} tubes");
+    }
+    assert_eq!(fates(&small(29, &[pair[0], pair[1], ("F4", "27")])).1, Vec::<String>::new());
+    assert_eq!(fates(&small(29, &[pair[0], ("D1", "28")])).1, Vec::<String>::new());
+}
+
+#[test]
+fn a_weak_positive_that_touches_a_positive_control_is_tested_again() {
+    // The control stands in C1 to C3, with a Ct of 28.25.
+    let beside = small(29, &[("D1", "38.25")]);
+    assert_eq!(fates(&beside), (vec![], vec!["D1".to_owned()]));
+    let flag = &beside.verdict.flags[0];
+    assert_eq!(flag.code, VerdictCode::WeakBesideStrong);
+    assert!(flag.figures.ends_with(" Ct 38.25, + C1 Ct 28.25"), "{}", flag.figures);
+    // Not so weak, or only in the column, into which a person put the control by hand.
+    for (at, cycles) in [("D1", "38.2"), ("F1", "38.25")] {
+        let apart = small(29, &[(at, cycles)]);
+        assert_eq!((fates(&apart).0, apart.verdict.flags), (vec![at.to_owned()], vec![]));
+    }
 }
 
 #[test]
 fn what_the_repeat_says_is_reported() {
-    let again = read(&[("D5", "27"), ("E6", "28")], 1, 2);
+    let again = read_after(&[("D5", "27"), ("E6", "28")], 1, 0, &[&["ORF1ab", "N"]]);
     assert_eq!(fates(&again), (vec!["D5".to_owned(), "E6".to_owned()], Vec::new()));
     assert_eq!(again.verdict.flags.len(), 1, "it is still said");
 }
 
 #[test]
-fn after_a_laboratory_pool_the_first_test_alone_is_held_as_well() {
+fn a_signal_that_no_test_before_found_is_repeated_however_often_the_tube_was_tested() {
     let pair = ["D5".to_owned(), "E6".to_owned()];
-    let alone = read_after(&[("D5", "27"), ("E6", "28")], 1, (2, 1));
-    assert_eq!(fates(&alone).1, pair);
-    let again = read_after(&[("D5", "27"), ("E6", "28")], 1, (3, 1));
+    let positives = [("D5", "27"), ("E6", "28")];
+    assert_eq!(fates(&read_after(&positives, 1, 0, &[&[]])).1, pair, "after an invalid test");
+    assert_eq!(fates(&read_after(&positives, 1, 1, &[])).1, pair, "after a laboratory pool");
+    let again = read_after(&positives, 1, 1, &[&["N"]]);
     assert_eq!(fates(&again), (pair.to_vec(), Vec::new()));
 }
 
 #[test]
 fn a_pool_is_collected_again_and_not_held_up() {
-    let pools = read(&[("D5", "27"), ("E6", "28")], 10, 1);
+    let pools = read(&[("D5", "27"), ("E6", "28")], 10);
     let recalled = pools.calls.iter().filter(|call| call.disposition == Disposition::Recall);
     assert_eq!(recalled.count(), 2);
     assert_eq!(fates(&pools).1, Vec::<String>::new());
@@ -107,11 +157,7 @@ fn four_stamped() -> Layout {
 /// The tubes of a plate of 384 that are held when these wells are positive.
 fn held_of_384(layout: &Layout, positives: &[(&str, &'static str)]) -> Vec<String> {
     let kit = orf();
-    let shows = |tube: &str| {
-        let found = positives.iter().find(|(at, _)| layout.content(well(at)).tube() == Some(tube));
-        found.map(|(_, cycles)| *cycles)
-    };
-    let readings = run(&kit, layout, None, &shows);
+    let readings = run(&kit, layout, None, &shown_at(layout, positives));
     let read = interpret(&kit, layout, &readings, &first_tests(layout)).unwrap();
     fates(&read).1
 }
@@ -173,7 +219,7 @@ fn wells_of_two_sources_are_neighbours_only_where_they_touch() {
 
 /// Calls of a plate whose tubes stand in every well, with a pathogen Ct where there is one.
 fn calls(positives: &BTreeMap<u16, &str>) -> Vec<Call> {
-    let empty = read(&[], 1, 1);
+    let empty = read(&[], 1);
     let mut calls = empty.calls;
     for call in &mut calls {
         let index = call.targets[0].well.index(PlateSize::P96);
@@ -196,7 +242,7 @@ fn held(calls: Vec<Call>) -> usize {
     let facts = calls.iter().map(|call| (call.tube.clone(), TubeFacts::first_test(1)));
     let facts = facts.collect();
     let layout = plate(&orf(), "one-well-94-columns", 1, 1);
-    hold(&layout, calls, &facts)
+    hold(&Surroundings::of(&orf(), &layout, &[]), calls, &facts)
         .iter()
         .filter(|call| call.disposition == Disposition::Retest)
         .count()
@@ -223,7 +269,7 @@ proptest! {
             .map(|call| call.targets[0].well.index(PlateSize::P96))
             .map(|index| ((index / 12, index % 12), positives[&index]))
             .collect();
-        let is_low = standing.len() * 20 <= before.len();
+        let is_low = standing.len() * 20 <= before.len() || standing.len() == 2;
         let mut expected = 0;
         for ((row, column), cycles) in &standing {
             let suspect = standing.iter().any(|((r, c), other)| {
@@ -255,7 +301,7 @@ fn at_most(most: u32, of: u32, rate: f64) -> f64 {
 /// to 37: how many have a tube that is held for nothing.
 fn plates_held(seed: u64, plates: u32, prevalence: f64) -> u32 {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let negative = read(&[], 1, 1).calls;
+    let negative = read(&[], 1).calls;
     let mut with_holds = 0;
     for _ in 0..plates {
         let positive: Vec<_> =
