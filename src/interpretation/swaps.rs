@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::workbench::{cdc, first_tests, orf, reading, run};
+use super::workbench::{cdc, first_tests, orf, reading, run, saliva};
 use super::*;
 use crate::instrument::Reading;
 use crate::plate::{
@@ -25,8 +25,14 @@ fn moving() -> Vec<Template> {
     templates().into_iter().filter(|template| template.cycle() > 1).collect()
 }
 
+/// A kit that needs as many wells a tube and the controls of this template.
 fn kit_of(template: &Template) -> Kit {
-    if template.wells_per_slot() == 1 { orf() } else { cdc() }
+    let extracts = template.control_slots().iter().any(|slot| slot.control == Control::Extraction);
+    match (template.wells_per_slot(), extracts) {
+        (1, true) => saliva(),
+        (1, false) => orf(),
+        (_, _) => cdc(),
+    }
 }
 
 /// The plate with this number, with that many tubes or as many as it has places for.
@@ -113,10 +119,12 @@ fn every_swapped_pair_of_a_batch_is_found_whatever_tubes_are_positive() {
 
 #[test]
 fn every_swapped_pair_of_stamped_plates_is_found_whatever_tubes_are_positive() {
-    let template = Template::find("one-well-94-moving-columns").unwrap();
-    let plates: Vec<_> =
-        (0..BATCH).map(|number| stamped_plate(&template, number, StampOrder::Z)).collect();
-    assert_eq!(faults_of_a_batch(&kit_of(&template), &plates), []);
+    for name in ["one-well-94-moving-columns", "one-well-93-moving-columns"] {
+        let template = Template::find(name).unwrap();
+        let plates: Vec<_> =
+            (0..BATCH).map(|number| stamped_plate(&template, number, StampOrder::Z)).collect();
+        assert_eq!(faults_of_a_batch(&kit_of(&template), &plates), [], "{name}");
+    }
 }
 
 #[test]
@@ -149,7 +157,12 @@ fn a_moved_plate_is_found_in_every_position_of_the_cycle_whatever_tubes_are_posi
 
 #[test]
 fn a_stamped_plate_that_was_moved_or_wrongly_stamped_is_found_whatever_tubes_are_positive() {
-    for name in ["one-well-94-moving-columns", "one-well-94-moving-rows"] {
+    for name in [
+        "one-well-94-moving-columns",
+        "one-well-94-moving-rows",
+        "one-well-93-moving-columns",
+        "one-well-93-moving-rows",
+    ] {
         let template = Template::find(name).unwrap();
         for (number, order) in [(0, StampOrder::Z), (1, StampOrder::N), (4, StampOrder::Z)] {
             let layout = stamped_plate(&template, number, order);
@@ -165,7 +178,11 @@ fn a_stamped_plate_that_was_moved_or_wrongly_stamped_is_found_whatever_tubes_are
 fn by_lot_no_swap_goes_unseen_and_no_good_plate_is_held() {
     for (seed, prevalence) in (0..2).flat_map(|seed| [(seed, 0.0), (seed, 0.05)]) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        for name in ["one-well-94-moving-columns", "three-wells-29-moving-rows"] {
+        for name in [
+            "one-well-94-moving-columns",
+            "one-well-93-moving-columns",
+            "three-wells-29-moving-rows",
+        ] {
             let template = Template::find(name).unwrap();
             let kit = kit_of(&template);
             let first = rng.random_range(0..1_000_000);

@@ -24,6 +24,11 @@ pub fn orf() -> Kit {
     kit("orf1ab-n-ic", "1")
 }
 
+/// One well a tube, and an extraction control among those it demands.
+pub fn saliva() -> Kit {
+    kit("salivadirect", "2020-10-below-37")
+}
+
 pub fn codx() -> Kit {
     kit("codx-logix-smart", "1")
 }
