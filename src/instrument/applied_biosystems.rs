@@ -35,6 +35,9 @@ pub(super) fn text(text: &Text, detected_by: Vec<Reason>) -> Result<RunFile, Ref
         curves.cut_last();
     }
     if rows.is_empty() {
+        if text.open_end() {
+            return Err(Refusal::cut("the text ends in the middle of a line before any [Results]"));
+        }
         return Err(Refusal::NoResults { missing: "there is no [Results] section with rows" });
     }
     let open_end = text.open_end() && section == Some("Results");

@@ -5,6 +5,8 @@ use crate::clock::Time;
 /// When a run ended, by the text in its file, as if it were UTC; none when the text is no date.
 ///
 /// `2020-05-18 17:50:29 PM PDT`, `03-10-2024 10:00:00 AM EST` (month first) and RFC 3339 are known.
+/// Between slashes half of the world puts the day first, so `03/10/2024` is no date, unless one of
+/// both can only be the day.
 pub fn own_end(text: &str) -> Option<Time> {
     let mut words = text.split_whitespace();
     let (date, rest) = match words.next()?.split_once('T') {
@@ -14,10 +16,11 @@ pub fn own_end(text: &str) -> Option<Time> {
     let parts: Vec<&str> = date.split(['-', '/']).collect();
     let [a, b, c] = parts[..] else { return None };
     let number = |text: &str| text.parse::<i16>().ok();
-    let (year, month, day) = if a.len() == 4 {
-        (number(a)?, number(b)?, number(c)?)
-    } else {
-        (number(c)?, number(a)?, number(b)?)
+    let (year, month, day) = match (a.len(), number(a)?, number(b)?, number(c)?) {
+        (4, year, month, day) => (year, month, day),
+        (_, day, month, year) if date.contains('/') && day > 12 => (year, month, day),
+        (_, month, day, _) if date.contains('/') && day <= 12 && month != day => return None,
+        (_, month, day, year) => (year, month, day),
     };
     let time = rest.or_else(|| words.next())?;
     let clock: Vec<i8> =
@@ -47,13 +50,23 @@ mod tests {
             ("03-10-2024 10:45:00 PM EST", "2024-03-10T22:45:00Z"),
             ("2024-03-10 12:05:00 AM EST", "2024-03-10T00:05:00Z"),
             ("2020-06-21T08:00:00Z", "2020-06-21T08:00:00Z"),
+            ("28/10/2020 10:00:00", "2020-10-28T10:00:00Z"),
+            ("10/28/2020 10:00:00 AM", "2020-10-28T10:00:00Z"),
+            ("10/10/2020 10:00:00", "2020-10-10T10:00:00Z"),
+            ("2020/03/10 10:00:00", "2020-03-10T10:00:00Z"),
         ];
         for (written, read) in cases {
             assert_eq!(own_end(written).unwrap().to_string(), read, "{written}");
         }
-        for odd in
-            ["", "yesterday", "2020-13-45 10:00:00", "2020-05-18", "2020-05-18 17:50", "é-é-é éééé"]
-        {
+        for odd in [
+            "",
+            "yesterday",
+            "2020-13-45 10:00:00",
+            "2020-05-18",
+            "2020-05-18 17:50",
+            "é-é-é éééé",
+            "03/10/2020 10:00:00",
+        ] {
             assert_eq!(own_end(odd), None, "{odd}");
         }
     }

@@ -29,6 +29,15 @@ pub(super) fn known() -> Reason {
     detect::header("Root Sample, RNA ID, Result")
 }
 
+/// The rows of a sheet as wide as its header: a workbook keeps no empty cells at the end of a row.
+pub(super) fn of_sheet(mut rows: Vec<Row>) -> Vec<Row> {
+    let width = rows.first().map_or(0, |header| header.cells.len());
+    for row in rows.iter_mut().filter(|row| row.filled() > 0 && row.cells.len() < width) {
+        row.cells.resize(width, String::new());
+    }
+    rows
+}
+
 /// What a list without Ct holds, in counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ResultList {
@@ -173,8 +182,13 @@ impl Columns {
             if !wells.insert((plate, well)) {
                 return Err(Refusal::DuplicateReading { row: row.number, well });
             }
+            let before = readings.len();
             for (number, channel) in CHANNELS.into_iter().zip(&self.channels) {
                 readings.extend(self.reading(row, well, (number, channel))?);
+            }
+            if readings.len() == before {
+                let place = format!("row {}: no channel of {well} has a target", row.number);
+                return Err(Refusal::cut(place));
             }
         }
         let count = plates.len();
@@ -337,6 +351,7 @@ mod tests {
             (row("S2", "A01", "N,Positive,23.00,,,"), "row 3: well A1 has a second reading"),
             (row("S2", "A02", "N,Positive,23x,,,"), "row 3, column `Ct`: `23x`"),
             (row("S2", "A02", ",Positive,23.00,,,"), "row 3: channel 1 has a Cq and no target"),
+            (row("S2", "A02", ",,,,,"), "row 3: no channel of A2 has a target"),
             (row("S2", "A02", "N,Positive"), "row 3 has 9 cells of 13"),
             (row("S2", "Q99", "N,Positive,23.00,,,"), "row 3, column `RNA ID`"),
             (row("S2", "A02", "N,Positive,23.00,,,").replace("AP123", "AP9"), "2 plates"),

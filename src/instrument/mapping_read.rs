@@ -39,7 +39,7 @@ struct Found {
 
 /// Whether the mapping knows this file by its headings.
 pub(super) fn fits(file: &Unmapped<'_>, mapping: &Mapping) -> bool {
-    find(file, mapping, true).is_ok()
+    matches!(find(file, mapping, true), Ok(_) | Err(Refusal::SeveralSheets { .. }))
 }
 
 /// How a file came to its mapping.
@@ -147,7 +147,7 @@ fn find(file: &Unmapped<'_>, mapping: &Mapping, briefly: bool) -> Result<Found, 
     let unfit = |why| Refusal::NotMapped { name: mapping.name.clone(), why };
     let (bytes, auto) = match file {
         Unmapped::Book(sheets) => {
-            return in_sheets(sheets, mapping)
+            return in_sheets(sheets, mapping)?
                 .ok_or_else(|| unfit("no sheet has a header with the headings it needs"));
         }
         Unmapped::Text(bytes, auto) => (*bytes, auto),
@@ -211,21 +211,25 @@ fn rows(text: &str, separator: u8) -> Result<Vec<Row>, Refusal> {
     Ok(rows)
 }
 
-fn in_sheets(sheets: &[Sheet], mapping: &Mapping) -> Option<Found> {
+/// The one sheet in which the mapping finds its header; two would be two plates.
+fn in_sheets(sheets: &[Sheet], mapping: &Mapping) -> Result<Option<Found>, Refusal> {
     let wanted = &mapping.file.sheets;
     let is_wanted = |name: &str| {
         wanted.is_empty() || wanted.iter().any(|part| plain(name).contains(&plain(part)))
     };
-    sheets.iter().filter(|sheet| is_wanted(&sheet.name)).find_map(|sheet| {
-        let header = header(&sheet.rows, mapping)?;
-        Some(Found {
+    let wanted = sheets.iter().filter(|sheet| is_wanted(&sheet.name));
+    let mut found = wanted.filter_map(|sheet| Some((sheet, header(&sheet.rows, mapping)?)));
+    let Some((sheet, header)) = found.next() else { return Ok(None) };
+    match found.count() {
+        0 => Ok(Some(Found {
             rows: sheet.rows.clone(),
             header,
             separator: None,
             open_end: false,
             warning: None,
-        })
-    })
+        })),
+        others => Err(Refusal::SeveralSheets { sheets: others + 1 }),
+    }
 }
 
 /// Where the header stands, if the mapping finds one.
@@ -280,7 +284,7 @@ impl Found {
         let last_line = self.rows.last().map_or(0, |row| row.number);
         let mut rows = Vec::new();
         for row in &self.rows[self.header + 1..] {
-            if row.filled() == 0 || is_ignored(row, mapping) {
+            if row.filled() == 0 || is_ignored(row, mapping, &columns) {
                 continue;
             }
             if row.cells.iter().skip(headings.len()).any(|cell| !cell.trim().is_empty()) {
@@ -294,7 +298,12 @@ impl Found {
     }
 }
 
-fn is_ignored(row: &Row, mapping: &Mapping) -> bool {
+/// Whether a row is a remark. What names a well is none, however the name of its sample begins.
+fn is_ignored(row: &Row, mapping: &Mapping, columns: &BTreeMap<Fact, usize>) -> bool {
+    let well = columns.get(&Fact::Well).map_or("", |at| row.cell(*at));
+    if well.parse::<WellPosition>().is_ok() || well.parse::<u16>().is_ok() {
+        return false;
+    }
     let first = row.cells.iter().find(|cell| !cell.trim().is_empty());
     let begins = |word: &String| first.is_some_and(|cell| plain(cell).starts_with(&plain(word)));
     mapping.words.ignore.iter().any(begins)

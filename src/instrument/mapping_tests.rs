@@ -1,5 +1,6 @@
 //! Files as the shipped mappings and a laboratory's own read them.
 
+use super::{Chosen, Row, Sheet, Unmapped, read as read_mapped};
 use crate::instrument::{Format, Mapping, Mappings, Refusal, RunFile, read, read_part, read_run};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/instrument/mapping");
@@ -98,6 +99,36 @@ fn an_own_mapping_reads_an_own_language_mark_and_flag() {
     assert_eq!(run.readings[0].ct.unwrap().to_string(), "31.5");
     assert_eq!((run.readings[1].ct, run.readings[1].omitted), (None, true));
     assert!(run.warnings.iter().all(|warning| !warning.message.contains("never tried")));
+}
+
+#[test]
+fn a_remark_is_passed_over_and_a_sample_that_begins_like_one_is_not() {
+    let mapping = own("[words]\nignore = [\"Nota\"]\n");
+    let text = b"Alvo;Posicao;Ciclo\nNota-1;A1;31,5\nN;A2;30,1\nNota: fim;;\nNota;veja A3;\n";
+    let run = by(&mapping, text).unwrap();
+    let targets: Vec<_> = run.readings.iter().map(|reading| reading.target.as_str()).collect();
+    assert_eq!(targets, ["Nota-1", "N"]);
+}
+
+/// A sheet of the own mapping with one well.
+fn sheet(name: &str, well: &str) -> Sheet {
+    let row = |number: usize, cells: [&str; 3]| {
+        Row::new(number, cells.map(str::to_owned).to_vec()).unwrap()
+    };
+    let rows = vec![row(1, ["Posicao", "Alvo", "Ciclo"]), row(2, [well, "N", "31.5"])];
+    Sheet { name: name.to_owned(), rows, curves: None }
+}
+
+#[test]
+fn of_two_sheets_with_results_none_is_chosen_unless_the_mapping_names_it() {
+    let book = || Unmapped::Book(vec![sheet("Placa 1", "A1"), sheet("Placa 2", "A2")]);
+    let refusal = read_mapped(&book(), &own(""), Chosen::Named).unwrap_err();
+    assert_eq!(refusal, Refusal::SeveralSheets { sheets: 2 });
+    let named = own("[file]\nsheets = [\"Placa 2\"]\n");
+    let run = read_mapped(&book(), &named, Chosen::Named).unwrap().run;
+    assert_eq!(run.readings[0].well.to_string(), "A2");
+    let one = Unmapped::Book(vec![sheet("Placa 1", "A1")]);
+    assert_eq!(read_mapped(&one, &own(""), Chosen::OnlyFit).unwrap().run.readings.len(), 1);
 }
 
 #[test]

@@ -276,10 +276,13 @@ fn by_headings(bytes: &[u8], mappings: &Mappings) -> Option<Result<Part, Refusal
     if let mapping_read::Unmapped::Book(sheets) = &mut file {
         let is_list =
             |sheet: &workbook::Sheet| sheet.rows.first().is_some_and(lighthouse::is_header);
+        let lists = sheets.iter().filter(|sheet| is_list(sheet)).count();
+        if lists > 1 {
+            return Some(Err(Refusal::SeveralSheets { sheets: lists }));
+        }
         if let Some(at) = sheets.iter().position(is_list) {
-            let reasons = vec![lighthouse::known()];
-            let rows = sheets.swap_remove(at).rows;
-            let run = lighthouse::rows(rows, false, reasons, Vec::new());
+            let rows = lighthouse::of_sheet(sheets.swap_remove(at).rows);
+            let run = lighthouse::rows(rows, false, vec![lighthouse::known()], Vec::new());
             return Some(run.map(|run| Part { run, of: None }));
         }
     }

@@ -16,6 +16,9 @@ const SIGNATURES: [[u8; 4]; 3] = [*b"PK\x03\x04", *b"PK\x05\x06", *b"PK\x07\x08"
 const MAX_MEMBERS: usize = 2_000;
 /// Shortest shared string, `<si/>`: a count beyond length / 5 is a lie.
 const SHORTEST_STRING: usize = 5;
+/// Most tags among the shared strings, which take some three each: calamine keeps every string,
+/// and a small zip may hold millions.
+const MAX_STRING_TAGS: usize = 4 << 20;
 
 /// Whether the bytes begin like a zip.
 pub(super) fn is_zip(bytes: &[u8]) -> bool {
@@ -59,6 +62,9 @@ fn measure(archive: &mut ZipArchive<Cursor<&[u8]>>, mut left: u64) -> Result<(),
             let length = limited.read_to_end(&mut content).map_err(|_damaged| broken())?;
             if !states_a_true_count(&content) {
                 return Err(broken());
+            }
+            if content.iter().filter(|byte| **byte == b'<').count() > MAX_STRING_TAGS {
+                return Err(Refusal::UnpacksTooLarge);
             }
             u64::try_from(length).unwrap_or(u64::MAX)
         } else {
@@ -130,6 +136,20 @@ mod tests {
         assert!(!states_a_true_count(b"<sst uniqueCount=\"99999999999\"><si/></sst>"));
         assert!(!states_a_true_count(b"<sst uniqueCount = '999'><si/></sst>"));
         assert!(!states_a_true_count("<\0s\0s\0t\0".as_bytes()));
+    }
+
+    #[test]
+    fn more_strings_than_any_run_has_are_refused() {
+        let measured = |tags: usize| {
+            let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+            let options = zip::write::SimpleFileOptions::default();
+            zip.start_file("xl/sharedStrings.xml", options).unwrap();
+            zip.write_all(&b"<si/>".repeat(tags)).unwrap();
+            let bytes = zip.finish().unwrap().into_inner();
+            measure(&mut open(&bytes).unwrap(), MAX_UNPACKED_BYTES)
+        };
+        assert_eq!(measured(MAX_STRING_TAGS), Ok(()));
+        assert_eq!(measured(MAX_STRING_TAGS + 1), Err(Refusal::UnpacksTooLarge));
     }
 
     /// A zip of one member of `length` blanks whose directory states `stated` bytes.

@@ -199,12 +199,23 @@ fn in_order(well: WellPosition, points: &[Point]) -> Result<Vec<Point>, Refusal>
     Ok(points)
 }
 
-/// Bio-Rad writes a run for each dye, so several runs may be one plate: then a place holds one
-/// sample in all of them, and no dye of it is read twice.
+/// Bio-Rad writes a run for each dye, so several runs may be one plate: then one instrument read
+/// them on one day, a place holds one sample in all of them, and no dye of it is read twice.
 fn one_plate(runs: &[&Run], names: &Names<'_>) -> Result<(), Refusal> {
     let refuse = |why: String| Err(Refusal::SeveralPlates { runs: runs.len(), why });
     if runs.iter().any(|run| (run.rows, run.columns) != (runs[0].rows, runs[0].columns)) {
         return refuse("their blocks differ".to_owned());
+    }
+    let differ = |said: fn(&Run) -> &str| {
+        let said: HashSet<&str> =
+            runs.iter().map(|run| said(run)).filter(|text| !text.is_empty()).collect();
+        said.len() > 1
+    };
+    if differ(|run| &run.instrument) {
+        return refuse("their instruments differ".to_owned());
+    }
+    if differ(|run| run.date.split('T').next().unwrap_or_default()) {
+        return refuse("they were made on different days".to_owned());
     }
     let (mut samples, mut dyes) = (HashMap::new(), HashSet::new());
     for react in runs.iter().flat_map(|run| &run.reacts) {
@@ -250,14 +261,10 @@ impl<'a> Names<'a> {
     /// The role of a sample, for a target where it says so.
     fn task(&self, sample: &str, target: &str) -> String {
         let Some(sample) = self.found(sample) else { return String::new() };
-        let annotated = |property: &str| {
-            let mut found = sample.annotations.iter();
-            found.find(|(name, _)| self.ours && name == property).map(|(_, value)| value.clone())
-        };
-        let typed = |restricted: Option<&str>| {
-            let mut types = sample.types.iter();
-            types.find(|(target, _)| target.as_deref() == restricted).map(|(_, role)| role.clone())
-        };
+        let annotated =
+            |property: &str| sample.annotations.get(property).filter(|_| self.ours).cloned();
+        let typed =
+            |restricted: Option<&str>| sample.types.get(&restricted.map(str::to_owned)).cloned();
         annotated(&rdml_write::task_of(target))
             .or_else(|| annotated(rdml_write::TASK))
             .or_else(|| typed(Some(target)))

@@ -36,10 +36,10 @@ pub(super) struct Document {
 pub(super) struct Sample {
     /// Free text, if there is any element for it.
     pub description: Option<String>,
-    /// Role, and the target it is restricted to.
-    pub types: Vec<(Option<String>, String)>,
-    /// Property and value.
-    pub annotations: Vec<(String, String)>,
+    /// Roles by the target they are restricted to; of several the first.
+    pub types: HashMap<Option<String>, String>,
+    /// Values by property; of several the first.
+    pub annotations: HashMap<String, String>,
 }
 
 /// What is amplified.
@@ -172,10 +172,14 @@ impl Builder {
             }
             "rdml/id/publisher" => text.clone_into(&mut document.publisher),
             "rdml/sample/description" => self.sample.description = Some(text.to_owned()),
-            "rdml/sample/type" => self.sample.types.push((self.type_for.take(), text.to_owned())),
+            "rdml/sample/type" => {
+                let target = self.type_for.take();
+                self.sample.types.entry(target).or_insert_with(|| text.to_owned());
+            }
             "rdml/sample/annotation/property" => text.clone_into(&mut self.property),
             "rdml/sample/annotation/value" => {
-                self.sample.annotations.push((self.property.clone(), text.to_owned()));
+                let property = self.property.clone();
+                self.sample.annotations.entry(property).or_insert_with(|| text.to_owned());
             }
             "rdml/sample" => {
                 document.samples.insert(id(), std::mem::take(&mut self.sample));
@@ -321,7 +325,7 @@ mod tests {
         let sample = &Document::read(xml.as_bytes()).unwrap().samples["s"];
         assert_eq!(sample.description.as_deref(), Some(""));
         let roles = [(None, "unkn".to_owned()), (Some("a".to_owned()), "pos".to_owned())];
-        assert_eq!(sample.types, roles);
+        assert_eq!(sample.types, HashMap::from(roles));
     }
 
     #[test]

@@ -189,6 +189,21 @@ fn runs_of_several_plates_are_refused_with_the_reason() {
                 <target id='IC'><dyeId id='HEX'/></target>";
     let other_sample =
         run(&format!("<react id='1'><sample id='t'/>{}</react>", datum("IC", "<cq>28</cq>")));
+    let made =
+        |run: &str, on: &str| run.replacen(BLOCK, &format!("{BLOCK}<runDate>{on}</runDate>"), 1);
+    let by = |run: &str, instrument: &str| {
+        run.replacen(BLOCK, &format!("<instrument>{instrument}</instrument>{BLOCK}"), 1)
+    };
+    let other_dye_of = |target: &str| run(&react("1", &datum(target, "<cq>28</cq>")));
+    let both = |first: &str, second: &str| read_xml(&file(head, &format!("{first}{second}")));
+    let hex = other_dye_of("IC");
+    let days = both(&made(&one, "2020-04-01T10:00:00"), &made(&hex, "2020-05-07T10:00:00"));
+    assert!(days.unwrap_err().to_string().contains("different days"));
+    let instruments = both(&by(&one, "CFX 111A"), &by(&hex, "CFX 222B"));
+    assert!(instruments.unwrap_err().to_string().contains("their instruments differ"));
+    let same = both(&made(&one, "2020-04-01T10:00:00"), &made(&hex, "2020-04-01T10:00:07"));
+    assert_eq!(same.unwrap().readings.len(), 2);
+    assert_eq!(both(&by(&one, "CFX 111A"), &by(&hex, "")).unwrap().readings.len(), 2);
     let large = one.replace("<rows>8</rows>", "<rows>16</rows>").replace("'1'", "'2'");
     for (second, why) in [
         (&other_dye, "place 1 is read twice in one dye"),

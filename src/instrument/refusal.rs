@@ -72,6 +72,12 @@ pub enum Refusal {
         /// What the list holds, in counts.
         holds: ResultList,
     },
+    /// A workbook with more tables than one that would be read.
+    #[error("{sheets} sheets of the workbook hold results; save the one of this plate alone")]
+    SeveralSheets {
+        /// How many.
+        sheets: usize,
+    },
     /// A list of more plates than one.
     #[error("the file holds {plates} plates; export one plate to a file")]
     ListOfPlates {

@@ -126,8 +126,13 @@ pub(super) fn delimited(text: &str, delimiter: u8, first: usize) -> Result<Vec<R
             record.map_err(|error| Refusal::cut(format!("the rows cannot be split ({error})")))?;
         let line = record.position().map_or(1, csv::Position::line);
         let number = first + usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
-        if quote_left_open && record.iter().any(|cell| cell.contains('\n')) {
-            return Err(Refusal::cut(format!("a quotation mark in row {number} is never closed")));
+        // A name of two lines is one; what holds the end of a row and cells of the next is not.
+        let swallows = |cell: &str| {
+            cell.contains('\n') && (quote_left_open || cell.contains(char::from(delimiter)))
+        };
+        if record.iter().any(swallows) {
+            let place = format!("a quotation mark in row {number} is closed in another row");
+            return Err(Refusal::cut(place));
         }
         if rows.len() == MAX_ROWS {
             return Err(Refusal::TooManyRows);
@@ -226,5 +231,14 @@ mod tests {
             tabbed("\"RGB(1,2,3)\"\t5\"\t\"", 1).unwrap().cells,
             ["RGB(1,2,3)", "5\"", "\""]
         );
+    }
+
+    #[test]
+    fn a_quotation_mark_takes_no_other_row_into_its_cell() {
+        let rows = |text: &str| delimited(text, b',', 1);
+        let sound = rows("a,\"b, c\",1\na,\"d\"\"e\",2\n").unwrap();
+        assert_eq!((sound[0].cells[1].as_str(), sound[1].cells[1].as_str()), ("b, c", "d\"e"));
+        let refusal = rows("a,A1,30\n\"T2,A2,35\nT3,A3,23\nT4\",A4,24\n").unwrap_err();
+        assert!(refusal.to_string().contains("row 2 is closed in another row"), "{refusal}");
     }
 }
