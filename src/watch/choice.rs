@@ -90,6 +90,10 @@ pub fn judge(content: &Content, mappings: &Mappings) -> Judged {
     };
     let verdict = match read {
         Err(refusal) if refusal.is_of_a_run() => Verdict::Spoiled(refusal.to_string()),
+        // An export that ended before it began; somebody waits for what its name says.
+        Err(Refusal::Empty) if named(name).is_some() => {
+            Verdict::Spoiled(Refusal::Empty.to_string())
+        }
         Err(refusal) => Verdict::NotARun(refusal.to_string()),
         Ok(part) => match plate_of(name, part.run.plate_barcode.as_deref()) {
             Err(fault) => Verdict::NoPlate(fault),
