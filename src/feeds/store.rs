@@ -36,7 +36,9 @@ pub const NEWEST: &str = "select epoch, seq from feed order by epoch desc, seq d
 /// Whether a member's recall was open just then, and whether a positive of a later swab, or one told
 /// in the same moment, was told before this answer, is read from their own times, so that a replay
 /// tells the same. Where this answer stands still, nobody looks at a person's other tubes: only a
-/// positive of the same moment that was amended away since is passed over by that.
+/// positive of the same moment that was amended away since is passed over by that. Of two releases
+/// at once the one that was signed first may be written last, also by a node whose clock is behind:
+/// what was told within five minutes of this answer counts as told before.
 pub const MEMBERS: &str = "select e.value ->> 'tube' as tube_code,
         cast(e.value ->> 'at' as bigint) as at_us, m.person_key,
         (select count(*) from recall r where r.person_key = m.person_key
@@ -50,7 +52,7 @@ pub const MEMBERS: &str = "select e.value ->> 'tube' as tube_code,
             else (select count(*) from member o
                     join result r on r.tube_code = o.tube_code and r.version =
                         (select max(n.version) from result n where n.tube_code = o.tube_code
-                            and n.released_us <= cast(e.value ->> 'at' as bigint))
+                            and n.released_us <= cast(e.value ->> 'at' as bigint) + 300000000)
                 where o.person_key = m.person_key and o.tube_code <> m.tube_code
                     and r.outcome = 'detected'
                     and ((o.taken_us, o.tube_code) > (m.taken_us, m.tube_code)

@@ -10,6 +10,7 @@ use crate::app::TestApp;
 use crate::each_engine;
 use crate::feeds::poll_until;
 use crate::laboratory::{self as lab, POSITIVE, SILENT};
+use crate::way::tamper;
 use crate::world::{self, Person, World, people, seal_tube, tube, world};
 
 /// What a resident is shown with the pick-up code of this tube and position.
@@ -285,6 +286,33 @@ each_engine! {
         }
         assert_eq!(told[0], told[1]);
         all_is_well(app, &world).await;
+    }
+
+    async fn a_negative_written_behind_a_positive_signed_after_it_is_told_to_nobody_it_hides(app) {
+        let world = world(app).await;
+        let members = people(0, 2);
+        seal_tube(app, &world, 0, &members).await.expect(201);
+        app.pass(Span::hours(3));
+        let later = seal_tube(app, &world, 1, &members[..1]).await.expect(201).json();
+        lab::deliver(app, &world, 0, &[tube(0), tube(1)]).await;
+        test(app, &world, 0, &[tube(1)], &[(1, POSITIVE)]).await;
+        test(app, &world, 1, &[tube(0)], &[]).await;
+        // As where another node's clock was ahead when it signed the positive.
+        let ahead = |table: &str| {
+            let code = tube(1);
+            format!("update {table} set released_us = released_us + 240000000
+                where tube_code = '{code}'")
+        };
+        tamper(app, &["result_fixed"], &ahead("result")).await;
+        tamper(app, &[], &ahead("status")).await;
+        assert_eq!(asked(app, &later, 0, &members[0]).await["outcome"], "detected");
+        let changes = poll_until(app, &world.service, &mut String::new(), 4).await;
+        let pool = changes.iter().find(|one| {
+            one["change"] == "released" && one["tube"] == json!(tube(0))
+        });
+        let pool = pool.unwrap();
+        assert_eq!(pool["superseded"].as_array().unwrap().len(), 1, "{pool}");
+        assert_eq!(pool["persons"].as_array().unwrap().len(), 1, "{pool}");
     }
 
     async fn an_answer_that_is_amended_shows_in_the_recall_it_gave(app) {
