@@ -91,6 +91,20 @@ pub enum AmendReason {
     Clerical,
 }
 
+impl AmendReason {
+    /// As it stands in what people sign: never changed, or what they signed is not found again.
+    const fn signed(self) -> &'static str {
+        match self {
+            Self::MixedUp => "MixedUp",
+            Self::Contaminated => "Contaminated",
+            Self::WrongKit => "WrongKit",
+            Self::InstrumentFault => "InstrumentFault",
+            Self::RetestedElsewhere => "RetestedElsewhere",
+            Self::Clerical => "Clerical",
+        }
+    }
+}
+
 /// What a person asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -303,7 +317,7 @@ async fn propose(
 /// What the two who amend a result put their names to.
 pub(super) fn hash(result: &str, wanted: Wanted) -> String {
     let Wanted { outcome, reason } = wanted;
-    let covered = format!("{result}\n{}\n{reason:?}", outcome.as_str());
+    let covered = format!("{result}\n{}\n{}", outcome.as_str(), reason.signed());
     let digest = ring::digest::digest(&ring::digest::SHA256, covered.as_bytes());
     data_encoding::HEXLOWER.encode(digest.as_ref())
 }

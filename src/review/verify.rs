@@ -16,12 +16,16 @@ const PAGE: i64 = 500;
 /// `$1` last run seen, `$2` how many.
 pub const SIGNED_RUNS: &str = "select id from run where state in ('reviewed', 'released', 'void')
     and id > $1 order by id limit $2";
-/// `$1` run: first versions that do not say what their call says, under the signature of that run.
+/// `$1` run: first versions that do not say what their call says, under the signature of that run
+/// and in the names of those who signed it; what a rule released names the rule.
 pub const STRAYED: &str = "select v.id from result v
         left join call c on c.run_id = v.run_id and c.tube_code = v.tube_code
         left join signature s on s.id = v.signature_id and s.about = v.run_id
     where v.run_id = $1 and v.version = 1 and (c.outcome is null or c.outcome <> v.outcome
-        or s.content_hash is null or s.content_hash <> v.content_hash)
+        or s.content_hash is null or s.content_hash <> v.content_hash
+        or (v.rule is null and s.account_id <> v.released_by)
+        or not exists (select 1 from signature w where w.about = v.run_id
+            and w.meaning = 'review' and w.account_id = v.reviewed_by))
     order by v.id limit 1";
 /// `$1` last result seen, `$2` how many: amended results with the one before.
 pub const AMENDED: &str = "select v.id, v.run_id, v.outcome, v.reason, v.content_hash,
@@ -31,6 +35,7 @@ pub const AMENDED: &str = "select v.id, v.run_id, v.outcome, v.reason, v.content
     from result v
         left join result b on b.tube_code = v.tube_code and b.version = v.version - 1
         left join signature s on s.id = v.signature_id and s.about = b.id and s.meaning = 'amend'
+            and s.account_id = v.released_by
     where v.version > 1 and v.id > $1 order by v.id limit $2";
 
 /// What a walk over all that is signed found.

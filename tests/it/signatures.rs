@@ -58,6 +58,19 @@ each_engine! {
             tamper(app, &[], &says(told)).await;
             assert_eq!(verify(app).await.broken, None, "{result}");
         }
+        // Somebody else's name under what others signed.
+        for result in [format!("{}.1", tube(1)), format!("{}.2", tube(0))] {
+            for column in ["reviewed_by", "released_by"] {
+                let set = |value: &str| {
+                    format!("update result set {column} = {value} where id = '{result}'")
+                };
+                tamper(app, &[], &set(&format!("{column} || 'x'"))).await;
+                let broken = verify(app).await.broken.unwrap();
+                assert_eq!(broken.result.as_ref(), Some(&result), "{column}");
+                tamper(app, &[], &set(&format!("substr({column}, 1, length({column}) - 1)"))).await;
+                assert_eq!(verify(app).await.broken, None, "{column} of {result}");
+            }
+        }
         // Nobody proposed what stands.
         let gone = "delete from signature where meaning = 'propose_amendment'";
         tamper(app, &["signature_kept"], gone).await;
