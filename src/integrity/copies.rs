@@ -132,12 +132,17 @@ fn pairs(calls: &[Call]) -> Vec<Pair> {
             by_target.entry(&target.target).or_default().insert(target.well, ct);
         }
     }
+    let is_fine = |ct: &Ct| ct.cycles().scale() > 2;
     let mut pairs = Vec::new();
     for (target, wells) in by_target {
-        let is_fine = wells.values().any(|ct| ct.cycles().scale() > 2);
-        let values: Vec<String> = wells.values().map(ToString::to_string).collect();
-        let side_by_side = values.windows(if is_fine { 2 } else { 3 });
-        pairs.extend(side_by_side.map(|values| (target.to_owned(), values.to_vec())));
+        let values: Vec<Ct> = wells.into_values().collect();
+        // Each by itself, so that one altered Ct does not make another block of all others.
+        let side_by_side = (0..values.len()).filter_map(|at| {
+            let two = values.get(at..at + 2)?;
+            if two.iter().any(is_fine) { Some(two) } else { values.get(at..at + 3) }
+        });
+        let written = |values: &[Ct]| values.iter().map(ToString::to_string).collect();
+        pairs.extend(side_by_side.map(|values| (target.to_owned(), written(values))));
     }
     pairs
 }
