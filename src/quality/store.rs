@@ -65,6 +65,7 @@ pub const LABORATORIES: &str = "select code from laboratory order by code";
 pub const NEWEST: &str = "select p.kit, p.target, p.instrument, p.at_us, p.ct, p.mean, p.sd
     from quality_point p where p.laboratory_code = $1 and p.measure = $2
         and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
+        and not exists (select 1 from run v where v.id = p.run_id and v.state = 'void')
     order by p.at_us desc, p.run_id desc limit 1000";
 
 /// Every statement of this file.
