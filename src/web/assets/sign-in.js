@@ -9,11 +9,15 @@ const form = document.querySelector("form[action='/sign-in']");
 if (form.elements.next.value === "/collect") form.addEventListener("submit", enter);
 else await leave();
 
-// Whoever comes now may be somebody else, in whose name nothing is done before the server has said who.
+// Whoever comes now may be somebody else, in whose name nothing is done before the server has said
+// who. Nobody signs in where no server says who is: the device keeps the name it had.
 async function enter(event) {
   event.preventDefault();
   const seen = await fetch("/session", { headers: { "x-background": "1" } }).catch(() => undefined);
-  // Nobody signs in where no server is reached, or one that cannot say who is.
-  if (seen?.ok) await leave();
-  form.submit();
+  if (seen?.ok && seen.headers.get("content-type")?.includes("json")) {
+    await leave();
+    form.submit();
+  } else {
+    document.querySelector("#away").hidden = false;
+  }
 }

@@ -1,9 +1,7 @@
 // What every station does: takes scans, says right, wrong or already done, calls /v1, asks for the
 // password where a signature needs it, and undoes.
-//
 //   import { station } from "./station.js";
 //   const { say, right, wrong, already, api, undoable } = station({ scanned });
-//
 //   async function scanned(code) {
 //     const { ok, data, problem } = await api("PUT", `/v1/tubes/${code}`, { ... });
 //     if (!ok) return wrong(say("refused"), problem.reasons, code);
@@ -261,6 +259,7 @@ export async function api(method, path, body, { key, background = false, headers
 async function content(response) {
   const kind = response.headers.get("content-type") ?? "";
   if (response.status === 204) return null;
+  if (response.ok && kind.includes("html")) throw new Error("the page of a network that wants a sign-in of its own");
   return kind.includes("json") ? response.json() : response.text();
 }
 
@@ -330,13 +329,15 @@ function dialog(title, text, fields, yes) {
   return { box, form, inputs, notice, no, close };
 }
 
-// A scan answers no question: an Enter or a blank as fast as a scanner's presses no button.
+// A scan answers no question: an Enter or a blank as fast as a scanner's presses no button, and a code is no password.
 function guard(box, notice) {
   let lastKey = 0;
   box.addEventListener("keydown", (event) => {
-    const fast = event.timeStamp - lastKey < BURST_MS;
-    if (event.key.length === 1) lastKey = event.timeStamp;
-    if (!fast || !["Enter", " "].includes(event.key) || event.target.tagName !== "BUTTON") return;
+    const { key, target } = event, fast = event.timeStamp - lastKey < BURST_MS;
+    if (key.length === 1) lastKey = event.timeStamp;
+    const isCode = target.tagName === "INPUT" && /^[A-Z0-9*-]{8,}$/.test(target.value);
+    if (!fast || !["Enter", " "].includes(key) || !(isCode || target.tagName === "BUTTON")) return;
+    if (isCode) target.value = "";
     event.preventDefault();
     notice.hidden = false;
     notice.textContent = say("answer-first");
@@ -372,8 +373,7 @@ function prove(signs) {
       if (ok) return end(true);
       asked.notice.hidden = false;
       asked.notice.textContent = problem.reasons.join(" ");
-      asked.inputs[0].select();
-      return undefined;
+      return asked.inputs[0].select();
     });
   });
 }

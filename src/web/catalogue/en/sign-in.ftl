@@ -2,6 +2,7 @@ sign-in-title = Sign in
 sign-in-login = Name
 sign-in-password = Password
 sign-in-enter = Sign in
+sign-in-away = No server can be reached just now. Try again.
 sign-in-wrong = Name or password is wrong. Try again.
 sign-in-locked = Too many tries. This name is locked for { $minutes ->
         [one] one minute

@@ -2,6 +2,7 @@ sign-in-title = 登录
 sign-in-login = 用户名
 sign-in-password = 密码
 sign-in-enter = 登录
+sign-in-away = 暂时连不上服务器，请稍后再试。
 sign-in-wrong = 用户名或密码不正确，请重试。
 sign-in-locked = 尝试次数过多，该用户名已锁定 { $minutes } 分钟。
 sign-in-help = 忘记密码？请联系管理员重新设置。
