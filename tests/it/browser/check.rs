@@ -10,8 +10,15 @@ use super::driver::{Log, is_set};
 /// What axe looks for: WCAG 2.2 up to AA, and what is good practice beyond it.
 const AXE_TAGS: [&str; 7] =
     ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"];
+/// What of it other colours can change: the rest is the same in light and dark.
+const AXE_COLOURS: [&str; 2] = ["color-contrast", "link-in-text-block"];
 /// Where a call, or a form, may be refused; a picture or a style sheet that is missing is an error.
 const CALLS: [&str; 7] = ["/v1/", "/sign-in", "/account", "/admin", "/session", "/r ", "/r/report"];
+
+/// What axe is asked again in the dark.
+fn colours() -> Value {
+    json!({ "type": "rule", "values": AXE_COLOURS })
+}
 
 impl Browser {
     /// Looks at the page that is shown in every way there is; `name` is that of its screenshots.
@@ -19,7 +26,8 @@ impl Browser {
         for scheme in ["light", "dark"] {
             self.prefer(scheme).await;
             self.screenshot(&format!("{name}-{scheme}")).await;
-            let violations = self.axe().await;
+            let of = if scheme == "light" { json!(AXE_TAGS) } else { colours() };
+            let violations = self.violations(&of).await;
             assert!(violations.is_empty(), "{name}, {scheme}: {}", violations.join("\n"));
         }
         self.prefer("light").await;
@@ -64,6 +72,11 @@ impl Browser {
 
     /// Every violation that axe sees, with the elements.
     pub async fn axe(&self) -> Vec<String> {
+        self.violations(&json!(AXE_TAGS)).await
+    }
+
+    /// Every violation of these rules or tags.
+    async fn violations(&self, of: &Value) -> Vec<String> {
         let is_there = self.client.execute("return !!window.axe", Vec::new()).await.unwrap();
         if is_there == false {
             self.client.execute(&self.axe, Vec::new()).await.unwrap();
@@ -72,7 +85,7 @@ impl Browser {
             axe.run(document, { runOnly: arguments[0] }).then(({ violations }) => done(violations.map(
                 v => v.id + ': ' + v.help + ' ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | '))))
             .catch(error => done([String(error)]));";
-        let found = self.client.execute_async(run, vec![json!(AXE_TAGS)]).await.unwrap();
+        let found = self.client.execute_async(run, vec![of.clone()]).await.unwrap();
         serde_json::from_value(found).unwrap()
     }
 

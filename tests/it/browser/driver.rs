@@ -54,7 +54,7 @@ impl Driver {
         let mut arguments: Vec<_> = ARGUMENTS.map(str::to_owned).into();
         arguments.push(format!("--user-data-dir={}", folder.path().display()));
         arguments.push(format!("--accept-lang={language}"));
-        let options = json!({ "args": arguments,
+        let options = json!({ "args": arguments, "perfLoggingPrefs": { "enablePage": false },
             "prefs": { "intl.accept_languages": language, "credentials_enable_service": false } });
         let wanted = json!({ "goog:chromeOptions": options,
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" } });
