@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::query_scalar;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
 
 use crate::auth::memory::Holders;
@@ -42,6 +42,9 @@ const FEED_READS: usize = 2;
 /// Walks over the whole store at once: they hold a connection for as long as they take, and fewer
 /// of them than there are leaves others for those who scan.
 const WALKS: usize = 2;
+/// Connections that wait to be taken; a thousand devices come back at once when a network does, and
+/// one that finds no place tries again only after a second.
+const BACKLOG: u32 = 4_096;
 
 /// The running application; cheap to clone, as every layer before a handler does.
 #[derive(Clone, Debug)]
@@ -299,7 +302,13 @@ impl App {
     /// Listens on the configured address; port 0 takes a free one.
     pub async fn listen(&self) -> Result<TcpListener, StartError> {
         let address = self.config.listen;
-        TcpListener::bind(address).await.map_err(|source| StartError::Listen(address, source))
+        let listen = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)
+        };
+        listen().map_err(|source| StartError::Listen(address, source))
     }
 
     /// Serves until `stop` resolves, lets running requests finish, and closes the store.

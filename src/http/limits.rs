@@ -27,6 +27,10 @@ const ASKING: [&str; 2] = ["/v1/status", "/v1/feed"];
 /// Pages at which residents ask, and everybody may try to come in.
 const ASKING_PAGES: [&str; 4] = ["/r", "/r/report", "/sign-in", "/sign-in/code"];
 
+/// Where whoever watches over the node asks whether it is there: it is, also when nobody else is let
+/// in. A node that was taken from its balancer for that would leave its load to the next one.
+const WATCHED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// Look-ups that are worked on at the same time while tubes are stored. All of them take turns on
 /// the same cores: with hundreds, each step of a scan would wait for hundreds (R43). With 32 of them
 /// scans waited twice as long in a storm as with eight.
@@ -151,7 +155,9 @@ fn looks_up(path: &str) -> bool {
 async fn bound(app: &App, request: Request, next: Next) -> Response {
     let asks = only_asks(request.uri().path());
     let asking = asks.then(|| app.entrance.asking.try_acquire()).transpose();
-    let (Ok(_asking), Ok(_permit)) = (asking, app.entrance.all.try_acquire()) else {
+    let counts = !WATCHED.contains(&request.uri().path());
+    let permit = counts.then(|| app.entrance.all.try_acquire()).transpose();
+    let (Ok(_asking), Ok(_permit)) = (asking, permit) else {
         return refuse("request.too_many", "too many requests are being worked on; try again");
     };
     let looks_up = looks_up(request.uri().path()) && app.entrance.is_storing();

@@ -115,6 +115,12 @@ impl From<Error> for Problem {
                 )
                 .retry_after(BUSY_RETRY_AFTER_S)
             }
+            Error::Store(StoreError::NotText(_)) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "text.nul",
+                "The content is wrong",
+                "a text of the request holds a NUL; send it without",
+            ),
             Error::Store(source) => internal(&source),
             Error::Internal(text) => {
                 tracing::error!(error = text, "a defect answered a request");

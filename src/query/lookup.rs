@@ -60,6 +60,16 @@ enum Note {
     Batch { actor: Actor, at: Time, people: usize, known: usize },
 }
 
+impl Note {
+    /// Whose count it changes.
+    fn person(&self) -> Option<&str> {
+        match self {
+            Self::Guess { person, .. } => Some(person.as_str()),
+            Self::Batch { .. } => None,
+        }
+    }
+}
+
 impl Lookups {
     /// Starts gathering over this store.
     pub fn start(db: &Db, cache: &Cache, keys: &Arc<KeyRing>, clock: &Clock) -> Self {
@@ -242,8 +252,10 @@ pub(super) fn resident() -> Actor {
 }
 
 /// Everything that asking leaves behind, in one transaction. The guess that begins a block leaves
-/// an audit row, so that a flood of guesses does not become a flood of rows.
-async fn note(db: &Db, notes: Vec<Note>) -> Result<Vec<()>> {
+/// an audit row, so that a flood of guesses does not become a flood of rows. Guesses go by person:
+/// of two nodes that are asked for the same people neither holds who the other waits for.
+async fn note(db: &Db, mut notes: Vec<Note>) -> Result<Vec<()>> {
+    notes.sort_by(|one, other| one.person().cmp(&other.person()));
     let mut tx = db.write_on(Channel::Query, "status.note").await?;
     let resident = resident();
     for note in &notes {

@@ -1,4 +1,4 @@
-//! How the store fails: seven ways, told apart because each is answered differently.
+//! How the store fails: eight ways, told apart because each is answered differently.
 
 use std::sync::Arc;
 
@@ -23,6 +23,10 @@ pub enum StoreError {
     /// call may succeed a moment later.
     #[error("too many changes wait to be stored ({})", .0.as_str())]
     Full(Channel),
+    /// A text that PostgreSQL keeps nowhere, since it holds a NUL: nothing has such a name, and
+    /// nothing was stored.
+    #[error("the store takes no text with a NUL")]
+    NotText(#[source] Arc<sqlx::Error>),
     /// A constraint of the schema refused the change.
     #[error("the store refused the change")]
     Refused(#[source] Arc<sqlx::Error>),
@@ -48,15 +52,18 @@ pub enum StoreError {
     },
 }
 
-/// PostgreSQL: serialization failure, deadlock, lock not available, out of connections.
-const BUSY_POSTGRES: [&str; 4] = ["40001", "40P01", "55P03", "53300"];
+/// PostgreSQL: serialization failure, deadlock, lock not available, out of connections, disk or
+/// memory. Where there is no room nothing was stored, and no smaller part of it would be.
+const BUSY_POSTGRES: [&str; 6] = ["40001", "40P01", "55P03", "53100", "53200", "53300"];
 /// PostgreSQL: shut down by its keeper, crashed, or not ready yet; still or again a replica, as for
 /// a moment after a failover; the transaction was ended because nothing more was said in it.
 const LOST_POSTGRES: [&str; 5] = ["57P01", "57P02", "57P03", "25006", "25P03"];
 /// PostgreSQL: the class of errors of a connection, as whoever stands between reports them.
 const CONNECTION_POSTGRES: &str = "08";
-/// SQLite: busy, busy snapshot, locked.
-const BUSY_SQLITE: [&str; 3] = ["5", "517", "6"];
+/// PostgreSQL: a character that its encoding lacks, or JSON escapes.
+const NOT_TEXT_POSTGRES: [&str; 2] = ["22021", "22P05"];
+/// SQLite: busy, busy snapshot, locked, disk full.
+const BUSY_SQLITE: [&str; 4] = ["5", "517", "6", "13"];
 
 /// PostgreSQL: serialization failure, deadlock. The transaction was undone for another's sake.
 const CROSSED: [&str; 2] = ["40001", "40P01"];
@@ -99,6 +106,8 @@ fn kind(error: &sqlx::Error) -> fn(Arc<sqlx::Error>) -> StoreError {
             let code = code.as_deref().unwrap_or_default();
             if BUSY_POSTGRES.contains(&code) || BUSY_SQLITE.contains(&code) {
                 StoreError::Busy
+            } else if NOT_TEXT_POSTGRES.contains(&code) {
+                StoreError::NotText
             } else if LOST_POSTGRES.contains(&code) || is_of_connection(code) {
                 StoreError::Lost
             } else if matches!(database.kind(), ErrorKind::Other) && !refused_by_trigger(code) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, query, query_scalar};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, query, query_scalar};
 
 use super::OpenError;
 use super::line::{Line, Pools};
@@ -36,8 +36,8 @@ const UNFINISHED: &str = "set idle_in_transaction_session_timeout = '60s'";
 /// Opens a server that must be there and be safe, and asks it from then on whether it still is.
 pub(super) async fn open(url: &str) -> Result<Arc<Line>, OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
+    refuse_unsafe(&options).await?;
     let opened = pools(options.clone());
-    refuse_unsafe(&opened.writers).await?;
     Ok(Line::watched(options, opened, pools))
 }
 
@@ -45,8 +45,8 @@ pub(super) async fn open(url: &str) -> Result<Arc<Line>, OpenError> {
 pub(super) async fn open_existing(url: &str) -> Result<Arc<Line>, OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
     let options = options.options([("default_transaction_read_only", "on")]);
+    refuse_unsafe(&options).await?;
     let readers = bounded(READERS).connect_lazy_with(options.clone());
-    refuse_unsafe(&readers).await?;
     let (writers, asking) = (readers.clone(), readers.clone());
     Ok(Arc::new(Line::new(options, Pools { readers, writers, asking })))
 }
@@ -56,9 +56,7 @@ fn pools(options: PgConnectOptions) -> Pools {
     let writers = u32::try_from(WRITERS).expect("there are few writers");
     let pool = |connections, options| {
         bounded(connections)
-            .after_connect(|connection, _| {
-                Box::pin(async move { query(UNFINISHED).execute(connection).await.map(|_| ()) })
-            })
+            .after_connect(|connection, _| Box::pin(prepare(connection)))
             .connect_lazy_with(options)
     };
     Pools {
@@ -75,21 +73,32 @@ fn bounded(connections: u32) -> PgPoolOptions {
         .test_before_acquire(false)
 }
 
-/// Refuses a server that acknowledges commits before they are on disk (R1, R2).
-async fn refuse_unsafe(pool: &PgPool) -> Result<(), OpenError> {
-    for (setting, sql) in [
-        ("fsync", "select current_setting('fsync')"),
-        ("synchronous_commit", "select current_setting('synchronous_commit')"),
-        ("full_page_writes", "select current_setting('full_page_writes')"),
-    ] {
-        let value: String = query_scalar(sql).fetch_one(pool).await.map_err(OpenError::Connect)?;
-        if value == "off" {
-            return Err(OpenError::Unsafe(format!(
-                "PostgreSQL runs with {setting} = off; set it on and restart"
-            )));
-        }
+/// Begins a connection: a server may have taken the place of the one that was looked at first, as
+/// after a failover, and what it acknowledges must be as safe (R1).
+async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    if let Some(setting) = unsafe_setting(connection).await? {
+        let unsafe_now = format!("PostgreSQL runs with {setting} = off; set it on and restart");
+        return Err(sqlx::Error::Io(std::io::Error::other(unsafe_now)));
     }
-    Ok(())
+    query(UNFINISHED).execute(connection).await.map(|_| ())
+}
+
+async fn refuse_unsafe(options: &PgConnectOptions) -> Result<(), OpenError> {
+    let mut connection = options.connect().await.map_err(OpenError::Connect)?;
+    let found = unsafe_setting(&mut connection).await.map_err(OpenError::Connect)?;
+    connection.close().await.map_err(OpenError::Connect)?;
+    found.map_or(Ok(()), |setting| {
+        let message = format!("PostgreSQL runs with {setting} = off; set it on and restart");
+        Err(OpenError::Unsafe(message))
+    })
+}
+
+/// The first setting by which an acknowledged commit could be lost.
+async fn unsafe_setting(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
+    let sql = "select name from pg_settings
+        where name in ('fsync', 'synchronous_commit', 'full_page_writes') and setting = 'off'
+        order by name limit 1";
+    query_scalar(sql).fetch_optional(connection).await
 }
 
 /// Refuses a store whose feed counts by another server's transactions, as after a dump was loaded:

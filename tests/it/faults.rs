@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use swabline::app::{App, Parts};
 use swabline::audit;
 use swabline::on;
@@ -187,6 +187,31 @@ fn assert_lost(answer: &Answer) {
     assert_eq!(answer.headers["retry-after"], "1");
     assert_eq!(answer.headers["content-type"], "application/problem+json");
     assert!(answer.text().contains("may or may not have been stored"), "{}", answer.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_another_s_place_and_is_less_safe_is_given_nothing() {
+    let Some(url) = postgres_url() else { return };
+    let database = fresh_database(&url).await;
+    let app = TestApp::on(Engine::Postgres, database.clone()).await;
+    let world = world(&app).await;
+    seal_tube(&app, &world, 0, &people(0, 3)).await.expect(201);
+    let mut keeper = PgConnection::connect(&database).await.unwrap();
+    let (_, name) = database.rsplit_once('/').expect("the address names a database");
+    let mut say = async |sql: String| {
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut keeper).await.unwrap();
+    };
+    // As after a failover: other settings, and every connection begun anew.
+    let end_all = "select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()";
+    say(format!("alter database {name} set synchronous_commit = off")).await;
+    say(end_all.to_owned()).await;
+    for _ in 0..2 {
+        let refused = seal_tube(&app, &world, 1, &people(20, 3)).await;
+        assert_eq!(refused.status, 503, "{}", refused.text());
+    }
+    say(format!("alter database {name} reset synchronous_commit")).await;
+    insist(async || seal_tube(&app, &world, 1, &people(20, 3)).await).await.expect(201);
 }
 
 #[tokio::test(flavor = "multi_thread")]

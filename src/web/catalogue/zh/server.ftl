@@ -261,6 +261,7 @@ server-session-site = 没有这个采样点，请另选。
 server-session-times = 场次的结束须在开始之后。
 server-sign-in-service = 服务账号用密钥，不用密码登录。
 server-stamp-quadrants = 一块 384 孔板由一至四块 96 孔板拼成，请核对。
+server-text-nul = 内容中有空字符（NUL），请去掉后再发送。
 server-text-shape = 文字过长、为空或含有不可见字符，请更正。
 server-time-early = 时间早于前一步，请校正设备时钟后重新发送。
 server-time-future = 时间在未来，请校正设备时钟后重新发送。
