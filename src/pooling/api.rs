@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::figures::{self, Scope};
-use super::monitoring::{self, DAYS_MIN, Decision};
+use super::figures::{self, Assessed, Scope};
+use super::monitoring::{self, DAYS_MIN, Decision, Figures};
 use super::{Limits, Mixed, PoolState, StoredPool, rules, store};
 use crate::app::App;
 use crate::audit::{self, Entry};
@@ -160,14 +160,21 @@ async fn limits(app: &App, tx: &mut Tx, mixed: &Mixed) -> Result<(Limits, Vec<Re
 }
 
 /// Why nothing, or nothing of this size, is pooled in this laboratory now. It is read before
-/// the pool is written, so that nobody waits for it.
+/// the pool is written, so that nobody waits for it. How many people are positive has nothing to do
+/// with a kit's version: a new one goes on from what all of them found.
 async fn stops(app: &App, mixed: &Mixed) -> Result<Vec<Reason>> {
     let mut tx = app.db.read("pool.stops").await?;
-    let kit = (mixed.kit.0.as_str(), mixed.kit.1.as_str());
     let (laboratory, at) = (mixed.laboratory.as_str(), app.clock.now());
-    let scope = Scope { laboratory, kit, at, days: DAYS_MIN };
-    let running = figures::running(&mut tx, scope).await?;
-    let last = figures::assessment_last(&mut tx, scope).await?;
+    let (mut running, mut last) = (Figures::default(), None::<Assessed>);
+    for (kit, version) in app.kit_names(&mut tx).await? {
+        if kit != mixed.kit.0 {
+            continue;
+        }
+        let scope = Scope { laboratory, kit: (&kit, &version), at, days: DAYS_MIN };
+        running = running.plus(&figures::running(&mut tx, scope).await?);
+        let assessed = figures::assessment_last(&mut tx, scope).await?;
+        last = last.into_iter().chain(assessed).max_by_key(|assessed| assessed.at);
+    }
     let wanting =
         last.filter(|last| last.decision == Decision::Smaller).map(|last| last.size.unsigned_abs());
     let size = monitoring::against_size(wanting, mixed.tubes.len());

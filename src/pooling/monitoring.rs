@@ -41,6 +41,12 @@ pub struct Share {
 }
 
 impl Share {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { people: self.people + other.people, positive: self.positive + other.positive }
+    }
+
     /// In percent with one digit, for people; a dash of nobody.
     pub fn percent(self) -> String {
         if self.people == 0 {
@@ -99,6 +105,23 @@ pub struct Figures {
     pub single: Share,
     /// What the pools are compared with; none while there is nothing to compare.
     pub baseline: Option<Baseline>,
+}
+
+impl Figures {
+    /// Together with those of another version of the kit; what each is compared with is its own.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            pools: self.pools + other.pools,
+            detected: self.detected + other.detected,
+            inconclusive: self.inconclusive + other.inconclusive,
+            invalid: self.invalid + other.invalid,
+            waiting: self.waiting + other.waiting,
+            pooled: self.pooled.plus(other.pooled),
+            single: self.single.plus(other.single),
+            baseline: None,
+        }
+    }
 }
 
 /// May a laboratory go on pooling?
