@@ -3,9 +3,10 @@
 use super::Refused;
 use crate::app::App;
 use crate::clock::Span;
-use crate::integrity::api::{IntegrityQuery, refuse_unknown};
+use crate::integrity::api::IntegrityQuery;
 use crate::integrity::store::integrity;
 use crate::integrity::{Elsewhere, Report};
+use crate::receiving::store::refuse_unknown_laboratory;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Integrity {
@@ -20,7 +21,7 @@ impl Integrity {
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
         let scope = self.asked.scope(app.clock.now())?;
         let mut tx = app.db.read("integrity").await?;
-        refuse_unknown(&mut tx, scope.laboratory.as_deref()).await?;
+        refuse_unknown_laboratory(&mut tx, scope.laboratory.as_deref()).await?;
         let report = integrity(app, &mut tx, &scope).await?;
         drop(tx);
         app.db.close().await;

@@ -3,10 +3,10 @@
 use super::Refused;
 use crate::app::App;
 use crate::clock::Time;
-use crate::integrity;
 use crate::quality::alarm::{self, Asked};
 use crate::quality::api::AlarmAnswer;
 use crate::quality::store::{self, Newest};
+use crate::receiving::store::refuse_unknown_laboratory;
 
 /// Alarms printed at most.
 const ALARMS_MAX: i64 = 1_000;
@@ -36,7 +36,7 @@ impl Quality {
         let laboratory = self.laboratory.as_deref();
         let asked = Asked { laboratory, with_seeded: true, with_acknowledged: self.acknowledged };
         let mut tx = app.db.read("quality.print").await?;
-        integrity::api::refuse_unknown(&mut tx, laboratory).await?;
+        refuse_unknown_laboratory(&mut tx, laboratory).await?;
         let begin = (Time::from_us(i64::MIN), "");
         let alarms = alarm::list(&mut tx, &asked, begin, ALARMS_MAX).await?;
         let open = if self.acknowledged {

@@ -3,16 +3,13 @@
 use super::Refused;
 use crate::app::App;
 use crate::audit;
-use crate::barcode::PlaceCode;
 use crate::clock::Time;
-use crate::collection::place::store::site_exists;
-use crate::error::Error;
+use crate::collection::place::store::refuse_unknown_site;
 use crate::figures::check::{Checked, Difference, check};
-use crate::integrity::api::refuse_unknown;
 use crate::integrity::root;
 use crate::ledger::{self, store::Scope};
+use crate::receiving::store::refuse_unknown_laboratory;
 use crate::review::verify::{Signatures, signatures_verify};
-use crate::storage::Tx;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Audit {
@@ -114,16 +111,6 @@ pub(super) struct Ledger {
     json: bool,
 }
 
-/// Of a site that nobody registered nothing is lost, and nothing is told by that.
-async fn refuse_unknown_site(tx: &mut Tx, site: Option<&str>) -> anyhow::Result<()> {
-    let Some(site) = site else { return Ok(()) };
-    let is_known = match PlaceCode::parse(site) {
-        Ok(code) => site_exists(tx, &code).await?,
-        Err(_fault) => false,
-    };
-    if is_known { Ok(()) } else { Err(Error::not_found("site", site).into()) }
-}
-
 impl Ledger {
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
         let sealed = match &self.day {
@@ -136,7 +123,7 @@ impl Ledger {
         let (site, laboratory) = (self.site, self.laboratory);
         let scope = Scope { site, laboratory, sealed, is_blind: false };
         let mut tx = app.db.read("ledger").await?;
-        refuse_unknown(&mut tx, scope.laboratory.as_deref()).await?;
+        refuse_unknown_laboratory(&mut tx, scope.laboratory.as_deref()).await?;
         refuse_unknown_site(&mut tx, scope.site.as_deref()).await?;
         let ledger = ledger::store::ledger(&mut tx, app.clock.now(), &scope).await?;
         // The board's counters are of everything, and so is their check.

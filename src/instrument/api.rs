@@ -36,6 +36,7 @@ pub async fn run_file_get(
     Path(run): Path<String>,
     Query(which): Query<Which>,
 ) -> Result<Response> {
+    Error::refuse_nul("run", &run)?;
     let mut tx = app.db.read("instrument.file").await?;
     let first = store::file_find(&mut tx, &run, 1).await?;
     let first = first.ok_or_else(|| Error::not_found("run", &run))?;

@@ -12,8 +12,7 @@ use crate::clock::{Span, Time};
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
-use crate::receiving::store::laboratory_exists;
-use crate::storage::Tx;
+use crate::receiving::store::refuse_unknown_laboratory;
 
 /// How far back is looked when nothing is said.
 const MONTH: Span = Span::days(31);
@@ -80,18 +79,8 @@ pub async fn integrity_get(
     let scope = asked.scope(app.clock.now())?;
     let _turn = app.walk().await?;
     let mut tx = app.db.read("integrity").await?;
-    refuse_unknown(&mut tx, named.as_deref()).await?;
+    refuse_unknown_laboratory(&mut tx, named.as_deref()).await?;
     Ok(Json(integrity(&app, &mut tx, &scope).await?))
-}
-
-/// A laboratory that nobody registered has no clean record but none at all.
-pub async fn refuse_unknown(tx: &mut Tx, laboratory: Option<&str>) -> Result<()> {
-    match laboratory {
-        Some(code) if !laboratory_exists(tx, code).await? => {
-            Err(Error::not_found("laboratory", code))
-        }
-        Some(_) | None => Ok(()),
-    }
 }
 
 /// Which tube was found positive.

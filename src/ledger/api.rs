@@ -9,9 +9,11 @@ use super::store::{Scope, ledger};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::clock::Time;
+use crate::collection::place::store::refuse_unknown_site;
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
+use crate::receiving::store::refuse_unknown_laboratory;
 
 /// Which tubes; everything when nothing is said.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -56,14 +58,17 @@ impl LedgerQuery {
 #[utoipa::path(get, path = "/v1/ledger", tag = "ledger", security(("bearer" = [])),
     params(LedgerQuery),
     responses((status = 200, body = Report), (status = 403, body = Problem),
-        (status = 422, body = Problem)))]
+        (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn ledger_get(
     State(app): State<App>,
     actor: Actor,
     Query(asked): Query<LedgerQuery>,
 ) -> Result<Json<Report>> {
+    let named = (asked.site.clone(), asked.laboratory.clone());
     let scope = asked.scope(&actor)?;
     let _turn = app.walk().await?;
     let mut tx = app.db.read("ledger").await?;
+    refuse_unknown_site(&mut tx, named.0.as_deref()).await?;
+    refuse_unknown_laboratory(&mut tx, named.1.as_deref()).await?;
     Ok(Json(ledger(&mut tx, app.clock.now(), &scope).await?))
 }

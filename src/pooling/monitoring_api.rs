@@ -18,7 +18,7 @@ use crate::error::{Reason, Result, refuse_if_any};
 use crate::http::extract::{Json, Query};
 use crate::http::idempotency::{self, Attempt, IdempotencyKey};
 use crate::http::problem::Problem;
-use crate::receiving::store::laboratory_exists;
+use crate::receiving::store::{laboratory_exists, refuse_unknown_laboratory};
 
 /// Whose pooling, and when.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -87,7 +87,7 @@ pub struct KitPooling {
 #[utoipa::path(get, path = "/v1/pooling", tag = "pooling", security(("bearer" = [])),
     params(PoolingQuery),
     responses((status = 200, body = PoolingAnswer), (status = 403, body = Problem),
-        (status = 422, body = Problem)))]
+        (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn pooling_get(
     State(app): State<App>,
     actor: Actor,
@@ -97,6 +97,7 @@ pub async fn pooling_get(
     refuse_if_any(asked.faults())?;
     let (days, at) = (asked.days.unwrap_or(DAYS_MIN), asked.at.unwrap_or(app.clock.now()));
     let mut tx = app.db.read("pooling.get").await?;
+    refuse_unknown_laboratory(&mut tx, Some(&asked.laboratory)).await?;
     let mut kits = Vec::new();
     // Also of a kit that was withdrawn since: what was pooled with it stays.
     for (kit, kit_version) in app.kit_names(&mut tx).await? {

@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::http::extract::{Json, Path, Query};
 use crate::http::page::{Cursor, Limit};
 use crate::http::problem::Problem;
+use crate::receiving::store::refuse_unknown_laboratory;
 use crate::storage::Tx;
 
 /// Days a chart looks back when nothing is said.
@@ -278,12 +279,14 @@ pub struct AlarmPage {
 
 /// Open alarms. A laboratory sees its own, and none about seeded tubes.
 #[utoipa::path(get, path = "/v1/quality/alarms", tag = "quality", security(("bearer" = [])),
-    params(AlarmQuery), responses((status = 200, body = AlarmPage), (status = 403, body = Problem)))]
+    params(AlarmQuery), responses((status = 200, body = AlarmPage), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
 pub async fn alarms_get(
     State(app): State<App>,
     actor: Actor,
     Query(asked): Query<AlarmQuery>,
 ) -> Result<Json<AlarmPage>> {
+    let named = asked.laboratory.clone();
     let laboratory = asked.laboratory.or_else(|| actor.laboratory.clone());
     if let Some(laboratory) = &laboratory {
         actor.in_laboratory(laboratory)?;
@@ -296,6 +299,7 @@ pub async fn alarms_get(
         with_acknowledged: asked.acknowledged,
     };
     let mut tx = app.db.read("quality.alarms").await?;
+    refuse_unknown_laboratory(&mut tx, named.as_deref()).await?;
     let alarms = alarm::list(&mut tx, &list, (Time::from_us(time), &id), rows).await?;
     let full = i64::try_from(alarms.len()).is_ok_and(|count| count == rows);
     let next = alarms.last().filter(|_last| full);
@@ -328,6 +332,7 @@ pub async fn acknowledge_post(
     Path(id): Path<String>,
     Json(request): Json<AcknowledgeRequest>,
 ) -> Result<Json<AlarmAnswer>> {
+    Error::refuse_nul("alarm", &id)?;
     let mut tx = app.db.write("quality.acknowledge").await?;
     let alarm = alarm::find(&mut tx, &id).await?;
     if alarm.measure.is_blind() && !sees_seeded(&actor) {

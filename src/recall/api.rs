@@ -200,6 +200,10 @@ fn page_read(actor: &Actor, asked: RecallsQuery) -> Result<PageQuery> {
     if let Some(site) = &site {
         actor.at_site(site)?;
     }
+    if asked.area.as_deref().is_some_and(|area| area.contains('\0')) {
+        let message = "the area holds a NUL; send it without";
+        return Err(Error::invalid("recall.area", "area", message));
+    }
     let limit = Limit::or(asked.limit, PAGE).rows() + 1;
     let after = asked.after.map_or_else(Position::start, |Cursor(position)| position);
     Ok(PageQuery { site, area: asked.area, state: asked.state, after, limit })

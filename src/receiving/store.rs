@@ -6,7 +6,7 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 use super::{Finding, Found, Refusal};
 use crate::barcode::{BoxCode, TubeCode};
 use crate::clock::Time;
-use crate::error::{Reason, Result};
+use crate::error::{Error, Reason, Result};
 use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
 use crate::transport::Celsius;
 
@@ -103,6 +103,14 @@ pub struct ArrivalTube {
 pub async fn laboratory_exists(tx: &mut Tx, code: &str) -> Result<bool> {
     let found: (i64,) = on!(tx, c => query_as(LABORATORY_COUNT).bind(code).fetch_one(c).await)?;
     Ok(found.0 == 1)
+}
+
+/// Of a laboratory that nobody registered nothing is told by a clean record.
+pub async fn refuse_unknown_laboratory(tx: &mut Tx, laboratory: Option<&str>) -> Result<()> {
+    let Some(code) = laboratory else { return Ok(()) };
+    Error::refuse_nul("laboratory", code)?;
+    let is_known = laboratory_exists(tx, code).await?;
+    if is_known { Ok(()) } else { Err(Error::not_found("laboratory", code)) }
 }
 
 /// When the newest arrival of this box, or of any of these tubes, was recorded.

@@ -106,6 +106,10 @@ each_engine! {
         assert_eq!(send(app, &world, &[zero, three]).await, (2, 0));
         let missing = BTreeMap::from([("D0001".to_owned(), vec![Gap { from: 1, to: 2 }])]);
         assert_eq!(gaps(app, &world.officer, "?site=S01").await, missing);
+        let nowhere = app.get(&world.officer, "/v1/devices/gaps?site=S02").await.expect(404);
+        assert_eq!(nowhere.code(), "site.not_found");
+        let second = json!({ "name": "South gate", "area": "Daxing" });
+        app.put(&world.officer, "/v1/sites/S02", &second).await.expect(201);
         assert_eq!(gaps(app, &world.officer, "?site=S02").await, BTreeMap::new());
         let here = app.client_at(Role::Officer, Some("S01".to_owned()), None).await;
         assert_eq!(gaps(app, &here, "").await, missing);

@@ -118,6 +118,14 @@ each_engine! {
         app.post(&reviewer, "/v1/runs/%00/review", &accept).await.expect(404);
         let withdraw = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
         app.post(&reviewer, "/v1/results/%00/amend", &withdraw).await.expect(404);
+        app.get(&reviewer, "/v1/runs/%00/file").await.expect(404);
+        app.get(&reviewer, "/v1/kits/%00/versions/x").await.expect(404);
+        let officer = app.client(Role::Officer).await;
+        app.get(&officer, "/v1/quality/alarms?laboratory=%00").await.expect(404);
+        app.get(&officer, "/v1/ledger?site=%00").await.expect(422);
+        app.get(&officer, "/v1/recalls?area=%00").await.expect(422);
+        let seen = json!({ "reason": "explained" });
+        app.post(&officer, "/v1/quality/alarms/%00/acknowledge", &seen).await;
         let on = json!({ "on": true, "reason": "a\u{0}b" });
         let refused = app.put(&reviewer, "/v1/switches/auto_release", &on).await.expect(422);
         assert_eq!(refused.code(), "switch.reason");

@@ -399,6 +399,7 @@ each_engine! {
 
     async fn above_a_quarter_pooling_is_stopped_until_the_figure_has_fallen(app) {
         let world = world(app).await;
+        lab::approved(app, &world, "house", |_as_it_is| {}).await.expect(200);
         let tubes = singles(app, &world, 0, 0..20).await;
         let pools = mixed(app, &world, 0, &tubes).await;
         let positive: Vec<_> = pools.iter().map(|code| (code.clone(), POSITIVE)).collect();
@@ -415,6 +416,13 @@ each_engine! {
         let refused = lab::mix(app, &world, 9, &new).await.expect(422);
         assert_eq!(codes(&refused), ["pooling.stopped"]);
         assert!(refused.text().contains("6 of 20 people") && refused.text().contains("30.0 %"));
+        // Of another version of the kit nobody else is positive.
+        let path = format!("/v1/pools/{}", pool(9));
+        let anew = json!({ "laboratory": "L01", "kit": lab::KIT.0, "kit_version": "house",
+            "tubes": new });
+        let refused = app.put(&world.technician, &path, &anew).await.expect(422);
+        assert_eq!(codes(&refused), ["pooling.stopped"]);
+        assert!(refused.text().contains("6 of 20 people"), "{}", refused.text());
         // What was mixed before is what it was.
         lab::mix(app, &world, 0, &tubes[..5]).await.expect(200);
         let then = app.now();
@@ -480,6 +488,9 @@ each_engine! {
         app.get(&there, &path).await.expect(403);
         app.post(&there, &format!("{path}/dissolve"), &json!({})).await.expect(403);
         app.get(&there, "/v1/pooling?laboratory=L01").await.expect(403);
+        app.get(&there, "/v1/pooling?laboratory=L02").await.expect(404);
+        let second = json!({ "name": "Laboratory 2", "address": "2 Laboratory Road" });
+        app.put(&world.administrator, "/v1/laboratories/L02", &second).await.expect(201);
         let answer = app.call(Method::GET, "/v1/pooling?laboratory=L02", Some(&there), None).await;
         assert_eq!(answer.expect(200).json()["kits"], json!([]));
     }

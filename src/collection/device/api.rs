@@ -8,6 +8,7 @@ use super::store::{Gapped, Stretch, devices_gapped, gaps};
 use crate::app::App;
 use crate::auth::Actor;
 use crate::clock::{Span, Time};
+use crate::collection::place::store::refuse_unknown_site;
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
@@ -76,12 +77,13 @@ pub struct Gap {
 #[utoipa::path(get, path = "/v1/devices/gaps", tag = "collection", security(("bearer" = [])),
     params(GapsQuery),
     responses((status = 200, body = GapsAnswer), (status = 403, body = Problem),
-        (status = 422, body = Problem)))]
+        (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn gaps_get(
     State(app): State<App>,
     actor: Actor,
     Query(GapsQuery { site, since }): Query<GapsQuery>,
 ) -> Result<Json<GapsAnswer>> {
+    let named = site.clone();
     let site = site.or_else(|| actor.site.clone());
     if let Some(site) = &site {
         if site.contains('\0') {
@@ -92,6 +94,7 @@ pub async fn gaps_get(
     }
     let since = since.unwrap_or_else(|| app.clock.now() - USUAL);
     let mut tx = app.db.read("device.gaps").await?;
+    refuse_unknown_site(&mut tx, named.as_deref()).await?;
     let devices = devices_gapped(&mut tx, since, site.as_deref(), DEVICES_MAX).await?;
     let stretches = gaps(&mut tx, &devices, STRETCHES_MAX).await?;
     Ok(Json(answer(devices, &stretches)))

@@ -240,6 +240,16 @@ pub async fn site_exists(tx: &mut Tx, code: &PlaceCode) -> Result<bool> {
     Ok(count == 1)
 }
 
+/// Of a site that nobody registered nothing is told by a clean record.
+pub async fn refuse_unknown_site(tx: &mut Tx, site: Option<&str>) -> Result<()> {
+    let Some(site) = site else { return Ok(()) };
+    let is_known = match PlaceCode::parse(site) {
+        Ok(code) => site_exists(tx, &code).await?,
+        Err(_fault) => false,
+    };
+    if is_known { Ok(()) } else { Err(Error::not_found("site", site)) }
+}
+
 /// Puts a session whose round and site exist.
 pub async fn session_put(tx: &mut Tx, code: &PlaceCode, new: &Session, at: Time) -> Result<Put> {
     let added = on!(tx, c => query(SESSION_ADD).bind(code).bind(&new.round).bind(&new.site)

@@ -171,6 +171,7 @@ pub async fn kit_get(
     actor: Actor,
     Path((code, version)): Path<(String, String)>,
 ) -> Result<Json<KitAnswer>> {
+    Error::refuse_nul("kit", &code).and_then(|()| Error::refuse_nul("kit", &version))?;
     let mut tx = app.db.read("kit.get").await?;
     Ok(Json(answer(&app, &mut tx, &actor, (&code, &version)).await?))
 }
