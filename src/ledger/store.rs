@@ -79,6 +79,11 @@ pub const EVIDENCE: &str = "with page as (
 pub const STRAY_MEMBERS: &str = "select m.tube_code, count(*) as people from member m
     where not exists (select 1 from tube t where t.code = m.tube_code)
     group by m.tube_code order by m.tube_code";
+/// Tubes with a member whom nobody kept; how many people are in them is counted by tube.
+pub const STRAY_PERSONS: &str = "select m.tube_code, cast(0 as bigint) as people from member m
+    where not exists (select 1 from person p
+        where p.key = m.person_key and p.identity_tag = m.identity_tag)
+    group by m.tube_code order by m.tube_code";
 /// Tubes people are told a result of without being their members.
 pub const STRAY_STATUSES: &str = "select s.tube_code, count(*) as people from status s
     where not exists (select 1 from member m
@@ -192,6 +197,7 @@ pub async fn ledger(tx: &mut Tx, now: Time, scope: &Scope) -> Result<Report> {
     if *scope == Scope::default() {
         for (sql, reason) in [
             (STRAY_MEMBERS, "members name it and no such tube was sealed"),
+            (STRAY_PERSONS, "a member of it is nobody who was kept"),
             (STRAY_TUBES, "a box names it and no such tube was sealed"),
             (STRAY_STATUSES, "somebody is told a result of it without being its member"),
         ] {
@@ -208,6 +214,7 @@ pub async fn ledger(tx: &mut Tx, now: Time, scope: &Scope) -> Result<Report> {
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("EVIDENCE", EVIDENCE),
     ("STRAY_MEMBERS", STRAY_MEMBERS),
+    ("STRAY_PERSONS", STRAY_PERSONS),
     ("STRAY_STATUSES", STRAY_STATUSES),
     ("STRAY_TUBES", STRAY_TUBES),
 ];

@@ -83,14 +83,17 @@ each_engine! {
         let stranger = way::person(app, 999);
         let (stranger, sealed) = (stranger.as_str(), way::person(app, 10));
         let sealed = sealed.as_str();
-        let strange = format!("insert into member values ('LOST', 1, '{stranger}', 'tag', 0)");
+        let kept = "insert into person (key, identity_tag, identity, first_seen_us)";
+        let strange = format!("{kept} values ('{stranger}', 'tag', unhex('00'), 0);
+            insert into member values ('LOST', 1, '{stranger}', 'tag', 0)");
+        let forgotten = format!("delete from person where key = '{sealed}'");
         let invented = format!("insert into status (person_key, tube_code, result_id,
                 outcome, collected_us, released_us) values
             ('{sealed}', 'SEALED', 'X', 'not_detected', 0, 0)");
         let wrong = format!("insert into status (person_key, tube_code, result_id,
                 outcome, collected_us, released_us) values
             ('{stranger}', 'RELEASED', 'RELEASED.1', 'not_detected', 0, 0)");
-        let cases: [(&[&str], &str, &str, &str); 15] = [
+        let cases: [(&[&str], &str, &str, &str); 16] = [
             (&[], "update tube set state = 'received' where code = 'PACKED'", "PACKED",
                 "no laboratory took it in"),
             (&["tube_moves"], "update tube set state = 'packed' where code = 'RECEIVED'",
@@ -117,6 +120,7 @@ each_engine! {
             (&[], "update status set outcome = 'detected' where person_key =
                 (select max(person_key) from status)", "RELEASED", "another version"),
             (&[], &strange, "LOST", "no such tube was sealed"),
+            (&["person_kept"], &forgotten, "SEALED", "nobody who was kept"),
             (&[], &invented, "SEALED", "told a result"),
             (&[], &wrong, "RELEASED", "without being its member"),
         ];
@@ -182,6 +186,12 @@ each_engine! {
         app.pass(Span::days(1));
         way::seal(app, "NEXT", [1]).await;
         let officer = app.client(Role::Officer).await;
+        // Nothing is lost of a place that nobody registered, and nothing is told by that.
+        for query in ["?site=S02", "?laboratory=L02"] {
+            app.get(&officer, &format!("/v1/ledger{query}")).await.expect(404);
+        }
+        let second = json!({ "name": "South gate", "area": "Daxing" });
+        app.put(&officer, "/v1/sites/S02", &second).await.expect(201);
         for (query, tubes) in [("", 10), ("?day=2020-06-21", 9), ("?day=2020-06-22", 1),
             ("?day=2020-06-23", 0), ("?site=S01", 10), ("?site=S02", 0),
             ("?laboratory=L01&day=2020-06-21", 6)] {

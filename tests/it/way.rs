@@ -104,7 +104,9 @@ pub async fn seal(app: &TestApp, tube: &str, people: impl IntoIterator<Item = u3
         let key = key.as_str();
         write!(
             sql,
-            "insert into member (tube_code, position, person_key, identity_tag, taken_us)
+            "insert into person (key, identity_tag, identity, first_seen_us)
+            values ('{key}', 'tag', unhex('00'), {now}) on conflict do nothing;
+            insert into member (tube_code, position, person_key, identity_tag, taken_us)
             values ('{tube}', {position}, '{key}', 'tag', {now});"
         )
         .unwrap();
