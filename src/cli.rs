@@ -59,7 +59,7 @@ enum Command {
     /// Play a morning of testing in a temporary store, or in an empty one named by `--database`;
     /// exit code 2 when it does not add up.
     Demo(demo::Demo),
-    /// Serve the API.
+    /// Serve the pages and the API.
     Serve(serve::Serve),
     /// Play a whole day of a city as a load on a server, started for it in an empty store, or on
     /// the nodes that are named; exit code 2 when it does not add up.
@@ -150,13 +150,13 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     let place = arguments.place;
     match arguments.command {
-        Command::Demo(demo) => demo.run(place.database).await,
+        Command::Demo(demo) => demo.run(place.only_database("demo")?).await,
         Command::Serve(serve) if serve.demo => {
             let temporary = tempfile::tempdir()?;
             serve.run(place.configuration_of_demo(temporary.path())?).await
         }
         Command::Serve(serve) => serve.run(place.configuration()?).await,
-        Command::Simulate(simulate) => simulate.run(place.database).await,
+        Command::Simulate(simulate) => simulate.run(place.only_database("simulate")?).await,
         Command::Migrate => {
             let app = place.open().await?;
             say!("the store on {} is up to date", app.db.engine());
@@ -196,6 +196,19 @@ impl Place {
             config.database.clone_from(database);
         }
         Ok(config)
+    }
+
+    /// The database, for a command that makes keys and folder itself.
+    fn only_database(self, command: &str) -> anyhow::Result<Option<String>> {
+        for (option, given) in
+            [("--config", self.config.is_some()), ("--data", self.data.is_some())]
+        {
+            anyhow::ensure!(
+                !given,
+                "`{command}` plays in a folder of its own and goes by no {option}; leave it out"
+            );
+        }
+        Ok(self.database)
     }
 
     /// The configuration over an empty store: of the folder and database that are named at the

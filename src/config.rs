@@ -12,6 +12,9 @@ use crate::storage::{Queue, Queues};
 
 /// Longest queue that can be set.
 const MANY: usize = 100_000_000;
+/// What an address of Redis looks like.
+const REDIS_WANTED: &str = "redis://HOST:PORT, redis+cluster://HOST:PORT,..., redis+sentinel://HOST:PORT,.../MASTER or \
+    nothing";
 
 /// One value for everything that can be set.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that somebody sets by name")]
@@ -143,25 +146,25 @@ impl Config {
 
     fn validate(self) -> Result<Self, ConfigError> {
         let bounds = [
-            ("request_seconds", self.request_seconds >= 1),
-            ("requests_at_once", self.requests_at_once >= 1),
+            ("request_seconds", self.request_seconds >= 1, "at least 1"),
+            ("requests_at_once", self.requests_at_once >= 1, "at least 1"),
             // The largest batch must fit into an empty queue: 1,000 tubes of 20.
-            ("scan_queue", (21_000..=MANY).contains(&self.scan_queue)),
-            ("laboratory_queue", (1..=MANY).contains(&self.laboratory_queue)),
-            ("release_queue", (1..=MANY).contains(&self.release_queue)),
-            ("query_queue", (1..=MANY).contains(&self.query_queue)),
-            ("scan_seconds", self.scan_seconds >= 1),
-            ("laboratory_seconds", self.laboratory_seconds >= 1),
-            ("release_seconds", self.release_seconds >= 1),
-            ("query_seconds", self.query_seconds >= 1),
-            ("recall_hours", (1..=24 * 14).contains(&self.recall_hours)),
-            ("link_days", (1..=366).contains(&self.link_days)),
-            ("cache_mib", self.cache_mib <= 65_536),
-            ("redis", RedisAddress::parse(&self.redis).is_some()),
-            ("volume_tolerance_percent", self.volume_tolerance_percent <= 100),
+            ("scan_queue", (21_000..=MANY).contains(&self.scan_queue), "21000 to 100000000"),
+            ("laboratory_queue", (1..=MANY).contains(&self.laboratory_queue), "1 to 100000000"),
+            ("release_queue", (1..=MANY).contains(&self.release_queue), "1 to 100000000"),
+            ("query_queue", (1..=MANY).contains(&self.query_queue), "1 to 100000000"),
+            ("scan_seconds", self.scan_seconds >= 1, "at least 1"),
+            ("laboratory_seconds", self.laboratory_seconds >= 1, "at least 1"),
+            ("release_seconds", self.release_seconds >= 1, "at least 1"),
+            ("query_seconds", self.query_seconds >= 1, "at least 1"),
+            ("recall_hours", (1..=24 * 14).contains(&self.recall_hours), "1 to 336"),
+            ("link_days", (1..=366).contains(&self.link_days), "1 to 366"),
+            ("cache_mib", self.cache_mib <= 65_536, "0 to 65536"),
+            ("redis", RedisAddress::parse(&self.redis).is_some(), REDIS_WANTED),
+            ("volume_tolerance_percent", self.volume_tolerance_percent <= 100, "0 to 100"),
         ];
-        match bounds.iter().find(|(_, within)| !within) {
-            Some((name, _)) => Err(ConfigError(format!("{name} is out of its bounds"))),
+        match bounds.iter().find(|(_, within, _)| !within) {
+            Some((name, _, wanted)) => Err(ConfigError(format!("set {name} to {wanted}"))),
             None => Ok(self),
         }
     }

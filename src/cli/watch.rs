@@ -62,7 +62,10 @@ impl Watch {
         let server = self.server.as_deref().unwrap_or(&config.server).trim_end_matches('/');
         anyhow::ensure!(!server.is_empty(), "no server is named; give it with --server");
         let token = self.token_file.as_ref().unwrap_or(&config.token_file);
-        anyhow::ensure!(!token.as_os_str().is_empty(), "no token is named; give it --token-file");
+        anyhow::ensure!(
+            !token.as_os_str().is_empty(),
+            "no token is named; give its file with --token-file"
+        );
         let token = std::fs::read_to_string(token).map_err(|error| {
             anyhow::anyhow!("the token cannot be read from {}: {error}", token.display())
         })?;

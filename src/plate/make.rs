@@ -158,9 +158,7 @@ async fn fill(
 /// The template of that name as it is on this plate (R13).
 fn named_template(request: &PlateRequest, code: &PlateCode) -> Result<Option<Template>> {
     let Some(name) = &request.template else { return Ok(None) };
-    let template = Template::find(name).ok_or_else(|| {
-        Error::invalid("plate.template", "template", format!("there is no template `{name}`"))
-    })?;
+    let template = Template::named(name).map_err(|unknown| Error::Invalid(vec![unknown]))?;
     Ok(Some(template.for_plate(code.number().unwrap_or_default())))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Content, LayoutRefusal, Plan, WellPosition};
+use crate::barcode::PoolCode;
 use crate::error::Reason;
 use crate::pooling::{PoolState, StoredPool};
 
@@ -70,11 +71,14 @@ pub(super) fn against_making(
 ) -> Vec<Reason> {
     let mut reasons = Vec::new();
     for code in wanted {
-        let mut refuse = |kind, message: String| reasons.push(Reason::new(kind, code, message));
         let Some(pool) = found.iter().find(|pool| pool.code.as_str() == code) else {
-            refuse("plate.pool_unknown", "there is no such pool; make it first".to_owned());
+            // What is no code at all may be a card that lay under the scanner (R35).
+            let code = PoolCode::parse(code).map_or("pools", |_| code.as_str());
+            let message = "there is no such pool; make it first";
+            reasons.push(Reason::new("plate.pool_unknown", code, message));
             continue;
         };
+        let mut refuse = |kind, message: String| reasons.push(Reason::new(kind, code, message));
         let (mixed, state) = (&pool.mixed, pool.state.as_str());
         if pool.state != PoolState::Open {
             refuse("plate.pool_state", format!("pool {code} is {state}, not open; make another"));

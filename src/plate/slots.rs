@@ -57,10 +57,7 @@ pub async fn slots_get(
     let mut tx = app.db.read("plate.slots").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
     let name = wanted.template;
-    let template = Template::find(&name).ok_or_else(|| {
-        let message = format!("there is no template `{name}`; choose one that there is");
-        Error::invalid("plate.template", "template", message)
-    })?;
+    let template = Template::named(&name).map_err(|unknown| Error::Invalid(vec![unknown]))?;
     let template = template.for_plate(code.number().unwrap_or_default());
     let control = |slot: &super::ControlSlot| ControlWells {
         control: slot.control,

@@ -186,6 +186,15 @@ impl Template {
         templates().into_iter().find(|template| template.name == name)
     }
 
+    /// The embedded template with that name, or which there are.
+    pub fn named(name: &str) -> Result<Self, Reason> {
+        Self::find(name).ok_or_else(|| {
+            let all: Vec<_> = templates().into_iter().map(|template| template.name).collect();
+            let message = format!("there is no template `{name}`; take one of {}", all.join(", "));
+            Reason::new("plate.template", "template", message)
+        })
+    }
+
     /// The template as it is on the plate whose code has this number (R13).
     pub fn for_plate(mut self, number: u64) -> Self {
         let taken: BTreeSet<usize> = self.controls.iter().map(|cycle| cycle.slot(number)).collect();

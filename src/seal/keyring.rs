@@ -37,6 +37,9 @@ struct Stored {
 /// Why a key file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyRingError {
+    /// There is none.
+    #[error("there is no key file {0}; check --data, or begin an installation with `serve`")]
+    Absent(String),
     /// It cannot be read or written.
     #[error("the key file {path} cannot be used: {source}")]
     File {
@@ -65,7 +68,10 @@ impl KeyRing {
 
     /// Reads the key file.
     pub fn read(path: &Path) -> Result<Self, KeyRingError> {
-        let text = fs::read_to_string(path).map_err(|source| file_error(path, source))?;
+        let text = fs::read_to_string(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => KeyRingError::Absent(path.display().to_string()),
+            _ => file_error(path, source),
+        })?;
         Self::parse(path, &text)
     }
 
