@@ -53,7 +53,7 @@ pub enum Role {
     Officer,
     /// A health-code service.
     Service,
-    /// Reads the audit trail and nothing else.
+    /// Reads whatever is on record, the audit trail too, and changes nothing.
     Auditor,
     /// Keeps sites, laboratories and codes; sees no person.
     Administrator,

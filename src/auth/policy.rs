@@ -1,4 +1,5 @@
-//! Route x role on one page. A route that is not here is denied to everybody.
+//! Route x role on one page. A route that is not here is denied to everybody; only the pictures,
+//! styles and scripts of pages, and the description of the API at `/docs`, are for anybody.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -16,7 +16,7 @@ use super::assets;
 use super::catalogue::Language;
 use crate::app::App;
 use crate::auth::session::{Session, Stage};
-use crate::auth::{Actor, Role};
+use crate::auth::{Actor, Role, policy};
 use crate::error::{Error, Reason, Result};
 use crate::http::guard;
 
@@ -49,6 +49,12 @@ impl Page {
             csrf: session.map(|session| session.csrf(&app.keys)).unwrap_or_default(),
             path: path.to_owned(),
         }
+    }
+
+    /// Whether whoever is signed in may open this page.
+    pub fn may(&self, path: &str) -> bool {
+        let rule = policy::rule("GET", path);
+        self.actor.as_ref().zip(rule).is_some_and(|(actor, rule)| rule.allows(actor.role))
     }
 
     /// The text with this key.

@@ -33,6 +33,9 @@ const STATIONS: &[Station] = &[
     station("/recalls", "start-recalls", "start-recalls-about"),
     station("/board", "start-board", "start-board-about"),
     station("/admin", "start-admin", "start-admin-about"),
+    station("/admin/places", "admin-places", "start-places-about"),
+    station("/admin/kits", "admin-kits", "start-kits-about"),
+    station("/admin/system", "admin-system", "start-system-about"),
     station("/trail", "start-trail", "start-trail-about"),
     station("/cards", "start-cards", "start-cards-about"),
     station("/scanner", "start-scanner", "start-scanner-about"),
@@ -50,9 +53,10 @@ struct Start {
 
 /// The start page, for anybody.
 pub async fn start_get(page: Page) -> Result<Html<String>> {
+    // Whoever may open the first page of several finds the others there.
     let open = |station: &&Station| {
-        let rule = policy::rule("GET", station.path);
-        page.actor.as_ref().zip(rule).is_some_and(|(actor, rule)| rule.allows(actor.role))
+        let leads_there = station.path.starts_with("/admin/") && page.may("/admin");
+        page.may(station.path) && !leads_there
     };
     let stations = STATIONS.iter().filter(open).copied().collect();
     let resident = policy::rule("GET", RESIDENT.path).map(|_rule| RESIDENT);
