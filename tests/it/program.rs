@@ -14,8 +14,10 @@ use swabline::clock::{Clock, Span};
 use crate::app::{Answer, Engine, fresh_database, postgres_url};
 use crate::world::{Person, tube};
 
-/// How long a process may take to start or to stop before the story fails.
+/// How long a server may take to stop before the story fails.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a command may take to its end; some play a day of a small city.
+const PATIENCE_WITH_A_DAY: Duration = Duration::from_secs(90);
 
 /// An installation: a data folder of its own and a store on one engine.
 pub struct Program {
@@ -148,7 +150,7 @@ pub fn finish(mut command: Command) -> Said {
     let mut child = command.spawn().unwrap();
     let since = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        if since.elapsed() > PATIENCE {
+        if since.elapsed() > PATIENCE_WITH_A_DAY {
             child.kill().unwrap();
             panic!("it did not end: {:?}", child.wait_with_output());
         }

@@ -237,7 +237,7 @@ export async function api(method, path, body, { key, background = false, headers
     let response, data;
     try {
       response = await fetch(path, { method, headers, body: sent, signal: patience && AbortSignal.timeout(patience) });
-      data = await content(response);
+      data = await content(response, path);
     } catch {
       const text = say("lost");
       return { ok: false, status: 0, problem: { code: "lost", detail: text, reasons: [text] } };
@@ -256,10 +256,10 @@ export async function api(method, path, body, { key, background = false, headers
   }
 }
 
-async function content(response) {
+async function content(response, path) {
   const kind = response.headers.get("content-type") ?? "";
   if (response.status === 204) return null;
-  if (response.ok && kind.includes("html")) throw new Error("the page of a network that wants a sign-in of its own");
+  if (response.ok && path.startsWith("/v1/") && kind.includes("html")) throw new Error("a page of the network itself");
   return kind.includes("json") ? response.json() : response.text();
 }
 

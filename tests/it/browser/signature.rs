@@ -15,9 +15,10 @@ const REVIEW: &str = "import(document.querySelector('link[rel=modulepreload]').h
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signature_asks_for_the_password_and_then_goes_on_by_itself() {
-    for (language, size, wrong) in
-        [("zh-CN", Size::Phone, "不正确"), ("en", Size::Desktop, "is wrong")]
-    {
+    for (language, size, wrong, scanned) in [
+        ("zh-CN", Size::Phone, "不正确", "刚才是扫码："),
+        ("en", Size::Desktop, "is wrong", "That was a scan"),
+    ] {
         let Some(browser) = Browser::open(size, language).await else { return };
         let app = &browser.app;
         let world = world(app).await;
@@ -37,6 +38,11 @@ async fn a_signature_asks_for_the_password_and_then_goes_on_by_itself() {
         browser.check("signature").await;
         browser.scan("a wrong phrase").await;
         browser.wait_for_text("dialog [role=alert]", wrong).await;
+        // A code that is scanned meanwhile is no password, and no try.
+        browser.scan(&tube(0)).await;
+        browser.wait_for_text("dialog [role=alert]", scanned).await;
+        let typed = "document.querySelector('#dialog-password').value";
+        browser.wait_for_value(typed, &json!("")).await;
         browser.scan(PASSWORD).await;
         browser.wait_for_value("window.answer", &json!(200)).await;
         assert!(!browser.has("dialog").await);

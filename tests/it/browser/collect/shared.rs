@@ -87,7 +87,8 @@ async fn nobody_is_forgotten_for_a_sign_in_that_the_server_has_no_time_for() {
     refuse(&browser, "/session").await;
     net.cut();
     browser.type_credentials("caiyang", PASSWORD).await;
-    browser.wait_for_value(GONE, &json!(true)).await;
+    browser.wait_for_text("#away", "No server can be reached").await;
+    assert_eq!(browser.path().await, "/sign-in?next=/collect", "nothing was sent");
     browser.goto("/collect").await;
     scan_person(&browser, 1, "1 / 10").await;
 }
