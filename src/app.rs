@@ -300,7 +300,7 @@ impl App {
     }
 
     /// Listens on the configured address; port 0 takes a free one.
-    pub async fn listen(&self) -> Result<TcpListener, StartError> {
+    pub fn listen(&self) -> Result<TcpListener, StartError> {
         let address = self.config.listen;
         let listen = || {
             let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;

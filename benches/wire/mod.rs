@@ -143,7 +143,7 @@ async fn ways(config: &Config, redis: &str) -> (Vec<Way>, Vec<App>) {
         Way { name: "bare POST", at: bare, requests: Arc::clone(&links) },
     ];
     for (app, name) in apps.iter().zip(["store, by link", "memory, by link", "Redis, by link"]) {
-        let listener = app.listen().await.expect("there is a port");
+        let listener = app.listen().expect("there is a port");
         let at = listener.local_addr().expect("it listens");
         tokio::spawn(app.clone().serve(listener, std::future::pending()));
         ways.push(Way { name, at, requests: Arc::clone(&links) });

@@ -41,7 +41,7 @@ impl Serve {
         let stop = stop_signal()?;
         crate::http::health::recorder();
         let app = App::open(config, Clock::system()).await?;
-        let listener = app.listen().await?;
+        let listener = app.listen()?;
         say!("swabline serves on http://{} from {}", listener.local_addr()?, app.db.engine());
         app.serve(listener, stop).await?;
         Ok(())

@@ -35,7 +35,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     };
     let mut alive = begun.map_err(|failure| refused(failure, &store))?;
     let app = App::open(config, clock).await?;
-    let listener = app.listen().await?;
+    let listener = app.listen()?;
     let address = listener.local_addr()?;
     let sign_ins = alive.sign_ins(&app).await?;
     say!("swabline serves on http://{address} from {}", app.db.engine());

@@ -187,8 +187,8 @@ impl Columns {
                 readings.extend(self.reading(row, well, (number, channel))?);
             }
             if readings.len() == before {
-                let place = format!("row {}: no channel of {well} has a target", row.number);
-                return Err(Refusal::cut(place));
+                let lost = format!("row {}: no channel of {well} has a target", row.number);
+                return Err(Refusal::cut(lost));
             }
         }
         let count = plates.len();

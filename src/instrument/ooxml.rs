@@ -63,7 +63,7 @@ fn measure(archive: &mut ZipArchive<Cursor<&[u8]>>, mut left: u64) -> Result<(),
             if !states_a_true_count(&content) {
                 return Err(broken());
             }
-            if content.iter().filter(|byte| **byte == b'<').count() > MAX_STRING_TAGS {
+            if content.split(|byte| *byte == b'<').nth(MAX_STRING_TAGS + 1).is_some() {
                 return Err(Refusal::UnpacksTooLarge);
             }
             u64::try_from(length).unwrap_or(u64::MAX)

@@ -146,7 +146,7 @@ impl Inside {
         // The morning's kit is invented, and so is everybody who is told a result by it.
         let listen = ([127, 0, 0, 1], 0).into();
         let app = App::open(Config { listen, demonstration_kits: true, ..config }, clock).await?;
-        let listener = app.listen().await?;
+        let listener = app.listen()?;
         let address = listener.local_addr().map_err(|error| Failure::Server(error.to_string()))?;
         let (stop, told) = oneshot::channel::<()>();
         let told_to_stop = async move { told.await.unwrap_or(()) };

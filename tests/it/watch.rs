@@ -24,11 +24,11 @@ struct Post {
 
 impl Post {
     /// Serves the application and writes the technician's token down.
-    async fn new(app: &TestApp, world: &World) -> Self {
+    fn new(app: &TestApp, world: &World) -> Self {
         let mut config = swabline::config::Config::clone(&app.app.config);
         config.listen = "127.0.0.1:0".parse().unwrap();
         let own = App::from(Parts { config: config.into(), ..Parts::clone(&app.app) });
-        let listener = own.listen().await.unwrap();
+        let listener = own.listen().unwrap();
         let server = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(own.serve(listener, std::future::pending()));
         let place = tempfile::tempdir().unwrap();
@@ -130,7 +130,7 @@ const CFX: &str = ",Well,Fluor,Target,Content,Sample,Cq\n,A01,FAM,N,Unkn,T1,30\n
 each_engine! {
     async fn what_instruments_drop_is_taken_once_and_left_where_it_is(app) {
         let (world, plates) = plates(app).await;
-        let post = Post::new(app, &world).await;
+        let post = Post::new(app, &world);
         post.put("anything.txt", text(&plates[0]));
         post.put("copy of anything.txt", text(&plates[0]));
         for (name, file) in ["cy5", "fam", "vic"].into_iter().zip(filters(&plates[1])) {
@@ -164,7 +164,7 @@ each_engine! {
 
     async fn a_file_that_changes_after_it_was_taken_is_told_as_new_content(app) {
         let (world, plates) = plates(app).await;
-        let post = Post::new(app, &world).await;
+        let post = Post::new(app, &world);
         post.put("run.txt", text(&plates[0]));
         let (events, said) = post.once(&[]).await;
         said.expect(0);
@@ -183,7 +183,7 @@ each_engine! {
 
     async fn a_server_that_is_away_is_tried_again_and_a_refusal_only_when_asked(app) {
         let (world, plates) = plates(app).await;
-        let post = Post::new(app, &world).await;
+        let post = Post::new(app, &world);
         post.put("run.txt", text(&plates[0]));
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (events, said) = post.once(&["--server", &format!("http://{free}")]).await;
@@ -221,7 +221,7 @@ each_engine! {
 
     async fn a_token_that_is_not_accepted_is_told_at_every_look(app) {
         let (world, plates) = plates(app).await;
-        let post = Post::new(app, &world).await;
+        let post = Post::new(app, &world);
         std::fs::write(post.place.path().join("token"), "swl_unknown").unwrap();
         post.put("one.txt", text(&plates[0]));
         post.put("two.txt", text(&plates[1]));
@@ -246,7 +246,7 @@ each_engine! {
 
     async fn what_is_left_is_named_with_its_reason(app) {
         let (world, plates) = plates(app).await;
-        let post = Post::new(app, &world).await;
+        let post = Post::new(app, &world);
         let [cy5, fam, _vic] = filters(&plates[1]).try_into().unwrap();
         post.put(&format!("{}_cy5.txt", plate(1)), cy5);
         std::os::unix::fs::symlink("loop.txt", post.folder().join("loop.txt")).unwrap();
@@ -274,7 +274,7 @@ each_engine! {
 
     async fn a_run_file_that_cannot_be_read_is_left_every_time_and_another_file_is_passed_over(app) {
         let (world, plates) = plates(app).await;
-        let post = Post::new(app, &world).await;
+        let post = Post::new(app, &world);
         let name = format!("{}.txt", plate(0));
         let run = text(&plates[0]);
         post.put(&name, &run[..run.len() * 2 / 3]);
@@ -294,7 +294,7 @@ each_engine! {
 
     async fn a_file_that_no_format_read_is_sent_once_a_mapping_reads_it(app) {
         let (world, plates) = plates(app).await;
-        let post = Post::new(app, &world).await;
+        let post = Post::new(app, &world);
         let name = format!("{}.csv", plate(0));
         post.put(&name, "Place,Gene,Colour,Cycle\nA1,N,FAM,30.1\n");
         let (events, said) = post.once(&[]).await;
@@ -315,7 +315,7 @@ each_engine! {
 
     async fn a_watch_goes_on_until_it_is_stopped(app) {
         let (world, plates) = plates(app).await;
-        let post = Post::new(app, &world).await;
+        let post = Post::new(app, &world);
         let mut command = post.command(&[]);
         let mut watch = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();

@@ -83,8 +83,8 @@ impl Known<'_> {
         if let Some(rack) = names.iter().find_map(|name| self.racks.get(*name)) {
             return Some(rack.at(place));
         }
-        let plate = names.iter().find_map(|name| self.plates.get(*name))?;
-        Some(of_plate(plate, place.spot))
+        let layout = names.iter().find_map(|name| self.plates.get(*name))?;
+        Some(of_plate(layout, place.spot))
     }
 
     /// The tube or control of that name. A text that is neither is not repeated: it may be an
