@@ -12,8 +12,9 @@ use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
 
 /// What is logged unless `RUST_LOG` says otherwise. The schema's steps make sure of what is there
-/// already, and PostgreSQL would say so at each start.
-const LOGGED: &str = "info,sqlx::postgres::notice=warn";
+/// already, and PostgreSQL would say so at each start; a statement that takes a second is nothing that
+/// went wrong.
+const LOGGED: &str = "info,sqlx::postgres::notice=warn,sqlx::query=error";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
