@@ -279,7 +279,7 @@ impl Signals<'_> {
     }
 
     fn is_grey(&self, test: &EarlierTest) -> bool {
-        test.specimen == Specimen::Same && Some(&test.rule) == self.kit.calls.rules.grey.as_ref()
+        test.is_grey(self.kit)
     }
 
     /// A grey signal: open, or what the kit says of it when it comes again.

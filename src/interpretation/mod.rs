@@ -116,6 +116,11 @@ pub enum Specimen {
 }
 
 impl EarlierTest {
+    /// Whether it left this very tube grey by the rules of this kit.
+    fn is_grey(&self, kit: &Kit) -> bool {
+        self.specimen == Specimen::Same && Some(&self.rule) == kit.calls.rules.grey.as_ref()
+    }
+
     /// An earlier test of the same tube, as its call tells it.
     pub fn of(call: &Call, specimen: Specimen) -> Self {
         let amplified = call.targets.iter().filter(|target| {
@@ -217,7 +222,7 @@ fn interpret_wells(
     }));
     let verdict = verdict(kit, layout, &gathered, &calls);
     let around = neighbours::Surroundings::of(kit, layout, &gathered);
-    let mut calls = neighbours::hold(&around, calls, tubes);
+    let mut calls = neighbours::hold(kit, &around, calls, tubes);
     for pool in calls.split_off(singly) {
         let of = pool.pool.as_deref().and_then(|code| mixed.get(code));
         calls.extend(pooled::calls_of(&pool, of.copied().unwrap_or_default(), tubes));

@@ -26,7 +26,7 @@ use super::calls::{self, Call, TargetCall, TargetState};
 use super::controls::{VerdictCode, VerdictReason};
 use super::gather::Gathered;
 use super::kit::Kit;
-use super::{Disposition, Outcome, Specimen, TubeFacts};
+use super::{Disposition, EarlierTest, Outcome, Specimen, TubeFacts};
 use crate::instrument::Ct;
 use crate::plate::{Content, Control, Layout, TargetRole, WellPosition, source_well};
 
@@ -84,6 +84,7 @@ pub fn flags(around: &Surroundings, calls: &[Call]) -> Vec<VerdictReason> {
 /// The test of a laboratory pool is none of a tube alone: its tubes stand side by side on the next
 /// plate, so of all tubes they are the ones that may have caught it from each other.
 pub fn hold(
+    kit: &Kit,
     around: &Surroundings,
     mut calls: Vec<Call>,
     tubes: &BTreeMap<String, TubeFacts>,
@@ -92,7 +93,7 @@ pub fn hold(
     let held: BTreeSet<String> = suspects.map(str::to_owned).collect();
     let reported = Disposition::Report(Outcome::Detected);
     for call in &mut calls {
-        let is_new = tubes.get(&call.tube).is_some_and(|facts| !found_before(facts));
+        let is_new = tubes.get(&call.tube).is_some_and(|facts| !found_before(kit, facts));
         if is_new && call.disposition == reported && held.contains(&call.tube) {
             call.disposition = Disposition::Retest;
             call.reason.push_str("; held for a repeat because of its neighbour");
@@ -101,9 +102,12 @@ pub fn hold(
     calls
 }
 
-/// Whether an earlier test found a pathogen in this tube alone.
-fn found_before(facts: &TubeFacts) -> bool {
-    facts.earlier.iter().any(|test| test.specimen == Specimen::Same && !test.amplified.is_empty())
+/// Whether an earlier test found a pathogen in this tube alone, or a grey signal, which is detected
+/// when it comes again: whatever is held amplifies or was grey before, so that it is held once.
+fn found_before(kit: &Kit, facts: &TubeFacts) -> bool {
+    let amplified =
+        |test: &EarlierTest| test.specimen == Specimen::Same && !test.amplified.is_empty();
+    facts.earlier.iter().any(|test| amplified(test) || test.is_grey(kit))
 }
 
 fn suspicions<'c>(around: &Surroundings, calls: &'c [Call]) -> Vec<Suspicion<'c>> {

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::interpretation::calls::TargetCall;
-use crate::interpretation::workbench::{cdc, ct, first_tests, orf, plate, run, well};
+use crate::interpretation::workbench::{cdc, ct, first_tests, kit, orf, plate, run, well};
 use crate::interpretation::{EarlierTest, Interpretation, interpret};
 use crate::plate::{Content, PlacedTube, PlateSize, StampOrder, Template, lay_out, stamped};
 
@@ -135,6 +135,24 @@ fn a_signal_that_no_test_before_found_is_repeated_however_often_the_tube_was_tes
 }
 
 #[test]
+fn a_grey_signal_that_comes_again_is_not_held_for_ever() {
+    let kit = kit("huirui-orf1ab-n", "2020");
+    let Some(grey) = kit.calls.rules.grey.clone() else { panic!("the kit has a grey zone") };
+    let layout = plate(&kit, "one-well-94-columns", 94, 1);
+    let mut facts = first_tests(&layout);
+    for fact in facts.values_mut() {
+        let (amplified, specimen) = (Vec::new(), Specimen::Same);
+        (fact.attempt, fact.earlier) =
+            (2, vec![EarlierTest { rule: grey.clone(), amplified, specimen }]);
+    }
+    let readings = run(&kit, &layout, None, &shown_at(&layout, &[("A1", "20"), ("B2", "37")]));
+    let read = interpret(&kit, &layout, &readings, &facts).unwrap();
+    let weak = read.calls.iter().find(|call| call.targets[0].well == well("B2")).unwrap();
+    assert_eq!(weak.outcome, Outcome::Detected, "{}", weak.rule);
+    assert_eq!(weak.disposition, Disposition::Report(Outcome::Detected));
+}
+
+#[test]
 fn a_pool_is_collected_again_and_not_held_up() {
     let pools = read(&[("D5", "27"), ("E6", "28")], 10);
     let recalled = pools.calls.iter().filter(|call| call.disposition == Disposition::Recall);
@@ -242,7 +260,7 @@ fn held(calls: Vec<Call>) -> usize {
     let facts = calls.iter().map(|call| (call.tube.clone(), TubeFacts::first_test(1)));
     let facts = facts.collect();
     let layout = plate(&orf(), "one-well-94-columns", 1, 1);
-    hold(&Surroundings::of(&orf(), &layout, &[]), calls, &facts)
+    hold(&orf(), &Surroundings::of(&orf(), &layout, &[]), calls, &facts)
         .iter()
         .filter(|call| call.disposition == Disposition::Retest)
         .count()
