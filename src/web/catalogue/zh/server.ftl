@@ -190,6 +190,7 @@ server-rack-size = 管架有 24、48 或 96 个位置，请选择其一。
 server-rack-too-large = 扫描文件过大，请只导入一个管架。
 server-rack-tube-twice = 两个位置是同一采样管，请重新扫描管架。
 server-rack-unreadable = 这不是管架的扫描文件，请导入扫描仪的 CSV。
+server-recall-area = 区域中含有不可见字符，请更正。
 server-recall-closed = 此召回已结束，无需再联系。
 server-recall-note = 备注过长或含有不可见字符，请更正。
 server-review-altered = 此次检测在审核后有变动，请重新审核。
