@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::figures::{self, Assessed, Scope};
-use super::monitoring::{self, DAYS_MIN, Decision, Figures};
+use super::figures::{self, Scope};
+use super::monitoring::{self, DAYS_MIN};
 use super::{Limits, Mixed, PoolState, StoredPool, rules, store};
 use crate::app::App;
 use crate::audit::{self, Entry};
@@ -160,23 +160,16 @@ async fn limits(app: &App, tx: &mut Tx, mixed: &Mixed) -> Result<(Limits, Vec<Re
 }
 
 /// Why nothing, or nothing of this size, is pooled in this laboratory now. It is read before
-/// the pool is written, so that nobody waits for it. How many people are positive has nothing to do
-/// with a kit's version: a new one goes on from what all of them found.
+/// the pool is written, so that nobody waits for it.
 async fn stops(app: &App, mixed: &Mixed) -> Result<Vec<Reason>> {
     let mut tx = app.db.read("pool.stops").await?;
     let (laboratory, at) = (mixed.laboratory.as_str(), app.clock.now());
-    let (mut running, mut last) = (Figures::default(), None::<Assessed>);
-    for (kit, version) in app.kit_names(&mut tx).await? {
-        if kit != mixed.kit.0 {
-            continue;
-        }
-        let scope = Scope { laboratory, kit: (&kit, &version), at, days: DAYS_MIN };
-        running = running.plus(&figures::running(&mut tx, scope).await?);
-        let assessed = figures::assessment_last(&mut tx, scope).await?;
-        last = last.into_iter().chain(assessed).max_by_key(|assessed| assessed.at);
-    }
-    let wanting =
-        last.filter(|last| last.decision == Decision::Smaller).map(|last| last.size.unsigned_abs());
+    let kit = (mixed.kit.0.as_str(), mixed.kit.1.as_str());
+    let scope = Scope { laboratory, kit, at, days: DAYS_MIN };
+    let names = app.kit_names(&mut tx).await?;
+    let versions = figures::versions(&names, kit.0);
+    let running = figures::running_of_all(&mut tx, scope, &versions).await?;
+    let wanting = figures::wanting(&mut tx, scope, &versions).await?;
     let size = monitoring::against_size(wanting, mixed.tubes.len());
     Ok(monitoring::stop(&running).into_iter().chain(size).collect())
 }

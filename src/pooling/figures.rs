@@ -55,6 +55,16 @@ pub const ASSESSMENT_LAST: &str = "select size, positives, found, decision, asse
     from pool_assessment where laboratory_code = $1 and kit_code = $2 and kit_version = $3
         and assessed_us <= $4 and decision <> 'test_ten_more'
     order by assessed_us desc, id desc limit 1";
+/// Laboratory, kit, version, `$4` up to: the smallest size found wanting of which none as large was
+/// found good afterwards.
+pub const ASSESSMENT_WANTING: &str = "select min(w.size) from pool_assessment w
+    where w.laboratory_code = $1 and w.kit_code = $2 and w.kit_version = $3
+        and w.assessed_us <= $4 and w.decision = 'smaller'
+        and not exists (select 1 from pool_assessment g
+            where g.laboratory_code = w.laboratory_code and g.kit_code = w.kit_code
+                and g.kit_version = w.kit_version and g.assessed_us <= $4
+                and g.decision = 'go_on' and g.size >= w.size
+                and (g.assessed_us, g.id) > (w.assessed_us, w.id))";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("POOLED", POOLED),
@@ -63,6 +73,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("BEGAN", BEGAN),
     ("ASSESSMENT_ADD", ASSESSMENT_ADD),
     ("ASSESSMENT_LAST", ASSESSMENT_LAST),
+    ("ASSESSMENT_WANTING", ASSESSMENT_WANTING),
 ];
 
 /// Whose pooling is looked at, when and how far back.
@@ -109,6 +120,11 @@ struct PooledRow {
     people: i64,
 }
 
+/// The versions of a kit among the names of all kits.
+pub(super) fn versions<'a>(names: &'a [(String, String)], kit: &str) -> Vec<&'a str> {
+    names.iter().filter(|(code, _)| code == kit).map(|(_, version)| version.as_str()).collect()
+}
+
 /// When the first pool of this kit was called there, if one was by then.
 pub(super) async fn began(tx: &mut Tx, scope: Scope<'_>) -> Result<Option<Time>> {
     let Scope { laboratory, kit: (kit, version), at, .. } = scope;
@@ -126,9 +142,23 @@ pub(super) async fn figures(tx: &mut Tx, scope: Scope<'_>) -> Result<Figures> {
     Ok(figures)
 }
 
-/// As much of the figures as decides whether pooling is stopped: single tests are looked at only
-/// while hardly anything was pooled.
-pub(super) async fn running(tx: &mut Tx, scope: Scope<'_>) -> Result<Figures> {
+/// As much of the figures as decides whether pooling is stopped, of these versions of the kit
+/// together: how many people are positive has nothing to do with a version, and a new one goes on
+/// from what all of them found.
+pub(super) async fn running_of_all(
+    tx: &mut Tx,
+    scope: Scope<'_>,
+    versions: &[&str],
+) -> Result<Figures> {
+    let mut sum = Figures::default();
+    for version in versions {
+        sum = sum.plus(&running(tx, Scope { kit: (scope.kit.0, version), ..scope }).await?);
+    }
+    Ok(sum)
+}
+
+/// The same of one version: single tests are looked at only while hardly anything was pooled.
+async fn running(tx: &mut Tx, scope: Scope<'_>) -> Result<Figures> {
     let mut figures = pooled(tx, scope, scope.at).await?;
     if figures.pooled.people < PEOPLE_MIN {
         figures.single = single(tx, scope, scope.at).await?;
@@ -208,4 +238,24 @@ pub(super) async fn assessment_add(
 pub(super) async fn assessment_last(tx: &mut Tx, scope: Scope<'_>) -> Result<Option<Assessed>> {
     Ok(on!(tx, c => query_as(ASSESSMENT_LAST).bind(scope.laboratory).bind(scope.kit.0)
         .bind(scope.kit.1).bind(scope.at).fetch_optional(c).await)?)
+}
+
+/// The smallest pools that were found wanting, if larger ones were not found good since. What a
+/// version's own pools find is what counts; while nobody looked, a new one goes on from the other
+/// that was looked at last.
+pub(super) async fn wanting(
+    tx: &mut Tx,
+    scope: Scope<'_>,
+    versions: &[&str],
+) -> Result<Option<u64>> {
+    let mut last = None::<(bool, Time, &str)>;
+    for version in versions {
+        let of = Scope { kit: (scope.kit.0, version), ..scope };
+        let assessed = assessment_last(tx, of).await?;
+        last = last.max(assessed.map(|assessed| (*version == scope.kit.1, assessed.at, *version)));
+    }
+    let Some((_, _, version)) = last else { return Ok(None) };
+    let size: Option<i64> = on!(tx, c => query_scalar(ASSESSMENT_WANTING).bind(scope.laboratory)
+        .bind(scope.kit.0).bind(version).bind(scope.at).fetch_one(c).await)?;
+    Ok(size.map(i64::unsigned_abs))
 }

@@ -177,9 +177,10 @@ pub fn reassess(figures: &Figures) -> Option<Reason> {
     Some(Reason::new("pooling.reassess", "positivity", message))
 }
 
-/// Where pooling stands, with every reason.
-pub fn standing(figures: &Figures) -> (Standing, Vec<Reason>) {
-    let (stop, reassess) = (stop(figures), reassess(figures));
+/// Where pooling with one version of a kit stands, with every reason; `running` is what all versions
+/// found together.
+pub fn standing(figures: &Figures, running: &Figures) -> (Standing, Vec<Reason>) {
+    let (stop, reassess) = (stop(running), reassess(figures));
     let standing = match (&stop, &reassess) {
         (Some(_), _) => Standing::Stopped,
         (None, Some(_)) => Standing::Reassess,

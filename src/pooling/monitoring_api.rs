@@ -100,13 +100,17 @@ pub async fn pooling_get(
     refuse_unknown_laboratory(&mut tx, Some(&asked.laboratory)).await?;
     let mut kits = Vec::new();
     // Also of a kit that was withdrawn since: what was pooled with it stays.
-    for (kit, kit_version) in app.kit_names(&mut tx).await? {
+    let names = app.kit_names(&mut tx).await?;
+    for (kit, kit_version) in &names {
         let laboratory = asked.laboratory.as_str();
-        let scope = Scope { laboratory, kit: (&kit, &kit_version), at, days };
+        let scope = Scope { laboratory, kit: (kit, kit_version), at, days };
         let Some(began_at) = figures::began(&mut tx, scope).await? else { continue };
         let figures = figures::figures(&mut tx, scope).await?;
         let assessment = figures::assessment_last(&mut tx, scope).await?;
-        let (state, reasons) = monitoring::standing(&figures);
+        let versions = figures::versions(&names, kit);
+        let running = figures::running_of_all(&mut tx, scope, &versions).await?;
+        let (state, reasons) = monitoring::standing(&figures, &running);
+        let (kit, kit_version) = (kit.clone(), kit_version.clone());
         let one = KitPooling { kit, kit_version, began_at, figures, state, reasons, assessment };
         kits.push(one);
     }

@@ -41,8 +41,8 @@ fn pools_that_find_less_than_85_percent_of_what_single_tests_found_are_reassesse
     let of = |positive| Figures { baseline: history, ..pooled(positive, 1000) };
     assert_eq!(reassess(&of(85)), None);
     assert_eq!(reassess(&of(84)).unwrap().code, "pooling.reassess");
-    assert_eq!(standing(&of(84)).0, Standing::Reassess);
-    assert_eq!(standing(&of(85)), (Standing::GoOn, Vec::new()));
+    assert_eq!(standing(&of(84), &of(84)).0, Standing::Reassess);
+    assert_eq!(standing(&of(85), &of(85)), (Standing::GoOn, Vec::new()));
 }
 
 #[test]
@@ -71,8 +71,15 @@ fn nothing_is_compared_before_ten_positives_were_to_be_expected() {
 fn a_stop_goes_before_a_reassessment_and_both_reasons_are_given() {
     let history = Some(Baseline::History(share(500, 1000)));
     let figures = Figures { baseline: history, ..pooled(300, 1000) };
-    let (standing, reasons) = standing(&figures);
+    let (standing, reasons) = standing(&figures, &figures);
     assert_eq!((standing, reasons.len()), (Standing::Stopped, 2));
+}
+
+#[test]
+fn a_version_is_stopped_by_what_all_versions_found() {
+    let few = pooled(4, 12);
+    assert_eq!(standing(&few, &few).0, Standing::GoOn, "twelve people say nothing");
+    assert_eq!(standing(&few, &few.plus(&few)).0, Standing::Stopped);
 }
 
 #[test]

@@ -440,6 +440,7 @@ each_engine! {
 
     async fn pools_that_find_too_little_are_reassessed_and_made_smaller(app) {
         let world = world(app).await;
+        lab::approved(app, &world, "house", |_as_it_is| {}).await.expect(200);
         // A history of single tests: ten of forty.
         let alone = singles(app, &world, 0, 0..40).await;
         let signals: Vec<_> = (0..10).map(|n| (tube(n), POSITIVE)).collect();
@@ -470,11 +471,32 @@ each_engine! {
         assert_eq!(codes(&wrong), ["assessment.size", "assessment.found", "assessment.positives"]);
         let refused = lab::mix(app, &world, 21, &new[5..]).await.expect(422);
         assert_eq!(codes(&refused), ["pooling.smaller"]);
+        // Smaller ones that find enough say nothing of larger ones.
+        app.pass(Span::minutes(1));
+        app.post(&world.reviewer, path, &assess(3, 10, 10)).await.expect(201);
+        let refused = lab::mix(app, &world, 21, &new[5..]).await.expect(422);
+        assert_eq!(codes(&refused), ["pooling.smaller"]);
+        // A new version goes on from there until its own pools were looked at, which say nothing of
+        // those of the old one.
+        let of_house = |mut request: Value| {
+            request["kit_version"] = json!("house");
+            request
+        };
+        let anew = of_house(json!({ "laboratory": "L01", "kit": lab::KIT.0, "tubes": new[5..] }));
+        let pool_path = format!("/v1/pools/{}", pool(22));
+        let refused = app.put(&world.technician, &pool_path, &anew).await.expect(422);
+        assert_eq!(codes(&refused), ["pooling.smaller"]);
+        app.pass(Span::minutes(1));
+        app.post(&world.reviewer, path, &of_house(assess(5, 10, 10))).await.expect(201);
+        let refused = lab::mix(app, &world, 21, &new[5..]).await.expect(422);
+        assert_eq!(codes(&refused), ["pooling.smaller"], "the old version finds no more than before");
+        app.put(&world.technician, &pool_path, &anew).await.expect(201);
+        app.post(&world.technician, &format!("{pool_path}/dissolve"), &json!({})).await.expect(200);
         lab::mix(app, &world, 21, &new[5..9]).await.expect(201);
         // From now on pools are compared with themselves.
         let figures = pooling(app, &world).await;
         assert_eq!((&figures["baseline"], &figures["state"]), (&Value::Null, &json!("go_on")));
-        assert_eq!(figures["assessment"]["found"], 16);
+        assert_eq!(figures["assessment"]["size"], 3);
         app.pass(Span::days(8));
         assert_eq!(pooling(app, &world).await["baseline"]["kind"], "initial");
     }
