@@ -120,6 +120,28 @@ each_engine! {
         }
     }
 
+    async fn a_tip_that_only_had_reagents_carries_nothing_over(app) {
+        let world = received(app, 2).await;
+        lab::load(app, &world, 0, &[tube(0), tube(1)]).await;
+        let list = worklist(app, &world, 0, "format=tecan&controls=false").await;
+        let dispenses: Vec<&str> = list.lines().filter(|line| line.starts_with("D;")).collect();
+        let wells: Vec<&str> = dispenses.iter().filter_map(|line| line.strip_prefix("D;")).collect();
+        let brought = async |log: &str| {
+            bring(app, &world.technician, 0, "&dry_run=true&reagents=Mix", log).await
+        };
+        // Two places of one trough, and the wells stirred while nothing but the mix is in them.
+        let mixed = format!("A;Mix;;;1;;15;;;\r\nD;{0}\r\nA;{0}\r\nD;{0}\r\nA;Mix;;;2;;15;;;\r\n\
+            D;{1}\r\n", wells[0], wells[1]);
+        assert_eq!(brought(&mixed).await.expect(422).code(), "transfer.reagents_only");
+        let whole = brought(&format!("{mixed}W;\r\n{list}")).await.expect(200).json();
+        assert_eq!(whole["explained"], json!([]));
+        // Liquid of another well of the plate is no tube, whatever is planned there.
+        let moved = list.replacen(list.lines().find(|line| line.starts_with("A;")).unwrap(),
+            &format!("A;{}", wells[1]), 1);
+        let moved = brought(&moved).await.expect(200).json();
+        assert_eq!(moved["differences"][0]["code"], "unknown_tube", "{moved}");
+    }
+
     async fn a_plate_is_discarded_once_by_one_person_for_one_reason(app) {
         let world = received(app, 4).await;
         let technician = &world.technician;

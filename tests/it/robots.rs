@@ -467,6 +467,12 @@ each_engine! {
             assert_eq!(log["differences"][0]["code"], "rack_changed", "{log}");
             assert_eq!(log["differences"].as_array().unwrap().len(), 1, "{log}");
         }
+        // A list that was made since names what stands there now.
+        scan(app, technician, "FX1", &rows([3, 2, 1])).await.expect(201);
+        scan(app, technician, "FX2", &rows([0])).await.expect(201);
+        let anew = list("tecan").await;
+        let log = bring(app, technician, 0, "&dry_run=true", &anew).await.expect(200).json();
+        assert_eq!(log["differences"], json!([]), "{log}\n{anew}");
     }
 
     async fn sample_sheets_name_tubes_and_nobody(app) {

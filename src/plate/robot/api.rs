@@ -287,7 +287,7 @@ async fn compared(
     new: NewLog,
 ) -> Result<StoredLog> {
     let number = before.last().map_or(1, |last| last.number + 1);
-    let fills = receive::fills(tx, plate, (log, number), &new.settings).await?;
+    let fills = receive::fills(tx, plate, (log, before), &new.settings).await?;
     let mut stored = StoredLog {
         id: new.id,
         number,

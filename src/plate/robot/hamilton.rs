@@ -34,10 +34,11 @@ pub(super) fn read(table: &Table, detected_by: Vec<String>) -> Result<Log, LogRe
         };
         let spot = |name| Spot::parse(cell(name), Spot::ColumnMajor);
         let tube = cell("Tube Barcode");
-        // A carrier's position says nothing once the tube itself was scanned.
-        let unread = (!tube.is_empty()).then_some(Spot::ColumnMajor(1));
-        let from = spot("Tube Rack Position").or(unread);
-        let source = place(cell("Tube Rack Carrier"), from, tube)?;
+        // Without a position the carrier says nothing, once the tube itself was scanned.
+        let source = match spot("Tube Rack Position") {
+            None if !tube.is_empty() => place("", Some(Spot::ColumnMajor(1)), tube)?,
+            from => place(cell("Tube Rack Carrier"), from, tube)?,
+        };
         let destination = place(cell("Deep Well Plate"), spot("Deep Well Position"), "")?;
         let (origin, earlier) = (Origin::One(source), Vec::new());
         let is_reagent = false;

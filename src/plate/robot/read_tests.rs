@@ -110,7 +110,8 @@ fn a_hamilton_list_names_tubes_and_controls() {
         _ => "",
     });
     assert_eq!(names, ["T1", "NTC"]);
-    assert_eq!(told(control, (8, 12)), "C1/ A1 > P1/ B1: 500");
+    assert_eq!(told(tube, (8, 12)), "C1/ A1 > P1/ A1: 500");
+    assert_eq!(told(control, (8, 12)), "/ A1 > P1/ B1: 500", "no place of the carrier");
     assert_eq!((tube.line, control.line), (2, 3));
     let failed = text.replace("\"User\"", "\"Status\"").replace("\"NTC\",\"\"", "\"NTC\",\"clot\"");
     assert_eq!(self::log(&failed).errors, [3]);

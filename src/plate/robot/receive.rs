@@ -2,24 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::store::Settings;
+use super::source::of_plate;
+use super::store::{Settings, StoredLog};
 use super::{Fill, Known, Log, Material, Origin, Place, Transfer};
 use crate::barcode::{PlateCode, store as codes};
 use crate::error::{Error, Result};
-use crate::plate::Layout;
 use crate::plate::rack::store as racks;
 use crate::plate::store::{StoredPlate, plate_find};
+use crate::plate::{Layout, WellPosition};
 use crate::storage::Tx;
 
 /// Most plates one plate may be stamped from; a plate of 384 wells takes four.
 const PLATES_MAX: usize = 16;
 
-/// Every dispense of the log, the `number`th of the plate, into that plate. Reagents and mixing are
-/// left out unless their tip had taken something else up.
+/// Every dispense of the log into its plate, after those of the logs `before`. Reagents and mixing
+/// are left out unless their tip had taken up a tube, a pool or a control.
 pub(super) async fn fills(
     tx: &mut Tx,
     plate: &StoredPlate,
-    (log, number): (&Log, u32),
+    (log, before): (&Log, &[StoredLog]),
     settings: &Settings,
 ) -> Result<Vec<Fill>> {
     let into: Vec<_> = log
@@ -49,16 +50,29 @@ pub(super) async fn fills(
         Material::Unknown if is_reagent(transfer, settings) => Material::Neutral,
         material => material,
     };
-    let fill = |transfer: &&Transfer| Fill {
-        log: number,
-        line: transfer.line,
-        well: transfer.destination.spot.on((size.rows(), size.columns())),
-        material: material(transfer),
-        volume: transfer.volume,
-        carried: carried(&known, transfer),
-    };
-    let mut fills: Vec<Fill> = into.iter().map(fill).collect();
-    fills.retain(|fill| fill.material != Material::Neutral || !fill.carried.is_empty());
+    let number = before.last().map_or(1, |last| last.number + 1);
+    let mut filled: BTreeSet<WellPosition> =
+        before.iter().flat_map(|log| &log.fills).filter_map(Fill::filled).collect();
+    let mut fills = Vec::new();
+    for transfer in into {
+        let own = |place: &Place| own_well(place, plate, &settings.labware, &filled);
+        let carried: BTreeSet<Material> = transfer
+            .earlier
+            .iter()
+            .map(|place| own(place).unwrap_or_else(|| known.at(place)))
+            .collect();
+        let fill = Fill {
+            log: number,
+            line: transfer.line,
+            well: transfer.destination.spot.on((size.rows(), size.columns())),
+            material: material(transfer),
+            volume: transfer.volume,
+            carried: carried.into_iter().collect(),
+        };
+        filled.extend(fill.filled());
+        fills.push(fill);
+    }
+    fills.retain(|fill| fill.brings() || fill.carried.iter().any(|it| it.clinging().is_some()));
     if fills.is_empty() && log.errors.is_empty() {
         let message =
             "the log brings nothing but reagents to this plate; send the log of its tubes";
@@ -67,25 +81,34 @@ pub(super) async fn fills(
     Ok(fills)
 }
 
-/// What else the tip of a dispense had taken up, each once.
-fn carried(known: &Known<'_>, transfer: &Transfer) -> Vec<Material> {
-    let earlier = transfer.earlier.iter().map(|place| known.at(place));
-    earlier.collect::<BTreeSet<_>>().into_iter().collect()
+/// What a well of this plate held when a tip went into it, if the place is one: nothing that is known
+/// before something was brought there.
+fn own_well(
+    place: &Place,
+    plate: &StoredPlate,
+    labware: &str,
+    filled: &BTreeSet<WellPosition>,
+) -> Option<Material> {
+    if !is_plate(place, &plate.code, labware) {
+        return None;
+    }
+    let layout = &plate.made.layout;
+    let well = place.spot.on((layout.size().rows(), layout.size().columns()));
+    let is_filled = well.is_some_and(|well| filled.contains(&well));
+    Some(if is_filled { of_plate(layout, place.spot) } else { Material::Unknown })
 }
 
-/// This plate and the others of its laboratory among the places liquid came from, by what the log
-/// calls them.
+/// The other plates of its laboratory among the places liquid came from, by what the log calls them.
+/// Liquid that was moved from a well of the plate itself is of nobody known.
 async fn plates(
     tx: &mut Tx,
     plate: &StoredPlate,
     names: &BTreeSet<&str>,
     labware: &str,
 ) -> Result<BTreeMap<String, Layout>> {
-    let (own, others): (Vec<&str>, Vec<&str>) =
-        names.iter().partition(|name| calls(name, &plate.code, labware));
-    let own = own.into_iter().map(|name| (name.to_owned(), plate.made.layout.clone()));
-    let mut plates: BTreeMap<String, Layout> = own.collect();
-    let codes = others.iter().filter_map(|name| Some((*name, PlateCode::parse(name).ok()?)));
+    let mut plates = BTreeMap::new();
+    let others = names.iter().filter(|name| !calls(name, &plate.code, labware));
+    let codes = others.filter_map(|name| Some((*name, PlateCode::parse(name).ok()?)));
     for (name, code) in codes.take(PLATES_MAX) {
         let found = plate_find(tx, &code).await?;
         let here = found.filter(|other| other.made.laboratory == plate.made.laboratory);

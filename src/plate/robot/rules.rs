@@ -28,8 +28,13 @@ pub struct Fill {
 
 impl Fill {
     /// Whether it brought what the plan speaks of, and not only whatever clung to its tip.
-    fn brings(&self) -> bool {
+    pub(super) fn brings(&self) -> bool {
         self.material != Material::Neutral
+    }
+
+    /// The well it brought something into.
+    pub(super) fn filled(&self) -> Option<WellPosition> {
+        self.well.filter(|_| self.brings())
     }
 }
 
@@ -155,7 +160,7 @@ pub enum Difference {
         log: u32,
         /// Its line.
         line: usize,
-        /// What it had taken up before: a tube, a pool or a control.
+        /// What it had taken up before: a tube, a pool or a control, in words.
         earlier: String,
     },
     /// A rack scanned again, or a list sent back that names another tube than stood there.
@@ -238,8 +243,7 @@ pub fn compare(
         }
     }
     let is_control = |well| matches!(layout.content(well), Content::Control { .. });
-    let filled: BTreeSet<WellPosition> =
-        fills.iter().filter(|fill| fill.brings()).filter_map(|fill| fill.well).collect();
+    let filled: BTreeSet<WellPosition> = fills.iter().filter_map(Fill::filled).collect();
     let by_hand = !filled.iter().any(|well| is_control(*well));
     for (well, content) in layout.wells() {
         let expected = !by_hand || !is_control(*well);
@@ -296,15 +300,14 @@ fn carried_over(
     fill: &Fill,
     meant: &Material,
 ) -> impl Iterator<Item = Difference> {
-    let named = |material: &Material| match material {
-        Material::Tube(tube) => Some(format!("tube {tube}")),
-        Material::Pool(pool) => Some(format!("pool {pool}")),
-        Material::Control(control) => Some(format!("a {control} control")),
-        Material::Mixture | Material::Moved | Material::Neutral | Material::Unknown => None,
-    };
     let (log, line) = (fill.log, fill.line);
     let others = fill.carried.iter().filter(move |material| *material != meant);
-    others.filter_map(named).map(move |earlier| Difference::TipReused { well, log, line, earlier })
+    others.filter_map(Material::clinging).map(move |earlier| Difference::TipReused {
+        well,
+        log,
+        line,
+        earlier,
+    })
 }
 
 /// What is wrong with a dispense that brought something else than the well's own.
@@ -465,14 +468,15 @@ mod tests {
         let mut fills = as_planned();
         fills[0].carried = vec![tube("T1"), Material::Unknown];
         assert_eq!(differences(&fills), Vec::<String>::new());
-        fills[1].carried = vec![tube("T1"), Material::Control(Control::Positive)];
+        fills[1].carried = vec![tube("T1"), Material::Control(Control::Positive), Material::Moved];
         let came = |what: &str| {
             format!(
                 "the tip of line 7 of log 1 had taken up {what} and was neither washed nor \
                  changed before well B1"
             )
         };
-        assert_eq!(differences(&fills), [came("a positive control"), came("tube T1")]);
+        let named = ["a positive control", "a tube from a place that held several", "tube T1"];
+        assert_eq!(differences(&fills), named.map(came));
     }
 
     #[test]

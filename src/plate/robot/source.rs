@@ -32,6 +32,19 @@ pub enum Material {
     Unknown,
 }
 
+impl Material {
+    /// What a tip that took it up may carry on, in words; nothing of water and reagents.
+    pub(super) fn clinging(&self) -> Option<String> {
+        match self {
+            Self::Tube(tube) => Some(format!("tube {tube}")),
+            Self::Pool(pool) => Some(format!("pool {pool}")),
+            Self::Control(control) => Some(format!("a {control} control")),
+            Self::Moved => Some("a tube from a place that held several".to_owned()),
+            Self::Mixture | Self::Neutral | Self::Unknown => None,
+        }
+    }
+}
+
 /// The scans of one rack that count for a plate, oldest first: the last before it was frozen, and
 /// every later one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +57,7 @@ pub struct Known<'a> {
     pub patterns: &'a Patterns,
     /// Scanned racks, by code.
     pub racks: &'a BTreeMap<String, RackHistory>,
-    /// Other plates of the laboratory that material may be stamped from, by code.
+    /// Other plates of the laboratory that material may be stamped from, by what the log calls them.
     pub plates: &'a BTreeMap<String, Layout>,
 }
 
@@ -62,29 +75,27 @@ impl Known<'_> {
     /// list, sent back as the log, names the planned tube whatever the robot found in its place. A
     /// rack goes before a labware that is a tube itself.
     pub(super) fn at(&self, place: &Place) -> Material {
-        let stood = self.standing(place);
+        let names = [place.barcode.as_str(), place.label.as_str()];
+        let rack = names.iter().find_map(|name| self.racks.get(*name));
+        let plate = names.iter().find_map(|name| self.plates.get(*name));
+        let plate = plate.map(|layout| of_plate(layout, place.spot));
         if !place.tube.is_empty() {
             let named = self.named(&place.tube);
-            let agree =
-                matches!(&stood, None | Some(Material::Unknown)) || stood.as_ref() == Some(&named);
-            return if agree || named == Material::Unknown { named } else { Material::Moved };
+            let agrees = match (&named, rack, &plate) {
+                (Material::Unknown, ..) => true,
+                (Material::Tube(tube), Some(rack), _) => rack.allows(place, tube),
+                (_, Some(rack), _) => rack.at(place) == Material::Unknown,
+                (_, None, Some(stood)) => *stood == Material::Unknown || *stood == named,
+                (_, None, None) => true,
+            };
+            return if agrees { named } else { Material::Moved };
         }
-        if let Some(stood) = stood {
+        if let Some(stood) = rack.map(|rack| rack.at(place)).or(plate) {
             return stood;
         }
-        let own = [place.barcode.as_str(), place.label.as_str()].map(|name| self.named(name));
+        let own = names.map(|name| self.named(name));
         let found = own.into_iter().find(|material| *material != Material::Unknown);
         found.filter(|_| place.spot.is_first()).unwrap_or(Material::Unknown)
-    }
-
-    /// What stood at a place of a rack or a plate that is known here.
-    fn standing(&self, place: &Place) -> Option<Material> {
-        let names = [place.barcode.as_str(), place.label.as_str()];
-        if let Some(rack) = names.iter().find_map(|name| self.racks.get(*name)) {
-            return Some(rack.at(place));
-        }
-        let layout = names.iter().find_map(|name| self.plates.get(*name))?;
-        Some(of_plate(layout, place.spot))
     }
 
     /// The tube or control of that name. A text that is neither is not repeated: it may be an
@@ -102,8 +113,8 @@ impl Known<'_> {
     }
 }
 
-/// What a plate holds at a place.
-fn of_plate(plate: &Layout, spot: Spot) -> Material {
+/// What a plate holds at a place when it is filled.
+pub(super) fn of_plate(plate: &Layout, spot: Spot) -> Material {
     let size = plate.size();
     match spot.on((size.rows(), size.columns())).map(|well| plate.content(well)) {
         Some(Content::Tube { tube, .. }) => Material::Tube(tube.clone()),
@@ -114,18 +125,33 @@ fn of_plate(plate: &Layout, spot: Spot) -> Material {
 }
 
 impl RackHistory {
-    fn at(&self, place: &Place) -> Material {
+    /// What each scan saw at a place, oldest first, without repetitions.
+    fn seen(&self, place: &Place) -> Vec<Option<&String>> {
         let scans = self.0.iter().map(|rack| {
             let well = place.spot.on(rack.size().shape())?;
             rack.tubes().get(&well)
         });
         let mut seen: Vec<_> = scans.collect();
         seen.dedup();
-        match seen[..] {
+        seen
+    }
+
+    /// What stood at a place of which the log says no more.
+    fn at(&self, place: &Place) -> Material {
+        match self.seen(place)[..] {
             [Some(tube)] => Material::Tube(tube.clone()),
             [None] | [] => Material::Unknown,
             _ => Material::Moved,
         }
+    }
+
+    /// Whether a log may name that tube there: no scan saw anything, or this tube was put there once
+    /// and stands there still. A list from before a change names what was taken out since.
+    fn allows(&self, place: &Place, tube: &str) -> bool {
+        let seen = self.seen(place);
+        let is_it = |held: &&Option<&String>| held.is_some_and(|held| held == tube);
+        seen.iter().all(Option::is_none)
+            || (seen.last().as_ref().is_some_and(is_it) && seen.iter().filter(is_it).count() == 1)
     }
 }
 
@@ -214,5 +240,23 @@ mod tests {
         let known = Known { patterns: &patterns, racks: &racks, plates: &BTreeMap::new() };
         assert_eq!(known.material(&place("FX1", 1, "")), Material::Tube("T1".to_owned()));
         assert_eq!(known.material(&place("FX1", 2, "")), Material::Moved);
+    }
+
+    #[test]
+    fn a_list_made_after_the_rack_was_scanned_again_names_the_tubes_that_stand_there() {
+        let [old, new] = [1, 2].map(|n| TubeCode::numbered(n).unwrap().to_string());
+        let scans = vec![rack(&[("A1", &old)]), rack(&[("A1", &new), ("B1", &old)])];
+        let racks = BTreeMap::from([("FX1".to_owned(), RackHistory(scans))]);
+        let patterns = Patterns::default();
+        let known = Known { patterns: &patterns, racks: &racks, plates: &BTreeMap::new() };
+        for (spot, tube) in [(1, &new), (2, &old)] {
+            assert_eq!(known.material(&place("FX1", spot, tube)), Material::Tube(tube.clone()));
+        }
+        assert_eq!(known.material(&place("FX1", 1, &old)), Material::Moved, "an older list");
+        assert_eq!(known.material(&place("FX1", 2, &new)), Material::Moved);
+        let back = [&old, &new, &old].map(|tube| rack(&[("A1", tube)]));
+        let racks = BTreeMap::from([("FX1".to_owned(), RackHistory(back.to_vec()))]);
+        let known = Known { racks: &racks, ..known };
+        assert_eq!(known.material(&place("FX1", 1, &old)), Material::Moved, "before, or after?");
     }
 }

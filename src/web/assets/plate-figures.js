@@ -26,6 +26,8 @@ export function showFigures({ plate, map, say }) {
   at("to-run").hidden = state !== "frozen";
   for (const link of plate.stored ? document.querySelectorAll("[data-format]") : []) {
     link.href = `/v1/plates/${encodeURIComponent(code)}/worklist?format=${link.dataset.format}`;
+    // A draft can be looked at; no robot and no cycler gets it.
+    link.closest("li").hidden = (is || state === "draft") && link.dataset.format !== "csv";
   }
 }
 
