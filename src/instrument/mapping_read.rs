@@ -211,25 +211,26 @@ fn rows(text: &str, separator: u8) -> Result<Vec<Row>, Refusal> {
     Ok(rows)
 }
 
-/// The one sheet in which the mapping finds its header; two would be two plates.
+/// The one sheet in which the mapping finds its header; two with rows would be two plates.
 fn in_sheets(sheets: &[Sheet], mapping: &Mapping) -> Result<Option<Found>, Refusal> {
     let wanted = &mapping.file.sheets;
     let is_wanted = |name: &str| {
         wanted.is_empty() || wanted.iter().any(|part| plain(name).contains(&plain(part)))
     };
     let wanted = sheets.iter().filter(|sheet| is_wanted(&sheet.name));
-    let mut found = wanted.filter_map(|sheet| Some((sheet, header(&sheet.rows, mapping)?)));
-    let Some((sheet, header)) = found.next() else { return Ok(None) };
-    match found.count() {
-        0 => Ok(Some(Found {
-            rows: sheet.rows.clone(),
-            header,
-            separator: None,
-            open_end: false,
-            warning: None,
-        })),
-        others => Err(Refusal::SeveralSheets { sheets: others + 1 }),
+    let found = wanted.filter_map(|sheet| Some((sheet, header(&sheet.rows, mapping)?)));
+    let has_rows = |(sheet, header): &(&Sheet, usize)| {
+        sheet.rows[header + 1..].iter().any(|row| row.filled() > 0)
+    };
+    let (full, blank): (Vec<_>, Vec<_>) = found.partition(has_rows);
+    if full.len() > 1 {
+        return Err(Refusal::SeveralSheets { sheets: full.len() });
     }
+    let first = full.into_iter().chain(blank).next();
+    Ok(first.map(|(sheet, header)| {
+        let rows = sheet.rows.clone();
+        Found { rows, header, separator: None, open_end: false, warning: None }
+    }))
 }
 
 /// Where the header stands, if the mapping finds one.
@@ -301,7 +302,8 @@ impl Found {
 /// Whether a row is a remark. What names a well is none, however the name of its sample begins.
 fn is_ignored(row: &Row, mapping: &Mapping, columns: &BTreeMap<Fact, usize>) -> bool {
     let well = columns.get(&Fact::Well).map_or("", |at| row.cell(*at));
-    if well.parse::<WellPosition>().is_ok() || well.parse::<u16>().is_ok() {
+    let is_number = || mapping.wells.numbers.is_some() && well.parse::<u16>().is_ok();
+    if well.parse::<WellPosition>().is_ok() || is_number() {
         return false;
     }
     let first = row.cells.iter().find(|cell| !cell.trim().is_empty());

@@ -108,6 +108,12 @@ fn a_remark_is_passed_over_and_a_sample_that_begins_like_one_is_not() {
     let run = by(&mapping, text).unwrap();
     let targets: Vec<_> = run.readings.iter().map(|reading| reading.target.as_str()).collect();
     assert_eq!(targets, ["Nota-1", "N"]);
+    // A number is no well where wells have names.
+    let counted = b"Posicao;Alvo;Ciclo\nA1;N;31,5\nNota;96;\n";
+    let counted = [counted, &b"Alvo;Posicao;Ciclo\nN;A1;31,5\nNota;96;\n"[..]];
+    for text in counted {
+        assert_eq!(by(&mapping, text).unwrap().readings.len(), 1);
+    }
 }
 
 /// A sheet of the own mapping with one well.
@@ -127,6 +133,11 @@ fn of_two_sheets_with_results_none_is_chosen_unless_the_mapping_names_it() {
     let named = own("[file]\nsheets = [\"Placa 2\"]\n");
     let run = read_mapped(&book(), &named, Chosen::Named).unwrap().run;
     assert_eq!(run.readings[0].well.to_string(), "A2");
+    let mut blank = sheet("Placa 0", "A1");
+    blank.rows.truncate(1);
+    let beside = Unmapped::Book(vec![blank, sheet("Placa 2", "A2")]);
+    let run = read_mapped(&beside, &own(""), Chosen::OnlyFit).unwrap().run;
+    assert_eq!(run.readings[0].well.to_string(), "A2", "a sheet without rows is no plate");
     let one = Unmapped::Book(vec![sheet("Placa 1", "A1")]);
     assert_eq!(read_mapped(&one, &own(""), Chosen::OnlyFit).unwrap().run.readings.len(), 1);
 }

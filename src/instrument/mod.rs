@@ -234,6 +234,11 @@ pub fn read_part(
             Err(refusal @ (Refusal::NotOurs { .. } | Refusal::NoResults { .. })) => {
                 by_headings(bytes, mappings).unwrap_or(Err(refusal))
             }
+            // What begins like the text of a maker may be another's, and whole.
+            Err(refusal @ Refusal::CutShort { .. }) => match by_headings(bytes, mappings) {
+                Some(Ok(part)) => Ok(part),
+                _ => Err(refusal),
+            },
             other => other,
         }
     }?;

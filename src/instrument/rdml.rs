@@ -214,7 +214,7 @@ fn one_plate(runs: &[&Run], names: &Names<'_>) -> Result<(), Refusal> {
     if differ(|run| &run.instrument) {
         return refuse("their instruments differ".to_owned());
     }
-    if differ(|run| run.date.split('T').next().unwrap_or_default()) {
+    if differ(day) && !within_hours(runs) {
         return refuse("they were made on different days".to_owned());
     }
     let (mut samples, mut dyes) = (HashMap::new(), HashSet::new());
@@ -230,6 +230,25 @@ fn one_plate(runs: &[&Run], names: &Names<'_>) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+fn day(run: &Run) -> &str {
+    run.date.split('T').next().unwrap_or_default()
+}
+
+/// Whether runs that say when they were made were made so close to each other that midnight alone
+/// lies between: the dyes of one plate are written within seconds.
+fn within_hours(runs: &[&Run]) -> bool {
+    let moments = runs.iter().filter(|run| !run.date.is_empty());
+    let Ok(moments) =
+        moments.map(|run| run.date.parse()).collect::<Result<Vec<jiff::civil::DateTime>, _>>()
+    else {
+        return false;
+    };
+    let (Some(first), Some(last)) = (moments.iter().min(), moments.iter().max()) else {
+        return true;
+    };
+    last.duration_since(*first) <= jiff::SignedDuration::from_hours(1)
 }
 
 fn shortened(text: &str) -> String {

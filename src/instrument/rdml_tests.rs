@@ -197,12 +197,13 @@ fn runs_of_several_plates_are_refused_with_the_reason() {
     let other_dye_of = |target: &str| run(&react("1", &datum(target, "<cq>28</cq>")));
     let both = |first: &str, second: &str| read_xml(&file(head, &format!("{first}{second}")));
     let hex = other_dye_of("IC");
-    let days = both(&made(&one, "2020-04-01T10:00:00"), &made(&hex, "2020-05-07T10:00:00"));
-    assert!(days.unwrap_err().to_string().contains("different days"));
+    let on = |first, second| both(&made(&one, first), &made(&hex, second));
+    let days = on("2020-04-01T10:00:00", "2020-05-07T10:00:00").unwrap_err().to_string();
+    assert!(days.contains("different days") && on("2020-04-01", "2020-04-02").is_err());
     let instruments = both(&by(&one, "CFX 111A"), &by(&hex, "CFX 222B"));
     assert!(instruments.unwrap_err().to_string().contains("their instruments differ"));
-    let same = both(&made(&one, "2020-04-01T10:00:00"), &made(&hex, "2020-04-01T10:00:07"));
-    assert_eq!(same.unwrap().readings.len(), 2);
+    assert_eq!(on("2020-04-01T10:00:00", "2020-04-01T10:00:07").unwrap().readings.len(), 2);
+    assert_eq!(on("2020-04-01T23:59:58", "2020-04-02T00:00:05").unwrap().readings.len(), 2);
     assert_eq!(both(&by(&one, "CFX 111A"), &by(&hex, "")).unwrap().readings.len(), 2);
     let large = one.replace("<rows>8</rows>", "<rows>16</rows>").replace("'1'", "'2'");
     for (second, why) in [

@@ -120,15 +120,19 @@ pub(super) fn delimited(text: &str, delimiter: u8, first: usize) -> Result<Vec<R
     if let Some(at) = text.lines().position(|line| line.len() > MAX_LINE_BYTES) {
         return Err(Refusal::cut(format!("row {} has no end", first + at)));
     }
-    let mut rows = Vec::new();
+    let (mut rows, mut widest) = (Vec::new(), 0);
     for record in reader.records() {
         let record =
             record.map_err(|error| Refusal::cut(format!("the rows cannot be split ({error})")))?;
         let line = record.position().map_or(1, csv::Position::line);
         let number = first + usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
-        // A name of two lines is one; what holds the end of a row and cells of the next is not.
+        // A note of two lines is one cell; what holds the end of a row and cells of the next is not:
+        // as many separators as half a row has.
+        widest = widest.max(record.len());
         let swallows = |cell: &str| {
-            cell.contains('\n') && (quote_left_open || cell.contains(char::from(delimiter)))
+            let separators = cell.matches(char::from(delimiter)).count();
+            cell.contains('\n')
+                && (quote_left_open || separators > 0 && separators * 2 + 1 >= widest)
         };
         if record.iter().any(swallows) {
             let place = format!("a quotation mark in row {number} is closed in another row");
@@ -238,6 +242,8 @@ mod tests {
         let rows = |text: &str| delimited(text, b',', 1);
         let sound = rows("a,\"b, c\",1\na,\"d\"\"e\",2\n").unwrap();
         assert_eq!((sound[0].cells[1].as_str(), sound[1].cells[1].as_str()), ("b, c", "d\"e"));
+        let noted = rows("A1,N,FAM,T1,30,\"weak, see\nthe log\"\n").unwrap();
+        assert_eq!(noted[0].cells[5], "weak, see\nthe log");
         let refusal = rows("a,A1,30\n\"T2,A2,35\nT3,A3,23\nT4\",A4,24\n").unwrap_err();
         assert!(refusal.to_string().contains("row 2 is closed in another row"), "{refusal}");
     }
