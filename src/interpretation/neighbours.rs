@@ -25,7 +25,7 @@ use rust_decimal::Decimal;
 use super::calls::{self, Call, TargetCall, TargetState};
 use super::controls::{VerdictCode, VerdictReason};
 use super::gather::Gathered;
-use super::kit::Kit;
+use super::kit::{GreyAgain, Kit};
 use super::{Disposition, EarlierTest, Outcome, Specimen, TubeFacts};
 use crate::instrument::Ct;
 use crate::plate::{Content, Control, Layout, TargetRole, WellPosition, source_well};
@@ -107,7 +107,9 @@ pub fn hold(
 fn found_before(kit: &Kit, facts: &TubeFacts) -> bool {
     let amplified =
         |test: &EarlierTest| test.specimen == Specimen::Same && !test.amplified.is_empty();
-    facts.earlier.iter().any(|test| amplified(test) || test.is_grey(kit))
+    // Where grey stays open whatever comes again, whatever is held amplifies.
+    let ends = matches!(kit.calls.grey_again, Some(GreyAgain::Detected | GreyAgain::ByCurve));
+    facts.earlier.iter().any(|test| amplified(test) || (ends && test.is_grey(kit)))
 }
 
 fn suspicions<'c>(around: &Surroundings, calls: &'c [Call]) -> Vec<Suspicion<'c>> {

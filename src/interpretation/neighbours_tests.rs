@@ -153,6 +153,23 @@ fn a_grey_signal_that_comes_again_is_not_held_for_ever() {
 }
 
 #[test]
+fn a_grey_signal_before_proves_nothing_where_it_stays_open_however_often_it_comes() {
+    let kit = orf();
+    assert_eq!(kit.calls.grey_again, Some(GreyAgain::Inconclusive));
+    let grey = kit.calls.rules.grey.clone().unwrap();
+    let layout = plate(&kit, "one-well-94-columns", 94, 1);
+    let mut facts = first_tests(&layout);
+    for fact in facts.values_mut() {
+        let (rule, amplified, specimen) = (grey.clone(), Vec::new(), Specimen::Same);
+        (fact.attempt, fact.earlier) = (2, vec![EarlierTest { rule, amplified, specimen }]);
+    }
+    let pair = shown_at(&layout, &[("D5", "27"), ("E6", "28")]);
+    let read = interpret(&kit, &layout, &run(&kit, &layout, None, &pair), &facts).unwrap();
+    let held = read.calls.iter().filter(|call| call.disposition == Disposition::Retest);
+    assert_eq!(held.count(), 2);
+}
+
+#[test]
 fn a_pool_is_collected_again_and_not_held_up() {
     let pools = read(&[("D5", "27"), ("E6", "28")], 10);
     let recalled = pools.calls.iter().filter(|call| call.disposition == Disposition::Recall);
