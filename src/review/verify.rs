@@ -17,13 +17,16 @@ const PAGE: i64 = 500;
 pub const SIGNED_RUNS: &str = "select id from run where state in ('reviewed', 'released', 'void')
     and id > $1 order by id limit $2";
 /// `$1` run: first versions that do not say what their call says, under the signature of that run
-/// and in the names of those who signed it; what a rule released names the rule.
+/// and in the names of those who signed it; what a rule released names the rule, and nothing else
+/// does.
 pub const STRAYED: &str = "select v.id from result v
         left join call c on c.run_id = v.run_id and c.tube_code = v.tube_code
         left join signature s on s.id = v.signature_id and s.about = v.run_id
     where v.run_id = $1 and v.version = 1 and (c.outcome is null or c.outcome <> v.outcome
         or s.content_hash is null or s.content_hash <> v.content_hash
         or (v.rule is null and s.account_id <> v.released_by)
+        or (v.rule is null) <> (s.rule is null)
+        or (v.rule is not null and (s.rule <> v.rule or v.released_by <> v.rule))
         or not exists (select 1 from signature w where w.about = v.run_id
             and w.meaning = 'review' and w.account_id = v.reviewed_by))
     order by v.id limit 1";

@@ -78,6 +78,39 @@ each_engine! {
         assert_eq!((broken.result, broken.meaning), (Some(format!("{}.2", tube(0))), Meaning::Amend));
     }
 
+    async fn what_a_rule_released_is_told_from_what_a_person_did(app) {
+        let world = world(app).await;
+        let tubes = lab::receive(app, &world, 0, 0..2).await;
+        released(app, &world, &tubes[..1], &BTreeMap::new()).await;
+        let on = json!({ "on": true, "reason": "validated on 1 June" });
+        app.put(&world.reviewer, "/v1/switches/auto_release", &on).await.expect(200);
+        let plate = lab::load(app, &world, 1, &tubes[1..]).await;
+        let file = lab::run_file(&plate, &BTreeMap::new(), false);
+        let run = lab::upload(app, &world, &plate, file).await.expect(201).json();
+        let path = format!("/v1/runs/{}/review", run["id"].as_str().unwrap());
+        let accept = json!({ "decision": "accept" });
+        let reviewed = app.post(&world.reviewer, &path, &accept).await.expect(200).json();
+        assert_eq!(reviewed["released_by_rule"], json!([tube(1)]), "{reviewed}");
+        assert_eq!(verify(app).await.broken, None);
+        let rule = "(select s.rule from signature s where s.rule is not null)";
+        let person = "(select s.account_id from signature s where s.meaning = 'release')";
+        let mut guards = &["result_fixed"][..];
+        for (result, set, back) in [
+            (tube(1), format!("released_by = {person}"), format!("released_by = {rule}")),
+            (tube(1), "rule = null".to_owned(), format!("rule = {rule}")),
+            (tube(1), "rule = 'another.1'".to_owned(), format!("rule = {rule}")),
+            (tube(0), format!("rule = {rule}, released_by = {rule}"),
+                format!("rule = null, released_by = {person}")),
+        ] {
+            let says = |set: &str| format!("update result set {set} where id = '{result}.1'");
+            tamper(app, guards, &says(&set)).await;
+            guards = &[];
+            assert_eq!(verify(app).await.broken.unwrap().result, Some(format!("{result}.1")), "{set}");
+            tamper(app, &[], &says(&back)).await;
+            assert_eq!(verify(app).await.broken, None, "{back}");
+        }
+    }
+
     async fn a_released_run_whose_signature_is_gone_is_named(app) {
         let world = world(app).await;
         seal_tube(app, &world, 0, &people(0, 10)).await.expect(201);
