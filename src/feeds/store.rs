@@ -34,15 +34,16 @@ pub const CHANGES: &str = "select f.epoch, f.seq, f.change, f.tube_code, f.at_us
 pub const NEWEST: &str = "select epoch, seq from feed order by epoch desc, seq desc limit 1";
 /// `$1` tubes with the time of their change, and whether it told something else than a positive.
 /// Whether a member's recall was open just then, and whether a positive of a later swab, or one told
-/// in the same moment, was told before this answer, is read from their own times, so that a replay
-/// tells the same. Where this answer stands still, nobody looks at a person's other tubes: only a
+/// in the same moment, stood before this answer, is read from their own times and not from what is
+/// there today. Where this answer stands still, nobody looks at a person's other tubes: only a
 /// positive of the same moment that was amended away since is passed over by that. Of two releases
 /// at once the one that was signed first may be written last, also by a node whose clock is behind:
-/// what was told within five minutes of this answer counts as told before.
+/// a recall or a positive within five minutes of this answer counts as one before. So a replay may
+/// leave out whom the first reading told of, never the other way round.
 pub const MEMBERS: &str = "select e.value ->> 'tube' as tube_code,
         cast(e.value ->> 'at' as bigint) as at_us, m.person_key,
         (select count(*) from recall r where r.person_key = m.person_key
-            and r.opened_us <= cast(e.value ->> 'at' as bigint)
+            and r.opened_us <= cast(e.value ->> 'at' as bigint) + 300000000
             and (r.closed_us is null or r.closed_us > cast(e.value ->> 'at' as bigint)))
             as recalls,
         case when cast(e.value ->> 'told' as bigint) = 0 or exists (select 1 from status s
@@ -50,11 +51,12 @@ pub const MEMBERS: &str = "select e.value ->> 'tube' as tube_code,
                     and s.released_us = cast(e.value ->> 'at' as bigint))
             then cast(0 as bigint)
             else (select count(*) from member o
-                    join result r on r.tube_code = o.tube_code and r.version =
-                        (select max(n.version) from result n where n.tube_code = o.tube_code
-                            and n.released_us <= cast(e.value ->> 'at' as bigint) + 300000000)
+                    join result r on r.tube_code = o.tube_code and r.outcome = 'detected'
+                        and r.released_us <= cast(e.value ->> 'at' as bigint) + 300000000
+                        and not exists (select 1 from result n where n.tube_code = r.tube_code
+                            and n.version > r.version
+                            and n.released_us <= cast(e.value ->> 'at' as bigint))
                 where o.person_key = m.person_key and o.tube_code <> m.tube_code
-                    and r.outcome = 'detected'
                     and ((o.taken_us, o.tube_code) > (m.taken_us, m.tube_code)
                         or r.released_us = cast(e.value ->> 'at' as bigint)))
             end as positives

@@ -28,7 +28,7 @@ pub fn against_acceptance(content: &RunContent) -> Vec<Reason> {
 pub struct ReportFields {
     /// The tube, the report's link to its people.
     pub tube: String,
-    /// Members whose person is known.
+    /// Members that are stored of it; whether a person belongs to each is the ledger's question.
     pub people: i64,
     /// Members of the tube.
     pub members: i64,

@@ -315,6 +315,49 @@ each_engine! {
         assert_eq!(pool["persons"].as_array().unwrap().len(), 1, "{pool}");
     }
 
+    async fn a_negative_written_behind_a_recall_that_was_signed_after_it_is_told_to_nobody_recalled(app) {
+        let world = world(app).await;
+        let members = people(0, 3);
+        seal_tube(app, &world, 0, &members[..2]).await.expect(201);
+        seal_tube(app, &world, 1, &members[1..]).await.expect(201);
+        lab::deliver(app, &world, 0, &[tube(0), tube(1)]).await;
+        test(app, &world, 0, &[tube(1)], &[(1, POSITIVE)]).await;
+        test(app, &world, 1, &[tube(0)], &[]).await;
+        // As where another node's clock was ahead when it signed the pool that recalls.
+        let ahead = "update recall set opened_us = opened_us + 240000000";
+        tamper(app, &[], ahead).await;
+        let changes = poll_until(app, &world.service, &mut String::new(), 4).await;
+        let pool = changes.iter().find(|one| {
+            one["change"] == "released" && one["tube"] == json!(tube(0))
+        });
+        let pool = pool.unwrap();
+        assert_eq!(pool["under_verification"].as_array().unwrap().len(), 1, "{pool}");
+        assert_eq!(pool["persons"].as_array().unwrap().len(), 1, "{pool}");
+    }
+
+    async fn a_positive_that_stood_when_an_older_negative_came_is_found_though_it_was_amended_since(app) {
+        let world = world(app).await;
+        let members = people(0, 2);
+        seal_tube(app, &world, 0, &members).await.expect(201);
+        app.pass(Span::hours(3));
+        seal_tube(app, &world, 1, &members[..1]).await.expect(201);
+        lab::deliver(app, &world, 0, &[tube(0), tube(1)]).await;
+        test(app, &world, 0, &[tube(1)], &[(1, POSITIVE)]).await;
+        app.pass(Span::hours(1));
+        test(app, &world, 1, &[tube(0)], &[]).await;
+        app.pass(Span::minutes(3));
+        let path = format!("/v1/results/{}.1/amend", tube(1));
+        let negative = json!({ "outcome": "not_detected", "reason": "mixed_up" });
+        app.post(&world.reviewer, &path, &negative).await.expect(202);
+        app.post(&world.second_reviewer, &path, &negative).await.expect(201);
+        let changes = poll_until(app, &world.service, &mut String::new(), 5).await;
+        let pool = changes.iter().find(|one| {
+            one["change"] == "released" && one["tube"] == json!(tube(0))
+        });
+        let pool = pool.unwrap();
+        assert_eq!(pool["superseded"].as_array().unwrap().len(), 1, "{pool}");
+    }
+
     async fn an_answer_that_is_amended_shows_in_the_recall_it_gave(app) {
         let world = world(app).await;
         let members = people(0, 2);
