@@ -27,9 +27,18 @@ pub async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "operation",
     responses((status = 200, body = String), (status = 503, body = super::problem::Problem)))]
 pub async fn readyz(State(app): State<App>) -> Result<&'static str> {
+    ready(&app).await?;
+    Ok("ok")
+}
+
+/// Has the store answer.
+///
+/// # Errors
+/// What a store that cannot be asked says.
+pub async fn ready(app: &App) -> Result<()> {
     let mut tx = app.db.read("ready").await?;
     let one: i64 = on!(tx, c => query_scalar(READY).fetch_one(c).await)?;
-    if one == 1 { Ok("ok") } else { Err(Error::Internal("the store cannot count".to_owned())) }
+    if one == 1 { Ok(()) } else { Err(Error::Internal("the store cannot count".to_owned())) }
 }
 
 /// Counters and histograms in Prometheus' text form; no label ever names a person.

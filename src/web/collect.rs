@@ -25,6 +25,7 @@ use crate::clock::{Span, Time};
 use crate::collection::place::store::{OpenSession, sessions_open};
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Path};
+use crate::http::{guard, health};
 
 /// Files the page names itself; kept on the device with the shell, as the modules are.
 const NAMED: [&str; 5] = ["style.css", "collect.css", "icon.svg", "station.js", "collect.js"];
@@ -151,17 +152,23 @@ pub struct Present {
     pub now: Time,
 }
 
-/// Who sits there, also where nobody does.
-pub async fn who_get(State(app): State<App>, page: Page) -> Json<Present> {
+/// Who sits there, also where nobody does. That nobody does is said by the store and never for want
+/// of one: a device that hears it forgets whom it knew.
+pub async fn who_get(State(app): State<App>, headers: HeaderMap) -> Result<Json<Present>> {
+    let session = guard::session(&app, &headers).await?;
+    if session.is_none() {
+        health::ready(&app).await?;
+    }
+    let page = Page::with_session(&app, session.as_ref(), &headers, "/session");
     let actor = page.actor.as_deref();
-    Json(Present {
+    Ok(Json(Present {
         account: actor.map(|actor| actor.account.clone()),
         name: actor.map(|actor| actor.name.clone()),
         role: actor.map(|actor| actor.role),
         site: actor.and_then(|actor| actor.site.clone()),
         csrf: page.csrf.clone(),
         now: app.clock.now(),
-    })
+    }))
 }
 
 /// What somebody needs to begin, and may keep for when there is no network.

@@ -41,7 +41,13 @@ impl Page {
         Self::with_session(app, session.as_ref(), headers, path)
     }
 
-    fn with_session(app: &App, session: Option<&Session>, headers: &HeaderMap, path: &str) -> Self {
+    /// The page for whoever has this session.
+    pub(super) fn with_session(
+        app: &App,
+        session: Option<&Session>,
+        headers: &HeaderMap,
+        path: &str,
+    ) -> Self {
         let session = session.filter(|session| session.stage != Stage::Code);
         Self {
             language: Language::of(headers),

@@ -4,7 +4,11 @@
 
 import { leave } from "./leave.js";
 
+// A network that does not answer is none.
+const PATIENCE_MS = 20_000;
 const form = document.querySelector("form[action='/sign-in']");
+const away = document.querySelector("#away");
+let asking = false;
 
 if (form.elements.next.value === "/collect") form.addEventListener("submit", enter);
 else await leave();
@@ -13,11 +17,17 @@ else await leave();
 // who. Nobody signs in where no server says who is: the device keeps the name it had.
 async function enter(event) {
   event.preventDefault();
-  const seen = await fetch("/session", { headers: { "x-background": "1" } }).catch(() => undefined);
+  if (asking) return;
+  asking = true;
+  away.hidden = true;
+  const seen = await fetch("/session", {
+    headers: { "x-background": "1" }, signal: AbortSignal.timeout(PATIENCE_MS),
+  }).catch(() => undefined);
+  asking = false;
   if (seen?.ok && seen.headers.get("content-type")?.includes("json")) {
     await leave();
     form.submit();
   } else {
-    document.querySelector("#away").hidden = false;
+    away.hidden = false;
   }
 }

@@ -259,7 +259,7 @@ export async function api(method, path, body, { key, background = false, headers
 async function content(response, path) {
   const kind = response.headers.get("content-type") ?? "";
   if (response.status === 204) return null;
-  if (response.ok && path.startsWith("/v1/") && kind.includes("html")) throw new Error("a page of the network itself");
+  if (response.status < 500 && path.startsWith("/v1/") && kind.includes("html")) throw new Error("a page of the network itself");
   return kind.includes("json") ? response.json() : response.text();
 }
 
