@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, query, query_scalar};
+use sqlx::{PgConnection, PgPool, query, query_scalar};
 
 use super::OpenError;
 use super::line::{Line, Pools};
@@ -84,13 +84,25 @@ async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 async fn refuse_unsafe(options: &PgConnectOptions) -> Result<(), OpenError> {
-    let mut connection = options.connect().await.map_err(OpenError::Connect)?;
+    // A pool waits for a server that is only starting, and not for ever for one that is silent.
+    let pool = bounded(1).connect_lazy_with(options.clone());
+    let mut connection = pool.acquire().await.map_err(OpenError::Connect)?;
     let found = unsafe_setting(&mut connection).await.map_err(OpenError::Connect)?;
-    connection.close().await.map_err(OpenError::Connect)?;
-    found.map_or(Ok(()), |setting| {
-        let message = format!("PostgreSQL runs with {setting} = off; set it on and restart");
-        Err(OpenError::Unsafe(message))
-    })
+    let encoding = foreign_encoding(&mut connection).await.map_err(OpenError::Connect)?;
+    drop(connection);
+    pool.close().await;
+    let refused = found.map(|setting| format!("runs with {setting} = off; set it on and restart"));
+    let refused = refused.or(encoding.map(|encoding| {
+        format!("keeps this database in {encoding}; create one with encoding UTF8")
+    }));
+    refused.map_or(Ok(()), |why| Err(OpenError::Unsafe(format!("PostgreSQL {why}"))))
+}
+
+/// The encoding of a database that cannot keep every name.
+async fn foreign_encoding(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
+    let sql = "select setting from pg_settings
+        where name = 'server_encoding' and setting <> 'UTF8'";
+    query_scalar(sql).fetch_optional(connection).await
 }
 
 /// The first setting by which an acknowledged commit could be lost.

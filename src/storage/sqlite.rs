@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqlitePool, query_scalar};
+use sqlx::{Connection as _, SqliteConnection, SqlitePool, query_scalar};
 
 use super::OpenError;
 
@@ -33,6 +33,7 @@ pub(super) async fn open(
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(timeout)
+        .after_release(|connection, _| Box::pin(is_free(connection)))
         .connect_with(
             options
                 .clone()
@@ -49,6 +50,16 @@ pub(super) async fn open(
         .await
         .map_err(refusal)?;
     Ok((readers, writer))
+}
+
+/// Whether the writer may be used again. A full disk has SQLite undo a transaction by itself; whoever
+/// then undoes it is told that there is none, and the connection believes in it for ever.
+async fn is_free(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // What undoes it may not have been carried out yet.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 fn options(path: &str, timeout: Duration) -> SqliteConnectOptions {

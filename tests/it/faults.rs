@@ -6,6 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
+use axum::http::Method;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use swabline::app::{App, Parts};
@@ -226,6 +227,9 @@ async fn a_cable_pulled_around_a_commit_loses_and_doubles_nothing() {
         assert!(cable.is(Cut::Always), "the commit came by");
         assert_lost(&app.get(&world.officer, "/v1/ledger").await);
         assert_eq!(app.get(&world.officer, "/readyz").await.status, 503);
+        // Whoever has no session is nobody by the store's word alone: a device would forget them.
+        let nobody = app.call(Method::GET, "/session", None, None).await;
+        assert_eq!(nobody.status, 503, "{}", nobody.text());
         cable.cut(Cut::Never);
         let answer = insist(async || seal_tube(&app, &world, n, &people).await).await;
         let expected = if cut == Cut::AfterCommit { 200 } else { 201 };
@@ -247,6 +251,43 @@ async fn a_cable_pulled_around_a_commit_loses_and_doubles_nothing() {
     );
     let mut tx = app.app.db.read("test.verify").await.unwrap();
     assert_eq!(audit::verify(&mut tx).await.unwrap().broken, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_was_full_takes_everything_again_once_there_is_room() {
+    let app = TestApp::start(Engine::Sqlite).await.expect("SQLite is built in");
+    let world = world(&app).await;
+    let room = async |pages: u32| {
+        let mut tx = app.app.db.write("test.room").await.unwrap();
+        way::run(&mut tx, format!("pragma max_page_count = {pages}")).await;
+        tx.commit().await.unwrap();
+    };
+    // As large as it is already, and no larger.
+    room(1).await;
+    let mut taken = 0;
+    let refused = loop {
+        let answer = seal_tube(&app, &world, taken, &people(taken * 20, 10)).await;
+        if answer.status != 201 {
+            break answer;
+        }
+        taken += 1;
+        assert!(taken < 500, "the disk is never full");
+    };
+    assert_eq!(refused.expect(503).code(), "store.busy");
+    for _ in 0..3 {
+        let refused = seal_tube(&app, &world, taken, &people(taken * 20, 10)).await;
+        assert_eq!(refused.expect(503).code(), "store.busy");
+    }
+    room(1_000_000).await;
+    for n in 0..=taken {
+        let expected = if n == taken { 201 } else { 200 };
+        seal_tube(&app, &world, n, &people(n * 20, 10)).await.expect(expected);
+    }
+    let ledger = app.get(&world.officer, "/v1/ledger").await.expect(200).json();
+    assert_eq!(
+        (&ledger["whole"]["tubes"]["collected"], &ledger["unexplained"]),
+        (&json!(taken + 1), &json!(0))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
