@@ -70,10 +70,16 @@ pub async fn guesses(
     Ok(rows.into_iter().filter_map(counted).collect())
 }
 
-/// Counts one wrong guess, forgets those nobody needs any more, and says how many it makes; the
-/// one that makes [`GUESSES_MAX`] begins a block.
-pub async fn guess_count(tx: &mut Tx, person: &PersonKey, now: Time) -> Result<i64> {
+/// Forgets the guesses that nobody needs any more. It takes rows of anybody, in any order: in a
+/// transaction of its own it makes nobody who counts wait for a row that waits for them.
+pub async fn guesses_forget(tx: &mut Tx, now: Time) -> Result<()> {
     on!(tx, c => query(GUESS_FORGET).bind(now - WINDOW).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Counts one wrong guess, and says how many it makes; the one that makes [`GUESSES_MAX`] begins a
+/// block.
+pub async fn guess_count(tx: &mut Tx, person: &PersonKey, now: Time) -> Result<i64> {
     Ok(on!(tx, c => query_scalar(GUESS_COUNT).bind(person).bind(now).bind(now - WINDOW)
         .bind(GUESSES_MAX).fetch_one(c).await)?)
 }

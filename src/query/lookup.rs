@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use serde_json::json;
 
 use super::gather::{Gather, Gathering};
-use super::guess::{GUESSES_MAX, Guesses, guess_count, guesses};
+use super::guess::{GUESSES_MAX, Guesses, guess_count, guesses, guesses_forget};
 use super::rules;
 use super::store::{Place, known, places, proves};
 use crate::audit::{self, Entry};
@@ -15,10 +15,10 @@ use crate::auth::{Actor, Role};
 use crate::cache::follow::Snapshot;
 use crate::cache::{Cache, Kept};
 use crate::clock::{Clock, Time};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::problem::Problem;
 use crate::seal::{KeyRing, PersonKey};
-use crate::storage::{Channel, Db, Mark};
+use crate::storage::{Channel, Db, Mark, TRIES};
 
 /// Two batches at once, so that a thousand people are not in the way of one.
 const SHOWN: Gathering =
@@ -251,14 +251,34 @@ pub(super) fn resident() -> Actor {
     }
 }
 
-/// Everything that asking leaves behind, in one transaction. The guess that begins a block leaves
-/// an audit row, so that a flood of guesses does not become a flood of rows. Guesses go by person:
-/// of two nodes that are asked for the same people neither holds who the other waits for.
+/// Everything that asking leaves behind. Guesses go by person: of two nodes that are asked for the
+/// same people neither holds who the other waits for.
 async fn note(db: &Db, mut notes: Vec<Note>) -> Result<Vec<()>> {
     notes.sort_by(|one, other| one.person().cmp(&other.person()));
+    let mut tries = 1;
+    loop {
+        match noted(db, &notes).await {
+            Err(Error::Store(error)) if tries < TRIES && error.crossed() => tries += 1,
+            settled => return settled.map(|()| vec![(); notes.len()]),
+        }
+    }
+}
+
+/// The same in one transaction. The guess that begins a block leaves an audit row, so that a flood of
+/// guesses does not become a flood of rows.
+async fn noted(db: &Db, notes: &[Note]) -> Result<()> {
+    let guessed = notes.iter().filter_map(|note| match note {
+        Note::Guess { at, .. } => Some(*at),
+        Note::Batch { .. } => None,
+    });
+    if let Some(now) = guessed.max() {
+        let mut tx = db.write_on(Channel::Query, "status.forget").await?;
+        guesses_forget(&mut tx, now).await?;
+        tx.commit().await?;
+    }
     let mut tx = db.write_on(Channel::Query, "status.note").await?;
     let resident = resident();
-    for note in &notes {
+    for note in notes {
         match note {
             Note::Guess { person, at } => {
                 if guess_count(&mut tx, person, *at).await? == GUESSES_MAX {
@@ -275,6 +295,5 @@ async fn note(db: &Db, mut notes: Vec<Note>) -> Result<Vec<()>> {
             }
         }
     }
-    tx.commit().await?;
-    Ok(vec![(); notes.len()])
+    Ok(tx.commit().await?)
 }

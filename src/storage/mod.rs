@@ -33,7 +33,7 @@ use gate::Gate;
 pub use gate::{Channel, Queue, Queues};
 use line::{Line, Listening, Pools};
 pub use news::{Mark, News};
-pub use writer::{Batch, Writer};
+pub use writer::{Batch, TRIES, Writer};
 
 use crate::clock::Clock;
 

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 /// and whoever is in it waits longer.
 const BATCH_ROWS: u32 = 12_000;
 /// Times a transaction is tried that was undone because it crossed another.
-const TRIES: u32 = 5;
+pub const TRIES: u32 = 5;
 
 /// Answers of a batch, in the order of its jobs.
 pub type Batch<'a, A> = Pin<Box<dyn Future<Output = Result<Vec<A>>> + Send + 'a>>;
