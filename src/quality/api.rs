@@ -127,6 +127,7 @@ async fn asked_chart(app: &App, actor: &Actor, asked: ChartQuery) -> Result<Char
         to: asked.to.unwrap_or(now + Span::MICROSECOND),
     };
     let mut tx = app.db.read("quality.chart").await?;
+    refuse_unknown_laboratory(&mut tx, Some(&frame.laboratory)).await?;
     chart(&mut tx, frame, (asked.target.as_deref(), asked.kit.as_deref())).await
 }
 

@@ -16,6 +16,7 @@ use crate::auth::{Actor, Role};
 use crate::barcode::PlaceCode;
 use crate::clock::Time;
 use crate::collection::person::{Identity, identity_place, identity_row};
+use crate::collection::place::store::{refuse_unknown_area, refuse_unknown_site};
 use crate::error::{Error, Result, refuse_if_any};
 use crate::http::extract::{Json, Path, Query};
 use crate::http::page::{Cursor, Limit};
@@ -167,16 +168,19 @@ pub async fn recalls_get(
     actor: Actor,
     Query(asked): Query<RecallsQuery>,
 ) -> Result<Json<RecallsAnswer>> {
+    let named = (asked.site.clone(), asked.area.clone());
     let page = page_read(&actor, asked)?;
     let now = app.clock.now();
     if actor.role != Role::Officer {
         let mut tx = app.db.read("recall.list").await?;
+        refuse_unknown(&mut tx, &named).await?;
         let (rows, next) = page_cut(store::recalls_page(&mut tx, &page).await?, page.limit);
         let counts = store::recalls_count(&mut tx, &page, now).await?;
         let recalls = rows.into_iter().map(RecallAnswer::from).collect();
         return Ok(Json(answer(recalls, next, counts)));
     }
     let mut tx = app.db.write("recall.read").await?;
+    refuse_unknown(&mut tx, &named).await?;
     let (rows, next) = page_cut(store::recalls_page(&mut tx, &page).await?, page.limit);
     let counts = store::recalls_count(&mut tx, &page, now).await?;
     let recalls = followed_up(&mut tx, &app.keys, rows, (&actor, now)).await?;
@@ -207,6 +211,15 @@ fn page_read(actor: &Actor, asked: RecallsQuery) -> Result<PageQuery> {
     let limit = Limit::or(asked.limit, PAGE).rows() + 1;
     let after = asked.after.map_or_else(Position::start, |Cursor(position)| position);
     Ok(PageQuery { site, area: asked.area, state: asked.state, after, limit })
+}
+
+/// That there is nobody to call is said of places alone that are there.
+async fn refuse_unknown(
+    tx: &mut Tx,
+    (site, area): &(Option<PlaceCode>, Option<String>),
+) -> Result<()> {
+    refuse_unknown_site(tx, site.as_ref().map(PlaceCode::as_str)).await?;
+    refuse_unknown_area(tx, area.as_deref()).await
 }
 
 /// The page without the one recall too many, and the cursor behind it.

@@ -124,8 +124,8 @@ each_engine! {
         app.get(&officer, "/v1/quality/alarms?laboratory=%00").await.expect(404);
         app.get(&officer, "/v1/ledger?site=%00").await.expect(422);
         app.get(&officer, "/v1/recalls?area=%00").await.expect(422);
-        let seen = json!({ "reason": "explained" });
-        app.post(&officer, "/v1/quality/alarms/%00/acknowledge", &seen).await;
+        let seen = json!({ "reason": "no_cause_found" });
+        app.post(&officer, "/v1/quality/alarms/%00/acknowledge", &seen).await.expect(404);
         let on = json!({ "on": true, "reason": "a\u{0}b" });
         let refused = app.put(&reviewer, "/v1/switches/auto_release", &on).await.expect(422);
         assert_eq!(refused.code(), "switch.reason");

@@ -146,6 +146,8 @@ each_engine! {
             let path = format!("/v1/quality/charts?measure={path}");
             assert_eq!(app.get(&world.officer, &path).await.expect(422).code(), code);
         }
+        let nowhere = "/v1/quality/charts?laboratory=L99&measure=positivity";
+        app.get(&world.officer, nowhere).await.expect(404);
     }
 
     async fn an_internal_control_that_comes_later_alarms_once_and_again_after_it_was_acknowledged(app) {

@@ -125,6 +125,11 @@ each_engine! {
         for bad in ["limit=0", "limit=201", "after=x", "site=%00", "state=lost", "who=me"] {
             app.get(&officer, &format!("/v1/recalls?{bad}")).await.expect(400);
         }
+        // Of places that are not there nobody hears that there is nobody to call.
+        for (unknown, code) in [("site=S99", "site.not_found"), ("area=Nowhere", "area.not_found")] {
+            let answer = app.get(&officer, &format!("/v1/recalls?{unknown}")).await.expect(404);
+            assert_eq!(answer.code(), code);
+        }
     }
 
     async fn an_officer_sees_whom_to_call_and_leaves_a_trace_and_a_sampler_sees_neither(app) {

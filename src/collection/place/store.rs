@@ -76,6 +76,8 @@ pub struct OpenSession {
 
 /// Every site.
 pub const SITES: &str = "select code, name, area from site order by area, code";
+/// `$1` area: how many sites are in it.
+pub const AREA_COUNT: &str = "select count(*) from site where area = $1";
 /// Every laboratory, with where it is.
 pub const LABORATORIES: &str = "select code, name, address as area from laboratory order by code";
 /// Every round, the newest first.
@@ -250,6 +252,13 @@ pub async fn refuse_unknown_site(tx: &mut Tx, site: Option<&str>) -> Result<()> 
     if is_known { Ok(()) } else { Err(Error::not_found("site", site)) }
 }
 
+/// Nor of an area that no site is in.
+pub async fn refuse_unknown_area(tx: &mut Tx, area: Option<&str>) -> Result<()> {
+    let Some(area) = area else { return Ok(()) };
+    let sites: i64 = on!(tx, c => query_scalar(AREA_COUNT).bind(area).fetch_one(c).await)?;
+    if sites > 0 { Ok(()) } else { Err(Error::not_found("area", area)) }
+}
+
 /// Puts a session whose round and site exist.
 pub async fn session_put(tx: &mut Tx, code: &PlaceCode, new: &Session, at: Time) -> Result<Put> {
     let added = on!(tx, c => query(SESSION_ADD).bind(code).bind(&new.round).bind(&new.site)
@@ -347,6 +356,7 @@ fn compare(what: &str, code: &PlaceCode, fields: &[(&str, bool, String)]) -> Res
 /// Every statement of this file, to be prepared on both engines.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("SITES", SITES),
+    ("AREA_COUNT", AREA_COUNT),
     ("LABORATORIES", LABORATORIES),
     ("ROUNDS", ROUNDS),
     ("LABORATORY_ADD", LABORATORY_ADD),
