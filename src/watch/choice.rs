@@ -222,6 +222,11 @@ mod tests {
         assert!(matches!(of(Some(spoiled)), Verdict::Spoiled(why) if why.contains("thirty")));
         let beside = b"# Block Type: 96\nWell,Well Position,Cycle Number,Target,Rn\n1,A1,1,N,0.5\n";
         assert!(matches!(of(Some(beside)), Verdict::NotARun(why) if why.contains("no Ct")));
+        assert!(matches!(of(Some(b"")), Verdict::NotARun(_)));
+        let name = format!("{}_run.csv", code(1));
+        let begun = Content { name, sha256: "1".into(), bytes: Some(Vec::new()) };
+        let verdict = judge(&begun, Mappings::shipped()).verdict;
+        assert!(matches!(verdict, Verdict::Spoiled(_)), "somebody waits for it: {verdict:?}");
         let cfx = b",Well,Fluor,Target,Content,Sample,Cq\n,A01,FAM,N,Unkn,T1,30\n";
         assert_eq!(of(Some(cfx)), Verdict::NoPlate(PlateFault::Unknown));
     }

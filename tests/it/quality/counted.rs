@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use swabline::clock::Span;
 use swabline::on;
+use swabline::quality::store::newest;
 
 use super::{Past, USUAL, plate_of, run};
 use crate::app::TestApp;
@@ -47,10 +48,16 @@ each_engine! {
             Value::Array(accepted)
         };
         assert_eq!(accepted().await, json!([true, true, true]));
+        let stands = async || {
+            let mut tx = app.app.db.read("test.newest").await.unwrap();
+            newest(&mut tx, Some("L01")).await.unwrap().len()
+        };
+        assert_ne!(stands().await, 0);
         let path = format!("/v1/runs/{}/review", made["id"].as_str().unwrap());
         let void = json!({ "decision": "void" });
         app.post(&world.reviewer, &path, &void).await.expect(200);
         assert_eq!(accepted().await, json!([false, false, false]));
+        assert_eq!(stands().await, 0, "no chart stands where a void run was");
     }
 
     async fn nothing_is_learnt_of_a_control_from_void_runs(app) {
