@@ -55,7 +55,7 @@ pub(super) async fn fills(
         before.iter().flat_map(|log| &log.fills).filter_map(Fill::filled).collect();
     let mut fills = Vec::new();
     for transfer in into {
-        let own = |place: &Place| own_well(place, plate, &settings.labware, &filled);
+        let own = |place: &Place| own_well(place, (plate, &settings.labware), &filled);
         let carried: BTreeSet<Material> = transfer
             .earlier
             .iter()
@@ -85,14 +85,13 @@ pub(super) async fn fills(
 /// before something was brought there.
 fn own_well(
     place: &Place,
-    plate: &StoredPlate,
-    labware: &str,
+    (own, labware): (&StoredPlate, &str),
     filled: &BTreeSet<WellPosition>,
 ) -> Option<Material> {
-    if !is_plate(place, &plate.code, labware) {
+    if !is_plate(place, &own.code, labware) {
         return None;
     }
-    let layout = &plate.made.layout;
+    let layout = &own.made.layout;
     let well = place.spot.on((layout.size().rows(), layout.size().columns()));
     let is_filled = well.is_some_and(|well| filled.contains(&well));
     Some(if is_filled { of_plate(layout, place.spot) } else { Material::Unknown })

@@ -77,20 +77,19 @@ impl Known<'_> {
     pub(super) fn at(&self, place: &Place) -> Material {
         let names = [place.barcode.as_str(), place.label.as_str()];
         let rack = names.iter().find_map(|name| self.racks.get(*name));
-        let plate = names.iter().find_map(|name| self.plates.get(*name));
-        let plate = plate.map(|layout| of_plate(layout, place.spot));
+        let layout = names.iter().find_map(|name| self.plates.get(*name));
+        let stamped = layout.map(|layout| of_plate(layout, place.spot));
         if !place.tube.is_empty() {
-            let named = self.named(&place.tube);
-            let agrees = match (&named, rack, &plate) {
-                (Material::Unknown, ..) => true,
+            let told = self.named(&place.tube);
+            let agrees = match (&told, rack, &stamped) {
+                (Material::Unknown, ..) | (_, None, None) => true,
                 (Material::Tube(tube), Some(rack), _) => rack.allows(place, tube),
                 (_, Some(rack), _) => rack.at(place) == Material::Unknown,
-                (_, None, Some(stood)) => *stood == Material::Unknown || *stood == named,
-                (_, None, None) => true,
+                (_, None, Some(stood)) => *stood == Material::Unknown || *stood == told,
             };
-            return if agrees { named } else { Material::Moved };
+            return if agrees { told } else { Material::Moved };
         }
-        if let Some(stood) = rack.map(|rack| rack.at(place)).or(plate) {
+        if let Some(stood) = rack.map(|rack| rack.at(place)).or(stamped) {
             return stood;
         }
         let own = names.map(|name| self.named(name));
@@ -149,9 +148,10 @@ impl RackHistory {
     /// and stands there still. A list from before a change names what was taken out since.
     fn allows(&self, place: &Place, tube: &str) -> bool {
         let seen = self.seen(place);
-        let is_it = |held: &&Option<&String>| held.is_some_and(|held| held == tube);
+        let is_it = |held: Option<&String>| held.is_some_and(|held| held == tube);
+        let times = seen.iter().filter(|held| is_it(**held)).count();
         seen.iter().all(Option::is_none)
-            || (seen.last().as_ref().is_some_and(is_it) && seen.iter().filter(is_it).count() == 1)
+            || (times == 1 && seen.last().is_some_and(|last| is_it(*last)))
     }
 }
 
