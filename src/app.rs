@@ -217,7 +217,7 @@ impl App {
             codes: Arc::default(),
             shifts: Arc::default(),
             holders: Arc::default(),
-            kits: Arc::new(kits()),
+            kits: Arc::new(kits().to_vec()),
             lookups: Lookups::start(&db, &cache, &keys, &clock),
             cache,
             feed_reads: Arc::new(Semaphore::new(FEED_READS)),

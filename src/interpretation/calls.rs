@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disposition::{Disposition, disposition};
 use super::gather::TargetReading;
-use super::kit::{DoubtfulCurve, GreyAgain, Kit, Target, plain};
+use super::kit::{DoubtfulCurve, GreyAgain, Kit, Target, is_same};
 use super::{EarlierTest, Outcome, Specimen, TubeFacts};
 use crate::instrument::{Ct, Reading};
 use crate::plate::{TargetRole, WellPosition};
@@ -141,7 +141,7 @@ pub(super) fn is_doubted(kit: &Kit, reading: &Reading) -> bool {
 }
 
 fn says(reading: &Reading, status: &str) -> bool {
-    reading.amp_status.as_deref().is_some_and(|written| plain(written) == status)
+    reading.amp_status.as_deref().is_some_and(|written| is_same(written, status))
 }
 
 /// Calls one tube. Total: any readings give a call; a target that was not read counts as silent,

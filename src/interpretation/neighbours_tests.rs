@@ -275,9 +275,9 @@ fn make_positive(call: &mut Call, ct: Ct) {
 
 fn held(calls: Vec<Call>) -> usize {
     let facts = calls.iter().map(|call| (call.tube.clone(), TubeFacts::first_test(1)));
-    let facts = facts.collect();
-    let layout = plate(&orf(), "one-well-94-columns", 1, 1);
-    hold(&orf(), &Surroundings::of(&orf(), &layout, &[]), calls, &facts)
+    let (kit, facts) = (orf(), facts.collect());
+    let layout = plate(&kit, "one-well-94-columns", 1, 1);
+    hold(&kit, &Surroundings::of(&kit, &layout, &[]), calls, &facts)
         .iter()
         .filter(|call| call.disposition == Disposition::Retest)
         .count()

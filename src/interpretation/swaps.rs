@@ -22,7 +22,7 @@ use crate::plate::{
 const BATCH: u64 = 20;
 
 fn moving() -> Vec<Template> {
-    templates().into_iter().filter(|template| template.cycle() > 1).collect()
+    templates().iter().filter(|template| template.cycle() > 1).cloned().collect()
 }
 
 /// A kit that needs as many wells a tube and the controls of this template.

@@ -16,6 +16,7 @@
 //! the moving controls of Sanger's `sequencescape`.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -183,13 +184,13 @@ impl Template {
 
     /// The embedded template with that name, as it is on the first plate of a cycle.
     pub fn find(name: &str) -> Option<Self> {
-        templates().into_iter().find(|template| template.name == name)
+        templates().iter().find(|template| template.name == name).cloned()
     }
 
     /// The embedded template with that name, or which there are.
     pub fn named(name: &str) -> Result<Self, Reason> {
         Self::find(name).ok_or_else(|| {
-            let all: Vec<_> = templates().into_iter().map(|template| template.name).collect();
+            let all: Vec<_> = templates().iter().map(|template| &*template.name).collect();
             let message = format!("there is no template `{name}`; take one of {}", all.join(", "));
             Reason::new("plate.template", "template", message)
         })
@@ -273,11 +274,13 @@ impl Template {
 /// # Panics
 ///
 /// Never on a build whose tests passed: the embedded files are checked there.
-pub fn templates() -> Vec<Template> {
-    EMBEDDED
-        .iter()
-        .map(|text| Template::parse(text).expect("embedded templates are checked by a test"))
-        .collect()
+pub fn templates() -> &'static [Template] {
+    static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
+        let parse =
+            |text| Template::parse(text).expect("embedded templates are checked by a test");
+        EMBEDDED.into_iter().map(parse).collect()
+    });
+    &TEMPLATES
 }
 
 impl Draft {
@@ -396,7 +399,7 @@ mod tests {
     #[test]
     fn the_embedded_templates_are_sound_and_named_apart() {
         let names: BTreeSet<_> =
-            templates().into_iter().map(|template| template.name().to_owned()).collect();
+            templates().iter().map(|template| template.name().to_owned()).collect();
         assert_eq!(names.len(), EMBEDDED.len());
         for name in names {
             assert_eq!(Template::find(&name).unwrap().name(), name);
@@ -444,7 +447,7 @@ mod tests {
     /// negative one is filled before the positive one.
     #[test]
     fn controls_of_the_moving_templates_differ_on_every_two_plates_of_a_batch() {
-        let moving: Vec<_> = templates().into_iter().filter(|t| t.cycle() > 1).collect();
+        let moving: Vec<_> = templates().iter().filter(|t| t.cycle() > 1).collect();
         assert_eq!(moving.len(), 9);
         let codes = |template: &Template| {
             let warnings = template.warnings().into_iter();

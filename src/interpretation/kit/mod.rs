@@ -267,23 +267,30 @@ impl Target {
 
     /// Whether the file's target name means this target.
     pub fn is_named(&self, name: &str) -> bool {
-        let name = plain(name);
-        std::iter::once(&self.code).chain(&self.aliases).any(|known| plain(known) == name)
+        std::iter::once(&self.code).chain(&self.aliases).any(|known| is_same(known, name))
     }
 
     /// Whether it is read in that dye; a LightCycler names a filter by all the dyes it fits,
     /// `VIC / HEX / Yellow555`.
     pub fn is_read_in(&self, dye: &str) -> bool {
-        dye.split('/').map(plain).any(|dye| self.dyes.iter().any(|known| plain(known) == dye))
+        dye.split('/').any(|dye| self.dyes.iter().any(|known| is_same(known, dye)))
     }
 }
 
 /// A name without case, blanks and the signs that stand for blanks.
 pub(super) fn plain(name: &str) -> String {
+    letters(name).collect()
+}
+
+/// Whether two names are one when they are plain.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    one == other || letters(one).eq(letters(other))
+}
+
+fn letters(name: &str) -> impl Iterator<Item = char> {
     name.chars()
         .filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-'))
         .flat_map(char::to_lowercase)
-        .collect()
 }
 
 impl Kit {
@@ -316,7 +323,7 @@ impl Kit {
 
     /// The embedded kit of that code and version.
     pub fn find(code: &str, version: &str) -> Option<Self> {
-        kits().into_iter().find(|kit| kit.code == code && kit.version == version)
+        kits().iter().find(|kit| kit.code == code && kit.version == version).cloned()
     }
 
     /// What a plate must know of this kit.
@@ -372,9 +379,9 @@ mod tests {
     #[test]
     fn the_embedded_kits_are_sound_and_found_by_code_and_version() {
         for kit in kits() {
-            assert_eq!(Kit::find(&kit.code, &kit.version).as_ref(), Some(&kit));
+            assert_eq!(Kit::find(&kit.code, &kit.version).as_ref(), Some(kit));
             let json = serde_json::to_string(&kit).unwrap();
-            assert_eq!(serde_json::from_str::<Kit>(&json).unwrap(), kit);
+            assert_eq!(serde_json::from_str::<Kit>(&json).unwrap(), *kit);
         }
         assert_eq!(Kit::find("cdc-2019-ncov", "05"), None);
     }

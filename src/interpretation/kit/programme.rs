@@ -5,6 +5,8 @@
 //! in every programme we know of. The kit states the policies too, so that whoever reads its file
 //! reads what happens; where it states others than its programme, it is refused.
 
+use std::sync::LazyLock;
+
 use serde::Deserialize;
 
 use super::{Definition, GreyAgain, KitFault, Outcome, RetestPolicy};
@@ -41,7 +43,7 @@ pub struct Programme {
 impl Programme {
     /// The programme with that code.
     pub fn find(code: &str) -> Option<Self> {
-        programmes().into_iter().find(|programme| programme.code == code)
+        programmes().iter().find(|programme| programme.code == code).cloned()
     }
 
     /// Where a kit states another policy; a kit without a grey zone says nothing of one.
@@ -68,11 +70,12 @@ impl Programme {
 /// # Panics
 ///
 /// Never on a build whose tests passed: the embedded files are checked there.
-pub fn programmes() -> Vec<Programme> {
-    EMBEDDED
-        .iter()
-        .map(|text| toml::from_str(text).expect("embedded programmes are checked by a test"))
-        .collect()
+pub fn programmes() -> &'static [Programme] {
+    static PROGRAMMES: LazyLock<Vec<Programme>> = LazyLock::new(|| {
+        let parse = |text| toml::from_str(text).expect("embedded programmes are checked by a test");
+        EMBEDDED.into_iter().map(parse).collect()
+    });
+    &PROGRAMMES
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@
 //! Not here: the variant of `TaqPath` in duplicates (PMC7490627), which asks for two wells of the
 //! same reaction for each tube; a plate gives a tube one.
 
+use std::sync::LazyLock;
+
 use super::Kit;
 
 const EMBEDDED: [&str; 18] = [
@@ -36,9 +38,10 @@ const EMBEDDED: [&str; 18] = [
 /// # Panics
 ///
 /// Never on a build whose tests passed: the embedded files are checked there.
-pub fn kits() -> Vec<Kit> {
-    EMBEDDED
-        .iter()
-        .map(|text| Kit::parse(text).expect("embedded kits are checked by a test"))
-        .collect()
+pub fn kits() -> &'static [Kit] {
+    static KITS: LazyLock<Vec<Kit>> = LazyLock::new(|| {
+        let parse = |text| Kit::parse(text).expect("embedded kits are checked by a test");
+        EMBEDDED.into_iter().map(parse).collect()
+    });
+    &KITS
 }

@@ -23,7 +23,7 @@ struct Kits {
     page: Page,
     kits: Vec<KitAnswer>,
     changes: bool,
-    templates: Vec<PlateTemplate>,
+    templates: &'static [PlateTemplate],
     proposal: Proposal,
     reasons: Vec<Reason>,
 }
