@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn the_embedded_kits_have_no_fault() {
         for kit in kits() {
-            assert_eq!(kit_faults(&kit), []);
+            assert_eq!(kit_faults(kit), []);
         }
     }
 

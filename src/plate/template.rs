@@ -276,8 +276,7 @@ impl Template {
 /// Never on a build whose tests passed: the embedded files are checked there.
 pub fn templates() -> &'static [Template] {
     static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
-        let parse =
-            |text| Template::parse(text).expect("embedded templates are checked by a test");
+        let parse = |text| Template::parse(text).expect("embedded templates are checked by a test");
         EMBEDDED.into_iter().map(parse).collect()
     });
     &TEMPLATES
@@ -457,7 +456,7 @@ mod tests {
             assert_eq!(codes(fixed), ["plate.fixed_controls"], "{}", fixed.name());
         }
         for template in moving {
-            assert_eq!(codes(&template), Vec::<String>::new(), "{}", template.name());
+            assert_eq!(codes(template), Vec::<String>::new(), "{}", template.name());
             let cycle = template.cycle() as u64;
             assert_eq!(cycle, 23);
             let place = |number: u64, control| {

@@ -90,7 +90,7 @@ fn the_templates_lay_tubes_out_as_they_always_did() {
         let wanted = if template.wells_per_slot() == 1 { "orf1ab-n-ic" } else { "cdc-2019-ncov" };
         let kits = swabline::interpretation::kits();
         let kit = kits.iter().find(|kit| kit.code == wanted).unwrap();
-        let layout = lay_out(&template, &kit.plan(), &tubes).unwrap();
+        let layout = lay_out(template, &kit.plan(), &tubes).unwrap();
         insta::assert_snapshot!(format!("layout_{}", template.name()), worklist_csv(&layout));
     }
 }
