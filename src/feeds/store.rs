@@ -38,8 +38,8 @@ pub const NEWEST: &str = "select epoch, seq from feed order by epoch desc, seq d
 /// there today. Where this answer stands still, nobody looks at a person's other tubes: only a
 /// positive of the same moment that was amended away since is passed over by that. Of two releases
 /// at once the one that was signed first may be written last, also by a node whose clock is behind:
-/// a recall or a positive within five minutes of this answer counts as one before. So a replay may
-/// leave out whom the first reading told of, never the other way round.
+/// a recall or a positive within five minutes of this answer counts as one before, so that a replay
+/// may leave out whom the first reading told of.
 pub const MEMBERS: &str = "select e.value ->> 'tube' as tube_code,
         cast(e.value ->> 'at' as bigint) as at_us, m.person_key,
         (select count(*) from recall r where r.person_key = m.person_key

@@ -35,7 +35,7 @@ pub(super) fn text(text: &Text, detected_by: Vec<Reason>) -> Result<RunFile, Ref
         curves.cut_last();
     }
     if rows.is_empty() {
-        if text.open_end() && section.is_none_or(|section| section == "Results") {
+        if text.open_end() {
             return Err(Refusal::cut(
                 "the text ends in the middle of a line before any row of [Results]",
             ));

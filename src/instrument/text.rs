@@ -128,11 +128,12 @@ pub(super) fn delimited(text: &str, delimiter: u8, first: usize) -> Result<Vec<R
         let number = first + usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
         // A note of two lines is one cell; what holds the end of a row and cells of the next is not:
         // as many separators as half a row has.
+        let is_wider = widest > 0 && record.len() > widest;
         widest = widest.max(record.len());
         let swallows = |cell: &str| {
             let separators = cell.matches(char::from(delimiter)).count();
             cell.contains('\n')
-                && (quote_left_open || separators > 0 && separators * 2 + 1 >= widest)
+                && (quote_left_open || separators > 0 && (is_wider || separators * 2 + 1 >= widest))
         };
         if record.iter().any(swallows) {
             let place = format!("a quotation mark in row {number} is closed in another row");
@@ -246,5 +247,8 @@ mod tests {
         assert_eq!(noted[0].cells[5], "weak, see\nthe log");
         let refusal = rows("a,A1,30\n\"T2,A2,35\nT3,A3,23\nT4\",A4,24\n").unwrap_err();
         assert!(refusal.to_string().contains("row 2 is closed in another row"), "{refusal}");
+        // Opened late in a row and closed early in the next, it makes a row of nearly two.
+        let late = "a,b,c,d,e,f,g,h\n1,2,3,4,5,6,7,\"8\n1,2\",3,4,5,6,7,8\n";
+        assert!(rows(late).unwrap_err().to_string().contains("row 2"));
     }
 }

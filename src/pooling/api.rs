@@ -169,7 +169,7 @@ async fn stops(app: &App, mixed: &Mixed) -> Result<Vec<Reason>> {
     let names = app.kit_names(&mut tx).await?;
     let versions = figures::versions(&names, kit.0);
     let running = figures::running_of_all(&mut tx, scope, &versions).await?;
-    let wanting = figures::wanting(&mut tx, scope, &versions).await?;
+    let wanting = figures::wanting(&mut tx, scope).await?;
     let size = monitoring::against_size(wanting, mixed.tubes.len());
     Ok(monitoring::stop(&running).into_iter().chain(size).collect())
 }

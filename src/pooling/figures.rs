@@ -55,16 +55,17 @@ pub const ASSESSMENT_LAST: &str = "select size, positives, found, decision, asse
     from pool_assessment where laboratory_code = $1 and kit_code = $2 and kit_version = $3
         and assessed_us <= $4 and decision <> 'test_ten_more'
     order by assessed_us desc, id desc limit 1";
-/// Laboratory, kit, version, `$4` up to: the smallest size found wanting of which none as large was
-/// found good afterwards.
+/// Laboratory, kit, version, `$4` up to: the smallest size that this version or another was found
+/// wanting at, and neither the same version later nor this one was found good at it or a larger one.
 pub const ASSESSMENT_WANTING: &str = "select min(w.size) from pool_assessment w
-    where w.laboratory_code = $1 and w.kit_code = $2 and w.kit_version = $3
-        and w.assessed_us <= $4 and w.decision = 'smaller'
+    where w.laboratory_code = $1 and w.kit_code = $2 and w.assessed_us <= $4
+        and w.decision = 'smaller'
         and not exists (select 1 from pool_assessment g
             where g.laboratory_code = w.laboratory_code and g.kit_code = w.kit_code
-                and g.kit_version = w.kit_version and g.assessed_us <= $4
-                and g.decision = 'go_on' and g.size >= w.size
-                and (g.assessed_us, g.id) > (w.assessed_us, w.id))";
+                and g.assessed_us <= $4 and g.decision = 'go_on' and g.size >= w.size
+                and ((g.kit_version = w.kit_version
+                        and (g.assessed_us, g.id) > (w.assessed_us, w.id))
+                    or (g.kit_version = $3 and w.kit_version <> $3)))";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("POOLED", POOLED),
@@ -240,22 +241,10 @@ pub(super) async fn assessment_last(tx: &mut Tx, scope: Scope<'_>) -> Result<Opt
         .bind(scope.kit.1).bind(scope.at).fetch_optional(c).await)?)
 }
 
-/// The smallest pools that were found wanting, if larger ones were not found good since. What a
-/// version's own pools find is what counts; while nobody looked, a new one goes on from the other
-/// that was looked at last.
-pub(super) async fn wanting(
-    tx: &mut Tx,
-    scope: Scope<'_>,
-    versions: &[&str],
-) -> Result<Option<u64>> {
-    let mut last = None::<(bool, Time, &str)>;
-    for version in versions {
-        let of = Scope { kit: (scope.kit.0, version), ..scope };
-        let assessed = assessment_last(tx, of).await?;
-        last = last.max(assessed.map(|assessed| (*version == scope.kit.1, assessed.at, *version)));
-    }
-    let Some((_, _, version)) = last else { return Ok(None) };
+/// The smallest pools that were found wanting. What a version's own pools find is what counts in the
+/// end; until as large ones of its own were found good, it goes on from what those of others missed.
+pub(super) async fn wanting(tx: &mut Tx, scope: Scope<'_>) -> Result<Option<u64>> {
     let size: Option<i64> = on!(tx, c => query_scalar(ASSESSMENT_WANTING).bind(scope.laboratory)
-        .bind(scope.kit.0).bind(version).bind(scope.at).fetch_one(c).await)?;
+        .bind(scope.kit.0).bind(scope.kit.1).bind(scope.at).fetch_one(c).await)?;
     Ok(size.map(i64::unsigned_abs))
 }

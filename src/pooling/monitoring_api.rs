@@ -1,5 +1,7 @@
 //! Routes by which pooling in use is watched, and its re-assessments recorded.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -98,7 +100,7 @@ pub async fn pooling_get(
     let (days, at) = (asked.days.unwrap_or(DAYS_MIN), asked.at.unwrap_or(app.clock.now()));
     let mut tx = app.db.read("pooling.get").await?;
     refuse_unknown_laboratory(&mut tx, Some(&asked.laboratory)).await?;
-    let mut kits = Vec::new();
+    let (mut kits, mut running) = (Vec::new(), BTreeMap::new());
     // Also of a kit that was withdrawn since: what was pooled with it stays.
     let names = app.kit_names(&mut tx).await?;
     for (kit, kit_version) in &names {
@@ -107,9 +109,11 @@ pub async fn pooling_get(
         let Some(began_at) = figures::began(&mut tx, scope).await? else { continue };
         let figures = figures::figures(&mut tx, scope).await?;
         let assessment = figures::assessment_last(&mut tx, scope).await?;
-        let versions = figures::versions(&names, kit);
-        let running = figures::running_of_all(&mut tx, scope, &versions).await?;
-        let (state, reasons) = monitoring::standing(&figures, &running);
+        if !running.contains_key(kit) {
+            let versions = figures::versions(&names, kit);
+            running.insert(kit, figures::running_of_all(&mut tx, scope, &versions).await?);
+        }
+        let (state, reasons) = monitoring::standing(&figures, &running[kit]);
         let (kit, kit_version) = (kit.clone(), kit_version.clone());
         let one = KitPooling { kit, kit_version, began_at, figures, state, reasons, assessment };
         kits.push(one);

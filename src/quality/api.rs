@@ -66,7 +66,7 @@ pub struct ChartQuery {
 #[utoipa::path(get, path = "/v1/quality/charts", tag = "quality", security(("bearer" = [])),
     params(ChartQuery),
     responses((status = 200, body = Chart), (status = 403, body = Problem),
-        (status = 422, body = Problem)))]
+        (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn charts_get(
     State(app): State<App>,
     actor: Actor,
@@ -79,7 +79,7 @@ pub async fn charts_get(
 #[utoipa::path(get, path = "/v1/quality/charts.svg", tag = "quality", security(("bearer" = [])),
     params(ChartQuery),
     responses((status = 200, content((String = "image/svg+xml"))), (status = 403, body = Problem),
-        (status = 422, body = Problem)))]
+        (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn charts_svg_get(
     State(app): State<App>,
     actor: Actor,

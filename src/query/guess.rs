@@ -70,8 +70,8 @@ pub async fn guesses(
     Ok(rows.into_iter().filter_map(counted).collect())
 }
 
-/// Forgets the guesses that nobody needs any more. It takes rows of anybody, in any order: in a
-/// transaction of its own it makes nobody who counts wait for a row that waits for them.
+/// Forgets the guesses that nobody needs any more. It takes rows of anybody, in any order, and so has
+/// a transaction of its own, that may be undone for another's sake.
 pub async fn guesses_forget(tx: &mut Tx, now: Time) -> Result<()> {
     on!(tx, c => query(GUESS_FORGET).bind(now - WINDOW).execute(c).await.map(drop))?;
     Ok(())

@@ -264,6 +264,12 @@ async fn note(db: &Db, mut notes: Vec<Note>) -> Result<Vec<()>> {
     }
 }
 
+async fn forget(db: &Db, now: Time) -> Result<()> {
+    let mut tx = db.write_on(Channel::Query, "status.forget").await?;
+    guesses_forget(&mut tx, now).await?;
+    Ok(tx.commit().await?)
+}
+
 /// The same in one transaction. The guess that begins a block leaves an audit row, so that a flood of
 /// guesses does not become a flood of rows.
 async fn noted(db: &Db, notes: &[Note]) -> Result<()> {
@@ -271,10 +277,10 @@ async fn noted(db: &Db, notes: &[Note]) -> Result<()> {
         Note::Guess { at, .. } => Some(*at),
         Note::Batch { .. } => None,
     });
-    if let Some(now) = guessed.max() {
-        let mut tx = db.write_on(Channel::Query, "status.forget").await?;
-        guesses_forget(&mut tx, now).await?;
-        tx.commit().await?;
+    if let Some(now) = guessed.max()
+        && let Err(error) = forget(db, now).await
+    {
+        tracing::warn!(%error, "old guesses are forgotten another time");
     }
     let mut tx = db.write_on(Channel::Query, "status.note").await?;
     let resident = resident();

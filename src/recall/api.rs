@@ -162,7 +162,8 @@ impl From<RecallRow> for RecallAnswer {
 /// their site's tubes and counts.
 #[utoipa::path(get, path = "/v1/recalls", tag = "recall", security(("bearer" = [])),
     params(RecallsQuery),
-    responses((status = 200, body = RecallsAnswer), (status = 422, body = Problem)))]
+    responses((status = 200, body = RecallsAnswer), (status = 404, body = Problem),
+        (status = 422, body = Problem)))]
 pub async fn recalls_get(
     State(app): State<App>,
     actor: Actor,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, PgPool, query, query_scalar};
+use sqlx::{ConnectOptions as _, PgConnection, PgPool, query, query_scalar};
 
 use super::OpenError;
 use super::line::{Line, Pools};
@@ -86,7 +86,15 @@ async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 async fn refuse_unsafe(options: &PgConnectOptions) -> Result<(), OpenError> {
     // A pool waits for a server that is only starting, and not for ever for one that is silent.
     let pool = bounded(1).connect_lazy_with(options.clone());
-    let mut connection = pool.acquire().await.map_err(OpenError::Connect)?;
+    let mut connection = match pool.acquire().await {
+        // It only says that it waited; the server itself says why.
+        Err(sqlx::Error::PoolTimedOut) => {
+            let asked = tokio::time::timeout(ACQUIRE_TIMEOUT, options.connect()).await;
+            let why = asked.ok().and_then(Result::err).unwrap_or(sqlx::Error::PoolTimedOut);
+            return Err(OpenError::Connect(why));
+        }
+        acquired => acquired.map_err(OpenError::Connect)?,
+    };
     let found = unsafe_setting(&mut connection).await.map_err(OpenError::Connect)?;
     let encoding = foreign_encoding(&mut connection).await.map_err(OpenError::Connect)?;
     drop(connection);

@@ -46,14 +46,16 @@ pub(super) async fn open(
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(timeout)
+        .after_release(|connection, _| Box::pin(is_free(connection)))
         .connect_with(options.pragma("query_only", "on"))
         .await
         .map_err(refusal)?;
     Ok((readers, writer))
 }
 
-/// Whether the writer may be used again. A full disk has SQLite undo a transaction by itself; whoever
-/// then undoes it is told that there is none, and the connection believes in it for ever.
+/// Whether a connection may be used again. A full disk has SQLite undo a transaction by itself, also
+/// one that only reads; whoever then undoes it is told that there is none, and the connection believes
+/// in it for ever.
 async fn is_free(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     if connection.is_in_transaction() {
         // What undoes it may not have been carried out yet.
@@ -77,6 +79,7 @@ pub(super) fn asking(path: &str, timeout: Duration) -> SqlitePool {
         .max_connections(ASKING)
         .acquire_timeout(timeout)
         .test_before_acquire(false)
+        .after_release(|connection, _| Box::pin(is_free(connection)))
         .connect_lazy_with(options(path, timeout).pragma("query_only", "on"))
 }
 
@@ -94,6 +97,7 @@ pub(super) async fn open_existing(path: &str, timeout: Duration) -> Result<Sqlit
     SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(timeout)
+        .after_release(|connection, _| Box::pin(is_free(connection)))
         .connect_with(options)
         .await
         .map_err(OpenError::Connect)

@@ -487,6 +487,8 @@ each_engine! {
         let refused = app.put(&world.technician, &pool_path, &anew).await.expect(422);
         assert_eq!(codes(&refused), ["pooling.smaller"]);
         app.pass(Span::minutes(1));
+        app.post(&world.reviewer, path, &of_house(assess(3, 10, 10))).await.expect(201);
+        app.put(&world.technician, &pool_path, &anew).await.expect(422);
         app.post(&world.reviewer, path, &of_house(assess(5, 10, 10))).await.expect(201);
         let refused = lab::mix(app, &world, 21, &new[5..]).await.expect(422);
         assert_eq!(codes(&refused), ["pooling.smaller"], "the old version finds no more than before");

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use swabline::auth::Role;
 use swabline::clock::Span;
+use swabline::plate::WellPosition;
 
 use crate::app::{Answer, TestApp};
 use crate::each_engine;
@@ -135,6 +136,16 @@ each_engine! {
         assert_eq!(brought(&mixed).await.expect(422).code(), "transfer.reagents_only");
         let whole = brought(&format!("{mixed}W;\r\n{list}")).await.expect(200).json();
         assert_eq!(whole["explained"], json!([]));
+        // A control that was put in by hand is there, whatever the log says of it.
+        let frozen = app.get(&world.technician, &format!("/v1/plates/{}", plate(0))).await;
+        let control = frozen.expect(200).json()["wells"].as_array().unwrap().iter()
+            .find(|well| well["control"] == "positive").unwrap()["well"].as_str().unwrap()
+            .parse::<WellPosition>().unwrap();
+        let number = u16::from(control.column()) * 8 + u16::from(control.row()) + 1;
+        let at = format!("{};;;{number};;5;;;", plate(0));
+        let stirred = format!("{list}A;{at}\r\nD;{at}\r\nA;{0}\r\nD;{0}\r\n", wells[0]);
+        let stirred = brought(&stirred).await.expect(200).json();
+        assert!(stirred["explained"].to_string().contains("taken up a positive control"), "{stirred}");
         // Liquid of another well of the plate is no tube, whatever is planned there.
         let moved = list.replacen(list.lines().find(|line| line.starts_with("A;")).unwrap(),
             &format!("A;{}", wells[1]), 1);

@@ -9,7 +9,7 @@ use crate::barcode::{PlateCode, store as codes};
 use crate::error::{Error, Result};
 use crate::plate::rack::store as racks;
 use crate::plate::store::{StoredPlate, plate_find};
-use crate::plate::{Layout, WellPosition};
+use crate::plate::{Content, Layout, WellPosition};
 use crate::storage::Tx;
 
 /// Most plates one plate may be stamped from; a plate of 384 wells takes four.
@@ -51,26 +51,24 @@ pub(super) async fn fills(
         material => material,
     };
     let number = before.last().map_or(1, |last| last.number + 1);
-    let mut filled: BTreeSet<WellPosition> =
-        before.iter().flat_map(|log| &log.fills).filter_map(Fill::filled).collect();
-    let mut fills = Vec::new();
-    for transfer in into {
+    let fill = |transfer: &&Transfer| Fill {
+        log: number,
+        line: transfer.line,
+        well: transfer.destination.spot.on((size.rows(), size.columns())),
+        material: material(transfer),
+        volume: transfer.volume,
+        carried: Vec::new(),
+    };
+    let mut fills: Vec<Fill> = into.iter().map(fill).collect();
+    let earlier = before.iter().flat_map(|log| &log.fills);
+    let mut filled = pipetted_by_hand(&plate.made.layout, earlier.clone().chain(&fills));
+    filled.extend(earlier.filter_map(Fill::filled));
+    for (fill, transfer) in fills.iter_mut().zip(&into) {
         let own = |place: &Place| own_well(place, (plate, &settings.labware), &filled);
-        let carried: BTreeSet<Material> = transfer
-            .earlier
-            .iter()
-            .map(|place| own(place).unwrap_or_else(|| known.at(place)))
-            .collect();
-        let fill = Fill {
-            log: number,
-            line: transfer.line,
-            well: transfer.destination.spot.on((size.rows(), size.columns())),
-            material: material(transfer),
-            volume: transfer.volume,
-            carried: carried.into_iter().collect(),
-        };
+        let held = |place: &Place| own(place).unwrap_or_else(|| known.at(place));
+        let carried: BTreeSet<Material> = transfer.earlier.iter().map(held).collect();
+        fill.carried = carried.into_iter().collect();
         filled.extend(fill.filled());
-        fills.push(fill);
     }
     fills.retain(|fill| fill.brings() || fill.carried.iter().any(|it| it.clinging().is_some()));
     if fills.is_empty() && log.errors.is_empty() {
@@ -79,6 +77,19 @@ pub(super) async fn fills(
         return Err(Error::invalid("transfer.reagents_only", "log", message));
     }
     Ok(fills)
+}
+
+/// The wells of the controls, where no log fills any: then they were filled by hand, whenever that
+/// was.
+fn pipetted_by_hand<'a>(
+    layout: &Layout,
+    mut fills: impl Iterator<Item = &'a Fill>,
+) -> BTreeSet<WellPosition> {
+    let is_control = |well| matches!(layout.content(well), Content::Control { .. });
+    if fills.any(|fill| fill.filled().is_some_and(is_control)) {
+        return BTreeSet::new();
+    }
+    layout.wells().keys().copied().filter(|well| is_control(*well)).collect()
 }
 
 /// What a well of this plate held when a tip went into it, if the place is one: nothing that is known

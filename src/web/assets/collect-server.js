@@ -72,8 +72,9 @@ export async function send(method, path, body, { csrf, event, background = false
     const kind = response.headers.get("content-type") ?? "";
     const isJson = kind.includes("json");
     // A page where data was asked for is what a network shows that has a sign-in of its own, or a
-    // proxy whose server is away: nothing was refused.
-    if (!isJson && response.status < 500) throw new Error("a page of the network itself");
+    // proxy that knows no such path: nothing was refused. Too much at once or too often is no such page.
+    const isOurs = isJson || response.status >= 500 || [413, 429].includes(response.status);
+    if (!isOurs) throw new Error("a page of the network itself");
     const data = isJson ? await response.json() : await response.text();
     if (response.ok) return { status: response.status, data };
     const after = Number(response.headers.get("retry-after")) || undefined;
