@@ -326,7 +326,7 @@ each_engine! {
         // As where another node's clock was ahead when it signed the pool that recalls.
         let ahead = "update recall set opened_us = opened_us + 240000000";
         tamper(app, &[], ahead).await;
-        let changes = poll_until(app, &world.service, &mut String::new(), 4).await;
+        let changes = poll_until(app, &world.service, &mut String::new(), 5).await;
         let pool = changes.iter().find(|one| {
             one["change"] == "released" && one["tube"] == json!(tube(0))
         });
