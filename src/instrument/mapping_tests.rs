@@ -207,6 +207,21 @@ fn two_mappings_that_fit_are_refused_by_name_and_a_named_one_decides() {
 }
 
 #[test]
+fn what_begins_like_a_maker_s_text_and_is_cut_as_such_is_tried_with_the_mappings() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = b"* Block Type = 96\nPosicao;Alvo;Ciclo\nA1;N;31,5\nA2;N;30,1\nfim;;";
+    let by_folder = |more: &str| {
+        std::fs::write(folder.path().join("a.toml"), format!("{OWN}{more}")).unwrap();
+        let mappings = Mappings::with_folder(folder.path()).unwrap();
+        read_part(table, &mappings, None).map(|part| part.run.readings.len())
+    };
+    assert_eq!(by_folder("[words]\nignore = [\"fim\"]\n"), Ok(2));
+    // Where no mapping reads it, it is told as what it began like.
+    let refusal = by_folder("").unwrap_err();
+    assert!(matches!(refusal, Refusal::CutShort { .. }), "{refusal}");
+}
+
+#[test]
 fn a_built_in_format_comes_first_and_texts_of_the_run_can_be_asked_for() {
     let cfx = b",Well,Fluor,Target,Content,Sample,Cq\n,A01,FAM,N,Unkn,T1,30\n";
     let greedy = OWN.replace("Posicao", "Well").replace("Ciclo", "Cq");

@@ -214,7 +214,7 @@ fn one_plate(runs: &[&Run], names: &Names<'_>) -> Result<(), Refusal> {
     if differ(|run| &run.instrument) {
         return refuse("their instruments differ".to_owned());
     }
-    if differ(day) && !within_hours(runs) {
+    if differ(day) && !within_an_hour(runs) {
         return refuse("they were made on different days".to_owned());
     }
     let (mut samples, mut dyes) = (HashMap::new(), HashSet::new());
@@ -238,7 +238,7 @@ fn day(run: &Run) -> &str {
 
 /// Whether runs that say when they were made were made so close to each other that midnight alone
 /// lies between: the dyes of one plate are written within seconds.
-fn within_hours(runs: &[&Run]) -> bool {
+fn within_an_hour(runs: &[&Run]) -> bool {
     let moments = runs.iter().filter(|run| !run.date.is_empty());
     let Ok(moments) =
         moments.map(|run| run.date.parse()).collect::<Result<Vec<jiff::civil::DateTime>, _>>()

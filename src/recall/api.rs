@@ -171,17 +171,16 @@ pub async fn recalls_get(
 ) -> Result<Json<RecallsAnswer>> {
     let named = (asked.site.clone(), asked.area.clone());
     let page = page_read(&actor, asked)?;
+    refuse_unknown(&app, &named).await?;
     let now = app.clock.now();
     if actor.role != Role::Officer {
         let mut tx = app.db.read("recall.list").await?;
-        refuse_unknown(&mut tx, &named).await?;
         let (rows, next) = page_cut(store::recalls_page(&mut tx, &page).await?, page.limit);
         let counts = store::recalls_count(&mut tx, &page, now).await?;
         let recalls = rows.into_iter().map(RecallAnswer::from).collect();
         return Ok(Json(answer(recalls, next, counts)));
     }
     let mut tx = app.db.write("recall.read").await?;
-    refuse_unknown(&mut tx, &named).await?;
     let (rows, next) = page_cut(store::recalls_page(&mut tx, &page).await?, page.limit);
     let counts = store::recalls_count(&mut tx, &page, now).await?;
     let recalls = followed_up(&mut tx, &app.keys, rows, (&actor, now)).await?;
@@ -214,13 +213,18 @@ fn page_read(actor: &Actor, asked: RecallsQuery) -> Result<PageQuery> {
     Ok(PageQuery { site, area: asked.area, state: asked.state, after, limit })
 }
 
-/// That there is nobody to call is said of places alone that are there.
+/// That there is nobody to call is said of places alone that are there. It is asked before anything is
+/// written, so that nobody who writes waits for it.
 async fn refuse_unknown(
-    tx: &mut Tx,
+    app: &App,
     (site, area): &(Option<PlaceCode>, Option<String>),
 ) -> Result<()> {
-    refuse_unknown_site(tx, site.as_ref().map(PlaceCode::as_str)).await?;
-    refuse_unknown_area(tx, area.as_deref()).await
+    if site.is_none() && area.is_none() {
+        return Ok(());
+    }
+    let mut tx = app.db.read("recall.places").await?;
+    refuse_unknown_site(&mut tx, site.as_ref().map(PlaceCode::as_str)).await?;
+    refuse_unknown_area(&mut tx, area.as_deref()).await
 }
 
 /// The page without the one recall too many, and the cursor behind it.

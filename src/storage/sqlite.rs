@@ -46,6 +46,8 @@ pub(super) async fn open(
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(timeout)
+        // It was asked when it came back; nobody else can end it.
+        .test_before_acquire(false)
         .after_release(|connection, _| Box::pin(is_free(connection)))
         .connect_with(options.pragma("query_only", "on"))
         .await

@@ -50,6 +50,13 @@ async fn all_is_well(app: &TestApp, world: &World) -> Value {
     ledger
 }
 
+/// What the feed tells of the first tube's release, once it has as many changes.
+async fn told_of_the_first(app: &TestApp, world: &World, changes: usize) -> Value {
+    let changes = poll_until(app, &world.service, &mut String::new(), changes).await;
+    let is_it = |one: &&Value| one["change"] == "released" && one["tube"] == json!(tube(0));
+    changes.iter().find(is_it).unwrap_or_else(|| panic!("{changes:?}")).clone()
+}
+
 each_engine! {
     async fn a_negative_pool_answers_all_its_members_at_once(app) {
         let world = world(app).await;
@@ -306,11 +313,7 @@ each_engine! {
         tamper(app, &["result_fixed"], &ahead("result")).await;
         tamper(app, &[], &ahead("status")).await;
         assert_eq!(asked(app, &later, 0, &members[0]).await["outcome"], "detected");
-        let changes = poll_until(app, &world.service, &mut String::new(), 4).await;
-        let pool = changes.iter().find(|one| {
-            one["change"] == "released" && one["tube"] == json!(tube(0))
-        });
-        let pool = pool.unwrap();
+        let pool = told_of_the_first(app, &world, 4).await;
         assert_eq!(pool["superseded"].as_array().unwrap().len(), 1, "{pool}");
         assert_eq!(pool["persons"].as_array().unwrap().len(), 1, "{pool}");
     }
@@ -326,11 +329,7 @@ each_engine! {
         // As where another node's clock was ahead when it signed the pool that recalls.
         let ahead = "update recall set opened_us = opened_us + 240000000";
         tamper(app, &[], ahead).await;
-        let changes = poll_until(app, &world.service, &mut String::new(), 5).await;
-        let pool = changes.iter().find(|one| {
-            one["change"] == "released" && one["tube"] == json!(tube(0))
-        });
-        let pool = pool.unwrap();
+        let pool = told_of_the_first(app, &world, 5).await;
         assert_eq!(pool["under_verification"].as_array().unwrap().len(), 1, "{pool}");
         assert_eq!(pool["persons"].as_array().unwrap().len(), 1, "{pool}");
     }
@@ -350,11 +349,7 @@ each_engine! {
         let negative = json!({ "outcome": "not_detected", "reason": "mixed_up" });
         app.post(&world.reviewer, &path, &negative).await.expect(202);
         app.post(&world.second_reviewer, &path, &negative).await.expect(201);
-        let changes = poll_until(app, &world.service, &mut String::new(), 5).await;
-        let pool = changes.iter().find(|one| {
-            one["change"] == "released" && one["tube"] == json!(tube(0))
-        });
-        let pool = pool.unwrap();
+        let pool = told_of_the_first(app, &world, 5).await;
         assert_eq!(pool["superseded"].as_array().unwrap().len(), 1, "{pool}");
     }
 

@@ -20,14 +20,17 @@ async function enter(event) {
   if (asking) return;
   asking = true;
   away.hidden = true;
-  const seen = await fetch("/session", {
-    headers: { "x-background": "1" }, signal: AbortSignal.timeout(PATIENCE_MS),
-  }).catch(() => undefined);
-  asking = false;
-  if (seen?.ok && seen.headers.get("content-type")?.includes("json")) {
-    await leave();
-    form.submit();
-  } else {
-    away.hidden = false;
+  try {
+    const seen = await fetch("/session", {
+      headers: { "x-background": "1" }, signal: AbortSignal.timeout(PATIENCE_MS),
+    }).catch(() => undefined);
+    if (seen?.ok && seen.headers.get("content-type")?.includes("json")) {
+      await leave();
+      form.submit();
+    } else {
+      away.hidden = false;
+    }
+  } finally {
+    asking = false;
   }
 }

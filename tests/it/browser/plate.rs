@@ -12,6 +12,10 @@ use super::{Browser, Size};
 use crate::laboratory::{self, KIT};
 use crate::world::{World, box_, people, plate, pool, seal_tube, tube, world};
 
+/// The formats of the lists that are offered.
+const LISTS: &str = "[...document.querySelectorAll('[data-format]')]
+    .filter((link) => link.checkVisibility()).map((link) => link.dataset.format)";
+
 /// Signs the technician in before the page, with the settings of the last plate.
 pub async fn at_plate(browser: &Browser, world: &World, template: &str) {
     browser.give(&world.technician, "jiyan").await;
@@ -105,6 +109,7 @@ async fn a_plate_is_filled_undone_and_frozen_by_keys_alone() {
         let first = wells.iter().find(|well| well["well"] == "A1").unwrap();
         assert_eq!(first["tube"], tube(0));
         // Its lists can be fetched as the links say.
+        browser.wait_for_value(&format!("{LISTS}.length"), &json!(7)).await;
         for path in browser.paths("[data-format]").await {
             let worklist = app.get(&world.technician, &path).await;
             worklist.expect(200);
@@ -211,6 +216,7 @@ async fn a_draft_is_saved_and_goes_on_at_another_desk_and_a_rack_fills_a_plate()
     browser.goto("/plate").await;
     browser.scan(&plate(2)).await;
     browser.wait_for_text("#filled", "1").await;
+    browser.wait_for_value(&format!("{LISTS}.join()"), &json!("csv")).await;
     // The rack's scan, as its scanner writes it.
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("rack.csv");
