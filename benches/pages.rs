@@ -13,7 +13,7 @@ mod run;
 
 use std::time::{Duration, Instant};
 
-use driver::{Cdp, Driver};
+use driver::{Cdp, Chromium, Driver};
 use fantoccini::key::Key;
 use fantoccini::{Client, Locator};
 use laboratory::{Laboratory, Plate};
@@ -57,7 +57,7 @@ struct Desk {
 
 impl Desk {
     async fn open(url: &str) -> Option<Self> {
-        let (driver, client) = Driver::start("en").await?;
+        let (driver, client) = Driver::start(Chromium::Whole, "en").await?;
         Some(Self { client, url: url.to_owned(), _driver: driver })
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -30,6 +30,18 @@ const ARGUMENTS: [&str; 13] = [
     "--use-fake-ui-for-media-stream",
 ];
 
+/// Debian's package of the same name has it here.
+const SHELL: &str = "/usr/lib/chromium/chromium-headless-shell";
+
+/// Which Chromium; neither opens a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chromium {
+    /// Its engine alone, for half the processor's time; all of it where the shell is not installed.
+    Shell,
+    /// All of it, as people have it.
+    Whole,
+}
+
 /// A chromedriver with one browser; both end with it.
 pub struct Driver {
     child: Child,
@@ -41,7 +53,7 @@ pub struct Driver {
 
 impl Driver {
     /// Starts both; none where they are not installed.
-    pub async fn start(language: &str) -> Option<(Self, Client)> {
+    pub async fn start(chromium: Chromium, language: &str) -> Option<(Self, Client)> {
         let mut child = Command::new("chromedriver")
             .args(["--port=0"])
             .stdin(Stdio::null())
@@ -54,8 +66,12 @@ impl Driver {
         let mut arguments: Vec<_> = ARGUMENTS.map(str::to_owned).into();
         arguments.push(format!("--user-data-dir={}", folder.path().display()));
         arguments.push(format!("--accept-lang={language}"));
-        let options = json!({ "args": arguments, "perfLoggingPrefs": { "enablePage": false },
+        let mut options = json!({ "args": arguments, "perfLoggingPrefs": { "enablePage": false },
             "prefs": { "intl.accept_languages": language, "credentials_enable_service": false } });
+        if chromium == Chromium::Shell && Path::new(SHELL).exists() {
+            options["binary"] =
+                concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/browser/headless-shell").into();
+        }
         let wanted = json!({ "goog:chromeOptions": options,
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" } });
         let Value::Object(wanted) = wanted else { unreachable!("it is written as an object") };

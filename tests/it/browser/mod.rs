@@ -34,7 +34,7 @@ use swabline::auth::session::sign_in::login_give;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::app::{Client as Account, Engine, TestApp};
-use driver::{Cdp, Driver, axe, missing};
+use driver::{Cdp, Chromium, Driver, axe, missing};
 
 /// The password of everybody in these stories.
 pub const PASSWORD: &str = "one long phrase for all";
@@ -86,21 +86,38 @@ impl Drop for Browser {
     }
 }
 
+async fn fresh() -> TestApp {
+    TestApp::start(Engine::Sqlite).await.expect("SQLite is built in")
+}
+
 impl Browser {
     /// A browser before a fresh application, or none with a loud word where its tools are missing.
     pub async fn open(size: Size, language: &'static str) -> Option<Self> {
-        let app = TestApp::start(Engine::Sqlite).await.expect("SQLite is built in");
-        Self::before(app, size, language).await
+        Self::before(fresh().await, size, language).await
+    }
+
+    /// All of Chromium before a fresh application: for what samplers do on their own devices.
+    pub async fn open_whole(size: Size, language: &'static str) -> Option<Self> {
+        Self::start(Chromium::Whole, fresh().await, size, language).await
     }
 
     /// A browser before this application.
     pub async fn before(app: TestApp, size: Size, language: &'static str) -> Option<Self> {
+        Self::start(Chromium::Shell, app, size, language).await
+    }
+
+    async fn start(
+        chromium: Chromium,
+        app: TestApp,
+        size: Size,
+        language: &'static str,
+    ) -> Option<Self> {
         let Some(axe) = axe() else {
             missing("axe-core");
             return None;
         };
         let permit = AT_ONCE.acquire().await.expect("nobody closes it");
-        let Some((driver, client)) = Driver::start(language).await else {
+        let Some((driver, client)) = Driver::start(chromium, language).await else {
             missing("chromium or chromedriver");
             return None;
         };

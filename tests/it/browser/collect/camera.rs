@@ -24,7 +24,7 @@ async fn show(browser: &Browser, label: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_reads_people_and_tubes_by_its_camera() {
-    let Some(browser) = Browser::open(Size::Phone, "zh-CN").await else { return };
+    let Some(browser) = Browser::open_whole(Size::Phone, "zh-CN").await else { return };
     let world = world(&browser.app).await;
     browser.give(&world.sampler, "caiyang").await;
     browser.enter("caiyang").await;

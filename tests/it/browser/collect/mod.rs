@@ -97,7 +97,7 @@ async fn opened(browser: &Browser, name: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_people_and_a_tube_by_wedge_and_keyboard_alone() {
     for (language, size) in [("zh-CN", Size::Phone), ("en", Size::Desktop)] {
-        let Some(mut browser) = Browser::open(size, language).await else { return };
+        let Some(mut browser) = Browser::open_whole(size, language).await else { return };
         let world = world(&browser.app).await;
         browser.give(&world.sampler, "caiyang").await;
         browser.enter("caiyang").await;
@@ -275,7 +275,7 @@ async fn a_passport_is_taken_with_the_country_that_issued_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_page_is_light_and_can_be_installed() {
-    let Some(browser) = Browser::open(Size::Phone, "zh-CN").await else { return };
+    let Some(browser) = Browser::open_whole(Size::Phone, "zh-CN").await else { return };
     let world = world(&browser.app).await;
     browser.give(&world.sampler, "caiyang").await;
     browser.enter("caiyang").await;
