@@ -1,8 +1,8 @@
 //! The proof that swapped plates and files are found (R13): every pair of a batch, in the worst case
 //! and by lot, with every kind of moving plate; and that a plate handled well is never held.
 //!
-//! The worst case: wherever a positive control is expected and a tube is read, that tube is
-//! positive. Prevalence then no longer matters, so nothing is left to chance.
+//! The worst case: wherever a positive control is expected, strong or weak, and a tube is read, that
+//! tube is positive. Prevalence then no longer matters, so nothing is left to chance.
 
 use std::collections::BTreeSet;
 
@@ -54,7 +54,8 @@ fn stamped_plate(template: &Template, number: u64, order: StampOrder) -> Layout 
 /// Tubes that come to be read where `expected` has a positive control.
 fn worst(layout: &Layout, transform: Option<Transform>, expected: &Layout) -> BTreeSet<String> {
     let positive = |(_, content): &(&WellPosition, &Content)| {
-        matches!(content, Content::Control { control: Control::Positive, .. })
+        let Content::Control { control, .. } = content else { return false };
+        matches!(control, Control::Positive | Control::WeakPositive)
     };
     let wells = expected.wells().iter().filter(positive).map(|(well, _)| *well);
     let source = |well| match transform {
@@ -119,7 +120,11 @@ fn every_swapped_pair_of_a_batch_is_found_whatever_tubes_are_positive() {
 
 #[test]
 fn every_swapped_pair_of_stamped_plates_is_found_whatever_tubes_are_positive() {
-    for name in ["one-well-94-moving-columns", "one-well-93-moving-columns"] {
+    for name in [
+        "one-well-94-moving-columns",
+        "one-well-93-moving-columns",
+        "one-well-93-weak-moving-columns",
+    ] {
         let template = Template::find(name).unwrap();
         let plates: Vec<_> =
             (0..BATCH).map(|number| stamped_plate(&template, number, StampOrder::Z)).collect();
@@ -162,6 +167,8 @@ fn a_stamped_plate_that_was_moved_or_wrongly_stamped_is_found_whatever_tubes_are
         "one-well-94-moving-rows",
         "one-well-93-moving-columns",
         "one-well-93-moving-rows",
+        "one-well-93-weak-moving-columns",
+        "one-well-93-weak-moving-rows",
     ] {
         let template = Template::find(name).unwrap();
         for (number, order) in [(0, StampOrder::Z), (1, StampOrder::N), (4, StampOrder::Z)] {
@@ -181,6 +188,7 @@ fn by_lot_no_swap_goes_unseen_and_no_good_plate_is_held() {
         for name in [
             "one-well-94-moving-columns",
             "one-well-93-moving-columns",
+            "one-well-93-weak-moving-columns",
             "three-wells-29-moving-rows",
         ] {
             let template = Template::find(name).unwrap();

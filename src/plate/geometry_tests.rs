@@ -18,6 +18,7 @@ fn plan(reactions: Vec<Reaction>) -> Plan {
         reactions,
         controls: vec![
             rule(Control::Positive, Amplify, Amplify),
+            rule(Control::WeakPositive, Amplify, Amplify),
             rule(Control::Negative, Silent, Silent),
             rule(Control::Extraction, Silent, Amplify),
         ],
