@@ -13,9 +13,11 @@ use super::svg::{self, Theme};
 use super::{Figures, Scope};
 use crate::app::App;
 use crate::auth::Actor;
+use crate::collection::place::store::refuse_unknown_area;
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
+use crate::receiving::store::refuse_unknown_laboratory;
 use crate::web::catalogue::Words;
 
 /// Longest name in a question.
@@ -51,17 +53,26 @@ impl FiguresQuery {
                 return Err(Error::invalid("figures.name", field, message));
             }
         }
-        let laboratory = laboratory.or_else(|| actor.laboratory.clone());
         laboratory.as_deref().map_or(Ok(()), |laboratory| actor.in_laboratory(laboratory))?;
-        if let Some(round) = &round {
-            let mut tx = app.db.read("figures.round").await?;
-            if !is_round(&mut tx, round).await? {
-                let message = format!("there is no round {round}; leave it out to see all");
-                return Err(Error::invalid("figures.round", "round", message));
-            }
+        let scope = Scope { round, area, laboratory };
+        if scope != Scope::default() {
+            refuse_unknown(app, &scope).await?;
         }
-        Ok(Scope { round, area, laboratory })
+        Ok(Scope { laboratory: scope.laboratory.or_else(|| actor.laboratory.clone()), ..scope })
     }
+}
+
+/// Of a round, an area or a laboratory that there is not, no figure says that nothing waits.
+async fn refuse_unknown(app: &App, scope: &Scope) -> Result<()> {
+    let mut tx = app.db.read("figures.scope").await?;
+    if let Some(round) = &scope.round
+        && !is_round(&mut tx, round).await?
+    {
+        let message = format!("there is no round {round}; leave it out to see all");
+        return Err(Error::invalid("figures.round", "round", message));
+    }
+    refuse_unknown_area(&mut tx, scope.area.as_deref()).await?;
+    refuse_unknown_laboratory(&mut tx, scope.laboratory.as_deref()).await
 }
 
 /// Which figures, and on what ground.
@@ -115,7 +126,7 @@ impl PictureQuery {
 #[utoipa::path(get, path = "/v1/figures", tag = "figures", security(("bearer" = [])),
     params(FiguresQuery),
     responses((status = 200, body = Figures), (status = 403, body = Problem),
-        (status = 422, body = Problem)))]
+        (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn figures_get(
     State(app): State<App>,
     actor: Actor,
@@ -130,7 +141,7 @@ pub async fn figures_get(
 #[utoipa::path(get, path = "/v1/figures/flow.svg", tag = "figures", security(("bearer" = [])),
     params(PictureQuery),
     responses((status = 200, content((String = "image/svg+xml"))), (status = 403, body = Problem),
-        (status = 422, body = Problem)))]
+        (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn flow_get(
     State(app): State<App>,
     actor: Actor,
@@ -144,7 +155,7 @@ pub async fn flow_get(
 #[utoipa::path(get, path = "/v1/figures/turnaround.svg", tag = "figures",
     security(("bearer" = [])), params(PictureQuery),
     responses((status = 200, content((String = "image/svg+xml"))), (status = 403, body = Problem),
-        (status = 422, body = Problem)))]
+        (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn turnaround_get(
     State(app): State<App>,
     actor: Actor,

@@ -152,17 +152,26 @@ each_engine! {
 
     async fn each_sees_what_is_theirs(app) {
         a_morning(app, Span::hours(2)).await;
+        let administrator = app.client(Role::Administrator).await;
+        let second = json!({ "name": "Laboratory 2", "address": "2 Laboratory Road" });
+        app.put(&administrator, "/v1/laboratories/L02", &second).await.expect(201);
         let officer = app.client(Role::Officer).await;
         let asked = |query: &str| format!("/v1/figures{query}");
         for (query, tubes) in [("", 0), ("?round=R01", 9), ("?round=R01&area=Area", 9),
-            ("?round=R01&area=Nowhere", 0), ("?round=R01&laboratory=L01", 6),
-            ("?round=R01&laboratory=L02", 0)] {
+            ("?round=R01&laboratory=L01", 6), ("?round=R01&laboratory=L02", 0)] {
             let seen = app.get(&officer, &asked(query)).await.expect(200).json();
             assert_eq!(seen["stages"]["collected"]["tubes"], json!(tubes), "{query}");
         }
         let unknown = app.get(&officer, &asked("?round=R99")).await.expect(422);
         assert_eq!(unknown.code(), "figures.round");
         app.get(&officer, &asked("?area=%00")).await.expect(422);
+        for (query, code) in [("?area=Nowhere", "area.not_found"),
+            ("?laboratory=L99", "laboratory.not_found")] {
+            for path in ["", "/live", "/flow.svg"] {
+                let unknown = app.get(&officer, &format!("/v1/figures{path}{query}")).await;
+                assert_eq!(unknown.expect(404).code(), code, "{path}{query}");
+            }
+        }
         let reviewer = app.client(Role::Reviewer).await;
         let own = app.get(&reviewer, "/v1/figures?round=R01").await.expect(200).json();
         assert_eq!(own["stages"]["collected"]["tubes"], json!(6));
@@ -175,7 +184,7 @@ each_engine! {
         let sampler = app.client(Role::Sampler).await;
         app.get(&sampler, "/v1/figures").await.expect(403);
         for picture in ["flow", "turnaround"] {
-            let path = format!("/v1/figures/{picture}.svg?theme=dark&area=Nowhere");
+            let path = format!("/v1/figures/{picture}.svg?theme=dark&area=Area");
             let drawn = app.get(&officer, &path).await.expect(200);
             assert_eq!(drawn.headers["content-type"], "image/svg+xml");
             assert_eq!(drawn.headers["content-security-policy"], "default-src 'none'");

@@ -97,8 +97,12 @@ async fn what_is_not_explained_is_an_alarm() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_filtered_by_a_form_and_a_laboratory_sees_its_own() {
     let Some(browser) = open(Size::Desktop, "en").await else { return };
-    browser.goto("/board?round=R01&area=Nowhere&laboratory=").await;
+    let officer = browser.app.client(Role::Officer).await;
+    let site = json!({ "name": "Site 2", "area": "Area 2" });
+    browser.app.put(&officer, "/v1/sites/S02", &site).await.expect(201);
+    browser.goto("/board?round=R01&area=Area+2&laboratory=").await;
     browser.wait_for_value(COLLECTED, &json!("0")).await;
+    browser.click("#area option[value='']").await;
     browser.click(".board-filter button").await;
     browser.wait_for_value(COLLECTED, &json!("27")).await;
     assert!(browser.path().await.starts_with("/board?round=R01&area=&laboratory="));
