@@ -1,6 +1,7 @@
 //! The router: every route on one page, and the layers around them from inner to outer.
 
 pub mod cookie;
+mod description;
 mod durations;
 pub mod extract;
 pub mod guard;
@@ -21,7 +22,6 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Router, middleware};
 use tower::ServiceBuilder;
-use utoipa::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
@@ -40,59 +40,6 @@ pub use request_id::RequestIds;
 const BODY_MAX: BodyMax = BodyMax(16 * 1024 * 1024);
 /// Largest instrument file.
 const FILE_MAX: BodyMax = BodyMax(instrument::MAX_FILE_BYTES);
-
-/// How a session stands in for a token.
-const COOKIE: &str = "The session of a page, in place of a token on every route; whatever changes \
-    something sends the page's token as `x-csrf-token`. Behind TLS its name is `__Host-swabline`.";
-
-#[derive(OpenApi)]
-#[openapi(
-    info(title = "Swabline", description = include_str!("../../docs/laboratory.md")),
-    tags(
-        (name = "barcode", description = "Codes are allotted, labels are printed."),
-        (name = "collection", description = "People are swabbed into a tube, and it is sealed."),
-        (name = "transport", description = "Tubes travel in boxes from hand to hand."),
-        (name = "recall", description = "Whoever got no result is asked to come again."),
-        (name = "receiving", description = "Boxes arrive, and every tube is accepted or refused."),
-        (name = "pooling", description = "Pools are planned, and mixed from single tubes."),
-        (name = "plate", description = "Tubes stand in racks and on plates; robots fill the wells."),
-        (name = "instrument", description = "A run file is read, kept and drawn."),
-        (name = "kit", description = "Cut-offs and rules, proposed by one person and approved by another."),
-        (name = "lot", description = "Deliveries of a kit, their expiry, and the reactions used."),
-        (name = "review", description = "One person reviews a run, another releases it."),
-        (name = "quality", description = "Control charts, alarms, and tubes of known content."),
-        (name = "query", description = "A person, or a health-code service, asks for a result."),
-        (name = "feeds", description = "Every change, in order, for other systems."),
-        (name = "ledger", description = "The proof that no tube was lost."),
-        (name = "figures", description = "Where everybody is, how long it takes, what waits."),
-        (name = "integrity", description = "Signs of over-pooling and of invented results."),
-        (name = "audit", description = "Who did what, in a chain that shows every break."),
-        (name = "session", description = "Who is signed in at a page, and proves it for a signature."),
-        (name = "operation", description = "Is the service alive, ready, and how busy?"),
-    ),
-    modifiers(&Bearer),
-    components(schemas(Problem))
-)]
-struct Description;
-
-struct Bearer;
-
-impl utoipa::Modify for Bearer {
-    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        use utoipa::openapi::security::{
-            ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme,
-        };
-        let components = api.components.get_or_insert_default();
-        components.security_schemes.insert(
-            "bearer".into(),
-            SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)).into(),
-        );
-        let cookie = ApiKeyValue::with_description("swabline", COOKIE);
-        components
-            .security_schemes
-            .insert("cookie".into(), SecurityScheme::ApiKey(ApiKey::Cookie(cookie)).into());
-    }
-}
 
 /// The routes of kits.
 fn kits() -> OpenApiRouter<App> {
@@ -124,7 +71,7 @@ fn board() -> OpenApiRouter<App> {
 
 /// Every route and its description.
 fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Description::openapi())
+    OpenApiRouter::with_openapi(description::begun())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
@@ -209,14 +156,20 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(auth::session::api::proof_post))
 }
 
+/// Every route, and the whole description.
+fn described() -> (Router<App>, utoipa::openapi::OpenApi) {
+    let (routes, description) = api().split_for_parts();
+    (routes, description::completed(description))
+}
+
 /// The description alone, for tests and clients.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    api().split_for_parts().1
+    described().1
 }
 
 /// The whole service.
 pub fn router(app: App) -> Router {
-    let (routes, description) = api().split_for_parts();
+    let (routes, description) = described();
     let docs = utoipa_swagger_ui::SwaggerUi::new("/docs")
         .config(utoipa_swagger_ui::Config::from("/openapi.json"));
     let docs =

@@ -147,6 +147,30 @@ each_engine! {
         assert_eq!(ruled, described);
     }
 
+    async fn the_description_says_what_many_routes_answer_and_how_a_refusal_is_sent(_app) {
+        let description = serde_json::to_value(swabline::http::openapi()).unwrap();
+        for (path, operations) in description["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                let rule = policy::rule(&method.to_uppercase(), path).unwrap();
+                let asks = matches!(rule.access, Access::Only(_));
+                let responses = operation["responses"].as_object().unwrap();
+                assert_eq!(responses.contains_key("401"), asks, "{method} {path}");
+                assert!(responses.contains_key("403") || !asks, "{method} {path}");
+                assert_eq!(responses.contains_key("503"), path.starts_with("/v1/") || path == "/readyz");
+                for (status, answer) in responses.iter().filter(|(status, _)| *status >= &"400".to_owned()) {
+                    let named = answer["$ref"].as_str().map(|way| way.trim_start_matches('#'));
+                    let answer = named.map_or(Some(answer), |way| description.pointer(way));
+                    let sent = answer.and_then(|answer| answer["content"].as_object());
+                    let sent = sent.unwrap_or_else(|| panic!("{method} {path} {status}"));
+                    assert_eq!(sent.keys().collect::<Vec<_>>(), ["application/problem+json"],
+                        "{method} {path} {status}");
+                    assert_eq!(sent["application/problem+json"]["schema"]["$ref"],
+                        "#/components/schemas/Problem", "{method} {path} {status}");
+                }
+            }
+        }
+    }
+
     async fn every_route_is_walked_with_no_identity_and_with_every_role(app) {
         let mut clients = Vec::new();
         for role in Role::ALL {
