@@ -99,10 +99,8 @@ pub fn completed(mut description: OpenApi) -> OpenApi {
                 }
             }
             for (status, response) in responses {
-                if let RefOr::T(response) = response
-                    && status.starts_with(['4', '5'])
-                {
-                    send_as_problem(response);
+                if let RefOr::T(response) = response {
+                    complete(status, response);
                 }
             }
         }
@@ -122,8 +120,31 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut O
     methods.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-/// Routes state the body of a refusal, and not how it is sent.
-fn send_as_problem(response: &mut Response) {
-    let content = std::mem::take(&mut response.content);
-    response.content = content.into_values().map(|body| (PROBLEM.to_owned(), body)).collect();
+/// Routes state the body of an answer; what its status means, and how a refusal is sent, is the same
+/// for all. OpenAPI 3.1 demands the meaning (4.8.17).
+fn complete(status: &str, response: &mut Response) {
+    if response.description.is_empty() {
+        meaning(status).clone_into(&mut response.description);
+    }
+    if status.starts_with(['4', '5']) {
+        let content = std::mem::take(&mut response.content);
+        response.content = content.into_values().map(|body| (PROBLEM.to_owned(), body)).collect();
+    }
+}
+
+fn meaning(status: &str) -> &'static str {
+    match status {
+        "200" => "Done, or there already.",
+        "201" => "Made.",
+        "202" => "Proposed; another person has to confirm it.",
+        "204" => "Done; there is nothing to say.",
+        "400" => "It cannot be read.",
+        "404" => "There is no such thing, or not for whoever asks.",
+        "409" => "It contradicts what is stored.",
+        "412" => "It was changed meanwhile.",
+        "413" => "It is too large.",
+        "422" => "The content is wrong; `errors` lists every reason.",
+        "429" => "Too many; `Retry-After` says when to come again.",
+        _ => COMMON.iter().find(|common| common.0 == status).map_or("", |common| common.2),
+    }
 }

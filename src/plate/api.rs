@@ -215,6 +215,7 @@ impl From<StoredPlate> for PlateAnswer {
 /// How a plate is made.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Making {
     /// Answer as if it had been made, and keep nothing: for whoever asks at each tube.
     #[serde(default)]

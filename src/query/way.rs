@@ -26,7 +26,7 @@ pub const TUBE_HANDOVERS: &str = "select h.step, h.given_by, h.given_us, h.place
     where bt.tube_code = $1 order by h.step";
 /// Tube.
 pub const TUBE_ARRIVALS: &str = "select a.id, a.box_code, a.laboratory_code, a.arrived_us,
-        a.temperature_cdeg, a.seal_intact, f.finding, f.reason, f.swab_count
+        a.temperature_cdeg, a.seal_intact = 1 as seal_intact, f.finding, f.reason, f.swab_count
     from arrival_tube f join arrival a on a.id = f.arrival_id
     where f.tube_code = $1 order by a.recorded_us, a.id";
 /// Tube.
@@ -35,8 +35,9 @@ pub const TUBE_POOLS: &str = "select p.code, p.laboratory_code, p.kit_code, p.ki
     from pool_tube k join pool p on p.code = k.pool_code
     where k.tube_code = $1 order by p.made_us, p.code";
 /// Tube.
-pub const TUBE_CALLS: &str = "select c.run_id, r.plate_code, r.state as run_state, r.usable,
-        r.imported_us, c.pool_code, c.outcome, c.rule, c.disposition, c.attempt, c.state
+pub const TUBE_CALLS: &str = "select c.run_id, r.plate_code, r.state as run_state,
+        r.usable = 1 as usable, r.imported_us, c.pool_code, c.outcome, c.rule, c.disposition,
+        c.attempt, c.state
     from call c join run r on r.id = c.run_id
     where c.tube_code = $1 order by r.imported_us, r.id";
 /// Tube.
@@ -176,8 +177,8 @@ pub struct WayArrival {
     pub arrived: Time,
     /// Hundredths of a degree Celsius in the box.
     pub temperature_cdeg: Option<i64>,
-    /// 1 when the box's seal was whole.
-    pub seal_intact: i64,
+    /// Whether the box's seal was whole.
+    pub seal_intact: bool,
     /// `accepted`, `refused`, `missing` or `unexpected`.
     pub finding: String,
     /// Why it was refused.
@@ -225,8 +226,8 @@ pub struct WayCall {
     pub plate_code: String,
     /// `draft`, `reviewed`, `released` or `void`.
     pub run_state: String,
-    /// 1 when the plate may be used.
-    pub usable: i64,
+    /// Whether the plate may be used.
+    pub usable: bool,
     /// When the run file came in.
     #[serde(rename = "imported_at")]
     #[sqlx(rename = "imported_us")]

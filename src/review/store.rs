@@ -31,8 +31,8 @@ pub const SIGN: &str = "insert into signature
 /// `$1` run, `$2` from, `$3` to.
 pub const RUN_MOVE: &str = "update run set state = $3 where id = $1 and state = $2";
 /// `$1` laboratory or null for all, `$2` and `$3` the cursor, `$4` how many.
-pub const QUEUE: &str = "select r.id, r.plate_code, r.laboratory_code, r.state, r.usable,
-        r.imported_us, r.kit_code, r.kit_version, r.verdict,
+pub const QUEUE: &str = "select r.id, r.plate_code, r.laboratory_code, r.state,
+        r.usable = 1 as usable, r.imported_us, r.kit_code, r.kit_version, r.verdict,
         count(c.tube_code) as calls,
         count(distinct c.pool_code) as pools,
         count(c.tube_code) filter (where c.outcome = 'detected') as detected,
@@ -104,8 +104,8 @@ pub struct Waiting {
     pub laboratory_code: String,
     /// `draft` waits for a review, `reviewed` for a release.
     pub state: String,
-    /// May the plate be used; 1 or 0.
-    pub usable: i64,
+    /// Whether the plate may be used.
+    pub usable: bool,
     /// When the file came in.
     #[sqlx(rename = "imported_us")]
     #[serde(rename = "imported_at")]

@@ -153,13 +153,25 @@ each_engine! {
             for (method, operation) in operations.as_object().unwrap() {
                 let rule = policy::rule(&method.to_uppercase(), path).unwrap();
                 let asks = matches!(rule.access, Access::Only(_));
+                let named: BTreeSet<_> = path.split('/')
+                    .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+                let parameters = operation["parameters"].as_array().into_iter().flatten();
+                let in_path: BTreeSet<_> = parameters.filter(|parameter| parameter["in"] == "path")
+                    .filter_map(|parameter| parameter["name"].as_str()).collect();
+                assert_eq!(in_path, named, "{method} {path}");
                 let responses = operation["responses"].as_object().unwrap();
                 assert_eq!(responses.contains_key("401"), asks, "{method} {path}");
                 assert!(responses.contains_key("403") || !asks, "{method} {path}");
                 assert_eq!(responses.contains_key("503"), path.starts_with("/v1/") || path == "/readyz");
-                for (status, answer) in responses.iter().filter(|(status, _)| *status >= &"400".to_owned()) {
+                for (status, answer) in responses {
                     let named = answer["$ref"].as_str().map(|way| way.trim_start_matches('#'));
                     let answer = named.map_or(Some(answer), |way| description.pointer(way));
+                    // OpenAPI 3.1 demands a word about each.
+                    let said = answer.and_then(|answer| answer["description"].as_str());
+                    assert!(said.is_some_and(|said| !said.is_empty()), "{method} {path} {status}");
+                    if status.as_str() < "400" {
+                        continue;
+                    }
                     let sent = answer.and_then(|answer| answer["content"].as_object());
                     let sent = sent.unwrap_or_else(|| panic!("{method} {path} {status}"));
                     assert_eq!(sent.keys().collect::<Vec<_>>(), ["application/problem+json"],
