@@ -22,8 +22,7 @@
 //     is a text for it. A POST carries an Idempotency-Key: give `key` where a retry must be the same
 //     request. `background: true` for what nobody asked for, such as a board that draws itself anew;
 //     it keeps nobody signed in. A FormData or Blob goes as it is. A signature that needs the password
-//     asks for it, with what it `signs` in words, and goes on. Nobody answering gives status 0, at once or after
-//     `patience` milliseconds.
+//     asks for it, with what it `signs` in words, and goes on. Nobody answering, or not within `patience` ms, gives status 0.
 // said(code)  the page's own text for a reason's code; none where the server's sentence is all there is.
 // undoable(what, undo)  what Ctrl+Z, the button and a scan of "UNDO" take back; the last one only.
 // ask(title, text, yes)  a question in the page; gives whether it was answered with yes.
@@ -228,11 +227,9 @@ export async function api(method, path, body, { key, background = false, headers
   if (csrf()) headers["x-csrf-token"] = csrf();
   if (method === "POST") headers["idempotency-key"] = key ?? fresh();
   if (background) headers["x-background"] = "1";
-  let sent = body;
-  if (body !== undefined && !(body instanceof FormData) && !(body instanceof Blob)) {
-    headers["content-type"] = "application/json";
-    sent = JSON.stringify(body);
-  }
+  const isData = body !== undefined && !(body instanceof FormData) && !(body instanceof Blob);
+  if (isData) headers["content-type"] = "application/json";
+  const sent = isData ? JSON.stringify(body) : body;
   for (;;) {
     let response, data;
     try {
@@ -259,7 +256,10 @@ export async function api(method, path, body, { key, background = false, headers
 async function content(response, path) {
   const kind = response.headers.get("content-type") ?? "";
   if (response.status === 204) return null;
-  if (response.status < 500 && path.startsWith("/v1/") && kind.includes("html")) throw new Error("a page of the network itself");
+  const isPage = response.status < 500 && path.startsWith("/v1/") && kind.includes("html");
+  // What a proxy found too large it finds too large again; another page is the network's own.
+  if (isPage && response.status === 413) return { code: "body.too_large" };
+  if (isPage) throw new Error("a page of the network itself");
   return kind.includes("json") ? response.json() : response.text();
 }
 

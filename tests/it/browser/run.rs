@@ -257,6 +257,33 @@ async fn a_file_that_is_looked_at_late_stays_with_its_own_plate() {
     assert_eq!(kept.iter().map(|run| &run["plate"]).collect::<Vec<_>>(), [&json!(plate(0))]);
 }
 
+/// A proxy before the server that takes nothing so large, and says so in a page of its own.
+const PROXY: &str = "const real = window.fetch;
+    window.fetch = async (url, ...rest) => String(url).includes('/runs')
+        ? new Response('<html><h1>413 Request Entity Too Large</h1></html>',
+            { status: 413, headers: { 'content-type': 'text/html' } })
+        : real(url, ...rest)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_a_proxy_finds_too_large_is_no_lost_network() {
+    for (language, said) in [("en", "a proxy before it"), ("zh-CN", "代理不接收")] {
+        let Some(browser) = Browser::open(Size::Desktop, language).await else { return };
+        let world = world(&browser.app).await;
+        let tubes = laboratory::receive(&browser.app, &world, 0, 0..3).await;
+        let loaded = laboratory::load(&browser.app, &world, 0, &tubes).await;
+        let file = laboratory::run_file(&loaded, &BTreeMap::new(), false);
+        browser.give(&world.technician, "jiyan").await;
+        browser.enter("jiyan").await;
+        browser.goto("/run").await;
+        browser.scan(&plate(0)).await;
+        browser.wait_for_text(".feedback.right", &plate(0)).await;
+        browser.client.execute(PROXY, Vec::new()).await.unwrap();
+        let _folder = give(&browser, "run.txt", &file).await;
+        browser.wait_for_text("#verdict", said).await;
+        assert_eq!(runs(&browser, &world).await.len(), 0);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_whose_controls_failed_says_so_and_is_kept_only_when_told_twice() {
     for (language, size, silent, known) in [
