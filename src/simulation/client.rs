@@ -169,9 +169,12 @@ impl Client {
     }
 }
 
+/// The code of a refusal that is no problem of the service: of a proxy or a network before it.
+pub const NO_PROBLEM: &str = "unreadable";
+
 /// The problem an answer holds; one of our own making where it holds none.
 fn problem(status: StatusCode, body: &[u8]) -> Box<Problem> {
-    let none = || Problem::new(status, "unreadable", "No problem", "no detail");
+    let none = || Problem::new(status, NO_PROBLEM, "No problem", "no detail");
     Box::new(serde_json::from_slice(body).unwrap_or_else(|_no_problem| none()))
 }
 
@@ -207,7 +210,7 @@ mod tests {
         };
         assert_eq!(refused.to_string(), "PUT /v1/tubes/T answered 409: scan it again");
         assert_eq!(refused.code(), Some("tube.code"));
-        assert_eq!(told(b"<html>").code, "unreadable");
+        assert_eq!(told(b"<html>").code, NO_PROBLEM);
         assert_eq!(told(b"<html>").status, 409);
     }
 }

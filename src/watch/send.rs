@@ -1,7 +1,8 @@
 //! Sends runs to the server and tells what its answer means.
 
+use crate::instrument::MAX_FILE_BYTES;
 use crate::interpretation::api::RunAnswer;
-use crate::simulation::client::{CallError, Client};
+use crate::simulation::client::{CallError, Client, NO_PROBLEM};
 
 /// Who sends: a connection with a technician's token.
 #[derive(Clone)]
@@ -54,23 +55,36 @@ impl Sender {
                 let reasons = (!reasons.is_empty()).then(|| reasons.join("; "));
                 Sent::Taken { run: answer.id, usable: answer.verdict.usable, reasons }
             }
-            Err(CallError::Refused { problem, .. })
-                if !is_passing(problem.status) && !is_early(&problem.code) =>
-            {
-                Sent::Refused(problem.detail.clone())
-            }
-            Err(CallError::Refused { problem, .. }) if matches!(problem.status, 401 | 403) => {
-                let every = problem.status == 401;
-                let reason = format!(
-                    "the server answered {}: {}; give the watch the token of a technician of the \
-                     plate's laboratory",
-                    problem.status, problem.detail
-                );
-                Sent::Denied { reason, every }
-            }
-            Err(error) => Sent::Away(error.to_string()),
+            Err(error) => refusal(&error),
         }
     }
+}
+
+/// What a run that was not taken comes to.
+fn refusal(error: &CallError) -> Sent {
+    let CallError::Refused { problem, .. } = error else { return Sent::Away(error.to_string()) };
+    if problem.code == NO_PROBLEM {
+        // A page of a proxy or a network says nothing of the run, and is mended there.
+        return Sent::Away(format!(
+            "something before the server answered {}; look there: a proxy has to let files of {} MB \
+             through",
+            problem.status,
+            MAX_FILE_BYTES >> 20
+        ));
+    }
+    if matches!(problem.status, 401 | 403) {
+        let every = problem.status == 401;
+        let reason = format!(
+            "the server answered {}: {}; give the watch the token of a technician of the plate's \
+             laboratory",
+            problem.status, problem.detail
+        );
+        return Sent::Denied { reason, every };
+    }
+    if is_passing(problem.status) || is_early(&problem.code) {
+        return Sent::Away(error.to_string());
+    }
+    Sent::Refused(problem.detail.clone())
 }
 
 /// Whether such an answer may be another one later: a token can be renewed, a server comes back.
@@ -85,7 +99,29 @@ fn is_early(code: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::{Method, StatusCode};
+
     use super::*;
+    use crate::http::problem::Problem;
+
+    fn answered(status: u16, code: &str) -> Sent {
+        let status = StatusCode::from_u16(status).unwrap();
+        let problem = Box::new(Problem::new(status, code, "No", "look at it"));
+        let route = "/v1/plates/P/runs".to_owned();
+        refusal(&CallError::Refused { method: Method::POST, route, problem })
+    }
+
+    #[test]
+    fn what_a_proxy_says_is_no_word_on_the_run() {
+        for status in [401, 403, 404, 413, 502] {
+            let Sent::Away(reason) = answered(status, NO_PROBLEM) else { panic!("{status}") };
+            assert!(reason.contains(&status.to_string()) && reason.contains("64 MB"), "{reason}");
+        }
+        assert_eq!(answered(413, "body.too_large"), Sent::Refused("look at it".to_owned()));
+        assert!(matches!(answered(503, "store.busy"), Sent::Away(_)));
+        assert!(matches!(answered(401, "auth.token"), Sent::Denied { every: true, .. }));
+        assert!(matches!(answered(403, "auth.laboratory"), Sent::Denied { every: false, .. }));
+    }
 
     #[test]
     fn a_run_that_came_before_its_plate_was_ready_is_sent_again() {
