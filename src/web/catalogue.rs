@@ -145,10 +145,11 @@ impl Language {
 const CODED: [&str; 2] = ["problem-", "server-"];
 
 /// What of these the collect page may be told: the first page of a phone is small.
-const COLLECTED: [&str; 8] = [
+const COLLECTED: [&str; 9] = [
     "problem-",
     "server-box-",
     "server-code-",
+    "server-hand-over-",
     "server-handover-",
     "server-idempotency-",
     "server-text-",

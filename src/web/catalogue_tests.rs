@@ -118,6 +118,8 @@ fn reasons(files: &[(String, String)]) -> BTreeSet<String> {
         for call in ["Reason::new(", "Error::invalid(", "Error::conflict(", "Error::forbidden("] {
             codes.extend(text.split(call).skip(1).filter_map(first));
         }
+        let missed = text.split("Error::not_found(").skip(1).filter_map(first);
+        codes.extend(missed.map(|what| format!("{}.not_found", what.replace(' ', "_"))));
         // Rules that give several reasons say each by a closure or in the arm of a match; a key of
         // a text has no stop.
         let arms = text.split_whitespace().collect::<Vec<_>>().join(" ");
