@@ -69,19 +69,38 @@ pub fn begun() -> OpenApi {
     Description::openapi()
 }
 
-/// Answers of the guard and of the store, by status and name, with what they mean and whether only
-/// a route that asks who somebody is gives them.
-const COMMON: [(&str, &str, &str, bool); 3] = [
-    ("401", "Unauthenticated", "Nobody is signed in, or the token or session has ended.", true),
-    ("403", "Forbidden", "This role, site or laboratory may not do this.", true),
-    (
-        "503",
-        "Busy",
-        "The service is busy, or its store cannot be reached; `retry_after_s` and \
-        `Retry-After` say when to send the same request again.",
-        false,
-    ),
+/// An answer that many routes give.
+struct Common {
+    status: &'static str,
+    name: &'static str,
+    meaning: &'static str,
+}
+
+/// What the guard says on routes that ask who somebody is.
+const OF_THE_GUARD: [Common; 2] = [
+    Common {
+        status: "401",
+        name: "Unauthenticated",
+        meaning: "Nobody is signed in, or the token or session has ended.",
+    },
+    Common {
+        status: "403",
+        name: "Forbidden",
+        meaning: "This role, site or laboratory may not do this.",
+    },
 ];
+
+/// What the doors of the service and of its store say on every route of the interface.
+const OF_THE_DOORS: Common = Common {
+    status: "503",
+    name: "Busy",
+    meaning: "The service is busy, or its store cannot be reached; `retry_after_s` and \
+        `Retry-After` say when to send the same request again.",
+};
+
+fn common() -> impl Iterator<Item = &'static Common> {
+    OF_THE_GUARD.iter().chain([&OF_THE_DOORS])
+}
 
 /// The description with what routes have in common: each that asks who somebody is may answer 401
 /// and 403, each of the interface 503, and whatever is refused is sent as a problem.
@@ -90,13 +109,12 @@ pub fn completed(mut description: OpenApi) -> OpenApi {
         for (method, operation) in operations(item) {
             let rule = policy::rule(method, path);
             let asks = rule.is_some_and(|rule| matches!(rule.access, Access::Only(_)));
+            let guard = OF_THE_GUARD.iter().filter(|_| asks);
+            let doors = path.starts_with("/v1/").then_some(&OF_THE_DOORS);
             let responses = &mut operation.responses.responses;
-            for (status, name, _, of_the_guard) in COMMON {
-                let is_given = if of_the_guard { asks } else { path.starts_with("/v1/") };
-                if is_given {
-                    let common = RefOr::Ref(Ref::new(format!("#/components/responses/{name}")));
-                    responses.entry(status.to_owned()).or_insert(common);
-                }
+            for Common { status, name, .. } in guard.chain(doors) {
+                let common = RefOr::Ref(Ref::new(format!("#/components/responses/{name}")));
+                responses.entry((*status).to_owned()).or_insert(common);
             }
             for (status, response) in responses {
                 if let RefOr::T(response) = response {
@@ -106,10 +124,10 @@ pub fn completed(mut description: OpenApi) -> OpenApi {
         }
     }
     let components = description.components.get_or_insert_default();
-    for (_, name, meaning, _) in COMMON {
+    for Common { name, meaning, .. } in common() {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-        let response = ResponseBuilder::new().description(meaning).content(PROBLEM, content);
-        components.responses.insert(name.to_owned(), response.build().into());
+        let response = ResponseBuilder::new().description(*meaning).content(PROBLEM, content);
+        components.responses.insert((*name).to_owned(), response.build().into());
     }
     description
 }
@@ -134,7 +152,7 @@ fn complete(status: &str, response: &mut Response) {
 
 fn meaning(status: &str) -> &'static str {
     match status {
-        "200" => "Done, or there already.",
+        "200" => "What was asked for, or what is there already.",
         "201" => "Made.",
         "202" => "Proposed; another person has to confirm it.",
         "204" => "Done; there is nothing to say.",
@@ -145,6 +163,6 @@ fn meaning(status: &str) -> &'static str {
         "413" => "It is too large.",
         "422" => "The content is wrong; `errors` lists every reason.",
         "429" => "Too many; `Retry-After` says when to come again.",
-        _ => COMMON.iter().find(|common| common.0 == status).map_or("", |common| common.2),
+        _ => common().find(|common| common.status == status).map_or("", |common| common.meaning),
     }
 }

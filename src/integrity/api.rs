@@ -67,7 +67,7 @@ impl IntegrityQuery {
 #[utoipa::path(get, path = "/v1/integrity", tag = "integrity", security(("bearer" = [])),
     params(IntegrityQuery),
     responses((status = 200, body = Report), (status = 403, body = Problem),
-        (status = 422, body = Problem)))]
+        (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn integrity_get(
     State(app): State<App>,
     actor: Actor,
@@ -96,7 +96,8 @@ pub struct EarlierQuery {
 /// laboratory, the plate, the wells, the Ct values and the people who signed.
 #[utoipa::path(get, path = "/v1/integrity/earlier", tag = "integrity",
     security(("bearer" = [])), params(EarlierQuery),
-    responses((status = 200, body = Earlier), (status = 403, body = Problem)))]
+    responses((status = 200, body = Earlier), (status = 403, body = Problem),
+        (status = 422, body = Problem)))]
 pub async fn earlier_get(
     State(app): State<App>,
     actor: Actor,

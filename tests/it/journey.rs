@@ -187,7 +187,9 @@ each_engine! {
         let run = lab::upload(app, &world, &plate, file.clone()).await.expect(201).json();
         lab::release(app, &world, run["id"].as_str().unwrap()).await;
         let way = app.get(&world.officer, &format!("/v1/tubes/{}", tube(0))).await.expect(200);
-        let text = way.text();
+        let (seen, text) = (way.json(), way.text());
+        assert_eq!(seen["arrivals"][0]["seal_intact"], true, "{text}");
+        assert_eq!(seen["calls"][0]["usable"], true, "{text}");
         for part in [world::box_(0), world::plate(0), run["id"].as_str().unwrap().to_owned()] {
             assert!(text.contains(&part), "{part} is not in {text}");
         }

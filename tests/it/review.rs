@@ -286,6 +286,7 @@ each_engine! {
         let run = waiting(app, &world).await;
         let queue = app.get(&world.reviewer, "/v1/reviews").await.expect(200).json();
         assert_eq!(queue["runs"][0]["id"], json!(run), "{queue}");
+        assert_eq!(queue["runs"][0]["usable"], true);
         assert_eq!(queue["runs"][0]["detected"], 1);
         assert_eq!(queue["runs"][0]["holds"], json!([]));
         let other = app.client_at(Role::Reviewer, None, Some("L02".to_owned())).await;

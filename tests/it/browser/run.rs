@@ -55,6 +55,15 @@ async fn choose(browser: &Browser, name: &str, file: &[u8]) {
     browser.wait_for_value("document.querySelector('#verdict').hidden", &json!(false)).await;
 }
 
+/// The technician signs in, and scans the first plate.
+async fn before_the_first_plate(browser: &Browser, world: &World) {
+    browser.give(&world.technician, "jiyan").await;
+    browser.enter("jiyan").await;
+    browser.goto("/run").await;
+    browser.scan(&plate(0)).await;
+    browser.wait_for_text(".feedback.right", &plate(0)).await;
+}
+
 /// The runs that wait for a review.
 async fn runs(browser: &Browser, world: &World) -> Vec<Value> {
     let waiting = browser.app.get(&world.technician, "/v1/reviews").await.expect(200).json();
@@ -153,11 +162,7 @@ async fn a_file_is_dropped_anywhere_and_its_warnings_are_said_in_chinese() {
     // As an instrument says of itself that its dyes were calibrated too long ago.
     let line = "\n* Calibration Pure Dye FAM is expired = Yes\n";
     let expired = text.replacen('\n', line, 1);
-    browser.give(&world.technician, "jiyan").await;
-    browser.enter("jiyan").await;
-    browser.goto("/run").await;
-    browser.scan(&plate(0)).await;
-    browser.wait_for_text(".feedback.right", &plate(0)).await;
+    before_the_first_plate(&browser, &world).await;
     let dropped = "const carried = new DataTransfer();
         carried.items.add(new File([arguments[0]], 'run.txt', { type: 'text/plain' }));
         const fall = kind => document.querySelector('h1').dispatchEvent(new DragEvent(kind,
@@ -226,11 +231,7 @@ async fn a_file_that_is_looked_at_late_stays_with_its_own_plate() {
     for tube in &tubes {
         text = text.replace(tube, "");
     }
-    browser.give(&world.technician, "jiyan").await;
-    browser.enter("jiyan").await;
-    browser.goto("/run").await;
-    browser.scan(&plate(0)).await;
-    browser.wait_for_text(".feedback.right", &plate(0)).await;
+    before_the_first_plate(&browser, &world).await;
     hold(&browser, "dry_run").await;
     let _folder = give(&browser, "run.txt", text.as_bytes()).await;
     wait_held(&browser, 1).await;
@@ -272,11 +273,7 @@ async fn a_file_that_a_proxy_finds_too_large_is_no_lost_network() {
         let tubes = laboratory::receive(&browser.app, &world, 0, 0..3).await;
         let loaded = laboratory::load(&browser.app, &world, 0, &tubes).await;
         let file = laboratory::run_file(&loaded, &BTreeMap::new(), false);
-        browser.give(&world.technician, "jiyan").await;
-        browser.enter("jiyan").await;
-        browser.goto("/run").await;
-        browser.scan(&plate(0)).await;
-        browser.wait_for_text(".feedback.right", &plate(0)).await;
+        before_the_first_plate(&browser, &world).await;
         browser.client.execute(PROXY, Vec::new()).await.unwrap();
         let _folder = give(&browser, "run.txt", &file).await;
         browser.wait_for_text("#verdict", said).await;
@@ -306,11 +303,7 @@ async fn a_run_whose_controls_failed_says_so_and_is_kept_only_when_told_twice() 
         let tubes = laboratory::receive(app, &world, 0, 0..12).await;
         let loaded = laboratory::load(app, &world, 0, &tubes).await;
         let file = laboratory::run_file(&loaded, &BTreeMap::new(), true);
-        browser.give(&world.technician, "jiyan").await;
-        browser.enter("jiyan").await;
-        browser.goto("/run").await;
-        browser.scan(&plate(0)).await;
-        browser.wait_for_text(".feedback.right", &plate(0)).await;
+        before_the_first_plate(&browser, &world).await;
         choose(&browser, "run.txt", &file).await;
         browser.wait_for_text("#verdict.unusable", silent).await;
         browser.wait_for_text("#facts", known).await;
