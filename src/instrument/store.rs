@@ -47,7 +47,9 @@ pub const RUN_ADD: &str = "insert into run (id, plate_code, sha256, format, inst
         state)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'draft')
     on conflict do nothing";
-/// `$1` run, `$2` readings.
+/// `$1` run, `$2` readings. Those of a plate of 384 (1,152) cost PostgreSQL 14 ms of processor time
+/// as JSON, 7.6 as a list for each column and 6.3 by `COPY`, of a plate of 96 3.5, 2.4 and 1.8:
+/// lists would spare 2 of the record day's 118 seconds, which a second text is not worth.
 pub const READINGS_ADD: &str = "insert into reading (run_id, well, target, dye, task,
         operator_name, ct, raw_ct, amp_status, instrument_call, omitted)
     select $1, cast(e.value ->> 'well' as bigint), e.value ->> 'target', e.value ->> 'dye',

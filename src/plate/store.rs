@@ -30,7 +30,8 @@ pub const PLATE_REDO: &str = "update plate set laboratory_code = $2, kit_code = 
     where code = $1 and state = 'draft'";
 /// `$1` plate.
 pub const WELLS_CLEAR: &str = "delete from well where plate_code = $1";
-/// `$1` plate, `$2` wells.
+/// `$1` plate, `$2` wells. 384 rows cost PostgreSQL 5.0 ms of processor time as JSON, 4.4 as a list
+/// for each column and 4.1 by `COPY`.
 pub const WELLS_ADD: &str =
     "insert into well (plate_code, well, reaction, tube_code, pool_code, depth, control)
     select $1, cast(e.value ->> 'well' as bigint), e.value ->> 'reaction', e.value ->> 'tube',
