@@ -44,7 +44,8 @@ impl Integrity {
             return Ok(());
         }
         let signs: u64 = report.checks.iter().map(|checked| checked.signs).sum();
-        Err(Refused(format!("{signs} signs speak against what was reported")).into())
+        let speak = if signs == 1 { "sign speaks" } else { "signs speak" };
+        Err(Refused(format!("{signs} {speak} against what was reported")).into())
     }
 }
 

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::store::{Scope, earlier_negatives, integrity};
+use super::store::{Scope, earlier_negatives, integrity, refuse_not_positive};
 use super::{Earlier, Report};
 use crate::app::App;
 use crate::auth::Actor;
@@ -97,7 +97,7 @@ pub struct EarlierQuery {
 #[utoipa::path(get, path = "/v1/integrity/earlier", tag = "integrity",
     security(("bearer" = [])), params(EarlierQuery),
     responses((status = 200, body = Earlier), (status = 403, body = Problem),
-        (status = 422, body = Problem)))]
+        (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn earlier_get(
     State(app): State<App>,
     actor: Actor,
@@ -107,9 +107,11 @@ pub async fn earlier_get(
         let message = "the code holds a NUL; send it without";
         return Err(Error::invalid("integrity.tube", "tube", message));
     }
+    let tube = asked.tube.trim().to_ascii_uppercase();
     let (from, until) = (Time::from_us(i64::MIN), Time::from_us(i64::MAX));
     let scope = Scope { laboratory: actor.laboratory.clone(), from, until };
     let mut tx = app.db.read("integrity.earlier").await?;
-    let negatives = earlier_negatives(&mut tx, &scope, Some(&asked.tube)).await?;
+    refuse_not_positive(&mut tx, &tube).await?;
+    let negatives = earlier_negatives(&mut tx, &scope, Some(&tube)).await?;
     Ok(Json(Earlier { negatives }))
 }

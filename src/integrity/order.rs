@@ -11,6 +11,8 @@ const CLOCKS: Span = Span::minutes(5);
 pub struct Moments {
     /// The tube.
     pub tube: String,
+    /// The plate it was reported from.
+    pub plate: String,
     /// The laboratory that reported it.
     pub laboratory: String,
     /// The last swab went in.
@@ -31,24 +33,30 @@ pub struct Moments {
     pub released: Time,
 }
 
-/// Every step that comes before the one it follows.
+/// Every step that comes before the one it follows. What is between two steps of a plate is about
+/// the plate, and the same for each of its tubes.
 pub fn order(moments: &Moments) -> Vec<Sign> {
+    let (tube, plate) = (moments.tube.as_str(), moments.plate.as_str());
     let steps = [
-        ("swabbed", moments.swabbed),
-        ("sealed", Some(moments.sealed)),
-        ("handed over", moments.handed_over),
-        ("received", moments.received),
-        ("plated", moments.plated),
-        ("run", Some(moments.imported)),
-        ("reviewed", moments.reviewed),
-        ("released", Some(moments.released)),
+        ("swabbed", tube, moments.swabbed),
+        ("sealed", tube, Some(moments.sealed)),
+        ("handed over", tube, moments.handed_over),
+        ("received", tube, moments.received),
+        ("plated", plate, moments.plated),
+        ("run", plate, Some(moments.imported)),
+        ("reviewed", plate, moments.reviewed),
+        ("released", tube, Some(moments.released)),
     ];
-    let known: Vec<(&str, Time)> =
-        steps.into_iter().filter_map(|(name, time)| Some((name, time?))).collect();
+    let known: Vec<(&str, &str, Time)> =
+        steps.into_iter().filter_map(|(name, of, time)| Some((name, of, time?))).collect();
     let backwards = known.windows(2).filter_map(|pair| {
-        let ((before, earlier), (after, later)) = (pair[0], pair[1]);
+        let ((before, of, earlier), (after, about, later)) = (pair[0], pair[1]);
+        let about = if of == plate { about } else { tube };
         (later + CLOCKS < earlier).then(|| {
-            format!("it was {after} ({later}) before it was {before} ({earlier}); look at both")
+            let message = format!(
+                "it was {after} ({later}) before it was {before} ({earlier}); look at both"
+            );
+            (about, message)
         })
     });
     let too_fast = moments
@@ -56,15 +64,16 @@ pub fn order(moments: &Moments) -> Vec<Sign> {
         .filter(|plated| moments.imported.since(*plated) < SHORTEST_RUN)
         .filter(|plated| *plated <= moments.imported + CLOCKS)
         .map(|plated| {
-            format!(
-                "its plate was frozen at {plated} and the run file came at {}, sooner than any run \
-                 ends; ask for the plate's own records",
+            let message = format!(
+                "it was frozen at {plated} and the run file came at {}, sooner than any run ends; \
+                 ask for the plate's own records",
                 moments.imported
-            )
+            );
+            (plate, message)
         });
     backwards
         .chain(too_fast)
-        .map(|message| Sign::new(Check::Order, &moments.laboratory, &moments.tube, message))
+        .map(|(about, message)| Sign::new(Check::Order, &moments.laboratory, about, message))
         .collect()
 }
 
@@ -78,6 +87,7 @@ mod tests {
         let after = |minutes| BEGAN + Span::minutes(minutes);
         Moments {
             tube: "T1".to_owned(),
+            plate: "P1".to_owned(),
             laboratory: "L01".to_owned(),
             swabbed: Some(after(0)),
             sealed: after(1),
@@ -113,17 +123,19 @@ mod tests {
     fn each_step_before_the_one_it_follows_is_named() {
         let early = BEGAN - Span::days(1);
         let cases = [
-            (Moments { sealed: early, ..honest() }, "sealed"),
-            (Moments { handed_over: Some(early), ..honest() }, "handed over"),
-            (Moments { received: Some(early), ..honest() }, "received"),
-            (Moments { plated: Some(early), ..honest() }, "plated"),
-            (Moments { imported: early, plated: None, ..honest() }, "run"),
-            (Moments { reviewed: Some(early), ..honest() }, "reviewed"),
-            (Moments { released: early, ..honest() }, "released"),
+            (Moments { sealed: early, ..honest() }, "sealed", "T1"),
+            (Moments { handed_over: Some(early), ..honest() }, "handed over", "T1"),
+            (Moments { received: Some(early), ..honest() }, "received", "T1"),
+            (Moments { plated: Some(early), ..honest() }, "plated", "T1"),
+            (Moments { imported: early, plated: None, ..honest() }, "run", "T1"),
+            (Moments { imported: early, ..honest() }, "run", "P1"),
+            (Moments { reviewed: Some(early), ..honest() }, "reviewed", "P1"),
+            (Moments { released: early, ..honest() }, "released", "T1"),
         ];
-        for (moments, step) in cases {
+        for (moments, step, about) in cases {
             let signs = order(&moments);
             assert_eq!(signs.len(), 1, "{step}: {signs:?}");
+            assert_eq!(signs[0].about, about, "{step}: {signs:?}");
             assert!(signs[0].message.starts_with(&format!("it was {step} (")), "{signs:?}");
         }
     }
@@ -133,6 +145,7 @@ mod tests {
         let plated = Some(honest().imported - Span::minutes(4));
         let signs = order(&Moments { plated, ..honest() });
         assert_eq!(signs.len(), 1);
+        assert_eq!(signs[0].about, "P1");
         assert!(signs[0].message.contains("sooner than any run ends"));
         let plated = Some(honest().imported - SHORTEST_RUN);
         assert_eq!(order(&Moments { plated, ..honest() }), []);

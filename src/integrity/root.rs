@@ -12,7 +12,7 @@ use sqlx::{query_as, query_scalar};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
-use crate::clock::Time;
+use crate::clock::{Span, Time};
 use crate::error::{Error, Result};
 use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
@@ -48,13 +48,16 @@ pub struct RootQuery {
     day: String,
 }
 
-/// The root of a day that is over at `now`.
+/// What was begun on a day is written within so long after it: a request waits less.
+const WRITTEN: Span = Span::minutes(5);
+
+/// The root of a day that is over at `now`, and whose last rows are written.
 pub async fn root(tx: &mut Tx, day: &str, now: Time) -> Result<Root> {
     let wrong = |message: &str| Error::invalid("integrity.day", "day", message);
     let (_, end) =
         Time::day_bounds(day).ok_or_else(|| wrong("a day is written like 2020-06-21"))?;
-    if end > now {
-        return Err(wrong("the day is not over; ask again when it is"));
+    if end + WRITTEN > now {
+        return Err(wrong("the day is not over; ask again five minutes after its end"));
     }
     let chains: Vec<String> = on!(tx, c => query_scalar(CHAINS).fetch_all(c).await)?;
     let mut whole = Context::new(&SHA256);

@@ -1,6 +1,6 @@
 //! Gathering what the checks judge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use sqlx::{FromRow, query_as, query_scalar};
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::app::App;
 use crate::clock::Time;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interpretation::kit::store::kit_find;
 use crate::storage::{StoreError, Tx};
 
@@ -63,8 +63,8 @@ pub const LAST: &str = "select r.imported_us from run r join plate p on p.code =
     order by r.imported_us desc, r.id desc limit 1";
 /// `$1` laboratory (all when null), `$2` and `$3` bounds of release, `$4` and `$5` last row seen,
 /// `$6` rows.
-pub const MOMENTS: &str = "select v.id, v.tube_code, p.laboratory_code, t.sealed_us, p.frozen_us,
-        r.imported_us, v.released_us,
+pub const MOMENTS: &str = "select v.id, v.tube_code, r.plate_code, p.laboratory_code, t.sealed_us,
+        p.frozen_us, r.imported_us, v.released_us,
         (select max(m.taken_us) from member m where m.tube_code = t.code) as swabbed_us,
         (select min(h.given_us) from box_tube b join handover h on h.box_code = b.box_code
             where b.tube_code = t.code and h.withdrawn_us is null) as handed_over_us,
@@ -95,7 +95,9 @@ pub const FOLLOW_UPS: &str = "select c.tube_code, p.laboratory_code, c.members,
         and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
     order by c.tube_code";
 /// `$1` laboratory of the negative (all when null), `$2` and `$3` bounds of release of the
-/// positive, `$4` its tube (all when null), `$5` how far back, in microseconds.
+/// positive, `$4` its tube (all when null), `$5` how far back, in microseconds. A positive stands
+/// as it was told last; a negative is one in whichever version it was told: it
+/// is found by its tube and not by its outcome, which nearly every result has.
 pub const EARLIER: &str = "select v.tube_code as found, e.tube_code, t.sealed_us, e.id,
         e.released_us, p.laboratory_code, p.code as plate_code, e.run_id, e.reviewed_by,
         e.released_by, c.detail
@@ -103,15 +105,22 @@ pub const EARLIER: &str = "select v.tube_code as found, e.tube_code, t.sealed_us
         join member m on m.tube_code = v.tube_code
         join member o on o.person_key = m.person_key and o.tube_code <> v.tube_code
         join tube t on t.code = o.tube_code
-        join result e on e.tube_code = o.tube_code and e.version = 1
-            and e.outcome = 'not_detected'
+        join result e on e.tube_code = o.tube_code and coalesce(e.outcome, '') = 'not_detected'
         join run r on r.id = e.run_id join plate p on p.code = r.plate_code
         join call c on c.run_id = e.run_id and c.tube_code = e.tube_code
     where v.outcome = 'detected' and v.released_us >= $2 and v.released_us < $3
+        and not exists (select 1 from result n where n.tube_code = v.tube_code
+            and n.version > v.version)
         and (cast($4 as text) is null or v.tube_code = cast($4 as text))
         and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
         and t.sealed_us < f.sealed_us and t.sealed_us > f.sealed_us - $5
     order by t.sealed_us desc, e.id, v.tube_code";
+/// `$1` tube: whether it was told positive, and that stands; no row where there is no such tube.
+pub const STANDS_POSITIVE: &str = "select (select count(*) from result v
+        where v.tube_code = t.code and v.outcome = 'detected'
+            and not exists (select 1 from result n where n.tube_code = v.tube_code
+                and n.version > v.version)) as positive
+    from tube t where t.code = $1";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("DEPTHS", DEPTHS),
@@ -119,6 +128,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("FIRST", FIRST),
     ("LAST", LAST),
     ("MOMENTS", MOMENTS),
+    ("STANDS_POSITIVE", STANDS_POSITIVE),
     ("ROUNDS", ROUNDS),
     ("FOLLOW_UPS", FOLLOW_UPS),
     ("EARLIER", EARLIER),
@@ -158,6 +168,7 @@ struct ReportedRow {
 struct MomentRow {
     id: String,
     tube_code: String,
+    plate_code: String,
     laboratory_code: String,
     sealed_us: Time,
     frozen_us: Option<Time>,
@@ -276,9 +287,9 @@ async fn rounds(tx: &mut Tx, now: Time) -> Result<Vec<Sign>> {
     Ok(rounds.filter_map(|round| round_open(&round)).collect())
 }
 
-/// Results looked at, and those out of order.
-async fn orders(tx: &mut Tx, scope: &Scope) -> Result<(u64, Vec<Sign>)> {
-    let (mut results, mut signs) = (0, Vec::new());
+/// Results looked at, and what is out of order; what is a plate's is said once.
+async fn orders(tx: &mut Tx, scope: &Scope) -> Result<(u64, BTreeSet<Sign>)> {
+    let (mut results, mut signs) = (0, BTreeSet::new());
     let mut last = (Time::from_us(i64::MIN), String::new());
     loop {
         let rows: Vec<MomentRow> = on!(tx, c => query_as(MOMENTS).bind(&scope.laboratory)
@@ -296,6 +307,7 @@ impl From<MomentRow> for Moments {
     fn from(row: MomentRow) -> Self {
         Self {
             tube: row.tube_code,
+            plate: row.plate_code,
             laboratory: row.laboratory_code,
             swabbed: row.swabbed_us,
             sealed: row.sealed_us,
@@ -306,6 +318,20 @@ impl From<MomentRow> for Moments {
             reviewed: row.reviewed_us,
             released: row.released_us,
         }
+    }
+}
+
+/// A tube that there is not, or that was not told positive, has no negatives before it.
+pub async fn refuse_not_positive(tx: &mut Tx, tube: &str) -> Result<()> {
+    let told: Option<i64> =
+        on!(tx, c => query_scalar(STANDS_POSITIVE).bind(tube).fetch_optional(c).await)?;
+    match told.ok_or_else(|| Error::not_found("tube", tube))? {
+        0 => {
+            let message = "nobody was told positive by this tube; of a pool ask for the single \
+                           tubes that answered its recalls";
+            Err(Error::invalid("integrity.not_positive", "tube", message))
+        }
+        _ => Ok(()),
     }
 }
 

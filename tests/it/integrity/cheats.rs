@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use swabline::auth::Role;
-use swabline::clock::Span;
+use swabline::clock::{Span, Time};
 
 use crate::app::{Client, TestApp};
 use crate::each_engine;
 use crate::laboratory::{POSITIVE, Signals, deliver, load, release, run_file, upload};
 use crate::way::{self, tamper};
-use crate::world::{people, plate, seal_tube, tube, world};
+use crate::world::{World, people, plate, seal_tube, tube, world};
 
 /// Three tubes of ten all the way to their results, at the pace of real work.
 async fn an_honest_morning(app: &TestApp) {
@@ -33,6 +33,27 @@ async fn a_morning(app: &TestApp, tubes: &BTreeMap<String, Signals>) {
     app.pass(Span::minutes(10));
     release(app, &world, run["id"].as_str().unwrap()).await;
     app.pass(Span::minutes(10));
+}
+
+/// One person's tube all the way to its result.
+async fn told_singly(app: &TestApp, world: &World, n: u64, who: u64, shown: Signals) {
+    seal_tube(app, world, n, &people(who, 1)).await.expect(201);
+    app.pass(Span::minutes(30));
+    deliver(app, world, n, &[tube(n)]).await;
+    let loaded = load(app, world, n, &[tube(n)]).await;
+    app.pass(Span::minutes(100));
+    let file = run_file(&loaded, &BTreeMap::from([(tube(n), shown)]), false);
+    let run = upload(app, world, &loaded, file).await.expect(201).json();
+    app.pass(Span::minutes(10));
+    release(app, world, run["id"].as_str().unwrap()).await;
+    app.pass(Span::hours(20));
+}
+
+/// Two people change what a tube's first result said.
+async fn amend(app: &TestApp, world: &World, n: u64, wanted: Value) {
+    let path = format!("/v1/results/{}.1/amend", tube(n));
+    app.post(&world.reviewer, &path, &wanted).await.expect(202);
+    app.post(&world.second_reviewer, &path, &wanted).await.expect(201);
 }
 
 async fn report(app: &TestApp, client: &Client) -> Value {
@@ -133,9 +154,12 @@ each_engine! {
 
     async fn a_plate_made_up_after_its_run_is_found(app) {
         let world = world(app).await;
-        seal_tube(app, &world, 0, &people(0, 10)).await.expect(201);
-        deliver(app, &world, 0, &[tube(0)]).await;
-        let loaded = load(app, &world, 0, &[tube(0)]).await;
+        let tubes = [0, 1, 2].map(tube);
+        for n in 0..3 {
+            seal_tube(app, &world, n, &people(n * 20, 10)).await.expect(201);
+        }
+        deliver(app, &world, 0, &tubes).await;
+        let loaded = load(app, &world, 0, &tubes).await;
         app.pass(Span::minutes(3));
         let file = run_file(&loaded, &BTreeMap::new(), false);
         let run = upload(app, &world, &loaded, file).await.expect(201).json();
@@ -143,7 +167,8 @@ each_engine! {
         app.pass(Span::minutes(1));
         let report = report(app, &world.officer).await;
         let found = signs(&report, "order");
-        assert_eq!(found.len(), 1, "{report}");
+        assert_eq!(found.len(), 1, "said once, of its plate and not of each tube: {report}");
+        assert_eq!(found[0]["about"], run["plate"], "{report}");
         assert!(found[0]["message"].as_str().unwrap().contains("sooner than any run ends"));
     }
 
@@ -190,17 +215,8 @@ each_engine! {
         // The first tube is told negative with a late signal, which the second proves was one.
         let late = [Some("41.23"), None, Some("27.1")];
         let clear = [None, None, Some("27.2")];
-        for (n, shown) in [(0, clear), (1, late), (2, POSITIVE)] {
-            seal_tube(app, &world, n, &people(if n == 0 { 7 } else { 3 }, 1)).await.expect(201);
-            app.pass(Span::minutes(30));
-            deliver(app, &world, n, &[tube(n)]).await;
-            let loaded = load(app, &world, n, &[tube(n)]).await;
-            app.pass(Span::minutes(100));
-            let file = run_file(&loaded, &BTreeMap::from([(tube(n), shown)]), false);
-            let run = upload(app, &world, &loaded, file).await.expect(201).json();
-            app.pass(Span::minutes(10));
-            release(app, &world, run["id"].as_str().unwrap()).await;
-            app.pass(Span::hours(20));
+        for (n, who, shown) in [(0, 7, clear), (1, 3, late), (2, 3, POSITIVE)] {
+            told_singly(app, &world, n, who, shown).await;
         }
         let officer = app.client(Role::Officer).await;
         let path = format!("/v1/integrity/earlier?tube={}", tube(2));
@@ -218,14 +234,39 @@ each_engine! {
         assert_eq!(found[0]["about"], tube(1));
     }
 
+    async fn a_positive_that_was_made_negative_is_found_while_the_later_one_stands(app) {
+        let world = world(app).await;
+        told_singly(app, &world, 0, 3, POSITIVE).await;
+        amend(app, &world, 0, json!({ "outcome": "not_detected", "reason": "contaminated" })).await;
+        told_singly(app, &world, 1, 3, POSITIVE).await;
+        let officer = app.client(Role::Officer).await;
+        let asked = format!("/v1/integrity/earlier?tube={}", tube(1).to_lowercase());
+        let earlier = app.get(&officer, &asked).await.expect(200).json();
+        let negatives = earlier["negatives"].as_array().unwrap();
+        assert_eq!(negatives.len(), 1, "{earlier}");
+        assert_eq!(negatives[0]["result"], format!("{}.2", tube(0)));
+        assert_eq!(signs(&report(app, &officer).await, "earlier").len(), 1);
+        amend(app, &world, 1, json!({ "outcome": "withdrawn", "reason": "mixed_up" })).await;
+        let refused = app.get(&officer, &asked).await.expect(422);
+        assert_eq!(refused.code(), "integrity.not_positive");
+        assert_eq!(signs(&report(app, &officer).await, "earlier").len(), 0);
+        app.get(&officer, "/v1/integrity/earlier?tube=T9").await.expect(404);
+    }
+
     async fn an_edit_after_the_day_changes_the_root_that_was_lodged(app) {
         an_honest_morning(app).await;
         let day = app.now().day();
         let path = format!("/v1/integrity/root?day={day}");
         let officer = app.client(Role::Officer).await;
         app.get(&officer, &path).await.expect(422);
-        app.pass(Span::days(1));
+        // What was begun before midnight may be written a little after it.
+        let (_, midnight) = Time::day_bounds(&day).unwrap();
+        app.pass(midnight.since(app.now()));
+        app.pass(Span::minutes(4));
         let officer = app.client(Role::Officer).await;
+        let early = app.get(&officer, &path).await.expect(422);
+        assert!(early.text().contains("five minutes after its end"), "{}", early.text());
+        app.pass(Span::minutes(1));
         let lodged = app.get(&officer, &path).await.expect(200).json();
         assert_eq!(lodged["chains"], 1);
         assert!(lodged["rows"].as_i64().unwrap() > 5, "{lodged}");
