@@ -6,7 +6,9 @@
 //! that was read before a change and is kept after it is never shown, whoever keeps it and where:
 //! nothing has to be taken out of Redis, and a Redis that hands out old, foreign or invented
 //! values is not believed. A node that cannot follow the feed shows nothing that is kept. What a
-//! node commits itself it need not learn: the tubes and people concerned are marked at once.
+//! node commits itself it need not learn: the tubes and people concerned are marked at once. Only
+//! of a release it marks the tubes and not each member, so that whoever was swabbed again meanwhile
+//! is shown it after the next look at the feed.
 
 pub mod follow;
 mod local;

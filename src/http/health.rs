@@ -46,6 +46,8 @@ pub async fn ready(app: &App) -> Result<()> {
 pub async fn metrics(State(app): State<App>) -> String {
     let recorder = recorder();
     app.lookups.gauge();
+    app.db.gauge();
+    app.tubes.gauge();
     if let Err(error) = gauge(&app).await {
         tracing::warn!(%error, "the gauges show what they showed before");
     }

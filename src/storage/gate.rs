@@ -122,6 +122,17 @@ impl Gate {
         &self.queues
     }
 
+    /// Shows how many wait, by channel; sealed tubes wait in a queue of their own.
+    #[expect(clippy::cast_precision_loss, reason = "the queues are bounded far below")]
+    pub(super) fn gauge(&self) {
+        let inside = lock(&self.inside);
+        for channel in Channel::ALL {
+            let places = inside.waiting[channel as usize].iter();
+            let waiting = places.filter(|place| !place.is_closed()).count();
+            metrics::gauge!("store_waiting", "channel" => channel.as_str()).set(waiting as f64);
+        }
+    }
+
     /// Waits for a place; refused when the queue is full or the patience of the channel is over.
     pub(super) async fn enter(&self, channel: Channel) -> Result<Place, StoreError> {
         let queue = self.queues.of(channel);

@@ -151,6 +151,11 @@ impl Db {
         Self { chains: self.chains.behind(|gate| gate.with_queues(queues)), ..self }
     }
 
+    /// Shows how many wait before the writers.
+    pub fn gauge(&self) {
+        self.chains.gate().gauge();
+    }
+
     /// How much may wait before the writers, and how long.
     pub const fn queues(&self) -> &Queues {
         self.chains.gate().queues()

@@ -35,6 +35,9 @@ pub struct Writer<J, A> {
     queue: UnboundedSender<Waiting<J, A>>,
     /// A permit for each row that may wait.
     room: Arc<Semaphore>,
+    /// Rows that may wait.
+    length: usize,
+    name: &'static str,
     channel: Channel,
     patience: Duration,
 }
@@ -42,7 +45,7 @@ pub struct Writer<J, A> {
 impl<J, A> Clone for Writer<J, A> {
     fn clone(&self) -> Self {
         let (queue, room) = (self.queue.clone(), Arc::clone(&self.room));
-        Self { queue, room, channel: self.channel, patience: self.patience }
+        Self { queue, room, ..*self }
     }
 }
 
@@ -94,7 +97,14 @@ where
             };
             tokio::spawn(watch(gatherer));
         }
-        Self { queue, room, channel, patience: limits.patience }
+        Self { queue, room, length: limits.length, name, channel, patience: limits.patience }
+    }
+
+    /// Shows how many rows wait, also while nothing comes out of the queue.
+    #[expect(clippy::cast_precision_loss, reason = "the queue is bounded far below")]
+    pub fn gauge(&self) {
+        let waiting = self.length.saturating_sub(self.room.available_permits());
+        metrics::gauge!("writer_waiting_rows", "tx" => self.name).set(waiting as f64);
     }
 
     /// Has a job of so many rows written and gives its answer; refused at once when the queue is
@@ -199,8 +209,6 @@ impl<J: Send + Sync + 'static, A: Send + 'static> Gatherer<J, A> {
     fn measure(&self, jobs: usize, rows: u32) {
         metrics::histogram!("writer_batch_jobs", "tx" => self.name).record(jobs as f64);
         metrics::histogram!("writer_batch_rows", "tx" => self.name).record(f64::from(rows));
-        let behind = self.waiting.try_lock().map_or(0, |queue| queue.len()) + self.ahead.len();
-        metrics::gauge!("writer_queue_jobs", "tx" => self.name).set(behind as f64);
     }
 
     /// Writes a batch and answers everybody in it: in one transaction, or where that fails by

@@ -2,6 +2,7 @@
 //! the password that a signature asks for (R26, R37).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
@@ -13,7 +14,7 @@ use swabline::auth::{Role, administration};
 use swabline::clock::Span;
 use swabline::on;
 
-use crate::app::{Answer, Client, TestApp};
+use crate::app::{Answer, Client, Engine, TestApp};
 use crate::each_engine;
 use crate::laboratory;
 use crate::world::{people, seal_tube, tube, world};
@@ -215,6 +216,26 @@ each_engine! {
         get(app, "/v1/session", &elsewhere.cookie).await.expect(401);
         type_in(app, "wei", PASSWORD).await.expect(403);
         type_in(app, "wei", "another long phrase").await.expect(303);
+    }
+
+    async fn whoever_signs_is_not_kept_behind_those_who_guess(app) {
+        let officer = app.client(Role::Officer).await;
+        give(app, &officer, "wei").await;
+        let wei = visit(app, "wei").await;
+        let node = app.beside(|config| config.query_queue = 0).await;
+        let places = if app.engine == Engine::Sqlite { 1 } else { 6 };
+        let mut held = Vec::new();
+        for _ in 0..places {
+            held.push(node.app.db.write("test.hold").await.unwrap());
+        }
+        type_in(&node, "wei", PASSWORD).await.expect(503);
+        let proof = call(&node, &wei, "/v1/session/proof", json!({ "password": PASSWORD }));
+        let work = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            drop(held);
+        };
+        let (proved, ()) = tokio::join!(proof, work);
+        proved.expect(204);
     }
 
     async fn every_coming_and_going_leaves_its_row(app) {

@@ -20,7 +20,8 @@ fn wrong() -> Error {
 /// Signs in with name and password, as far as that goes.
 pub async fn sign_in(app: &App, login: &str, typed: String) -> Result<(Token, Stage)> {
     let login = Login::typed(login);
-    count_try(app, &login).await?;
+    // Whoever guesses waits behind everybody who works.
+    count_try(app, &login, Channel::Query).await?;
     let mut tx = app.db.read("sign_in.find").await?;
     let known = store::login_find(&mut tx, &login).await?;
     drop(tx);
@@ -44,11 +45,15 @@ impl Known {
     }
 }
 
-/// Counts a try; refuses it when there were too many.
-async fn count_try(app: &App, login: &Login) -> Result<()> {
+/// Counts a try of somebody who has a session: a signature waits for it, and so it goes with those.
+async fn count_own_try(app: &App, login: &Login) -> Result<()> {
+    count_try(app, login, Channel::Release).await
+}
+
+/// Counts a try on this channel; refuses it when there were too many.
+async fn count_try(app: &App, login: &Login, channel: Channel) -> Result<()> {
     let now = app.clock.now();
-    // Whoever guesses waits behind everybody who works.
-    let mut tx = app.db.write_on(Channel::Query, "sign_in.try").await?;
+    let mut tx = app.db.write_on(channel, "sign_in.try").await?;
     let tries = store::try_count(&mut tx, &login.tag(&app.keys), now).await?;
     if tries.is_last()
         && let Some(known) = store::login_find(&mut tx, login).await?
@@ -108,7 +113,7 @@ pub async fn code(app: &App, session: &Session, typed: &str) -> Result<Token> {
     let mut tx = app.db.read("sign_in.login").await?;
     let login = store::login_of(&mut tx, account).await?.ok_or_else(wrong)?;
     drop(tx);
-    count_try(app, &login).await?;
+    count_own_try(app, &login).await?;
     let mut tx = app.db.write("sign_in.code").await?;
     factor_spend(&mut tx, app, account, typed).await?;
     let known = store::login_find(&mut tx, &login).await?.ok_or_else(wrong)?;
@@ -165,7 +170,7 @@ async fn check(app: &App, session: &Session, typed: String) -> Result<Known> {
     let mut tx = app.db.read("sign_in.login").await?;
     let login = store::login_of(&mut tx, &session.actor.account).await?.ok_or_else(wrong)?;
     drop(tx);
-    count_try(app, &login).await?;
+    count_own_try(app, &login).await?;
     let mut tx = app.db.read("sign_in.find").await?;
     let known = store::login_find(&mut tx, &login).await?.ok_or_else(wrong)?;
     drop(tx);
@@ -231,7 +236,7 @@ pub async fn confirm(app: &App, session: &Session, typed: &str) -> Result<Token>
     let mut tx = app.db.read("sign_in.login").await?;
     let login = store::login_of(&mut tx, account).await?.ok_or_else(wrong)?;
     drop(tx);
-    count_try(app, &login).await?;
+    count_own_try(app, &login).await?;
     let mut tx = app.db.write("second_factor.confirm").await?;
     factor_spend(&mut tx, app, account, typed).await?;
     record(&mut tx, app, &session.actor, "second_factor.confirm").await?;

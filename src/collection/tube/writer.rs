@@ -68,6 +68,11 @@ impl TubeWriter {
         Self(Writer::start(db, (Channel::Scan, "tube.seal"), boxed))
     }
 
+    /// Shows how many rows wait.
+    pub fn gauge(&self) {
+        self.0.gauge();
+    }
+
     /// Stores the tubes of a request and says what became of each in order. A tube that the store
     /// refuses spares its neighbours; where the store is busy or lost, nobody knows of any.
     pub async fn seal(&self, request: SealRequest) -> Result<Vec<Result<Outcome>>> {
