@@ -16,6 +16,9 @@ pub(super) struct Quality {
     /// Only this laboratory.
     #[arg(long)]
     laboratory: Option<String>,
+    /// Alarms over tubes of known content too, of which the laboratory must not know.
+    #[arg(long)]
+    seeded: bool,
     /// Acknowledged alarms too.
     #[arg(long)]
     acknowledged: bool,
@@ -34,7 +37,8 @@ struct Printed {
 impl Quality {
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
         let laboratory = self.laboratory.as_deref();
-        let asked = Asked { laboratory, with_seeded: true, with_acknowledged: self.acknowledged };
+        let (with_seeded, with_acknowledged) = (self.seeded, self.acknowledged);
+        let asked = Asked { laboratory, with_seeded, with_acknowledged };
         let mut tx = app.db.read("quality.print").await?;
         refuse_unknown_laboratory(&mut tx, laboratory).await?;
         let begin = (Time::from_us(i64::MIN), "");

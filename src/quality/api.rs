@@ -163,13 +163,14 @@ pub async fn chart(
         let rows: Vec<ChartShare> = on!(tx, c => query_as(shares::CHART_POSITIVES)
             .bind(&frame.laboratory).bind(&frame.instrument).bind(&frame.lot)
             .bind(&frame.operator).bind(kit).bind(frame.from).bind(frame.to).fetch_all(c).await)?;
-        let points = counted(rows, scope).into_iter();
+        // They come newest first.
+        let points = counted(rows.into_iter().rev().collect(), scope).into_iter();
         points.map(|point| (String::new(), String::new(), point)).collect()
     } else {
         let rows: Vec<PointRow> = on!(tx, c => query_as(store::CHART).bind(&frame.laboratory)
             .bind(frame.measure).bind(&frame.instrument).bind(&frame.lot).bind(&frame.operator)
             .bind(target).bind(kit).bind(frame.from).bind(frame.to).fetch_all(c).await)?;
-        rows.into_iter().map(measured).collect::<Vec<_>>()
+        rows.into_iter().rev().map(measured).collect::<Vec<_>>()
     };
     Ok(Chart::draw(frame, points, begun))
 }

@@ -68,7 +68,8 @@ pub const LAST: &str = "select c.outcome
 /// `$1` laboratory: its open alarms about recall.
 pub const HOLDS: &str = "select count(*) from quality_alarm where laboratory_code = $1
     and measure = 'seeded_recall' and acknowledged_us is null";
-/// From, until: what was seeded, and what was last called of it.
+/// From, until: what was seeded, and what was last called of it, newest first, so that of too many
+/// the oldest are left out.
 pub const ANSWERS: &str = "select s.tube_code, s.expected, s.seeded_us, l.laboratory_code,
         c.outcome, r.imported_us as answered_us
     from quality_seeded s
@@ -78,7 +79,7 @@ pub const ANSWERS: &str = "select s.tube_code, s.expected, s.seeded_us, l.labora
         left join run r on r.id = c.run_id
         left join plate l on l.code = r.plate_code
     where s.seeded_us >= $1 and s.seeded_us < $2
-    order by s.seeded_us, s.tube_code limit 10000";
+    order by s.seeded_us desc, s.tube_code desc limit 10000";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
@@ -340,8 +341,9 @@ pub async fn seeded_get(
     let (from, to) = (asked.from.unwrap_or(now - Span::days(30)), asked.to);
     let to = to.unwrap_or(now + Span::MICROSECOND);
     let mut tx = app.db.read("quality.seeded").await?;
-    let seeded: Vec<SeededAnswer> =
+    let mut seeded: Vec<SeededAnswer> =
         on!(tx, c => query_as(ANSWERS).bind(from).bind(to).fetch_all(c).await)?;
+    seeded.reverse();
     let recall = recall(&seeded);
     Ok(Json(SeededList { seeded, recall }))
 }

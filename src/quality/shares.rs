@@ -65,7 +65,7 @@ pub const WINDOW_POSITIVES: &str = "select r.run_id, r.instrument, r.lot, r.acco
         join quality_share s on s.run_id = r.run_id
     order by r.at_us desc, r.run_id desc, s.people";
 /// Laboratory, instrument, lot, operator, kit (each all when null), from, until: shares of a
-/// chart's runs, oldest first.
+/// chart's runs, newest first, so that of too many the oldest are left out.
 pub const CHART_POSITIVES: &str = "select r.run_id, r.kit, r.instrument, r.lot, r.account_id,
         r.at_us, case when not exists (select 1 from run v where v.id = r.run_id and v.state = 'void')
             then r.accepted else cast(0 as bigint) end as accepted, r.internal_failures, s.tubes, s.detected, s.alone,
@@ -78,7 +78,7 @@ pub const CHART_POSITIVES: &str = "select r.run_id, r.kit, r.instrument, r.lot, 
         and (cast($5 as text) is null or r.kit = $5)
         and r.at_us >= $6 and r.at_us < $7
         and not exists (select 1 from run_replacement x where x.replaces = r.run_id)
-    order by r.at_us, r.run_id, s.people limit 20000";
+    order by r.at_us desc, r.run_id desc, s.people desc limit 20000";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[

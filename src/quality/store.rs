@@ -45,7 +45,7 @@ pub const POINTS_KEEP: &str = "insert into quality_point (run_id, measure, targe
         cast(e.value ->> 'mean' as bigint), cast(e.value ->> 'sd' as bigint), e.value ->> 'rules'
     from jsonb_each($2) e cross join quality_run r where r.run_id = $1";
 /// Laboratory, measure, then instrument, lot, operator, target, kit (each all when null), from,
-/// until: a chart's points, oldest first.
+/// until: a chart's points, newest first, so that of too many the oldest are left out.
 pub const CHART: &str = "select p.run_id, p.kit, p.target, p.instrument, p.lot, p.account_id,
         p.at_us, case when not exists (select 1 from run v where v.id = p.run_id and v.state = 'void')
             then p.accepted else cast(0 as bigint) end as accepted, p.ct, p.mean, p.sd, p.rules
@@ -58,7 +58,7 @@ pub const CHART: &str = "select p.run_id, p.kit, p.target, p.instrument, p.lot, 
         and (cast($7 as text) is null or p.kit = $7)
         and p.at_us >= $8 and p.at_us < $9
         and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
-    order by p.at_us, p.run_id, p.target limit 20000";
+    order by p.at_us desc, p.run_id desc, p.target desc limit 20000";
 /// Every laboratory.
 pub const LABORATORIES: &str = "select code from laboratory order by code";
 /// Laboratory, measure: its last points, newest first.

@@ -197,7 +197,7 @@ fn coordinate(place: usize) -> f64 {
     f64::from(u32::try_from(place).unwrap_or(u32::MAX))
 }
 
-/// The moment of the point at this place, as `06-21 08:30` in UTC.
+/// The moment of the point at this place, as `06-21 08:30` in China.
 fn when(points: &[ChartPoint], x: f64) -> String {
     if x < 0.0 || x.fract() != 0.0 {
         return String::new();
@@ -208,8 +208,8 @@ fn when(points: &[ChartPoint], x: f64) -> String {
         reason = "a place in a list"
     )]
     let place = x as usize;
-    let text = points.get(place).map(|point| point.at.to_string()).unwrap_or_default();
-    text.get(5..16).unwrap_or_default().replace('T', " ")
+    let text = points.get(place).map(|point| point.at.local()).unwrap_or_default();
+    text.get(5..16).unwrap_or_default().to_owned()
 }
 
 /// The upper half.
