@@ -27,7 +27,7 @@ pub const EARLIER: &str = "select c.tube_code, cast(0 as bigint) as another, c.d
         and (r.imported_us, r.id) < ($2, $3)
     order by 5, 6";
 /// `$1` run, `$2` calls. 380 rows cost PostgreSQL 9.2 ms of processor time as JSON, 6.3 as a list for
-/// each column and 5.7 by `COPY`, 93 rows 3.0, 2.4 and 2.2: under 1 of the record day's 118 seconds.
+/// each column and 5.7 by `COPY`, 93 rows 3.0, 2.4 and 2.2: under 1 of the record day's 116 seconds.
 pub const CALLS_ADD: &str = "insert into call (run_id, tube_code, outcome, rule, disposition,
         members, attempt, clean, detail, state, pool_code)
     select $1, e.value ->> 'tube', e.value ->> 'outcome', e.value ->> 'rule',

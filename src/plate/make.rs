@@ -94,6 +94,15 @@ pub(super) fn volume(text: &str, code: &'static str) -> Result<Volume> {
     })
 }
 
+/// Writes codes as they are kept, for their case and blanks around them do not matter.
+fn tidy(request: &mut PlateRequest) {
+    let wells = request.wells.iter_mut().flat_map(|well| [&mut well.tube, &mut well.pool]);
+    let listed = request.tubes.iter_mut().chain(&mut request.pools);
+    for code in listed.chain(wells.flatten()) {
+        *code = code.trim().to_ascii_uppercase();
+    }
+}
+
 /// A plate of tubes: in a template's slots, or well by well.
 async fn fill(
     tx: &mut Tx,
@@ -102,6 +111,7 @@ async fn fill(
     (plan, planned): (&Plan, Planned),
 ) -> Result<(Made, Vec<Reason>)> {
     let mut request = rack::api::filled_from_rack(tx, request).await?;
+    tidy(&mut request);
     let template = named_template(&request, code)?;
     let listed = (0..).zip(&request.tubes).map(|(n, tube)| (format!("tubes[{n}]"), tube.as_str()));
     let placed = (0..).zip(&request.wells);

@@ -399,6 +399,25 @@ each_engine! {
         approve(app, &world.second_reviewer, "narrow", 10).await.expect(200);
     }
 
+    async fn a_run_that_a_version_cannot_read_shows_no_lost_positive(app) {
+        let world = world(app).await;
+        let run = late_positives(app, &world).await;
+        let body = proposal(app, &world, "renamed", |definition| {
+            for reaction in definition["reactions"].as_array_mut().unwrap() {
+                reaction["code"] = json!("pcr");
+            }
+            below_30(definition);
+        }).await;
+        propose(app, &world.reviewer, "renamed", &body).await.expect(201);
+        let named = json!({ "runs": [run["id"]] });
+        let shown = shadow(app, &world.reviewer, "renamed", &named).await.expect(201).json();
+        let difference = &shown["differences"][0];
+        assert_ne!(difference["refusals"], json!([]), "{shown}");
+        let changed = u32::try_from(shown["changed_calls"].as_u64().unwrap()).unwrap();
+        let blind = approve(app, &world.second_reviewer, "renamed", changed).await.expect(422);
+        assert!(codes(&blind).contains(&"kit.no_shadow".to_owned()), "{}", blind.text());
+    }
+
     async fn nothing_is_learned_from_a_void_run(app) {
         let world = world(app).await;
         let run = late_positives(app, &world).await;

@@ -26,6 +26,9 @@ use super::{CutOff, Outcome};
 use crate::instrument::Ct;
 use crate::plate::{Channel, Control, ControlRule, Pipetting, Plan, Reaction, TargetRole};
 
+/// Single tubes that one laboratory pool may hold, whatever a kit is validated for.
+pub const POOLED_MAX: u16 = 20;
+
 /// A checked kit: a [`Definition`] in which no fault was found. Reads as its definition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Definition", into = "Definition")]
@@ -50,7 +53,8 @@ pub struct Definition {
     /// Whether it is validated for tubes that several people's swabs were put into on collection.
     pub field_pools: bool,
     /// Most single tubes it is validated for when they are mixed in the laboratory; absent or 0
-    /// where it is not validated for that, whatever it says of field pools.
+    /// where it is not validated for that, whatever it says of field pools. No more than
+    /// [`POOLED_MAX`] are mixed, also where it is validated for more.
     #[serde(default)]
     pub laboratory_pools: u16,
     /// How much of a tube goes into each well; absent where the leaflet was not read for it, and
@@ -343,7 +347,7 @@ impl Kit {
             controls: self.controls.clone(),
             validated_depth: self.validated_depth,
             field_pools: self.field_pools,
-            laboratory_pools: self.laboratory_pools,
+            laboratory_pools: self.laboratory_pools.min(POOLED_MAX),
             pipetting: self.pipetting,
         }
     }

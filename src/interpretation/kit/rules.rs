@@ -188,7 +188,7 @@ pub fn against_approval(
         say("kit.same_person", "approve", message);
     }
     let next = "run this version in shadow over some of them with `POST .../shadow` and look at \
-                the changed calls first";
+                the changed calls first; a run whose readings it refuses does not count";
     match stored {
         StoredRuns::Alike | StoredRuns::AlikeDetected if shown.alike == 0 => {
             let message = format!("runs of kits that measure the same are stored; {next}");

@@ -129,7 +129,10 @@ pub async fn evidence(
     let count = |is: &dyn Fn(&ShownRun) -> bool| {
         i64::try_from(runs.iter().filter(|run| is(run)).count()).unwrap_or(i64::MAX)
     };
-    let is_alike = |run: &ShownRun| !run.is_void && alike.contains(&run.kit);
+    // Of a run that this version could not read, no lost positive can show.
+    let is_alike = |run: &ShownRun| {
+        !run.is_void && run.difference.refusals.is_empty() && alike.contains(&run.kit)
+    };
     let list = codes(runs.iter().filter(|run| is_alike(run)).map(|run| &run.id));
     let detected: i64 = on!(tx, c => query_scalar(DETECTED).bind(&list).fetch_one(c).await)?;
     let shown = Shown {

@@ -49,10 +49,12 @@ pub(super) fn pool_answer(people: u32, given: &Assumptions) -> PoolAnswer {
     let test = given.accuracy(people);
     let free = power(given.healthy(), people);
     let positive = test.sensitivity * (1.0 - free) + (1.0 - test.specificity) * free;
+    // Not what `positive` leaves: where nearly every pool is positive, nothing of it would be left.
+    let negative = test.specificity * free + (1.0 - test.sensitivity) * (1.0 - free);
     let share = |part: f64, whole: f64| if whole == 0.0 { 1.0 } else { part / whole };
     PoolAnswer {
         positive,
         ppv: share(test.sensitivity * (1.0 - free), positive),
-        npv: share(test.specificity * free, 1.0 - positive),
+        npv: share(test.specificity * free, negative),
     }
 }

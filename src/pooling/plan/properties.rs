@@ -213,6 +213,15 @@ fn nobody_infected_costs_the_pools_and_everybody_infected_costs_all_the_rest() {
 }
 
 #[test]
+fn a_pool_that_is_nearly_always_positive_has_an_answer_worth_no_more_than_certain() {
+    for (prevalence, size) in [(0.3, 101), (0.3, 102), (0.3, 104), (0.01, 3650)] {
+        let given = given(prevalence, Accuracy::PERFECT, Accuracy::PERFECT);
+        let pool = Scheme::TwoStage { size }.pool_answer(&given).unwrap();
+        assert!(close(pool.npv, 1.0) && close(pool.ppv, 1.0), "{prevalence} {size}: {pool:?}");
+    }
+}
+
+#[test]
 fn pools_of_two_are_never_best_and_beyond_thirty_percent_none_is_worth_it() {
     for step in 1..300 {
         let prevalence = f64::from(step) / 1_000.0;

@@ -335,13 +335,13 @@ function keep() {
 
 async function rack(file) {
   if (!plate || plate.state !== "new" || plate.stamp) return wrong(say("plate-first"), [say("plate-first-next")]);
+  if (plate.placed.some((one) => one.kind === "pool")) return wrong(say("tubes-first"), [say("tubes-first-next")]);
   const { ok, code, tubes, data, problem } = await readRack({ api, laboratory, plate, attempt: store.attempt }, file);
   if (!code) return wrong(say("rack-code"), []);
   focus();
   if (!ok) return wrong(say("rack-refused"), problem?.reasons ?? [say("full")], code);
-  for (const tube of tubes) {
-    add({ code: tube, kind: "tube", depth: depthOf(data, tube), wells: plate.slots[plate.placed.length] }, "");
-  }
+  const next = () => plate.slots[plate.placed.length];
+  tubes.forEach((tube) => add({ code: tube, kind: "tube", depth: depthOf(data, tube), wells: next() }, ""));
   did();
   return right(say("rack-placed", { count: tubes.length }), [nextWords()], code);
 }

@@ -13,7 +13,9 @@ export function exceptionsOf(place) {
 export function showRun(place, { run, waiting, wells, signature }, { say, outcomes, when }) {
   const flagged = new Set(run.verdict.flags.map((flag) => flag.well).filter(Boolean));
   const stands = (call) => call.targets.some((target) => flagged.has(target.well));
-  const plain = (call) => call.outcome === "not_detected" && call.disposition.action === "report" && !stands(call);
+  const doubted = (call) => call.attempt > 1 || call.targets.some((target) => target.state === "grey");
+  const plain = (call) => call.outcome === "not_detected" && call.disposition.action === "report" &&
+    !stands(call) && !doubted(call);
   const exceptions = run.calls.filter((call) => !plain(call))
     .sort((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome));
   const negatives = run.calls.filter(plain);
