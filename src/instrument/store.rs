@@ -49,7 +49,7 @@ pub const RUN_ADD: &str = "insert into run (id, plate_code, sha256, format, inst
     on conflict do nothing";
 /// `$1` run, `$2` readings. Those of a plate of 384 (1,152) cost PostgreSQL 14 ms of processor time
 /// as JSON, 7.6 as a list for each column and 6.3 by `COPY`, of a plate of 96 3.5, 2.4 and 1.8:
-/// lists would spare 2 of the record day's 118 seconds, which a second text is not worth.
+/// lists would spare 2 of the record day's 116 seconds, which a second text is not worth.
 pub const READINGS_ADD: &str = "insert into reading (run_id, well, target, dye, task,
         operator_name, ct, raw_ct, amp_status, instrument_call, omitted)
     select $1, cast(e.value ->> 'well' as bigint), e.value ->> 'target', e.value ->> 'dye',

@@ -42,7 +42,8 @@ pub async fn poll_until(
     count: usize,
 ) -> Vec<Value> {
     let mut seen = Vec::new();
-    for _ in 0..600 {
+    // Two minutes: a story that fills a large store in one transaction takes half of one.
+    for _ in 0..2_400 {
         seen.extend(poll(app, client, after, 1_000).await);
         if seen.len() >= count {
             break;

@@ -18,7 +18,7 @@ use crate::storage::{Conn, Sql, StoreError, Tx, codes, ensure_rows, json};
 /// known already, or is just being written elsewhere, inserts nothing. 2,000 rows cost PostgreSQL
 /// 55 ms of processor time as JSON, 32 as a list for each column and 18 by `COPY`, which would
 /// break off at the first known one; 200 rows 4.6, 3.4 and 2.4. Lists would spare 1.3 of the
-/// record day's 118 seconds, which a second text is not worth.
+/// record day's 116 seconds, which a second text is not worth.
 pub const TUBES_ADD: &str = "insert into tube (code, size, members, swab_count, round_code,
         site_code, session_code, event_id, device_id, device_seq, device_skew_us, sealed_us,
         recorded_us, recorded_by, content_tag, state, state_us)
