@@ -353,7 +353,16 @@ mod tests {
     fn the_lines_the_points_and_the_broken_rule_are_in_the_picture() {
         let picture = svg(&control(&[26.0, 26.4, 27.9, 25.8])).unwrap();
         assert_eq!(picture.matches("<circle").count(), 4);
-        for word in ["+3 SD", "-1 SD", "mean", "1_3s", "alarm", "laboratory L01", "N (kit 1)"] {
+        for word in [
+            "+3 SD",
+            "-1 SD",
+            "mean",
+            "1_3s",
+            "alarm",
+            "laboratory L01",
+            "N (kit 1)",
+            "06-21 08:00",
+        ] {
             assert!(picture.contains(word), "{word}: {picture}");
         }
         let quiet = svg(&control(&[26.0, 26.4, 26.9, 25.8])).unwrap();

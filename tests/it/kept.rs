@@ -277,7 +277,8 @@ each_engine! {
         told(&node, 1).await;
         let figures = node.call(Method::GET, "/metrics", None, None).await.expect(200).text();
         for figure in ["cache_hits_total{tier=\"local\"}", "status_read_total",
-            "query_waiting{queue=\"status\"}", "cache_forgotten_all_total"] {
+            "query_waiting{queue=\"status\"}", "cache_forgotten_all_total",
+            "store_waiting{channel=\"laboratory\"}", "writer_waiting_rows{tx=\"tube.seal\"}"] {
             assert!(figures.contains(figure), "{figure}: {figures}");
         }
         assert!(!figures.contains(way::person(app, 1).as_str()));

@@ -413,9 +413,30 @@ each_engine! {
         let shown = shadow(app, &world.reviewer, "renamed", &named).await.expect(201).json();
         let difference = &shown["differences"][0];
         assert_ne!(difference["refusals"], json!([]), "{shown}");
-        let changed = u32::try_from(shown["changed_calls"].as_u64().unwrap()).unwrap();
-        let blind = approve(app, &world.second_reviewer, "renamed", changed).await.expect(422);
-        assert!(codes(&blind).contains(&"kit.no_shadow".to_owned()), "{}", blind.text());
+        assert_eq!(shown["changed_calls"], 20);
+        let seen = json!({ "changed_calls": 20, "changed_verdicts": 1 });
+        let approval = format!("{}/approve", path("renamed"));
+        let blind = app.post(&world.second_reviewer, &approval, &seen).await.expect(422);
+        assert_eq!(codes(&blind), ["kit.no_shadow"]);
+    }
+
+    async fn a_version_that_measures_in_other_wells_loses_every_call_and_is_no_dead_end(app) {
+        let world = world(app).await;
+        let run = late_positives(app, &world).await;
+        let body = proposal(app, &world, "apart", |definition| {
+            let whole = definition["reactions"][0].clone();
+            let targets = whole["targets"].as_array().unwrap();
+            let apart = targets.iter().map(|target| json!({ "code": target["code"],
+                "targets": [target] }));
+            definition["reactions"] = apart.collect();
+        }).await;
+        propose(app, &world.reviewer, "apart", &body).await.expect(201);
+        let named = json!({ "runs": [run["id"]] });
+        let shown = shadow(app, &world.reviewer, "apart", &named).await.expect(201).json();
+        assert_eq!(shown["changed_calls"], 20, "{shown}");
+        let seen = json!({ "changed_calls": 20, "changed_verdicts": 1 });
+        let approval = format!("{}/approve", path("apart"));
+        app.post(&world.second_reviewer, &approval, &seen).await.expect(200);
     }
 
     async fn nothing_is_learned_from_a_void_run(app) {

@@ -9,7 +9,7 @@ use crate::app::{Answer, Engine, TestApp};
 use crate::each_engine;
 use crate::laboratory::{self as lab, KIT};
 use crate::way;
-use crate::world::{World, people, plate, seal_tube, tube, world};
+use crate::world::{World, people, plate, pool, seal_tube, tube, world};
 
 /// Tubes received at L01, one person each.
 async fn received(app: &TestApp, count: u64) -> World {
@@ -68,6 +68,25 @@ each_engine! {
         let taken = app.put(technician, &path, &wanted("L01", &[0, 1])).await.expect(422);
         assert_eq!(taken.code(), "plate.tube_state");
         assert_eq!(app.get(technician, &path).await.expect(200).json(), frozen);
+    }
+
+    async fn a_code_is_the_same_in_any_case_and_with_blanks_around_it(app) {
+        let world = received(app, 3).await;
+        lab::mix(app, &world, 0, &[tube(1), tube(2)]).await.expect(201);
+        let path = format!("/v1/plates/{}", plate(0));
+        let mut typed = wanted("L01", &[]);
+        typed["tubes"] = json!([format!(" {} ", tube(0).to_lowercase())]);
+        typed["pools"] = json!([pool(0).to_lowercase()]);
+        let made = app.put(&world.technician, &path, &typed).await.expect(201).json();
+        let mut plain = wanted("L01", &[0]);
+        plain["pools"] = json!([pool(0)]);
+        assert_eq!(app.put(&world.technician, &path, &plain).await.expect(200).json(), made);
+        let stated = json!({ "laboratory": "L01", "kit": KIT.0, "kit_version": KIT.1, "size": 96,
+            "wells": [{ "well": "A1", "reaction": "mix", "tube": tube(0).to_lowercase() },
+                { "well": "B1", "reaction": "mix", "control": "positive" }, { "well": "C1", "reaction": "mix", "control": "negative" }] });
+        let path = format!("/v1/plates/{}?dry_run=true", plate(1));
+        let shown = app.put(&world.technician, &path, &stated).await.expect(201).json();
+        assert_eq!(shown["wells"][0]["tube"], tube(0));
     }
 
     async fn a_dry_run_answers_for_one_tube_and_keeps_nothing(app) {

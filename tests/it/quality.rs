@@ -86,11 +86,11 @@ async fn plate_of(
 }
 
 /// What `swabline quality` says about the store of a story.
-fn console(app: &TestApp, code: i32) -> Value {
+fn console(app: &TestApp, more: &[&str], code: i32) -> Value {
     let config = &app.app.config;
     let mut command = command();
     command.args(["quality", "--json", "--laboratory", "L01", "--data"]).arg(&config.data);
-    command.args(["--database", &config.database_url()]);
+    command.args(["--database", &config.database_url()]).args(more);
     serde_json::from_str(&finish(command).expect(code).out).unwrap()
 }
 
@@ -171,7 +171,7 @@ each_engine! {
         assert!(points.last().unwrap()["rise"].as_f64().unwrap() >= 1.0);
         assert_eq!(chart["series"][0]["learning"], 30);
 
-        let printed = console(app, 2);
+        let printed = console(app, &[], 2);
         assert_eq!(printed["alarms"][0]["id"], open[0]["id"]);
         assert_eq!(printed["newest"][2]["measure"], "internal_control", "{printed}");
         assert_eq!(printed["newest"][2]["ct"], 29.5);
@@ -186,7 +186,7 @@ each_engine! {
         let again = app.post(&world.second_reviewer, &acknowledge, &found).await.expect(409);
         assert_eq!(again.code(), "quality.acknowledged");
         assert_eq!(alarms(app, &world.reviewer).await, Vec::<Value>::new());
-        assert_eq!(console(app, 0)["alarms"], json!([]));
+        assert_eq!(console(app, &[], 0)["alarms"], json!([]));
         let all = app.get(&world.reviewer, "/v1/quality/alarms?acknowledged=true").await;
         assert_eq!(all.expect(200).json()["alarms"].as_array().unwrap().len(), 1);
         let mut raised = Vec::new();
@@ -421,6 +421,8 @@ each_engine! {
         assert!(figures.contains("swabline_quality_alarms"), "{figures}");
         let open = alarms(app, &world.officer).await;
         assert_eq!((&open[0]["measure"], &open[0]["tube"]), (&json!("seeded"), &json!(tube(0))));
+        assert_eq!(console(app, &[], 0)["alarms"], json!([]), "a laboratory may be at it");
+        assert_eq!(console(app, &["--seeded"], 2)["alarms"][0]["id"], open[0]["id"]);
         let acknowledge =
             format!("/v1/quality/alarms/{}/acknowledge", open[0]["id"].as_str().unwrap());
         let retested = json!({ "reason": "retested" });

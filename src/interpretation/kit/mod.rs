@@ -391,6 +391,16 @@ mod tests {
     }
 
     #[test]
+    fn no_more_tubes_are_mixed_than_a_pool_can_hold_whatever_a_kit_is_validated_for() {
+        let kit = Kit::find("orf1ab-n-ic", "1").unwrap();
+        assert_eq!(kit.plan().laboratory_pools, kit.laboratory_pools);
+        let mut deep = Definition::from(kit);
+        (deep.validated_depth, deep.laboratory_pools) = (32, 32);
+        let deep = Kit::try_from(deep).unwrap();
+        assert_eq!(deep.plan().laboratory_pools, POOLED_MAX);
+    }
+
+    #[test]
     fn only_a_kit_with_its_makers_cut_offs_is_for_people() {
         for kit in kits() {
             let read_in_the_instructions = ["cdc-2019-ncov", "salivadirect"];

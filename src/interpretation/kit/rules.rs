@@ -81,13 +81,19 @@ pub struct Changed {
 /// Whether runs of one kit tell something of the other: it has the same code, or it measures the
 /// same targets in the same reactions under another.
 pub fn reads_alike(one: &Definition, other: &Definition) -> bool {
+    one.code == other.code || measures_alike(one, other)
+}
+
+/// Whether two kits measure the same targets in the same reactions, whatever these are called: if
+/// their reactions have the same codes too, each reads the other's runs.
+pub fn measures_alike(one: &Definition, other: &Definition) -> bool {
     let shape = |kit: &Definition| {
         let codes = |targets: &[Target]| {
             targets.iter().map(|target| plain(&target.code)).collect::<BTreeSet<_>>()
         };
         kit.reactions.iter().map(|reaction| codes(&reaction.targets)).collect::<BTreeSet<_>>()
     };
-    one.code == other.code || shape(one) == shape(other)
+    shape(one) == shape(other)
 }
 
 /// Why nobody is told a result by this kit here; `demonstration` says that nobody is told any.
@@ -188,7 +194,8 @@ pub fn against_approval(
         say("kit.same_person", "approve", message);
     }
     let next = "run this version in shadow over some of them with `POST .../shadow` and look at \
-                the changed calls first; a run whose readings it refuses does not count";
+                the changed calls first; a run whose readings it refuses does not count: call its \
+                reactions as they are called there";
     match stored {
         StoredRuns::Alike | StoredRuns::AlikeDetected if shown.alike == 0 => {
             let message = format!("runs of kits that measure the same are stored; {next}");

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{FromRow, query_as, query_scalar};
 
-use super::rules::{Changed, Shown, StoredRuns, reads_alike};
+use super::rules::{Changed, Shown, StoredRuns, measures_alike, reads_alike};
 use super::shadow::Difference;
 use super::{Kit, shadow_store, store};
 use crate::auth::Actor;
@@ -107,7 +107,8 @@ pub async fn evidence(
     shipped: &[Kit],
     kit: &Kit,
 ) -> Result<(StoredRuns, Shown)> {
-    let mut alike = Vec::new();
+    // Each with whether its runs could be read.
+    let mut alike = BTreeMap::new();
     let mut stored = StoredRuns::None;
     let any: Option<String> = on!(tx, c => query_scalar(RUN_ANY).fetch_optional(c).await)?;
     if any.is_some() {
@@ -118,7 +119,8 @@ pub async fn evidence(
         }
         for other in kits.iter().filter(|other| reads_alike(kit, other)) {
             if has_run(tx, RUN_OF, other).await? {
-                alike.push((other.code.clone(), other.version.clone()));
+                let version = (other.code.clone(), other.version.clone());
+                alike.insert(version, measures_alike(kit, other));
                 let detected =
                     stored == StoredRuns::AlikeDetected || has_run(tx, DETECTED_ANY, other).await?;
                 stored = if detected { StoredRuns::AlikeDetected } else { StoredRuns::Alike };
@@ -129,9 +131,12 @@ pub async fn evidence(
     let count = |is: &dyn Fn(&ShownRun) -> bool| {
         i64::try_from(runs.iter().filter(|run| is(run)).count()).unwrap_or(i64::MAX)
     };
-    // Of a run that this version could not read, no lost positive can show.
+    // Where a run could have been read and was not, for its reactions are called otherwise, a lost
+    // positive would not show. One that is measured otherwise shows that all of its calls are lost.
     let is_alike = |run: &ShownRun| {
-        !run.is_void && run.difference.refusals.is_empty() && alike.contains(&run.kit)
+        let readable = alike.get(&run.kit);
+        let shows = |readable: &bool| run.difference.refusals.is_empty() || !readable;
+        !run.is_void && readable.is_some_and(shows)
     };
     let list = codes(runs.iter().filter(|run| is_alike(run)).map(|run| &run.id));
     let detected: i64 = on!(tx, c => query_scalar(DETECTED).bind(&list).fetch_one(c).await)?;

@@ -26,6 +26,20 @@ pub async fn at_plate(browser: &Browser, world: &World, template: &str) {
     browser.goto("/plate").await;
 }
 
+/// Gives the page the scan of a rack with these tubes down its first column, as its scanner writes
+/// it; the file is there as long as the folder.
+async fn give_rack(browser: &Browser, tubes: &[String]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path: PathBuf = folder.path().join("rack.csv");
+    let rows = tubes.iter().zip('A'..).map(|(tube, row)| format!("{row}01,{tube}\n"));
+    std::fs::write(&path, rows.collect::<String>()).unwrap();
+    browser.click("#rack-part summary").await;
+    browser.client.find(Locator::Css("#rack")).await.unwrap().send_keys("RACK7").await.unwrap();
+    let field = browser.client.find(Locator::Css("#rack-file")).await.unwrap();
+    field.send_keys(path.to_str().unwrap()).await.unwrap();
+    folder
+}
+
 /// How long the handler of a scan took, the longest and the middle one, in milliseconds.
 pub async fn scan_times(browser: &Browser) -> (usize, f64, f64) {
     let script = "return performance.getEntriesByName('scan').map(one => one.duration)";
@@ -217,16 +231,7 @@ async fn a_draft_is_saved_and_goes_on_at_another_desk_and_a_rack_fills_a_plate()
     browser.scan(&plate(2)).await;
     browser.wait_for_text("#filled", "1").await;
     browser.wait_for_value(&format!("{LISTS}.join()"), &json!("csv")).await;
-    // The rack's scan, as its scanner writes it.
-    let folder = tempfile::tempdir().unwrap();
-    let path: PathBuf = folder.path().join("rack.csv");
-    let rows = tubes[1..].iter().zip(["A01", "B01", "C01", "D01", "E01"]);
-    let csv = rows.map(|(tube, at)| format!("{at},{tube}\n")).collect::<Vec<_>>().concat();
-    std::fs::write(&path, csv).unwrap();
-    browser.click("#rack-part summary").await;
-    browser.client.find(Locator::Css("#rack")).await.unwrap().send_keys("RACK7").await.unwrap();
-    let field = browser.client.find(Locator::Css("#rack-file")).await.unwrap();
-    field.send_keys(path.to_str().unwrap()).await.unwrap();
+    let _folder = give_rack(&browser, &tubes[1..]).await;
     browser.wait_for_text("#filled", "6").await;
     browser.check("plate-rack").await;
 }
@@ -262,6 +267,10 @@ async fn pools_go_behind_the_tubes_and_show_how_many_people_they_hold() {
     browser.wait_for_text(".feedback.right", &pool(1)).await;
     browser.wait_for_text("#filled", "3").await;
     browser.check("plate-pools").await;
+    // Nor does a rack: the tubes of a plate lie before its pools.
+    let _folder = give_rack(&browser, &tubes[11..]).await;
+    browser.wait_for_text(".feedback.wrong", "先放采样管").await;
+    browser.wait_for_text("#filled", "3").await;
     browser.press(Key::F9).await;
     browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(1)).await;
     browser.press(Key::Enter).await;

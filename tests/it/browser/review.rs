@@ -90,7 +90,7 @@ async fn one_person_signs_and_only_another_releases() {
         ),
     ] {
         let Some(browser) = Browser::open(size, language).await else { return };
-        let (_world, _run) = waiting(&browser).await;
+        let (world, _run) = waiting(&browser).await;
         browser.enter("hou").await;
         browser.goto("/review").await;
         browser.wait_for_value("document.querySelectorAll('.exception').length", &json!(3)).await;
@@ -121,6 +121,13 @@ async fn one_person_signs_and_only_another_releases() {
         browser.wait_for_value("document.querySelectorAll('#queue .run').length", &json!(0)).await;
         pictures(&browser).await;
         browser.check("review-released").await;
+
+        // The tube that was sent back is negative now, and is no plain negative.
+        let again = lab::load(&browser.app, &world, 1, &[tube(9)]).await;
+        let file = lab::run_file(&again, &BTreeMap::new(), false);
+        lab::upload(&browser.app, &world, &again, file).await.expect(201);
+        browser.goto("/review").await;
+        browser.wait_for_value("document.querySelectorAll('.exception').length", &json!(1)).await;
     }
 }
 
