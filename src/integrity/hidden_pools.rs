@@ -6,17 +6,22 @@
 //! before, at the same kit, target and number of people in the tube. One mark alone may have an
 //! innocent cause, such as another thermometer; so the narrow spread needs a second one, unless it
 //! is so narrow that no instrument explains it.
+//!
+//! The spread is that within a run. Each run is on one instrument, whether anybody says which or
+//! not, so that neither instruments that differ in their mean nor those without a serial number
+//! make a laboratory seem to spread. Only first tests count: who is tested again, or was recalled,
+//! comes because of what was found.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rust_decimal::prelude::ToPrimitive as _;
 use statrs::distribution::{ContinuousCDF, FisherSnedecor, Normal};
 
-use super::{Check, Sign};
+use super::{Check, RunEvidence, Sign};
 use crate::interpretation::{Call, TargetState};
 use crate::plate::TargetRole;
 
-/// Wells each side must have before anything is said of their spread.
+/// Wells each side must have, less its runs, before anything is said of their spread.
 const WELLS: f64 = 300.0;
 /// Up to which share of the others' variance a spread is narrow.
 const NARROW: f64 = 0.70;
@@ -32,21 +37,21 @@ const CLEAR: f64 = 2.5;
 
 /// Kit with version, and people in the tube.
 type Kind = (String, u16);
-/// Laboratory and instrument: each has a mean of its own.
-type Bench = (String, String);
 
 /// What was measured, by kind and laboratory, in the period and before it.
 #[derive(Clone, Debug, Default)]
 pub struct HiddenPools {
-    now: BTreeMap<Kind, BTreeMap<Bench, Tally>>,
-    before: BTreeMap<Kind, BTreeMap<Bench, Tally>>,
+    now: BTreeMap<Kind, BTreeMap<String, Tally>>,
+    before: BTreeMap<Kind, BTreeMap<String, Tally>>,
 }
 
 /// What one laboratory measured of one kind of tube.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
+    /// Within each run.
     internal: Spread,
     tubes: f64,
+    /// Within each laboratory: a run has too few of them to say how far they spread.
     positive: Spread,
 }
 
@@ -55,22 +60,22 @@ struct Tally {
 struct Spread {
     count: f64,
     mean: f64,
-    /// Squares about the mean of each bench, so that benches that differ in their mean do not
-    /// seem to spread.
+    /// Squares about the mean of each group, so that groups that differ in their mean do not seem
+    /// to spread.
     squares: f64,
-    benches: f64,
+    groups: f64,
 }
 
 impl Spread {
     fn add(&mut self, value: f64) {
         self.count += 1.0;
-        self.benches = 1.0;
+        self.groups = 1.0;
         let off = value - self.mean;
         self.mean += off / self.count;
         self.squares += off * (value - self.mean);
     }
 
-    /// Two benches together: their common mean, and the spread within each.
+    /// Two groups together: their common mean, and the spread within each.
     fn with(self, other: Self) -> Self {
         let count = self.count + other.count;
         if count == 0.0 {
@@ -80,13 +85,13 @@ impl Spread {
             count,
             mean: self.mean + (other.mean - self.mean) * other.count / count,
             squares: self.squares + other.squares,
-            benches: self.benches + other.benches,
+            groups: self.groups + other.groups,
         }
     }
 
     /// Values less the means they are measured about.
     fn freedom(self) -> f64 {
-        self.count - self.benches
+        self.count - self.groups
     }
 
     fn variance(self) -> f64 {
@@ -95,6 +100,21 @@ impl Spread {
 }
 
 impl Tally {
+    /// Adds calls of one run.
+    fn add(&mut self, calls: &[&Call]) {
+        let mut within = Spread::default();
+        for call in calls {
+            self.tubes += 1.0;
+            if let Some(ct) = lowest_ct(call, TargetRole::InternalControl) {
+                within.add(ct);
+            }
+            if let Some(ct) = lowest_ct(call, TargetRole::Pathogen) {
+                self.positive.add(ct);
+            }
+        }
+        self.internal = self.internal.with(within);
+    }
+
     fn with(self, other: Self) -> Self {
         Self {
             internal: self.internal.with(other.internal),
@@ -111,41 +131,34 @@ impl Tally {
 impl HiddenPools {
     /// Looks at the calls of one run, of the period or of the one before. The well of a laboratory
     /// pool is what its record says it is, and no hidden one.
-    pub fn add(&mut self, bench: (&str, &str), calls: &[Call], in_period: bool) {
-        let kinds = if in_period { &mut self.now } else { &mut self.before };
-        let bench = (bench.0.to_owned(), bench.1.to_owned());
-        for call in calls.iter().filter(|call| call.pool.is_none()) {
+    pub fn add(&mut self, run: &RunEvidence, in_period: bool) {
+        let is_first = |call: &&Call| {
+            call.pool.is_none() && call.attempt <= 1 && !run.recalled.contains(&call.tube)
+        };
+        let mut first_tests: BTreeMap<Kind, Vec<&Call>> = BTreeMap::new();
+        for call in run.calls.iter().filter(is_first) {
             let kind = (format!("{} {}", call.kit, call.version), call.pool_size);
-            let tally = kinds.entry(kind).or_default().entry(bench.clone()).or_default();
-            tally.tubes += 1.0;
-            let ct = |role: TargetRole| {
-                call.targets
-                    .iter()
-                    .filter(|target| target.role == role)
-                    .filter(|target| target.state == TargetState::Amplified)
-                    .filter_map(|target| target.ct?.cycles().to_f64())
-                    .reduce(f64::min)
-            };
-            if let Some(ct) = ct(TargetRole::InternalControl) {
-                tally.internal.add(ct);
-            }
-            if let Some(ct) = ct(TargetRole::Pathogen) {
-                tally.positive.add(ct);
-            }
+            first_tests.entry(kind).or_default().push(call);
+        }
+        let kinds = if in_period { &mut self.now } else { &mut self.before };
+        for (kind, calls) in first_tests {
+            let laboratory = run.laboratory.clone();
+            kinds.entry(kind).or_default().entry(laboratory).or_default().add(&calls);
         }
     }
 
     /// Every laboratory and kind of tube with the marks of hidden pools.
     pub fn close(self) -> Vec<Sign> {
         let mut signs = Vec::new();
-        for (kind, benches) in &self.now {
-            let laboratories: BTreeSet<&String> = benches.keys().map(|(code, _)| code).collect();
-            for laboratory in laboratories {
-                let tally = sum(benches, |code| code == laboratory);
-                let others = sum(benches, |code| code != laboratory);
-                let before = self.before.get(kind).map(|of| sum(of, |code| code == laboratory));
-                let message = marks(&tally, &others, "the other laboratories")
-                    .or_else(|| marks(&tally, &before?, "the month before"));
+        for (kind, tallies) in &self.now {
+            for (laboratory, tally) in tallies {
+                let others = tallies
+                    .iter()
+                    .filter(|(code, _)| *code != laboratory)
+                    .fold(Tally::default(), |sum, (_, other)| sum.with(*other));
+                let before = self.before.get(kind).and_then(|of| of.get(laboratory));
+                let message = marks(tally, &others, "the other laboratories")
+                    .or_else(|| marks(tally, before?, "the month before"));
                 signs.extend(message.map(|message| {
                     let about = format!("{} in tubes of {}", kind.0, kind.1);
                     Sign::new(Check::HiddenPools, laboratory, &about, message)
@@ -156,16 +169,19 @@ impl HiddenPools {
     }
 }
 
-/// What the benches of some laboratories measured together.
-fn sum(benches: &BTreeMap<Bench, Tally>, is_wanted: impl Fn(&String) -> bool) -> Tally {
-    let wanted = benches.iter().filter(|((laboratory, _), _)| is_wanted(laboratory));
-    wanted.fold(Tally::default(), |sum, (_, tally)| sum.with(*tally))
+/// The lowest Ct of a call among targets of this role; none where none amplified.
+fn lowest_ct(call: &Call, role: TargetRole) -> Option<f64> {
+    call.targets
+        .iter()
+        .filter(|target| target.role == role && target.state == TargetState::Amplified)
+        .filter_map(|target| target.ct?.cycles().to_f64())
+        .reduce(f64::min)
 }
 
 /// The marks of one laboratory against a reference, in a sentence; none when they are too few.
 fn marks(tally: &Tally, reference: &Tally, named: &str) -> Option<String> {
     let (here, there) = (tally.internal, reference.internal);
-    if here.count < WELLS || there.count < WELLS || there.variance() == 0.0 {
+    if here.freedom() < WELLS || there.freedom() < WELLS || there.variance() == 0.0 {
         return None;
     }
     let narrowing = here.variance() / there.variance();

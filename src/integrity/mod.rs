@@ -66,7 +66,8 @@ pub enum Check {
     Copies,
     /// A robot did something else than planned, which came out when people had been told results.
     Transfers,
-    /// An amplification was analysed again, and tubes that had shown something are negative.
+    /// An amplification was analysed again, or its run made void and its tubes put on another
+    /// plate, and tubes that had shown something are negative.
     Replaced,
 }
 

@@ -1,6 +1,6 @@
 //! Walking the runs of a period, with their calls and curves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{FromRow, query_as};
 
@@ -9,16 +9,20 @@ use super::{KeptCurve, RunEvidence, Scan, Sign};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::interpretation::Call;
+use crate::interpretation::store::recalled;
 use crate::storage::{Tx, codes};
 
 /// Runs whose calls are read by one statement.
 const RUN_PAGE: i64 = 50;
 
 /// `$1` laboratory (all when null), `$2` and `$3` bounds of import, `$4` and `$5` last row seen,
-/// `$6` rows.
+/// `$6` rows. Whether the file states its instrument is known of runs whose audit row says so.
 pub const RUNS: &str = "select r.id, r.plate_code, p.laboratory_code, r.serial, r.run_ended,
         r.instrument, r.format, p.frozen_us, r.imported_us, r.state,
-        (select count(*) from run_replacement x where x.replaces = r.id) as replaced
+        (select count(*) from run_replacement x where x.replaces = r.id) as replaced,
+        (select count(*) from audit a cross join jsonb_each('[' || a.detail || ']') e
+            where a.about = r.plate_code and a.action = 'run.import'
+                and e.value ->> 'run' = r.id and e.value ->> 'serial_from' = 'file') as stated
     from run r join plate p on p.code = r.plate_code
     where r.imported_us >= $2 and r.imported_us < $3 and (r.imported_us, r.id) > ($4, $5)
         and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
@@ -47,6 +51,7 @@ struct RunRow {
     imported_us: Time,
     state: String,
     replaced: i64,
+    stated: i64,
 }
 
 /// Walks the runs of the period, after those of an equally long period before it. A laboratory's
@@ -56,34 +61,60 @@ pub(super) async fn walk(tx: &mut Tx, scope: &Scope) -> Result<(u64, Vec<Sign>)>
     let (mut scan, mut looked_at) = (Scan::default(), 0);
     let mut last = (Time::from_us(i64::MIN), String::new());
     loop {
-        let rows: Vec<RunRow> = on!(tx, c => query_as(RUNS).bind(None::<&str>)
-            .bind(before).bind(scope.until).bind(last.0).bind(&last.1).bind(RUN_PAGE)
-            .fetch_all(c).await)?;
-        let Some(newest) = rows.last() else { break };
-        last = (newest.imported_us, newest.id.clone());
-        let mut calls = calls_of(tx, &rows).await?;
-        let mut curves = curves_of(tx, &rows).await?;
-        for row in rows {
-            let in_period = row.imported_us >= scope.from;
+        let runs = page(tx, (before, scope.until), &last).await?;
+        let Some(newest) = runs.last() else { break };
+        last = (newest.imported, newest.run.clone());
+        for run in &runs {
+            let in_period = run.imported >= scope.from;
             let asked = scope.laboratory.as_ref();
-            let is_ours = asked.is_none_or(|laboratory| *laboratory == row.laboratory_code);
+            let is_ours = asked.is_none_or(|laboratory| *laboratory == run.laboratory);
             looked_at += u64::from(in_period && is_ours);
-            let of_run = std::mem::take(calls.entry(row.id.clone()).or_default());
-            let curves = curves.remove(&row.id).unwrap_or_default();
-            scan.add(&evidence(row, (of_run, curves)), in_period);
+            scan.add(run, in_period);
         }
     }
     let ours = |sign: &Sign| scope.laboratory.is_none() || sign.laboratory == scope.laboratory;
     Ok((looked_at, scan.close().into_iter().filter(ours).collect()))
 }
 
-fn evidence(row: RunRow, (calls, curves): (Vec<Call>, Vec<KeptCurve>)) -> RunEvidence {
+/// The next runs that came in from one moment until before another, behind the import and the id of
+/// the last one seen.
+pub async fn page(
+    tx: &mut Tx,
+    (from, until): (Time, Time),
+    last: &(Time, String),
+) -> Result<Vec<RunEvidence>> {
+    let rows: Vec<RunRow> = on!(tx, c => query_as(RUNS).bind(None::<&str>)
+        .bind(from).bind(until).bind(last.0).bind(&last.1).bind(RUN_PAGE)
+        .fetch_all(c).await)?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut calls = calls_of(tx, &rows).await?;
+    let mut curves = curves_of(tx, &rows).await?;
+    let tubes: Vec<String> = calls.values().flatten().map(|call| call.tube.clone()).collect();
+    let answers = recalled(tx, tubes).await?;
+    let runs = rows.into_iter().map(|row| {
+        let calls = calls.remove(&row.id).unwrap_or_default();
+        let curves = curves.remove(&row.id).unwrap_or_default();
+        evidence(row, (calls, curves), &answers)
+    });
+    Ok(runs.collect())
+}
+
+fn evidence(
+    row: RunRow,
+    (calls, curves): (Vec<Call>, Vec<KeptCurve>),
+    answers: &BTreeSet<String>,
+) -> RunEvidence {
+    let tubes = calls.iter().map(|call| &call.tube);
     RunEvidence {
+        recalled: tubes.filter(|tube| answers.contains(*tube)).cloned().collect(),
         run: row.id,
         plate: row.plate_code,
         laboratory: row.laboratory_code,
         instrument: if row.instrument.is_empty() { row.format } else { row.instrument },
         serial: row.serial,
+        is_serial_stated: row.stated > 0,
         ended: row.run_ended,
         frozen: row.frozen_us,
         imported: row.imported_us,

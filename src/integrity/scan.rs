@@ -1,8 +1,9 @@
 //! One walk over the runs of a period, for the checks that compare runs with each other.
 
+use std::collections::BTreeSet;
+
 use super::{Copies, HiddenPools, Instruments, KeptCurve, Sign, interpolated};
 use crate::clock::Time;
-use crate::instrument::own_end;
 use crate::interpretation::Call;
 
 /// What is known of one run.
@@ -16,8 +17,10 @@ pub struct RunEvidence {
     pub laboratory: String,
     /// Type of the instrument as its file has it, else the file's format.
     pub instrument: String,
-    /// Serial number of the instrument, as its file has it.
+    /// Serial number of the instrument, or what it was called by whoever brought the file.
     pub serial: String,
+    /// Whether it is known that the file itself states it.
+    pub is_serial_stated: bool,
     /// When it ended, as its file has it.
     pub ended: String,
     /// When its plate was frozen.
@@ -30,6 +33,8 @@ pub struct RunEvidence {
     pub is_replaced: bool,
     /// Its calls.
     pub calls: Vec<Call>,
+    /// Tubes among them that answer a recall.
+    pub recalled: BTreeSet<String>,
     /// Its curves.
     pub curves: Vec<KeptCurve>,
 }
@@ -48,19 +53,14 @@ impl Scan {
     pub fn add(&mut self, run: &RunEvidence, in_period: bool) {
         self.copies.add(run, in_period);
         if !run.is_void {
-            self.hidden_pools.add((&run.laboratory, &run.serial), &run.calls, in_period);
+            self.hidden_pools.add(run, in_period);
         }
         if in_period {
             self.signs.extend(interpolated(run));
         }
         // What was analysed again ran once.
         if in_period && !run.is_replaced {
-            self.signs.extend(self.instruments.add(
-                (&run.laboratory, &run.run),
-                (&run.instrument, &run.serial),
-                own_end(&run.ended),
-                (run.frozen, run.imported),
-            ));
+            self.signs.extend(self.instruments.add(run));
         }
     }
 

@@ -47,8 +47,8 @@ pub struct Upload {
     #[serde(default)]
     mapping: Option<String>,
     /// The instrument's serial or inventory number, as `CFX-3`, where the file does not hold one:
-    /// each instrument has its own charts. At most 40 letters, figures and `-_./`, with one to ten
-    /// figures among them, so that it is nobody's name.
+    /// each instrument has its own charts. Other laboratories may call theirs the same. At most 40
+    /// letters, figures and `-_./`, with one to ten figures among them, so that it is nobody's name.
     #[serde(default)]
     instrument: Option<String>,
     /// The run of the plate that this one is in the place of, being another analysis of the same
@@ -148,7 +148,7 @@ pub async fn run_post(
     let Taken { mut files, run: mut file } =
         upload::take(&app, files, (&upload.name, upload.mapping.as_deref())).await?;
     let stated = upload.instrument.as_deref();
-    of_instrument::name(&mut file, stated)?;
+    let serial_from = of_instrument::name(&mut file, stated)?;
     file.warnings.extend(of_instrument::nameless(&file));
     let mut tx = app.db.write("run.import").await?;
     let code = codes::plate_code(&mut tx, &code).await?;
@@ -172,7 +172,7 @@ pub async fn run_post(
     let at = app.clock.now();
     let id = app.clock.id().to_string();
     files.extend(upload::list(&app, &parts));
-    let new = Incoming { id: &id, parts: &parts, files: &files, at };
+    let new = Incoming { id: &id, parts: &parts, files: &files, serial_from, at };
     if let Some(wanted) = replaces {
         replaced(&mut tx, &actor, wanted, (&new, &mut interpretation)).await?;
     }
@@ -283,6 +283,7 @@ struct Incoming<'a> {
     id: &'a str,
     parts: &'a [Part],
     files: &'a [SealedFile],
+    serial_from: Option<of_instrument::SerialFrom>,
     at: Time,
 }
 
@@ -339,7 +340,7 @@ async fn keep(
     calls_add(tx, new.id, calls, verdict).await?;
     let parts: Vec<&str> = new.parts.iter().map(|part| part.sha256.as_str()).collect();
     let detail = json!({ "run": new.id, "sha256": sha256, "parts": parts,
-        "usable": verdict.usable, "calls": calls.len() });
+        "usable": verdict.usable, "calls": calls.len(), "serial_from": new.serial_from });
     let about = plate.code.as_str();
     let entry = Entry { at: new.at, actor, action: "run.import", about, detail };
     audit::record(tx, entry).await

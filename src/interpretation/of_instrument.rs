@@ -1,13 +1,29 @@
 //! Of which instrument a run is: what its file says, else what whoever brings it says.
 
+use serde::Serialize;
+
 use super::api::RunAnswer;
 use crate::error::{Error, Reason, Result};
 use crate::instrument::RunFile;
 
-/// Calls the instrument as whoever brings the run does, where its file does not say.
-pub(super) fn name(file: &mut RunFile, stated: Option<&str>) -> Result<()> {
-    if stated.is_none_or(|stated| file.name_instrument(stated)) {
-        return Ok(());
+/// Who says of which instrument a run is. It stands in the run's audit row: a maker gives a serial
+/// number once in the world, and what somebody types is known in their laboratory alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SerialFrom {
+    /// The file itself.
+    File,
+    /// Whoever brought it.
+    Upload,
+}
+
+/// Calls the instrument as whoever brings the run does, where its file does not say. Gives who says
+/// it; none where nobody does.
+pub(super) fn name(file: &mut RunFile, stated: Option<&str>) -> Result<Option<SerialFrom>> {
+    let of_file = file.serial_code().map(|_| SerialFrom::File);
+    let Some(stated) = stated else { return Ok(of_file) };
+    if file.name_instrument(stated) {
+        return Ok(of_file.or(Some(SerialFrom::Upload)));
     }
     let message = "an instrument is called by its serial or inventory number: at most 40 letters, \
                    figures and -_./ with one to ten figures among them; give that";

@@ -3,6 +3,8 @@
 //! Nothing is stored: a month is what the checks would have gathered. Every draw comes from the
 //! seed, so the same month can be cheated with in one way and left alone in every other.
 
+use std::collections::BTreeSet;
+
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rust_decimal::Decimal;
@@ -77,12 +79,14 @@ pub fn month(seed: u64, days: i64, laboratories: &[Habits]) -> Vec<RunEvidence> 
                     laboratory: laboratory.clone(),
                     instrument: "simulated".to_owned(),
                     serial: format!("S-{laboratory}"),
+                    is_serial_stated: true,
                     ended: ended.local(),
                     frozen: Some(ended - Span::minutes(100)),
                     imported: ended + Span::minutes(10),
                     is_void: false,
                     is_replaced: false,
                     calls,
+                    recalled: BTreeSet::new(),
                     curves: Vec::new(),
                 });
             }
@@ -137,6 +141,7 @@ fn tube(rng: &mut ChaCha8Rng, habits: &Habits, run: &str, (well, plate): (u16, f
         pool_size: 1,
         pool: None,
         attempt: 1,
+        voided: false,
         targets: vec![
             target("N", TargetRole::Pathogen, virus),
             target("IC", TargetRole::InternalControl, internal),

@@ -2,5 +2,6 @@
 //! work that does not.
 
 mod cheats;
+mod evidence;
 mod interpolated;
 mod months;

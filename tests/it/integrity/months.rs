@@ -111,6 +111,65 @@ fn mixing_two_shows_by_its_second_mark() {
     assert!(signs[0].message.contains("of tubes are positive against"), "{}", signs[0].message);
 }
 
+/// The same runs, with all laboratories but the first as one, on instruments of which nothing says
+/// which is which.
+fn on_nameless_instruments(runs: Vec<RunEvidence>) -> Vec<RunEvidence> {
+    let nameless = |run: RunEvidence| {
+        if run.laboratory == "L01" {
+            return run;
+        }
+        let (laboratory, serial) = ("L02".to_owned(), String::new());
+        RunEvidence { laboratory, serial, is_serial_stated: false, ..run }
+    };
+    runs.into_iter().map(nameless).collect()
+}
+
+#[test]
+fn instruments_that_nobody_names_make_no_honest_laboratory_narrow() {
+    let (early, late) =
+        (Habits { offset: -1.8, ..Habits::HONEST }, Habits { offset: 1.8, ..Habits::HONEST });
+    for seed in 19..22 {
+        let runs = on_nameless_instruments(month(seed, DAYS, &[Habits::HONEST, early, late]));
+        assert_eq!(found(&runs), [], "month {seed}");
+    }
+}
+
+#[test]
+fn a_laboratory_that_mixes_on_instruments_nobody_names_shows() {
+    let mixing = |offset: f64| Habits { offset, mixed: 5, ..Habits::HONEST };
+    let runs = month(22, DAYS, &[Habits::HONEST, mixing(-1.8), mixing(1.8)]);
+    only(&found(&on_nameless_instruments(runs)), Check::HiddenPools, "L02");
+}
+
+#[test]
+fn what_is_tested_again_or_answers_a_recall_is_no_hidden_pool() {
+    let honest = month(23, DAYS, &[Habits::HONEST; 3]);
+    // As narrow and as often positive as mixtures are.
+    let chosen = month(24, DAYS, &[Habits { plates_a_day: 8, mixed: 10, ..Habits::HONEST }]);
+    let found_beside = |change: fn(&mut RunEvidence)| {
+        let mut runs = honest.clone();
+        runs.extend(chosen.iter().cloned().map(|mut run| {
+            run.run = format!("chosen {}", run.run);
+            run.plate = format!("chosen {}", run.plate);
+            run.ended = String::new();
+            change(&mut run);
+            run
+        }));
+        found(&runs)
+    };
+    let again = |run: &mut RunEvidence| {
+        for call in &mut run.calls {
+            call.attempt = 2;
+        }
+    };
+    assert_eq!(found_beside(again), []);
+    let answers = |run: &mut RunEvidence| {
+        run.recalled = run.calls.iter().map(|call| call.tube.clone()).collect();
+    };
+    assert_eq!(found_beside(answers), []);
+    only(&found_beside(|_first_tests: &mut RunEvidence| {}), Check::HiddenPools, "L01");
+}
+
 #[test]
 fn a_laboratory_alone_is_compared_with_its_own_month_before() {
     let honest = month(9, DAYS, &[Habits::HONEST]);
