@@ -6,14 +6,14 @@
 //! contradiction, and never makes a signal go away. The instrument's own call is never looked at.
 //! Then per tube, in this order: enough pathogen targets amplified; too few; none, but a grey one;
 //! none with the internal control; none without. A clear signal goes before a grey one, so that
-//! more signal never makes a call weaker.
+//! more signal never makes a call weaker; what is grey beside it is repeated all the same.
 //!
 //! A doubtful signal that comes again is decided as the kit or its programme says, and what came
 //! stronger than before counts as again.
 
 use serde::{Deserialize, Serialize};
 
-use super::disposition::{Disposition, disposition};
+use super::disposition::{Disposition, disposition, retests};
 use super::gather::TargetReading;
 use super::kit::{DoubtfulCurve, GreyAgain, Kit, Target, is_same};
 use super::{EarlierTest, Outcome, Specimen, TubeFacts};
@@ -42,6 +42,9 @@ pub struct Call {
     pub pool_size: u16,
     /// Which test of the tube this was, from 1.
     pub attempt: u8,
+    /// Whether a usable run that somebody made void had called it detected or inconclusive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub voided: bool,
     /// The evidence: one for each target, in the kit's order.
     pub targets: Vec<TargetCall>,
     /// What happens to the tube on release.
@@ -108,6 +111,8 @@ pub(super) enum Finding {
     EnoughTargets,
     Grey,
     TooFewTargets,
+    /// Too few, and another that is grey.
+    TooFewBesideGrey,
     InternalControlOnly,
     Nothing,
 }
@@ -162,6 +167,7 @@ pub fn call(kit: &Kit, tube: &str, readings: &[TargetReading], facts: &TubeFacts
         version: kit.version.clone(),
         pool_size: facts.pool_size,
         attempt: facts.attempt,
+        voided: facts.voided,
         disposition,
         targets,
     }
@@ -196,12 +202,15 @@ fn finding(kit: &Kit, targets: &[TargetCall]) -> Finding {
     let expected = |role| kit.targets().filter(|(_, target)| target.role == role).count();
     let (pathogen, internal) = (TargetRole::Pathogen, TargetRole::InternalControl);
     let amplified = count(pathogen, TargetState::Amplified);
+    let any_grey = count(pathogen, TargetState::Grey) > 0;
     let all_silent = count(pathogen, TargetState::NotAmplified) == expected(pathogen);
     if amplified >= kit.calls.targets_needed {
         Finding::EnoughTargets
+    } else if amplified > 0 && any_grey {
+        Finding::TooFewBesideGrey
     } else if amplified > 0 {
         Finding::TooFewTargets
-    } else if count(pathogen, TargetState::Grey) > 0 {
+    } else if any_grey {
         Finding::Grey
     } else if all_silent && count(internal, TargetState::Amplified) == expected(internal) {
         Finding::InternalControlOnly
@@ -232,8 +241,11 @@ impl Signals<'_> {
         let rules = &self.kit.calls.rules;
         match finding {
             Finding::EnoughTargets => (Outcome::Detected, rules.detected.clone()),
-            Finding::TooFewTargets => self.single_target(facts),
+            Finding::TooFewTargets | Finding::TooFewBesideGrey => self.single_target(facts),
             Finding::Grey => self.grey(facts),
+            Finding::InternalControlOnly if self.awaits_new_material(facts) => {
+                (Outcome::Inconclusive, format!("{}_before", rules.single_target))
+            }
             Finding::InternalControlOnly => (Outcome::NotDetected, rules.not_detected.clone()),
             Finding::Nothing => (Outcome::Invalid, rules.invalid.clone()),
         }
@@ -249,7 +261,9 @@ impl Signals<'_> {
             && match calls.grey_again {
                 Some(GreyAgain::Detected) => true,
                 Some(GreyAgain::ByCurve) => {
-                    self.of(TargetState::Amplified).any(|(reading, _)| says(reading, "amp"))
+                    let grey = self.of(TargetState::Grey);
+                    let mut seen = self.of(TargetState::Amplified).chain(grey);
+                    seen.any(|(reading, _)| says(reading, "amp"))
                 }
                 Some(GreyAgain::Inconclusive) | None => false,
             };
@@ -282,6 +296,14 @@ impl Signals<'_> {
         test.is_grey(self.kit)
     }
 
+    /// Whether one target was clearly there before and the kit asks for new material at once for
+    /// that: the tube was repeated only for what was grey beside it, and a repeat that shows
+    /// nothing does not make the clear target go away.
+    fn awaits_new_material(&self, facts: &TubeFacts) -> bool {
+        retests(self.kit, facts).inconclusive == 0
+            && facts.earlier.iter().any(|test| test.is_single_target(self.kit))
+    }
+
     /// A grey signal: open, or what the kit says of it when it comes again.
     fn grey(&self, facts: &TubeFacts) -> (Outcome, String) {
         let calls = &self.kit.calls;
@@ -293,7 +315,7 @@ impl Signals<'_> {
             (Some(GreyAgain::Detected), _) | (Some(GreyAgain::ByCurve), Curve::Clear) => {
                 (Outcome::Detected, format!("{rule}_again"))
             }
-            (Some(GreyAgain::ByCurve), Curve::Denied) => {
+            (Some(GreyAgain::ByCurve), Curve::Denied) if !self.awaits_new_material(facts) => {
                 (Outcome::NotDetected, format!("{rule}_again_no_curve"))
             }
             _ => (Outcome::Inconclusive, rule),

@@ -4,7 +4,8 @@ use super::*;
 use crate::interpretation::workbench::{cdc, codx, ct, kit, orf, reading, tube_readings};
 
 fn earlier(rule: &str) -> EarlierTest {
-    EarlierTest { rule: rule.to_owned(), amplified: Vec::new(), specimen: Specimen::Same }
+    let (amplified, grey) = (Vec::new(), Vec::new());
+    EarlierTest { rule: rule.to_owned(), amplified, grey, specimen: Specimen::Same }
 }
 
 fn single() -> TubeFacts {
@@ -265,7 +266,7 @@ proptest! {
         which in 0_usize..3,
         attempt in 1_u8..4,
         pool_size in 1_u16..5,
-        before in 0_usize..3,
+        before in 0_usize..4,
         code in prop::sample::select(vec![
             ("cdc-2019-ncov", "06"), ("orf1ab-n-ic", "1"), ("orf1ab-n-ic", "china-2020"),
             ("huirui-orf1ab-n", "2020"),
@@ -280,6 +281,14 @@ proptest! {
                 ..earlier(&rules.single_target)
             }),
             2 => earlier_tests.extend(rules.grey.as_deref().map(earlier)),
+            3 => {
+                let mut codes = kit.targets().map(|(_, target)| target.code.clone());
+                earlier_tests.push(EarlierTest {
+                    amplified: codes.next().into_iter().collect(),
+                    grey: codes.next().into_iter().collect(),
+                    ..earlier(&rules.single_target)
+                });
+            }
             _ => {}
         }
         let facts = TubeFacts { attempt, earlier: earlier_tests, ..TubeFacts::first_test(pool_size) };

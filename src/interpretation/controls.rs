@@ -3,9 +3,9 @@
 //! A fault in any control voids the whole run (CDC-006-00019). What "silent" means: a pathogen
 //! target of a silent control shows no Ct at all, however late. A Ct outside every cut-off is
 //! passed over where the instrument says that nothing amplified; one within a cut-off is a signal
-//! whatever it says. An internal control only counts within its cut-off (practice of the
-//! Broad Institute, `formats.md` 14). Where a leaflet states other limits for a control than for a
-//! tube, the kit has them as `control_limits`.
+//! whatever it says. An internal control only counts within its cut-off where the leaflet does not
+//! say (practice of the Broad Institute, `formats.md` 14). Where it states other limits for a control
+//! than for a tube, as "none at all", the kit has them as `control_limits`.
 
 use serde::{Deserialize, Serialize};
 

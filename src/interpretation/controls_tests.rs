@@ -54,6 +54,8 @@ fn each_cdc_control_fault_voids_the_run() {
         ("G1", "N1", Some("39"), VerdictCode::NegativeControlAmplified),
         ("G2", "N2", Some("44.9"), VerdictCode::NegativeControlAmplified),
         ("G3", "RP", Some("35.02"), VerdictCode::NegativeControlAmplified),
+        ("G3", "RP", Some("40.00"), VerdictCode::NegativeControlAmplified),
+        ("G3", "RP", Some("44.9"), VerdictCode::NegativeControlAmplified),
         ("G10", "N1", Some("38"), VerdictCode::ExtractionControlContaminated),
         ("G11", "N2", Some("38"), VerdictCode::ExtractionControlContaminated),
         ("G12", "RP", None, VerdictCode::ExtractionControlSilent),
@@ -70,8 +72,23 @@ fn each_cdc_control_fault_voids_the_run() {
 #[test]
 fn a_control_just_within_its_limits_is_accepted() {
     assert!(cdc_verdict("C1", "N1", Some("39.99")).usable);
-    // Internal control in the negative control: counts only below its cut-off.
-    assert!(cdc_verdict("G3", "RP", Some("40.00")).usable);
+    // The extraction control's RP proves nothing from 40.00 on, and below it does.
+    assert!(cdc_verdict("G12", "RP", Some("39.99")).usable);
+    assert!(!cdc_verdict("G12", "RP", Some("40.00")).usable);
+}
+
+/// Where no leaflet was read for it, an internal control counts within its cut-off only.
+#[test]
+fn a_late_internal_control_is_passed_over_in_a_negative_control_of_which_no_leaflet_speaks() {
+    let layout = plate(&orf(), "one-well-94-columns", 20, 1);
+    let is_negative =
+        |content: &Content| matches!(content, Content::Control { control: Control::Negative, .. });
+    let (at, _) = layout.wells().iter().find(|(_, content)| is_negative(content)).unwrap();
+    let at = at.to_string();
+    for (cycles, usable) in [("40", false), ("40.01", true)] {
+        let change = |readings: &mut Vec<Reading>| set(readings, &at, "IC", Some(cycles));
+        assert_eq!(judged(&orf(), "one-well-94-columns", change).usable, usable, "{cycles}");
+    }
 }
 
 /// "NTC - -" of the summaries: RP at Ct 36, past the cut-off of a tube, is a signal all the same.

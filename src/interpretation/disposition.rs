@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calls::{Call, Finding, TargetCall, TargetState};
 use super::controls::Verdict;
-use super::kit::Kit;
+use super::kit::{Kit, Retests};
 use super::{Outcome, TubeFacts};
 use crate::plate::TargetRole;
 
@@ -28,9 +28,9 @@ pub enum Disposition {
 /// A negative field pool is negative for all its members; any other field pool says nothing of one of
 /// them (R23). A doubtful or invalid tube is tested again while the kit's policy has attempts left,
 /// which ends, then new material is asked for; at once where only targets amplified of which
-/// the kit says so. The CDC instructions report a
-/// single specimen that stays inconclusive as such; we collect again, so that nobody is left
-/// without an answer.
+/// the kit says so. Where a target is grey beside a clear one, the policy with more attempts of the
+/// two counts. The CDC instructions report a single specimen that stays inconclusive as such; we
+/// collect again, so that nobody is left without an answer.
 pub(super) fn disposition(
     kit: &Kit,
     (finding, amplified): (Finding, &[String]),
@@ -43,18 +43,25 @@ pub(super) fn disposition(
         Outcome::Inconclusive | Outcome::Invalid => {}
     }
     let alone = |target: &String| kit.calls.recollect_alone.contains(target);
-    if finding == Finding::TooFewTargets && amplified.iter().all(alone) {
+    let too_few = matches!(finding, Finding::TooFewTargets | Finding::TooFewBesideGrey);
+    if too_few && amplified.iter().all(alone) {
         return Disposition::Recall;
     }
-    let policy = if facts.is_pool() { kit.retests.pool } else { kit.retests.single };
+    let policy = retests(kit, facts);
     let allowed = match finding {
         Finding::Grey => policy.grey,
+        Finding::TooFewBesideGrey => policy.grey.max(policy.inconclusive),
         Finding::Nothing => policy.invalid,
         Finding::EnoughTargets | Finding::TooFewTargets | Finding::InternalControlOnly => {
             policy.inconclusive
         }
     };
     if facts.attempt_alone() <= allowed { Disposition::Retest } else { Disposition::Recall }
+}
+
+/// How often the kit has a tube with so many people tested again.
+pub(super) fn retests(kit: &Kit, facts: &TubeFacts) -> Retests {
+    if facts.is_pool() { kit.retests.pool } else { kit.retests.single }
 }
 
 /// One reason why a call must be seen by two people; serialised as its stable code.
@@ -82,6 +89,9 @@ pub enum NotClean {
     /// An earlier test of the tube was not clean.
     #[error("the tube was tested before; compare the tests")]
     TestedBefore,
+    /// One person made a run void that had found something.
+    #[error("a run that was made void had found something in the tube; compare the runs")]
+    VoidedBefore,
 }
 
 /// Whether a call may be released by [`CLEAN_NEGATIVE_RULE`]; if not, every reason.
@@ -104,6 +114,7 @@ pub fn clean_negative(call: &Call, verdict: &Verdict) -> Result<(), Vec<NotClean
         (call.targets.iter().any(signal), NotClean::PathogenSignal),
         (any_grey, NotClean::GreyTarget),
         (call.attempt > 1, NotClean::TestedBefore),
+        (call.voided, NotClean::VoidedBefore),
     ];
     let reasons: Vec<_> =
         reasons.into_iter().filter(|(holds, _)| *holds).map(|(_, reason)| reason).collect();

@@ -38,6 +38,11 @@ fn each_blemish_keeps_a_negative_from_release_by_rule() {
         clean_negative(&negative(&second), &good_plate()),
         Err(vec![NotClean::TestedBefore])
     );
+    let voided = TubeFacts { voided: true, ..TubeFacts::first_test(1) };
+    assert_eq!(
+        clean_negative(&negative(&voided), &good_plate()),
+        Err(vec![NotClean::VoidedBefore])
+    );
     let mut bare = call.clone();
     bare.targets.retain(|target| target.role == TargetRole::Pathogen);
     assert_eq!(clean_negative(&bare, &good_plate()), Err(vec![NotClean::InternalControlMissing]));

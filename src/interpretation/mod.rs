@@ -91,6 +91,11 @@ pub struct TubeFacts {
     /// Its earlier tests alone, so that "the same again" can be told.
     #[serde(default)]
     pub earlier: Vec<EarlierTest>,
+    /// Whether a usable run that was made void had called it detected or inconclusive. What was
+    /// read there counts for no call, but one person can make a run void, so that a negative
+    /// after it must be seen by two.
+    #[serde(default)]
+    pub voided: bool,
 }
 
 /// What an earlier test said.
@@ -101,6 +106,9 @@ pub struct EarlierTest {
     pub rule: String,
     /// Pathogen targets that amplified.
     pub amplified: Vec<String>,
+    /// Pathogen targets that were grey, also beside one that amplified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grey: Vec<String>,
     /// Of which swab.
     pub specimen: Specimen,
 }
@@ -111,24 +119,40 @@ pub struct EarlierTest {
 pub enum Specimen {
     /// The tube itself.
     Same,
-    /// A tube of this person alone, for whose recall this one was collected.
+    /// Another tube of this person alone, whose recall was not closed before this one was sealed.
     Another,
 }
 
 impl EarlierTest {
-    /// Whether it left this very tube grey by the rules of this kit.
+    /// Whether it left a target of this very tube grey by the rules of this kit: one target that is
+    /// clear does not settle another.
     fn is_grey(&self, kit: &Kit) -> bool {
-        self.specimen == Specimen::Same && Some(&self.rule) == kit.calls.rules.grey.as_ref()
+        let rules = &kit.calls.rules;
+        let beside_a_clear_one = self.rule == rules.single_target && !self.grey.is_empty();
+        self.specimen == Specimen::Same
+            && (Some(&self.rule) == rules.grey.as_ref() || beside_a_clear_one)
+    }
+
+    /// Whether too few targets of this very tube amplified in it by the rules of this kit.
+    fn is_single_target(&self, kit: &Kit) -> bool {
+        self.specimen == Specimen::Same
+            && self.rule == kit.calls.rules.single_target
+            && !self.amplified.is_empty()
     }
 
     /// An earlier test of the same tube, as its call tells it.
     pub fn of(call: &Call, specimen: Specimen) -> Self {
-        let amplified = call.targets.iter().filter(|target| {
-            target.role == TargetRole::Pathogen && target.state == TargetState::Amplified
-        });
+        let pathogen = |state: TargetState| -> Vec<String> {
+            call.targets
+                .iter()
+                .filter(|target| target.role == TargetRole::Pathogen && target.state == state)
+                .map(|target| target.target.clone())
+                .collect()
+        };
         Self {
             rule: call.rule.clone(),
-            amplified: amplified.map(|target| target.target.clone()).collect(),
+            amplified: pathogen(TargetState::Amplified),
+            grey: pathogen(TargetState::Grey),
             specimen,
         }
     }
@@ -137,7 +161,7 @@ impl EarlierTest {
 impl TubeFacts {
     /// A tube tested for the first time.
     pub const fn first_test(pool_size: u16) -> Self {
-        Self { pool_size, attempt: 1, pooled: 0, earlier: Vec::new() }
+        Self { pool_size, attempt: 1, pooled: 0, earlier: Vec::new(), voided: false }
     }
 
     /// Whether several people are in the tube.

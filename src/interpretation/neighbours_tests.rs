@@ -31,6 +31,7 @@ fn read_after(
         fact.earlier.extend(alone.iter().map(|amplified| EarlierTest {
             rule: "earlier".to_owned(),
             amplified: amplified.iter().map(ToString::to_string).collect(),
+            grey: Vec::new(),
             specimen: Specimen::Same,
         }));
     }
@@ -141,9 +142,9 @@ fn a_grey_signal_that_comes_again_is_not_held_for_ever() {
     let layout = plate(&kit, "one-well-94-columns", 94, 1);
     let mut facts = first_tests(&layout);
     for fact in facts.values_mut() {
-        let (amplified, specimen) = (Vec::new(), Specimen::Same);
-        (fact.attempt, fact.earlier) =
-            (2, vec![EarlierTest { rule: grey.clone(), amplified, specimen }]);
+        let rule = grey.clone();
+        let (amplified, grey, specimen) = (Vec::new(), Vec::new(), Specimen::Same);
+        (fact.attempt, fact.earlier) = (2, vec![EarlierTest { rule, amplified, grey, specimen }]);
     }
     let readings = run(&kit, &layout, None, &shown_at(&layout, &[("A1", "20"), ("B2", "37")]));
     let read = interpret(&kit, &layout, &readings, &facts).unwrap();
@@ -160,8 +161,9 @@ fn a_grey_signal_before_proves_nothing_where_it_stays_open_however_often_it_come
     let layout = plate(&kit, "one-well-94-columns", 94, 1);
     let mut facts = first_tests(&layout);
     for fact in facts.values_mut() {
-        let (rule, amplified, specimen) = (grey.clone(), Vec::new(), Specimen::Same);
-        (fact.attempt, fact.earlier) = (2, vec![EarlierTest { rule, amplified, specimen }]);
+        let (rule, specimen) = (grey.clone(), Specimen::Same);
+        let (amplified, grey) = (Vec::new(), Vec::new());
+        (fact.attempt, fact.earlier) = (2, vec![EarlierTest { rule, amplified, grey, specimen }]);
     }
     let pair = shown_at(&layout, &[("D5", "27"), ("E6", "28")]);
     let read = interpret(&kit, &layout, &run(&kit, &layout, None, &pair), &facts).unwrap();

@@ -33,6 +33,7 @@ pub(super) fn calls_of(
         tube: tube.clone(),
         pool_size: facts.pool_size,
         attempt: facts.attempt,
+        voided: facts.voided,
         disposition,
         ..pool.clone()
     };

@@ -22,19 +22,19 @@ type Says = (Outcome, &'static str, Disposition);
 /// The line, what the tube shows, its earlier tests, the people in it, and what the line says.
 type Line<'a> = (&'a str, &'a [Shown], &'a [Before], u16, Says);
 
+/// The line, what the tube shows first, what its repeat shows, and what the line says of that.
+type Repeat<'a> = (&'a str, &'a [Shown], &'a [Shown], Says);
+
 /// Plays every line with a kit.
 fn play(kit: &Kit, lines: &[Line<'_>]) {
     for (line, shown, before, people, says) in lines {
-        let cts: Vec<_> = shown.iter().map(|(target, ct, _)| (*target, *ct)).collect();
-        let mut readings = tube_readings(&cts);
-        for (reading, (.., curve)) in readings.iter_mut().zip(*shown) {
-            reading.reading.amp_status = curve.map(str::to_owned);
-        }
+        let readings = readings(shown);
         let earlier: Vec<_> = before
             .iter()
             .map(|(rule, amplified, specimen)| EarlierTest {
                 rule: (*rule).to_owned(),
                 amplified: amplified.iter().map(|target| (*target).to_owned()).collect(),
+                grey: Vec::new(),
                 specimen: *specimen,
             })
             .collect();
@@ -45,6 +45,28 @@ fn play(kit: &Kit, lines: &[Line<'_>]) {
         let said = (call.outcome, call.rule.as_str(), call.disposition);
         assert_eq!(said, *says, "{} {}: {line}", kit.code, kit.version);
     }
+}
+
+/// Plays the tube of one person twice for every line: its first test must send it back.
+fn repeat(kit: &Kit, lines: &[Repeat<'_>]) {
+    for (line, first, second, says) in lines {
+        let first = call(kit, "T1", &readings(first), &TubeFacts::first_test(1));
+        assert_eq!(first.disposition, Retest, "{} {}: {line}", kit.code, kit.version);
+        let earlier = vec![EarlierTest::of(&first, SAME)];
+        let facts = TubeFacts { attempt: 2, earlier, ..TubeFacts::first_test(1) };
+        let call = call(kit, "T1", &readings(second), &facts);
+        let said = (call.outcome, call.rule.as_str(), call.disposition);
+        assert_eq!(said, *says, "{} {}: {line}", kit.code, kit.version);
+    }
+}
+
+fn readings(shown: &[Shown]) -> Vec<TargetReading> {
+    let cts: Vec<_> = shown.iter().map(|(target, ct, _)| (*target, *ct)).collect();
+    let mut readings = tube_readings(&cts);
+    for (reading, (.., curve)) in readings.iter_mut().zip(shown) {
+        reading.reading.amp_status = curve.map(str::to_owned);
+    }
+    readings
 }
 
 const ORF: Option<&str> = Some("30.1");

@@ -52,6 +52,20 @@ async fn review(app: &TestApp, world: &World, run: &str, decision: &str) -> Answ
     app.post(&world.reviewer, &path, &json!({ "decision": decision })).await
 }
 
+/// Makes a run void and brings another of its two tubes, on the `n`th plate, in which the first
+/// shows this.
+async fn made_void_and_tested_again(
+    app: &TestApp,
+    world: &World,
+    run: &Value,
+    (n, shows): (u64, Signals),
+) -> Value {
+    review(app, world, &id(run), "void").await.expect(200);
+    let loaded = lab::load(app, world, n, &[tube(0), tube(1)]).await;
+    app.pass(Span::minutes(100));
+    bring(app, world, &loaded, shows, "").await.expect(201).json()
+}
+
 /// What the checks say of analyses done again.
 async fn signs(app: &TestApp, world: &World) -> Vec<Value> {
     let report = app.get(&world.officer, "/v1/integrity").await.expect(200).json();
@@ -204,5 +218,35 @@ each_engine! {
         app.pass(Span::minutes(1));
         let found = signs(app, &world).await;
         assert_eq!((found.len(), &found[0]["about"]), (1, &third["id"]), "{found:?}");
+    }
+
+    async fn a_positive_that_one_person_made_void_is_not_released_by_rule_when_it_is_gone(app) {
+        let (world, loaded) = two_tubes(app).await;
+        let on = json!({ "on": true, "reason": "validated" });
+        app.put(&world.reviewer, "/v1/switches/auto_release", &on).await.expect(200);
+        let first = bring(app, &world, &loaded, POSITIVE, "").await.expect(201).json();
+        let second = made_void_and_tested_again(app, &world, &first, (1, NEGATIVE)).await;
+        let call = |at: usize| &second["calls"][at];
+        assert_eq!((&call(0)["voided"], call(1).get("voided")), (&json!(true), None), "{second}");
+        let told = review(app, &world, &id(&second), "accept").await.expect(200).json();
+        assert_eq!(told["released_by_rule"], json!([tube(1)]), "the other needs a second person");
+        app.pass(Span::minutes(1));
+        let found = signs(app, &world).await;
+        assert_eq!((found.len(), &found[0]["about"]), (1, &second["id"]), "{found:?}");
+        let message = found[0]["message"].as_str().unwrap();
+        assert!(message.starts_with("1 tubes are negative that a run that was made void"), "{message}");
+    }
+
+    async fn what_was_negative_before_its_run_was_void_or_is_positive_again_is_no_sign(app) {
+        let (world, loaded) = two_tubes(app).await;
+        let on = json!({ "on": true, "reason": "validated" });
+        app.put(&world.reviewer, "/v1/switches/auto_release", &on).await.expect(200);
+        let first = bring(app, &world, &loaded, NEGATIVE, "").await.expect(201).json();
+        let second = made_void_and_tested_again(app, &world, &first, (1, POSITIVE)).await;
+        let third = made_void_and_tested_again(app, &world, &second, (2, POSITIVE)).await;
+        let told = review(app, &world, &id(&third), "accept").await.expect(200).json();
+        assert_eq!(told["released_by_rule"], json!([tube(1)]), "it was negative all the time");
+        app.pass(Span::minutes(1));
+        assert_eq!(signs(app, &world).await, [] as [Value; 0]);
     }
 }

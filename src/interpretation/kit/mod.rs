@@ -146,8 +146,8 @@ pub struct CallPolicy {
     /// Whether only the same target counts as again, not any.
     #[serde(default, skip_serializing_if = "is_false")]
     pub same_target: bool,
-    /// Whether another specimen of the same person, collected for the recall that the first one
-    /// led to, counts as again; any target then does.
+    /// Whether another specimen of the same person counts as again, unless the recall that the
+    /// first one led to was closed before it was collected; any target then does.
     #[serde(default, skip_serializing_if = "is_false")]
     pub across_specimens: bool,
     /// Targets that ask for new material at once when they amplify alone.

@@ -97,8 +97,9 @@ pub async fn past_run(tx: &mut Tx, id: &str) -> Result<(PastRun, String)> {
     let mut tubes: BTreeMap<_, _> = calls
         .iter()
         .map(|call| {
-            let (pool_size, attempt) = (call.pool_size, call.attempt);
-            (call.tube.clone(), TubeFacts { pool_size, attempt, pooled: 0, earlier: Vec::new() })
+            let facts =
+                TubeFacts { attempt: call.attempt, ..TubeFacts::first_test(call.pool_size) };
+            (call.tube.clone(), facts)
         })
         .collect();
     earlier_tests(tx, &mut tubes, (row.imported, id)).await?;

@@ -143,3 +143,38 @@ fn huirui_repeats_and_is_then_positive_below_39_2() {
     ];
     play(&kit("huirui-orf1ab-n", "2020"), lines);
 }
+
+/// A target that is clear does not settle the other, which is grey.
+#[test]
+fn huirui_repeats_what_is_grey_beside_a_clear_target_all_the_same() {
+    let (o, n, ic): (_, _, Shown) = ("ORF1ab", "N", ("IC", Some("25"), None));
+    let late = Some("37.1");
+    let clear_and_grey: &[Shown] = &[(o, ORF, None), (n, late, None), ic];
+    let lines: &[Repeat<'_>] = &[
+        (
+            "14: 35 - 39.2 repeat; then < 39.2 = positive, and the other is < 35 as before",
+            clear_and_grey,
+            clear_and_grey,
+            (Detected, "huirui.single_target_again", Report(Detected)),
+        ),
+        (
+            "14: then < 39.2 = positive, though nothing else is seen again",
+            clear_and_grey,
+            &[(o, None, None), (n, Some("39.19"), None), ic],
+            (Detected, "huirui.grey_zone_again", Report(Detected)),
+        ),
+        (
+            "14: then none",
+            clear_and_grey,
+            &[(o, None, None), (n, Some("39.2"), None), ic],
+            (NotDetected, "huirui.not_detected", Report(NotDetected)),
+        ),
+        (
+            "14: nothing was grey, so a single target that comes again stays open",
+            &[(o, ORF, None), (n, None, None), ic],
+            &[(o, ORF, None), (n, None, None), ic],
+            (Inconclusive, "huirui.single_target", Recall),
+        ),
+    ];
+    repeat(&kit("huirui-orf1ab-n", "2020"), lines);
+}

@@ -100,8 +100,55 @@ fn china_2020_repeats_what_is_grey_and_looks_at_the_curve() {
             1,
             (Detected, "orf1ab_n.single_target_again", Report(Detected)),
         ),
+        (
+            "A5: grey, then with a clear S-curve beside a target of whose curve nothing is said",
+            &[("ORF1ab", Some("30"), None), ("N", Some("38.2"), Some("Amp")), IC],
+            &[(GREY, &[], SAME)],
+            1,
+            (Detected, "orf1ab_n.single_target_again", Report(Detected)),
+        ),
     ];
     play(&kit("orf1ab-n-ic", "china-2020"), lines);
+}
+
+/// Each target gets its sign, the grey one by the repeat, and then they are counted.
+#[test]
+fn china_2020_repeats_what_is_grey_beside_a_clear_target_and_keeps_the_clear_one() {
+    let amp = Some("Amp");
+    let clear_and_grey: &[Shown] = &[("ORF1ab", ORF, amp), ("N", Some("38.2"), amp), IC];
+    let lines: &[Repeat<'_>] = &[
+        (
+            "A5: 37-40 with a clear S-curve positive after repeat, so both = positive",
+            clear_and_grey,
+            clear_and_grey,
+            (Detected, "orf1ab_n.single_target_again", Report(Detected)),
+        ),
+        (
+            "A5: the same, and the other target is not seen again",
+            clear_and_grey,
+            &[("ORF1ab", None, None), ("N", Some("38.2"), amp), IC],
+            (Detected, "orf1ab_n.grey_zone_again", Report(Detected)),
+        ),
+        (
+            "A5: else negative, so one target only -> re-collect",
+            clear_and_grey,
+            &[("ORF1ab", None, None), ("N", None, None), IC],
+            (Inconclusive, "orf1ab_n.single_target_before", Recall),
+        ),
+        (
+            "A5: the same, and the late Ct that comes again has no curve",
+            clear_and_grey,
+            &[("ORF1ab", None, None), ("N", Some("38.2"), Some("No Amp")), IC],
+            (Inconclusive, GREY, Recall),
+        ),
+        (
+            "A5: nothing clear was there before: else negative",
+            &[("ORF1ab", None, None), ("N", Some("38.2"), amp), IC],
+            &[("ORF1ab", None, None), ("N", None, None), IC],
+            (NotDetected, "orf1ab_n.neither", Report(NotDetected)),
+        ),
+    ];
+    repeat(&kit("orf1ab-n-ic", "china-2020"), lines);
 }
 
 #[test]
@@ -173,6 +220,13 @@ fn china_2020_collects_the_members_of_a_doubtful_pool_again() {
         (
             "A5: pool with a single target -> all members collected again",
             &[("ORF1ab", ORF, None), ("N", None, None), IC],
+            &[],
+            10,
+            (Inconclusive, SINGLE, Recall),
+        ),
+        (
+            "A5: the same with the other target grey",
+            &[("ORF1ab", ORF, None), ("N", Some("38"), None), IC],
             &[],
             10,
             (Inconclusive, SINGLE, Recall),

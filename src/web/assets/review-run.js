@@ -13,7 +13,7 @@ export function exceptionsOf(place) {
 export function showRun(place, { run, waiting, wells, signature }, { say, outcomes, when }) {
   const flagged = new Set(run.verdict.flags.map((flag) => flag.well).filter(Boolean));
   const stands = (call) => call.targets.some((target) => flagged.has(target.well));
-  const doubted = (call) => call.attempt > 1 || call.targets.some((target) => target.state === "grey");
+  const doubted = (call) => call.attempt > 1 || call.voided || call.targets.some((target) => target.state === "grey");
   const plain = (call) => call.outcome === "not_detected" && call.disposition.action === "report" &&
     !stands(call) && !doubted(call);
   const exceptions = run.calls.filter((call) => !plain(call))
@@ -129,6 +129,7 @@ function exception(call, context) {
   head.append(element("span", `chip ${call.outcome}`, outcomes[call.outcome]), " ", element("code", "", call.tube));
   const about = [say("people", { count: call.pool_size }), say("attempt", { number: call.attempt })];
   if (call.pool) about.push(say("pool", { code: call.pool }));
+  if (call.voided) about.push(say("was-voided"));
   words.append(head, element("p", "quiet-text", about.join(" · ")), targets(call, say));
   const rule = element("p", "rule", `${say("rule")} `);
   rule.append(element("code", "", call.rule));

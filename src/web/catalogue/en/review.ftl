@@ -76,6 +76,7 @@ js-review-run-becomes-recall = On release its { $people } people are collected a
 js-review-run-people = people: { $count }
 js-review-run-attempt = test { $number }
 js-review-run-pool = pool { $code }
+js-review-run-was-voided = a run that was made void had found something in it: compare both
 js-review-run-rule = Rule
 js-review-run-amplified = amplified
 js-review-run-grey = grey

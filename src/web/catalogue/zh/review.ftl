@@ -76,6 +76,7 @@ js-review-run-becomes-recall = 发布后管内 { $people } 人逐一重新采样
 js-review-run-people = { $count } 人
 js-review-run-attempt = 第 { $number } 次检测
 js-review-run-pool = 混样 { $code }
+js-review-run-was-voided = 曾有一次作废的检测在此管检出异常:请对比两次检测
 js-review-run-rule = 规则
 js-review-run-amplified = 扩增
 js-review-run-grey = 灰区
