@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use axum::body::Body;
+use axum::http::Request;
 use serde_json::{Value, json};
 use swabline::clock::Span;
 
@@ -56,11 +58,62 @@ async fn shadow(app: &TestApp, client: &Client, version: &str, body: &Value) -> 
     app.post(client, &format!("{}/shadow", path(version)), body).await
 }
 
+/// The page of a version in English, as its text stands between the marks.
+async fn page(app: &TestApp, client: &Client, at: &str) -> String {
+    let request = Request::get(at)
+        .header("authorization", format!("Bearer {}", client.token))
+        .header("accept-language", "en");
+    let shown = app.send(request.body(Body::empty()).unwrap()).await.expect(200);
+    shown.text().replace("&#39;", "'").replace("&#34;", "\"")
+}
+
+/// Has that page read the last runs of a kit in shadow.
+async fn shadow_at(app: &TestApp, client: &Client, at: &str, kit: &str) -> Answer {
+    let fields = format!("act=shadow&key={}&last=5&kit={kit}", app.clock.id());
+    let request = Request::post(at)
+        .header("authorization", format!("Bearer {}", client.token))
+        .header("accept-language", "en")
+        .header("content-type", "application/x-www-form-urlencoded");
+    app.send(request.body(Body::from(fields)).unwrap()).await
+}
+
 /// Asks for the `n`th plate with this version.
 async fn make(app: &TestApp, world: &World, n: u64, (version, tubes): (&str, &[String])) -> Answer {
     let request = json!({ "laboratory": "L01", "kit": KIT.0, "kit_version": version,
         "template": "one-well-94-columns", "tubes": tubes });
     app.put(&world.technician, &format!("/v1/plates/{}", plate(n)), &request).await
+}
+
+/// One target alone, another than in [`SINGLE_TARGET`].
+const OTHER_TARGET: Signals = [None, Some("35.5"), Some("27.1")];
+
+/// What is read in a tube, what that means, and what becomes of it.
+type Read = (Signals, &'static str, &'static str);
+
+/// Runs the `n`th tube on a plate of its own as in China 2020 and releases it; gives the run.
+async fn china_2020(
+    app: &TestApp,
+    world: &World,
+    n: u64,
+    (signals, outcome, after): Read,
+) -> Value {
+    make(app, world, n, ("china-2020", &[tube(n)])).await.expect(201);
+    let freeze = format!("/v1/plates/{}/freeze", plate(n));
+    let loaded = app.post(&world.technician, &freeze, &json!({})).await.expect(200).json();
+    let file = lab::run_file(&loaded, &BTreeMap::from([(tube(n), signals)]), false);
+    let run = lab::upload(app, world, &loaded, file).await.expect(201).json();
+    assert_eq!(run["calls"][0]["outcome"], outcome, "{run}");
+    let released = lab::release(app, world, run["id"].as_str().unwrap()).await;
+    assert_eq!(released["released"][after], json!([tube(n)]));
+    run
+}
+
+/// An hour later the first person is swabbed into the `n`th tube, which is run.
+async fn swabbed_again(app: &TestApp, world: &World, n: u64, read: Read) -> Value {
+    app.pass(Span::hours(1));
+    seal_tube(app, world, n, &people(0, 1)).await.expect(201);
+    lab::deliver(app, world, n, &[tube(n)]).await;
+    china_2020(app, world, n, read).await
 }
 
 /// Codes of every reason.
@@ -156,27 +209,10 @@ each_engine! {
     /// China 2020: one target alone is collected again, and one target in two specimens of a person
     /// is positive (`domain.md` A5), in a shadow run as well.
     async fn one_target_in_two_specimens_of_a_person_is_positive(app) {
-        const OTHER_TARGET: Signals = [None, Some("35.5"), Some("27.1")];
         let world = world(app).await;
-        let mut runs = Vec::new();
-        for (n, signals, outcome, after) in [
-            (0, SINGLE_TARGET, "inconclusive", "recalled"),
-            (1, OTHER_TARGET, "detected", "reported"),
-        ] {
-            app.pass(Span::hours(1));
-            seal_tube(app, &world, n, &people(0, 1)).await.expect(201);
-            lab::deliver(app, &world, n, &[tube(n)]).await;
-            make(app, &world, n, ("china-2020", &[tube(n)])).await.expect(201);
-            let freeze = format!("/v1/plates/{}/freeze", plate(n));
-            let loaded = app.post(&world.technician, &freeze, &json!({})).await.expect(200).json();
-            let file = lab::run_file(&loaded, &BTreeMap::from([(tube(n), signals)]), false);
-            let run = lab::upload(app, &world, &loaded, file).await.expect(201).json();
-            assert_eq!(run["calls"][0]["outcome"], outcome, "{run}");
-            let released = lab::release(app, &world, run["id"].as_str().unwrap()).await;
-            assert_eq!(released["released"][after], json!([tube(n)]));
-            runs.push(run);
-        }
-        assert_eq!(runs[1]["calls"][0]["rule"], "orf1ab_n.single_target_again");
+        swabbed_again(app, &world, 0, (SINGLE_TARGET, "inconclusive", "recalled")).await;
+        let run = swabbed_again(app, &world, 1, (OTHER_TARGET, "detected", "reported")).await;
+        assert_eq!(run["calls"][0]["rule"], "orf1ab_n.single_target_again");
         // The kit's own way with the same signals: repeat the tube, and nothing across specimens.
         let body = proposal(app, &world, "own-way", |_| {}).await;
         propose(app, &world.reviewer, "own-way", &body).await.expect(201);
@@ -184,6 +220,48 @@ each_engine! {
         let seen = seen.expect(201).json();
         assert_eq!(seen["changed_calls"], 2, "{seen}");
         assert_eq!(seen["differences"][1]["changed"][0]["to"]["outcome"], "inconclusive");
+    }
+
+    /// Two swabs after one recall are both a second specimen, also the one that was not linked to
+    /// it and is read when the other has closed it. What is collected after that is none.
+    async fn each_of_two_swabs_after_a_recall_is_the_second_specimen(app) {
+        let world = world(app).await;
+        swabbed_again(app, &world, 0, (SINGLE_TARGET, "inconclusive", "recalled")).await;
+        app.pass(Span::hours(1));
+        for n in [1, 2] {
+            seal_tube(app, &world, n, &people(0, 1)).await.expect(201);
+        }
+        lab::deliver(app, &world, 1, &[tube(1), tube(2)]).await;
+        china_2020(app, &world, 1, (lab::NEGATIVE, "not_detected", "reported")).await;
+        app.pass(Span::hours(1));
+        china_2020(app, &world, 2, (OTHER_TARGET, "detected", "reported")).await;
+        swabbed_again(app, &world, 3, (SINGLE_TARGET, "inconclusive", "recalled")).await;
+        // The same rules say the same of the four runs in a shadow run.
+        let shipped = app.get(&world.reviewer, &path("china-2020")).await.expect(200).json();
+        let mut definition = shipped["definition"].clone();
+        definition["version"] = json!("again");
+        let body = json!({ "definition": definition, "effective_from": app.now() });
+        propose(app, &world.reviewer, "again", &body).await.expect(201);
+        let seen = shadow(app, &world.reviewer, "again", &json!({ "last": 4 })).await;
+        let seen = seen.expect(201).json();
+        assert_eq!((&seen["runs"], &seen["changed_calls"]), (&json!(4), &json!(0)), "{seen}");
+    }
+
+    /// The members of a pool are collected again, one of them twice at once: two specimens.
+    async fn two_swabs_of_a_recalled_member_are_two_specimens(app) {
+        let world = world(app).await;
+        seal_tube(app, &world, 0, &people(0, 3)).await.expect(201);
+        lab::deliver(app, &world, 0, &[tube(0)]).await;
+        china_2020(app, &world, 0, (lab::POSITIVE, "detected", "recalled")).await;
+        app.pass(Span::hours(1));
+        for (n, from) in [(1, 0), (2, 0), (3, 1)] {
+            seal_tube(app, &world, n, &people(from, 1)).await.expect(201);
+        }
+        lab::deliver(app, &world, 1, &[tube(1), tube(2), tube(3)]).await;
+        china_2020(app, &world, 1, (SINGLE_TARGET, "inconclusive", "recalled")).await;
+        china_2020(app, &world, 2, (OTHER_TARGET, "detected", "reported")).await;
+        // The specimens of one member are none of another, and the pool is nobody's.
+        china_2020(app, &world, 3, (OTHER_TARGET, "inconclusive", "recalled")).await;
     }
 
     async fn a_version_is_proposed_by_one_person_and_approved_by_another(app) {
@@ -372,6 +450,32 @@ each_engine! {
         app.post(&world.second_reviewer, &approval, &seen(10)).await.expect(200);
     }
 
+    async fn at_its_page_a_copied_kit_is_tried_on_the_runs_of_the_kit_it_was_copied_from(app) {
+        let world = world(app).await;
+        late_positives(app, &world).await;
+        let body = proposal(app, &world, "narrow", |definition| {
+            definition["code"] = json!("copy");
+            below_30(definition);
+        }).await;
+        app.put(&world.reviewer, "/v1/kits/copy/versions/narrow", &body).await.expect(201);
+        let at = "/admin/kits/copy/narrow";
+        let option = |kit: &str, chosen: &str| format!("<option value=\"{kit}\"{chosen}>");
+        let untried = page(app, &world.reviewer, at).await;
+        assert!(untried.contains(&option("copy", " selected")), "its own unless chosen: {untried}");
+        assert_eq!(untried.matches(&option(KIT.0, "")).count(), 1, "each kit once: {untried}");
+        for none in ["copy", "cdc-2019-ncov"] {
+            let refused = shadow_at(app, &world.reviewer, at, none).await.expect(422).text();
+            assert!(refused.contains("no run of this kit is stored"), "{refused}");
+            assert!(refused.contains(&option(none, " selected")), "what was chosen stays");
+        }
+        shadow_at(app, &world.reviewer, at, KIT.0).await.expect(303);
+        let shown = page(app, &world.second_reviewer, at).await;
+        assert!(shown.contains("Changed calls: 10."), "{shown}");
+        // Ten were told that they are positive, and would be told that they are not.
+        assert_eq!(shown.matches("its people are told").count(), 20, "{shown}");
+        assert!(!shown.contains("Runs it cannot read"), "{shown}");
+    }
+
     async fn what_one_shadow_run_showed_is_not_forgotten_for_a_later_one(app) {
         let world = world(app).await;
         let late = late_positives(app, &world).await;
@@ -414,6 +518,12 @@ each_engine! {
         let difference = &shown["differences"][0];
         assert_ne!(difference["refusals"], json!([]), "{shown}");
         assert_eq!(shown["changed_calls"], 20);
+        let at = format!("/admin/kits/{}/renamed", KIT.0);
+        let seen = page(app, &world.second_reviewer, &at).await;
+        assert!(seen.contains("Runs it cannot read: 1."), "{seen}");
+        let why = difference["refusals"].as_array().unwrap();
+        assert!(seen.contains(&format!("cannot be read; reasons: {}", why.len())), "{seen}");
+        assert!(why.iter().all(|why| seen.contains(why.as_str().unwrap())), "{seen}");
         let seen = json!({ "changed_calls": 20, "changed_verdicts": 1 });
         let approval = format!("{}/approve", path("renamed"));
         let blind = app.post(&world.second_reviewer, &approval, &seen).await.expect(422);

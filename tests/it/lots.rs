@@ -251,17 +251,24 @@ each_engine! {
         accept(app, world, &held).await.expect(200);
     }
 
-    async fn a_run_of_an_expired_lot_is_void_and_its_tubes_are_tested_again(app) {
+    async fn a_run_of_a_lot_that_had_expired_when_its_plate_was_filled_is_void(app) {
         let (app, world) = (&keeping(app), &world(app).await);
-        register(app, world, "C3", (2, 1000)).await.expect(201);
         let tubes = received(app, world, 1).await;
         make(app, world, 0, (Some("C3"), &tubes)).await.expect(201);
         let loaded = freeze(app, world, 0).await.expect(200).json();
+        // The file comes in late, and somebody reads the label then: it was out of date for an hour
+        // when the plate was filled.
         app.pass(Span::hours(2));
+        let body = json!({ "laboratory": "L01", "expires_at": app.now() - Span::hours(3),
+            "reactions": 1000 });
+        app.put(&world.technician, &path("C3"), &body).await.expect(201);
         let file = lab::run_file(&loaded, &BTreeMap::new(), false);
         let held = lab::upload(app, world, &loaded, file).await.expect(201).json();
         assert_eq!(codes(&held["holds"]), ["run.lot_expired"]);
-        accept(app, world, &held).await.expect(422);
+        // A second reading of the label does not make it last longer.
+        app.put(&world.reviewer, &path("C3"), &body).await.expect(200);
+        let refused = accept(app, world, &held).await.expect(422);
+        assert_eq!(codes(&refused.json()["errors"]), ["run.lot_expired"]);
         let route = format!("/v1/runs/{}/review", held["id"].as_str().unwrap());
         app.post(&world.reviewer, &route, &json!({ "decision": "void" })).await.expect(200);
         let stale = make(app, world, 1, (Some("C3"), &tubes)).await.expect(422);
@@ -272,6 +279,30 @@ each_engine! {
         lab::release(app, world, fresh["id"].as_str().unwrap()).await;
         let listed = app.get(&world.reviewer, "/v1/lots").await.expect(200).json();
         assert!(codes(&listed["lots"][0]["alarms"]).contains(&"lot.expired"));
+    }
+
+    async fn a_lot_that_expires_after_its_plate_was_filled_holds_no_later_file(app) {
+        let (app, world) = (&keeping(app), &world(app).await);
+        register(app, world, "C5", (2, 1000)).await.expect(201);
+        let tubes = received(app, world, 2).await;
+        make(app, world, 0, (Some("C5"), &tubes[..1])).await.expect(201);
+        let loaded = freeze(app, world, 0).await.expect(200).json();
+        app.pass(Span::hours(2));
+        let file = lab::run_file(&loaded, &BTreeMap::new(), false);
+        let late = lab::upload(app, world, &loaded, file).await.expect(201).json();
+        assert_eq!(late.get("holds"), None, "{late}");
+        // The file is brought again, as it should have been exported, on the day after.
+        app.pass(Span::hours(24));
+        let other = BTreeMap::from([(tube(0), [None, None, Some("27.9")])]);
+        let file = lab::run_file(&loaded, &other, false);
+        let route = format!("/v1/plates/{}/runs?name=run.txt&replaces={}&reason=wrong_export",
+            plate(0), late["id"].as_str().unwrap());
+        let corrected = app.upload(&world.technician, &route, file).await.expect(201).json();
+        assert_eq!(corrected.get("holds"), None, "{corrected}");
+        lab::release(app, world, corrected["id"].as_str().unwrap()).await;
+        // Nothing more is filled from it.
+        let stale = make(app, world, 1, (Some("C5"), &tubes[1..])).await.expect(422);
+        assert_eq!(codes(&stale.json()["errors"]), ["lot.expired"]);
     }
 
     async fn a_plate_without_a_lot_is_held_where_lots_are_kept_and_only_there(app) {

@@ -17,8 +17,8 @@ pub struct RunFacts {
     /// Whether it was registered after the plate was filled, and no reviewer other than who
     /// brought in the run read its label too.
     pub unconfirmed: bool,
-    /// When the run came in.
-    pub imported: Time,
+    /// When its plate was filled: when its layout was frozen, by the server's clock.
+    pub filled: Time,
     /// When its version of the kit was withdrawn.
     pub withdrawn: Option<Time>,
 }
@@ -94,9 +94,10 @@ pub fn alarms(lot: &str, count: &LotCount, at: Time) -> Vec<Reason> {
 /// Why a run is held: it can be neither accepted nor released.
 ///
 /// An unknown lot is let go by registering it, and since whoever needs the run would then write what
-/// the run needs, a reviewer who did not bring it in has to register the same. One that was
-/// expired when the run came in is not let go, nor is a run of a withdrawn kit: void the run, and its
-/// tubes go back to be tested again.
+/// the run needs, a reviewer who did not bring it in has to register the same. One that had
+/// expired when the plate was filled is not let go, nor is a run of a withdrawn kit: void the run,
+/// and its tubes go back to be tested again. When the file comes in says nothing of the reagents: a
+/// corrected one may come after the lot's last day.
 pub fn holds(facts: &RunFacts, lot_keeping: bool) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut say =
@@ -113,10 +114,13 @@ pub fn holds(facts: &RunFacts, lot_keeping: bool) -> Vec<Reason> {
             lot,
             format!("nobody registered lot {lot}; register it with its expiry and reactions"),
         ),
-        (Some(lot), Some(expires)) if facts.imported >= expires => say(
+        (Some(lot), Some(expires)) if facts.filled >= expires => say(
             "run.lot_expired",
             lot,
-            format!("lot {lot} had expired at {expires}; void the run and test its tubes again"),
+            format!(
+                "lot {lot} had expired at {expires}, before the plate was filled; void the run and \
+                 test its tubes again"
+            ),
         ),
         (Some(lot), Some(_)) if facts.unconfirmed => say(
             "run.lot_late",
@@ -186,13 +190,13 @@ mod tests {
             lot: Some("L".to_owned()),
             expires: Some(at(100)),
             unconfirmed: false,
-            imported: at(99),
+            filled: at(99),
             withdrawn: None,
         };
         let none = RunFacts { lot: None, expires: None, ..sound.clone() };
         let unknown = RunFacts { expires: None, ..sound.clone() };
         let alone = RunFacts { unconfirmed: true, ..sound.clone() };
-        let late = RunFacts { imported: at(100), ..sound.clone() };
+        let late = RunFacts { filled: at(100), ..sound.clone() };
         let withdrawn = RunFacts { withdrawn: Some(at(50)), ..sound.clone() };
         for (facts, kept, not_kept) in [
             (&sound, &[][..], &[][..]),

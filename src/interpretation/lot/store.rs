@@ -59,8 +59,10 @@ pub const DELIVERY_ADD: &str = "insert into lot_delivery (id, laboratory_code, k
 /// Laboratory, kit, lot, who, when; once for each person.
 pub const CONFIRMATION_ADD: &str = "insert into lot_confirmation (laboratory_code, kit_code, lot,
         confirmed_by, confirmed_us) values ($1, $2, $3, $4, $5) on conflict do nothing";
-/// `$1` runs.
-pub const RUN_FACTS: &str = "select r.id, p.lot, l.expires_us, r.imported_us,
+/// `$1` runs. A plate that has a run is frozen; one without such a time is judged by when its run
+/// came in.
+pub const RUN_FACTS: &str = "select r.id, p.lot, l.expires_us,
+        coalesce(p.frozen_us, r.imported_us) as filled_us,
         coalesce(k.withdrawn_us, s.withdrawn_us) as withdrawn_us,
         cast(case when l.registered_us > p.frozen_us and not exists (
                 select 1 from lot_confirmation c where c.laboratory_code = l.laboratory_code
@@ -122,8 +124,8 @@ struct FactsRow {
     lot: Option<String>,
     #[sqlx(rename = "expires_us")]
     expires: Option<Time>,
-    #[sqlx(rename = "imported_us")]
-    imported: Time,
+    #[sqlx(rename = "filled_us")]
+    filled: Time,
     #[sqlx(rename = "withdrawn_us")]
     withdrawn: Option<Time>,
     unconfirmed: i64,
@@ -252,9 +254,9 @@ pub async fn holds_of(
 ) -> Result<BTreeMap<String, Vec<Reason>>> {
     let list = codes(runs);
     let rows: Vec<FactsRow> = on!(tx, c => query_as(RUN_FACTS).bind(&list).fetch_all(c).await)?;
-    let held = |FactsRow { id, lot, expires, imported, withdrawn, unconfirmed }| {
+    let held = |FactsRow { id, lot, expires, filled, withdrawn, unconfirmed }| {
         let unconfirmed = unconfirmed == 1;
-        let facts = RunFacts { lot, expires, unconfirmed, imported, withdrawn };
+        let facts = RunFacts { lot, expires, unconfirmed, filled, withdrawn };
         (id, rules::holds(&facts, lot_keeping))
     };
     Ok(rows.into_iter().map(held).collect())

@@ -1,5 +1,7 @@
 //! One version of a kit: what its shadow runs showed, and what two people do with it (R17).
 
+use std::iter;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,12 +16,12 @@ use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
 use crate::http::extract::{Form, Json, Path};
 use crate::http::idempotency::IdempotencyKey;
-use crate::interpretation::Outcome;
-use crate::interpretation::kit::api::{KitAnswer, kit_get};
+use crate::interpretation::kit::api::{KitAnswer, kit_get, kits_get};
 use crate::interpretation::kit::approval_api::{
     ApprovalRequest, WithdrawalRequest, approve_post, withdraw_post,
 };
 use crate::interpretation::kit::shadow_api::{ShadowRequest, shadow_post};
+use crate::interpretation::{Disposition, Outcome};
 use crate::web::resident::minute;
 use crate::web::{Page, html};
 
@@ -31,7 +33,17 @@ struct OneKit {
     definition: String,
     changes: bool,
     key: String,
+    tried_on: Vec<TriedOn>,
+    /// Runs shown here that it cannot read.
+    unread: usize,
     reasons: Vec<Reason>,
+}
+
+/// A kit over whose runs the version can be run in shadow.
+struct TriedOn {
+    code: String,
+    name: String,
+    chosen: bool,
 }
 
 impl OneKit {
@@ -53,16 +65,44 @@ impl OneKit {
             Outcome::Invalid => "run-invalid",
         }
     }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "a template hands out references")]
+    const fn then(disposition: &Disposition) -> &'static str {
+        match disposition {
+            Disposition::Report(_) => "admin-shadow-report",
+            Disposition::Retest => "admin-shadow-retest",
+            Disposition::Recall => "admin-shadow-recall",
+        }
+    }
 }
 
 type Name = Path<(String, String)>;
 
-async fn one(app: &App, page: Page, actor: &Actor, name: Name) -> Result<OneKit> {
+/// One version; `of` is the kit whose runs were chosen, its own where nobody chose.
+async fn one(app: &App, page: Page, actor: &Actor, name: Name, of: &str) -> Result<OneKit> {
     let Json(kit) = kit_get(State(app.clone()), actor.clone(), name).await?;
+    let Json(list) = kits_get(State(app.clone())).await?;
     let definition = serde_json::to_string_pretty(&kit.definition)
         .map_err(|error| Error::Internal(format!("a kit cannot be written down: {error}")))?;
-    let key = app.clock.id().to_string();
-    Ok(OneKit { page, kit, definition, changes: changes(actor), key, reasons: Vec::new() })
+    let runs = kit.shadow.iter().flat_map(|shadow| &shadow.differences);
+    let unread = runs.filter(|run| !run.refusals.is_empty()).count();
+    let tried_on = tried_on(&kit, &list.kits, of);
+    let (key, changes) = (app.clock.id().to_string(), changes(actor));
+    Ok(OneKit { page, kit, definition, changes, key, tried_on, unread, reasons: Vec::new() })
+}
+
+/// Each kit once, this one first: a new code has no runs of its own, so it is tried on those of the
+/// kit it comes from.
+fn tried_on(kit: &KitAnswer, all: &[KitAnswer], of: &str) -> Vec<TriedOn> {
+    let chosen = if of.is_empty() { kit.code.as_str() } else { of };
+    let mut found: Vec<TriedOn> = Vec::new();
+    for KitAnswer { code, name, .. } in iter::once(kit).chain(all) {
+        if !found.iter().any(|one| one.code == *code) {
+            let (code, name, chosen) = (code.clone(), name.clone(), code == chosen);
+            found.push(TriedOn { code, name, chosen });
+        }
+    }
+    found
 }
 
 /// One version.
@@ -72,7 +112,7 @@ pub async fn kit_page_get(
     actor: Actor,
     name: Name,
 ) -> Result<Html<String>> {
-    html(&one(&app, page, &actor, name).await?)
+    html(&one(&app, page, &actor, name, "").await?)
 }
 
 /// What to do with a version.
@@ -85,6 +125,9 @@ pub struct Act {
     key: String,
     #[serde(default)]
     last: String,
+    /// Code of the kit whose last runs are read.
+    #[serde(default)]
+    kit: String,
     #[serde(default)]
     reason: String,
     #[serde(default)]
@@ -122,11 +165,12 @@ pub async fn kit_post(
     Form(act): Form<Act>,
 ) -> Result<Response> {
     let at = format!("/admin/kits/{}/{}", name.0, name.1);
+    let of = act.kit.clone();
     match done(&app, &actor, Path(name.clone()), act).await {
         Ok(()) => Ok(Redirect::to(&at).into_response()),
         Err(error) => {
             let reasons = told(error)?;
-            let again = OneKit { reasons, ..one(&app, page, &actor, Path(name)).await? };
+            let again = OneKit { reasons, ..one(&app, page, &actor, Path(name), &of).await? };
             Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&again)?).into_response())
         }
     }
@@ -140,7 +184,8 @@ async fn done(app: &App, actor: &Actor, name: Name, act: Act) -> Result<()> {
                 let message = "say how many of the last runs are to be read";
                 Error::invalid("kit.shadow_runs", "last", message)
             })?;
-            let request = ShadowRequest { runs: Vec::new(), last: Some(last), kit: None };
+            let other = Some(act.kit).filter(|kit| !kit.is_empty() && *kit != name.0.0);
+            let request = ShadowRequest { runs: Vec::new(), last: Some(last), kit: other };
             let key = IdempotencyKey::parse(&act.key)?;
             shadow_post(state, by, name, key, Json(request)).await.map(drop)
         }

@@ -169,9 +169,9 @@ fn narrowed() -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_is_proposed_tried_in_shadow_and_put_in_force_by_two_people_at_a_page() {
-    for (language, size, changed, alone) in [
-        ("zh-CN", Size::Phone, "判读变化 10 个", "由您提出"),
-        ("en", Size::Desktop, "Changed calls: 10.", "you proposed"),
+    for (language, size, changed, told, alone) in [
+        ("zh-CN", Size::Phone, "判读变化 10 个", "告知本人", "由您提出"),
+        ("en", Size::Desktop, "Changed calls: 10.", "its people are told", "you proposed"),
     ] {
         let Some(browser) = Browser::open(size, language).await else { return };
         let (app, world) = (&browser.app, world(&browser.app).await);
@@ -192,9 +192,12 @@ async fn a_version_is_proposed_tried_in_shadow_and_put_in_force_by_two_people_at
         set(&browser, "#kit-toml", &narrowed()).await;
         browser.click("form[action='/admin/kits'] button").await;
         browser.wait_for_path(&format!("/admin/kits/{}/narrow", lab::KIT.0)).await;
+        let chosen = "document.querySelector('#tried-on').value";
+        browser.wait_for_value(chosen, &json!(lab::KIT.0)).await;
         decide(&browser, "shadow").await;
         browser.wait_for_text("main", changed).await;
         browser.wait_for_text("table", &tube(9)).await;
+        browser.wait_for_text("table", told).await;
         browser.check("admin-kit-shadow").await;
         set(&browser, "[name=changed_calls]", "10").await;
         set(&browser, "[name=changed_verdicts]", "0").await;
