@@ -68,7 +68,7 @@ pub enum AlarmReason {
     ReagentReplaced,
     /// Somebody was shown how to do it.
     OperatorTrained,
-    /// The people tested really are different.
+    /// The people tested really are different: a laboratory is compared with itself from then on.
     PopulationDiffers,
     /// The tubes were tested again.
     Retested,
@@ -157,8 +157,8 @@ impl Alarm {
                      is released there by rule until somebody acknowledges this"
                 );
             }
-            (Measure::Positivity, Direction::Fall) => "finds fewer positives than the others",
-            (Measure::Positivity, Direction::Rise) => "finds more positives than the others",
+            (Measure::Positivity, Direction::Fall) => "finds fewer positives than expected",
+            (Measure::Positivity, Direction::Rise) => "finds more positives than expected",
             (_, Direction::Rise) => "amplifies later than usual",
             (_, Direction::Fall) => "amplifies earlier than usual",
         };
@@ -168,9 +168,24 @@ impl Alarm {
         };
         format!(
             "{scope} {subject}{measure} {what}, {plates} plates since {}; look at its chart, find \
-             the cause and acknowledge",
-            self.since
+             the cause and acknowledge{}",
+            self.since,
+            self.remedy()
         )
+    }
+
+    /// The answers after which something else is usual.
+    const fn remedy(&self) -> &'static str {
+        match (self.measure, self.scope) {
+            (Measure::Positivity, Scope::Laboratory) => {
+                "; after the answer population_differs it is compared with itself"
+            }
+            (Measure::Positivity, _) => "",
+            _ => {
+                "; after the answers instrument_serviced and reagent_replaced its usual Ct is \
+                 learnt anew"
+            }
+        }
     }
 }
 
@@ -257,12 +272,26 @@ pub(super) fn relearnt(past: &[Past], (kit, target): (&str, &str), of: &Subjects
     own.filter_map(|one| one.acknowledged).max().unwrap_or(Time::from_us(0))
 }
 
-/// Since when a laboratory learns from itself what share of positives is usual.
-pub(super) fn people_learnt(past: &[Past]) -> Time {
+/// What a laboratory's positives are compared with, as the answers to its alarms say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct People {
+    /// Since when it learns from itself what share of positives is usual.
+    pub learnt: Time,
+    /// Whether its people are known to differ, so that what others find says nothing of it.
+    pub differ: bool,
+}
+
+/// The newest answer decides: whoever found a fault where before the people were said to differ
+/// has the laboratory compared with the others again.
+pub(super) fn people(past: &[Past]) -> People {
     let own = past.iter().filter(|one| {
         one.scope == Scope::Laboratory && one.reason.is_some_and(AlarmReason::changes_the_people)
     });
-    own.filter_map(|one| one.acknowledged).max().unwrap_or(Time::from_us(0))
+    let newest = own.max_by_key(|one| one.acknowledged);
+    People {
+        learnt: newest.and_then(|one| one.acknowledged).unwrap_or(Time::from_us(0)),
+        differ: newest.is_some_and(|one| one.reason == Some(AlarmReason::PopulationDiffers)),
+    }
 }
 
 /// When somebody last acknowledged one of these; long ago where nobody did.
@@ -344,4 +373,41 @@ pub async fn acknowledge(
     let done = on!(tx, c => query(ACKNOWLEDGE).bind(id).bind(by).bind(at).bind(reason)
         .execute(c).await.map(|done| done.rows_affected()))?;
     Ok(done == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(scope: Scope, reason: AlarmReason, at: i64) -> Past {
+        Past {
+            scope,
+            subject: "L01".to_owned(),
+            kit: String::new(),
+            target: String::new(),
+            direction: Direction::Rise,
+            since: Time::from_us(0),
+            acknowledged: Some(Time::from_us(at)),
+            reason: Some(reason),
+        }
+    }
+
+    #[test]
+    fn the_newest_answer_says_what_a_laboratory_is_compared_with() {
+        use AlarmReason::{NoCauseFound, PopulationDiffers, ReagentReplaced};
+        let of = |answers: &[(Scope, AlarmReason, i64)]| {
+            let past: Vec<_> =
+                answers.iter().map(|(scope, reason, at)| answered(*scope, *reason, *at)).collect();
+            let People { learnt, differ } = people(&past);
+            (learnt.us(), differ)
+        };
+        let differs = (Scope::Laboratory, PopulationDiffers, 5);
+        assert_eq!(of(&[]), (0, false));
+        assert_eq!(of(&[differs]), (5, true));
+        assert_eq!(of(&[(Scope::Laboratory, NoCauseFound, 9), differs]), (5, true));
+        assert_eq!(of(&[(Scope::Laboratory, ReagentReplaced, 9), differs]), (9, false));
+        assert_eq!(of(&[differs, (Scope::Laboratory, ReagentReplaced, 3)]), (5, true));
+        // What is said of an instrument is not said of the laboratory.
+        assert_eq!(of(&[(Scope::Instrument, PopulationDiffers, 5)]), (0, false));
+    }
 }

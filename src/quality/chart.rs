@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::cusum::{self, Found, Usual, Weights};
 use super::westgard::{self, LOOK_BACK, Rule};
-use super::{Measure, Scope};
+use super::{BASELINE, Measure, Scope};
 use crate::clock::Time;
 
 /// Which points a chart shows.
@@ -115,8 +115,22 @@ pub struct Series {
     pub target: String,
     /// Points of which the usual was not known yet.
     pub learning: usize,
+    /// Instruments of which it is not known yet; none for positivity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learners: Vec<Learner>,
     /// The points.
     pub points: Vec<ChartPoint>,
+}
+
+/// An instrument whose usual Ct is being learnt: no rule and no sum watches it yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Learner {
+    /// Its serial number.
+    pub instrument: String,
+    /// Points so far, of those shown.
+    pub points: usize,
+    /// Points it takes.
+    pub of: usize,
 }
 
 /// A chart.
@@ -148,11 +162,31 @@ impl Chart {
                 apply_rules(&mut points);
             }
             sum_up(&mut points, measure, begun(&kit, &target));
-            Series { kit, target, learning, points }
+            let learners = measure.shift().map(|_| learners(&points)).unwrap_or_default();
+            Series { kit, target, learning, learners, points }
         });
         let series = series.collect();
         Self { frame, series }
     }
+}
+
+/// The instruments that are being learnt, or learnt anew.
+fn learners(points: &[ChartPoint]) -> Vec<Learner> {
+    let mut so_far: BTreeMap<&str, Option<usize>> = BTreeMap::new();
+    for point in points {
+        let count = so_far.entry(&point.instrument).or_default();
+        *count = if point.mean.is_some() {
+            None
+        } else {
+            Some(count.unwrap_or(0) + usize::from(point.accepted))
+        };
+    }
+    // What has all its points is watched from the next run on.
+    let learners = so_far.into_iter().filter_map(|(instrument, points)| {
+        let points = points.filter(|points| *points < BASELINE)?;
+        Some(Learner { instrument: instrument.to_owned(), points, of: BASELINE })
+    });
+    learners.collect()
 }
 
 /// The rules a point was held for, whatever is learnt or asked for since. Of points from before that
@@ -287,6 +321,29 @@ pub(super) mod tests {
         let counted = (0..5).map(|n| (String::new(), String::new(), far(n)));
         let chart = Chart::draw(frame(Measure::InternalControl), counted, |_, _| None);
         assert!(cusum::decides(chart.series[0].points[4].rise));
+    }
+
+    #[test]
+    fn an_instrument_is_a_learner_until_it_has_thirty_points_and_again_when_it_is_learnt_anew() {
+        let learners = |count: usize, measure, make: &dyn Fn(usize) -> ChartPoint| {
+            let points = (0..count).map(|n| (String::new(), String::new(), make(n)));
+            let chart = Chart::draw(frame(measure), points, |_, _| None);
+            let learners = chart.series[0].learners.iter();
+            learners.map(|one| (one.instrument.clone(), one.points, one.of)).collect::<Vec<_>>()
+        };
+        let of_27887 = |points: usize| vec![("27887".to_owned(), points, BASELINE)];
+        let control = Measure::PositiveControl;
+        let new = |n: usize| point(n, 26.0, None);
+        assert_eq!(learners(29, control, &new), of_27887(29));
+        assert_eq!(learners(30, control, &new), []);
+        assert_eq!(learners(12, Measure::Positivity, &new), []);
+        let unused =
+            |n: usize| ChartPoint { accepted: n.is_multiple_of(2), ..point(n, 26.0, None) };
+        assert_eq!(learners(12, control, &unused), of_27887(6));
+        let known = |n: usize| point(n, 26.0, (n >= 30).then_some((26.0, 0.5)));
+        assert_eq!(learners(40, control, &known), []);
+        let anew = |n: usize| point(n, 26.0, (n < 40).then_some((26.0, 0.5)));
+        assert_eq!(learners(45, control, &anew), of_27887(5));
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub struct Found {
     pub tubes: u32,
     /// The share that was to be expected.
     pub expected: f64,
-    /// Whether no other laboratory tests such reactions.
+    /// Whether its laboratory is compared with itself, for want of others like it.
     pub alone: bool,
 }
 

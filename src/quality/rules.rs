@@ -37,7 +37,8 @@ pub struct Signal {
     pub since: Time,
     /// Plates since then.
     pub plates: usize,
-    height: f64,
+    /// How high the sum is.
+    pub(super) height: f64,
 }
 
 impl Step {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as};
 
+use super::alarm::People;
 use super::cusum::{self, Found};
 use super::{Facts, Scope, Share, Subjects};
 use crate::clock::{Span, Time};
@@ -18,7 +19,7 @@ use crate::storage::{Tx, ensure_rows, json};
 
 /// How long what the others found counts as the same period.
 const SAME_PERIOD: Span = Span::hours(24);
-/// How far a laboratory without others looks back over itself, before the same period.
+/// How far a laboratory that is compared with itself looks back, before the same period.
 const OWN_PERIOD: Span = Span::days(7);
 /// Least that it looks back: of one or two days nobody can tell how much days differ.
 const OWN_MIN: Span = Span::days(3);
@@ -106,14 +107,18 @@ struct Peers {
 }
 
 impl Peers {
-    /// Reactions and positives of everybody but the subject in this scope.
-    const fn others(&self, scope: Scope) -> (i64, i64) {
+    /// Reactions and positives of everybody but the subject in this scope; where the people of its
+    /// laboratory differ, of nobody outside.
+    const fn others(&self, scope: Scope, differ: bool) -> (i64, i64) {
         let (tubes, detected) = match scope {
             Scope::Laboratory => (self.tubes_laboratory, self.detected_laboratory),
             Scope::Instrument => (self.tubes_instrument, self.detected_instrument),
             Scope::Lot => (self.tubes_lot, self.detected_lot),
             Scope::Operator => (self.tubes_operator, self.detected_operator),
         };
+        if differ {
+            return (self.tubes_laboratory - tubes, self.detected_laboratory - detected);
+        }
         (self.tubes - tubes, self.detected - detected)
     }
 }
@@ -130,26 +135,26 @@ struct Own {
 /// What was to be expected of a share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// Whether no other laboratory tests such reactions.
+    /// Whether no other laboratory tests such reactions, or none that it could be compared with.
     pub alone: bool,
     /// The share of positives for each scope, in the order of [`Scope::ALL`], in parts per million.
     pub shares: [Option<i64>; 4],
 }
 
 /// What was to be expected of each share of a run: what everybody else in the city finds in the
-/// same period; of a laboratory without others what it found itself in the week before, since
-/// `learnt`.
-pub async fn expected(tx: &mut Tx, facts: &Facts, learnt: Time) -> Result<Vec<Expected>> {
+/// same period; of a laboratory without others, or whose people differ, what it found itself in the
+/// week before, since that was learnt.
+pub async fn expected(tx: &mut Tx, facts: &Facts, of_people: People) -> Result<Vec<Expected>> {
     let (of, since) = (&facts.subjects, facts.at - SAME_PERIOD);
     let peers = peers(tx, of, since, facts.at + Span::MICROSECOND).await?;
     let of_others = |people: i64, scope| {
         let others = peers.iter().find(|row| row.people == people);
-        let (tubes, detected) = others.map_or((0, 0), |row| row.others(scope));
+        let (tubes, detected) = others.map_or((0, 0), |row| row.others(scope, of_people.differ));
         cusum::expected_share(tubes, detected)
     };
     let is_alone = |share: &Share| of_others(share.people.into(), Scope::Laboratory).is_none();
     let own: Vec<Own> = if facts.shares.iter().any(is_alone) {
-        let from = (since - OWN_PERIOD).max(learnt);
+        let from = (since - OWN_PERIOD).max(of_people.learnt);
         on!(tx, c => query_as(OWN).bind(&of.laboratory).bind(from).bind(since).fetch_all(c).await)?
     } else {
         Vec::new()

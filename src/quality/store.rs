@@ -8,6 +8,8 @@ use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::cusum::Usual;
+use super::held::Point;
+use super::westgard::Rule;
 use super::{Facts, Judged, Measure, Value};
 use crate::clock::Time;
 use crate::error::Result;
@@ -26,6 +28,14 @@ pub const LAST: &str = "select ct from quality_point p
         and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
         and (accepted = 0 or not exists (select 1 from run v where v.id = p.run_id and v.state = 'void'))
     order by at_us desc, run_id desc limit 9";
+/// Laboratory, instrument, measure, kit, target, since when: the points of an instrument over which
+/// held runs are counted, newest first.
+pub const JUDGED: &str = "select at_us, ct, mean, sd, rules from quality_point p
+    where laboratory_code = $1 and instrument = $2 and measure = $3 and kit = $4 and target = $5
+        and at_us >= $6 and accepted = 1
+        and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
+        and not exists (select 1 from run v where v.id = p.run_id and v.state = 'void')
+    order by at_us desc, run_id desc limit 100";
 /// Laboratory, measure, kit, target: the plates an alarm looks back over, newest first.
 pub const WINDOW: &str = "select p.instrument, p.lot, p.account_id, p.at_us, p.ct, p.mean, p.sd
     from quality_point p
@@ -72,6 +82,7 @@ pub const NEWEST: &str = "select p.kit, p.target, p.instrument, p.at_us, p.ct, p
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("USUAL", USUAL),
     ("LAST", LAST),
+    ("JUDGED", JUDGED),
     ("WINDOW", WINDOW),
     ("RUN_KEEP", RUN_KEEP),
     ("POINTS_KEEP", POINTS_KEEP),
@@ -114,6 +125,34 @@ pub async fn before(
     let mut last = found.pop().unwrap_or_default();
     last.reverse();
     Ok((found.pop().unwrap_or_default(), last))
+}
+
+#[derive(FromRow)]
+struct JudgedRow {
+    at_us: Time,
+    ct: i64,
+    mean: Option<i64>,
+    sd: Option<i64>,
+    rules: Option<String>,
+}
+
+impl JudgedRow {
+    /// What the rules said of it; nothing while its instrument was learnt.
+    fn point(self) -> Option<Point> {
+        let usual = usual(self.mean, self.sd)?;
+        let names = self.rules.unwrap_or_default();
+        let is_held = names.split(' ').filter_map(Rule::named).any(Rule::rejects);
+        Some(Point { at: self.at_us, distance: usual.distance(cycles(self.ct)), is_held })
+    }
+}
+
+/// What the rules said of the last points of an instrument since `since`, oldest first.
+pub async fn judged(tx: &mut Tx, facts: &Facts, value: &Value, since: Time) -> Result<Vec<Point>> {
+    let of = &facts.subjects;
+    let rows: Vec<JudgedRow> = on!(tx, c => query_as(JUDGED).bind(&of.laboratory)
+        .bind(&of.instrument).bind(value.measure).bind(&facts.kit).bind(&value.target)
+        .bind(since).fetch_all(c).await)?;
+    Ok(rows.into_iter().rev().filter_map(JudgedRow::point).collect())
 }
 
 #[derive(Serialize)]

@@ -13,16 +13,26 @@ use plotters::series::LineSeries;
 use plotters::style::{Color as _, IntoFont as _, RGBColor, ShapeStyle};
 
 use super::westgard::Rule;
-use super::{Chart, ChartPoint, Direction, Measure, Series};
+use super::{BASELINE, Chart, ChartPoint, Direction, Measure, Series};
 use crate::error::{Error, Result};
 use crate::instrument::picture::NotDrawn;
 use crate::instrument::picture::colours::{FAINT, INK};
-use crate::instrument::picture::sheet::{Area, Drawn, Format, Place, Type, sheet, write as text};
+use crate::instrument::picture::sheet::{
+    Area, Drawn, Format, Place, Type, sheet, short, write as text,
+};
 
 /// Points drawn at most, the newest: more are no picture.
 const DRAWN_MAX: usize = 400;
 /// Series drawn at most, one above the other.
 const SERIES_MAX: usize = 4;
+/// Instruments named at most that are still being learnt.
+const LEARNERS_MAX: usize = 3;
+/// Letters of their names at most.
+const NAME_MAX: usize = 20;
+/// Letters of the names of series that are not drawn at most.
+const LEFT_OUT_MAX: usize = 100;
+/// Height of the line that says so.
+const LEFT_OUT_HEIGHT: u32 = 30;
 /// Size of one series, in pixels.
 const SIZE: (u32, u32) = (1000, 460);
 /// Size of letters beside lines and points.
@@ -42,13 +52,37 @@ type Plot<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64,
 /// Draws the newest points of a chart.
 pub fn svg(chart: &Chart) -> Result<String> {
     let count = chart.series.len().clamp(1, SERIES_MAX);
-    let size = (SIZE.0, SIZE.1 * u32::try_from(count).unwrap_or(1));
+    let left_out = left_out(chart);
+    let below = left_out.as_ref().map_or(0, |_| LEFT_OUT_HEIGHT);
+    let size = (SIZE.0, height(count) + below);
     let format = Format { shown: size, steps: 1, name: "chart" };
     let points = if chart.series.is_empty() { "no points" } else { "points" };
-    let about = format!("{points} between {} and {}", chart.frame.from, chart.frame.to);
+    let mut about = format!("{points} between {} and {}", chart.frame.from, chart.frame.to);
+    if let Some(left_out) = &left_out {
+        write!(about, "; {left_out}").expect("a text takes every text");
+    }
     let name = title(chart, None);
-    sheet(format, (&name, &about), |root| draw(chart, root, count, &about))
-        .map_err(|error| Error::Internal(error.to_string()))
+    let both = |root: &Area<'_>| {
+        let (above, below) = root.split_vertically(height(count));
+        if let Some(left_out) = &left_out {
+            text(&below, left_out, (10, 14), Type::new(13, INK))?;
+        }
+        draw(chart, &above, count, &about)
+    };
+    sheet(format, (&name, &about), both).map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// Height of so many series.
+fn height(count: usize) -> u32 {
+    SIZE.1 * u32::try_from(count).unwrap_or(1)
+}
+
+/// How many series are not drawn, and which.
+fn left_out(chart: &Chart) -> Option<String> {
+    let hidden = chart.series.get(SERIES_MAX..).filter(|hidden| !hidden.is_empty())?;
+    let names: Vec<_> = hidden.iter().map(|one| format!("{} ({})", one.target, one.kit)).collect();
+    let (count, names) = (hidden.len(), short(&names.join(", "), LEFT_OUT_MAX));
+    Some(format!("{count} more not drawn, ask for them by target and kit: {names}"))
 }
 
 fn draw(chart: &Chart, root: &Area<'_>, count: usize, about: &str) -> Drawn {
@@ -62,8 +96,27 @@ fn draw(chart: &Chart, root: &Area<'_>, count: usize, about: &str) -> Drawn {
         let points = &series.points[from..];
         values(&upper, &title(chart, Some(series)), (points, chart.frame.measure))?;
         sums(&lower, points)?;
+        learners(&lower, series)?;
     }
     Ok(())
+}
+
+/// Which instruments nothing watches yet, in the lower half.
+fn learners(area: &Area<'_>, series: &Series) -> Drawn {
+    if series.learners.is_empty() {
+        return Ok(());
+    }
+    let names = series.learners.iter().take(LEARNERS_MAX).map(|one| {
+        let name = short(&one.instrument, NAME_MAX);
+        format!("{name} {} of {BASELINE} points", one.points)
+    });
+    let mut note =
+        format!("still learning, not watched yet: {}", names.collect::<Vec<_>>().join(", "));
+    let more = series.learners.len().saturating_sub(LEARNERS_MAX);
+    if more > 0 {
+        write!(note, " and {more} more").expect("a text takes every text");
+    }
+    text(area, &note, (170, 18), Type::new(LETTERS, INK))
 }
 
 fn title(chart: &Chart, series: Option<&Series>) -> String {
@@ -375,6 +428,34 @@ mod tests {
         let empty = Chart::draw(frame(Measure::InternalControl), nothing, |_, _| None);
         assert!(svg(&empty).unwrap().contains("no points"));
         assert_eq!(svg(&control(&[26.0])).unwrap().matches("<circle").count(), 1);
+    }
+
+    #[test]
+    fn series_that_are_not_drawn_are_counted_and_named() {
+        let targets = |count: usize| {
+            let points =
+                (0..count).map(|n| ("kit 1".to_owned(), format!("T{n}"), point(0, 26.0, None)));
+            svg(&Chart::draw(frame(Measure::PositiveControl), points, |_, _| None)).unwrap()
+        };
+        let all = targets(SERIES_MAX);
+        assert!(all.contains("T3 (kit 1)") && !all.contains("not drawn"), "{all}");
+        assert!(all.contains("height=\"1840\""));
+        let more = targets(SERIES_MAX + 2);
+        // In the picture, and in its description for whoever listens to it.
+        assert_eq!(more.matches("2 more not drawn").count(), 2, "{more}");
+        assert!(more.contains("T4 (kit 1), T5 (kit 1)") && more.contains("height=\"1870\""));
+        assert_eq!(more.matches("<circle").count(), SERIES_MAX);
+    }
+
+    #[test]
+    fn an_instrument_that_is_still_being_learnt_is_named() {
+        let points = |count: usize| {
+            let points = (0..count).map(|n| (String::new(), "N".to_owned(), point(n, 26.0, None)));
+            svg(&Chart::draw(frame(Measure::PositiveControl), points, |_, _| None)).unwrap()
+        };
+        assert!(points(12).contains("not watched yet: 27887 12 of 30 points"));
+        assert!(!points(30).contains("not watched yet"));
+        assert!(!svg(&control(&[26.0, 26.4])).unwrap().contains("not watched yet"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::rules::{self, Signal, Step};
 use super::shares::{self, CountRow};
 use super::store::{self, WindowRow};
 use super::westgard::{self, Rule};
-use super::{Facts, Measure, Scope, Subjects, seeded};
+use super::{Facts, Measure, Scope, Subjects, Value, held, seeded};
 use crate::auth::Actor;
 use crate::clock::Clock;
 use crate::error::Result;
@@ -74,17 +74,21 @@ pub async fn keep(
 ) -> Result<Vec<Alarm>> {
     let laboratory = &facts.subjects.laboratory;
     let past = alarm::past(tx, laboratory, Measure::Positivity).await?;
-    let expected = shares::expected(tx, facts, alarm::people_learnt(&past)).await?;
+    let expected = shares::expected(tx, facts, alarm::people(&past)).await?;
     store::run_keep(tx, facts, judged).await?;
     shares::keep(tx, facts, &expected).await?;
     let mut new = seeded::answered(tx, facts).await?;
     if facts.usable {
-        for value in &facts.values {
+        for (value, broken) in facts.values.iter().zip(&judged.broken) {
             let Some(shift) = value.measure.shift() else { continue };
             let rows = store::window(tx, facts, value).await?;
             let steps: Vec<_> = rows.into_iter().map(|row| of_ct(row, facts, shift)).collect();
             let name = (value.measure, facts.kit.as_str(), value.target.as_str());
-            new.extend(signals(tx, facts, name, &steps).await?);
+            let mut found = signals(tx, facts, name, &steps).await?;
+            if found.is_empty() && broken.iter().any(|rule| rule.rejects()) {
+                found.extend(held_often(tx, facts, value).await?);
+            }
+            new.extend(found);
         }
         let rows = shares::window(tx, laboratory).await?;
         let steps: Vec<_> = rows.into_iter().map(of_positives).collect();
@@ -104,6 +108,16 @@ async fn signals(
     let past = alarm::past(tx, &facts.subjects.laboratory, measure).await?;
     let signals = rules::signals(steps, &alarm::known(&past, (kit, target)));
     Ok(signals.into_iter().map(|signal: Signal| NewAlarm::of(signal, name)).collect())
+}
+
+/// The alarm of an instrument whose runs the rules hold too often for this control.
+async fn held_often(tx: &mut Tx, facts: &Facts, value: &Value) -> Result<Option<NewAlarm>> {
+    let of = &facts.subjects;
+    let past = alarm::past(tx, &of.laboratory, value.measure).await?;
+    let of_target = (facts.kit.as_str(), value.target.as_str());
+    let points = store::judged(tx, facts, value, alarm::relearnt(&past, of_target, of)).await?;
+    let signal = held::signal(&points, of, &alarm::known(&past, of_target));
+    Ok(signal.map(|signal| NewAlarm::of(signal, (value.measure, of_target.0, of_target.1))))
 }
 
 fn subjects(

@@ -1,5 +1,6 @@
 //! Quality that watches itself, over HTTP and in the store: charts, alarms, held runs, seeded tubes.
 
+mod answered;
 mod counted;
 
 use std::collections::BTreeMap;
