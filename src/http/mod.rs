@@ -108,7 +108,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(plate::slots::slots_get))
         .routes(routes!(plate::api::freeze_post))
         .routes(routes!(plate::worklist::api::worklist_get))
-        .routes(routes!(plate::retest::picklist_get))
+        .routes(routes!(plate::picklist::picklist_get))
         .routes(routes!(plate::retest::retests_get))
         .routes(routes!(plate::rack::api::rack_put, plate::rack::api::rack_get))
         .routes(routes!(plate::robot::api::transfers_post, plate::robot::api::transfers_get))

@@ -34,7 +34,7 @@ pub struct PlateRequest {
     /// Version of the kit.
     pub kit_version: String,
     /// Number of the kit's lot the wells are filled from; a run whose plate names none, an unknown
-    /// or an expired one is held.
+    /// one, or one that had expired when the layout was frozen is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lot: Option<String>,
     /// Name of a template, whose slots the tubes fill in order.
@@ -49,7 +49,7 @@ pub struct PlateRequest {
     /// Laboratory pools in order of the slots after those of the tubes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pools: Vec<String>,
-    /// Every well, instead of a template.
+    /// Every well, instead of a template, tubes and pools.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wells: Vec<WellRequest>,
     /// 96 or 384, for stated wells.

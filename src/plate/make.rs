@@ -103,6 +103,27 @@ fn tidy(request: &mut PlateRequest) {
     }
 }
 
+/// Stated wells stand alone in their request: whatever else it names would not be on the plate.
+fn against_beside_wells(request: &PlateRequest) -> Vec<Reason> {
+    let PlateRequest { template, tubes, pools, wells, .. } = request;
+    let mut reasons = Vec::new();
+    let mut refuse = |is_named: bool, about: &str, message: &str| {
+        if is_named && !wells.is_empty() {
+            reasons.push(Reason::new("plate.wells_alone", about, message));
+        }
+    };
+    let template_message = "a template is named beside stated wells; leave it out and state the \
+        size, or leave the wells out";
+    let tubes_message = "tubes are listed beside stated wells; state each in its well, or leave \
+        the wells out";
+    let pools_message = "pools are listed beside stated wells; state each in its well, or leave \
+        the wells out";
+    refuse(template.is_some(), "template", template_message);
+    refuse(!tubes.is_empty(), "tubes", tubes_message);
+    refuse(!pools.is_empty(), "pools", pools_message);
+    reasons
+}
+
 /// A plate of tubes: in a template's slots, or well by well.
 async fn fill(
     tx: &mut Tx,
@@ -110,6 +131,7 @@ async fn fill(
     request: PlateRequest,
     (plan, planned): (&Plan, Planned),
 ) -> Result<(Made, Vec<Reason>)> {
+    refuse_if_any(against_beside_wells(&request))?;
     let mut request = rack::api::filled_from_rack(tx, request).await?;
     tidy(&mut request);
     let template = named_template(&request, code)?;
@@ -185,15 +207,16 @@ async fn retests(
         let places = template.tube_slots().len();
         return retest::suitable(tx, (&request.laboratory, kit), plan, places).await;
     };
-    let mut taken = Suitable::default();
-    for well in template.tube_slots().iter().filter_map(|slot| slot.first()) {
-        let content = frozen.made.layout.content(*well);
-        let tube = content.tube().filter(|tube| !request.tubes.iter().any(|named| named == tube));
-        let pool = content.pool().filter(|pool| !request.pools.iter().any(|named| named == pool));
-        taken.tubes.extend(tube.map(str::to_owned));
-        taken.pools.extend(pool.map(str::to_owned));
-    }
-    Ok(taken)
+    let again = retest::elsewhere(tx, &frozen.code).await?;
+    let wells = template.tube_slots().iter().filter_map(|slot| slot.first());
+    let contents: Vec<&Content> = wells.map(|well| frozen.made.layout.content(*well)).collect();
+    let placed = |of: fn(&Content) -> Option<&str>| -> Vec<String> {
+        contents.iter().copied().filter_map(of).map(str::to_owned).collect()
+    };
+    Ok(Suitable {
+        tubes: retest::taken((&placed(Content::tube), &request.tubes), &again),
+        pools: retest::taken((&placed(Content::pool), &request.pools), &again),
+    })
 }
 
 /// A plate of 384 from the frozen plates of its quadrants.

@@ -11,6 +11,7 @@ pub mod discard;
 pub mod geometry;
 mod layout;
 mod make;
+pub mod picklist;
 mod plan;
 mod pool_rules;
 mod pools;

@@ -8,23 +8,20 @@
 use std::collections::BTreeSet;
 
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, query_as};
+use sqlx::{FromRow, query_as, query_scalar};
 use utoipa::{IntoParams, ToSchema};
 
 use super::pool_rules::against_making as against_pools;
-use super::worklist::csv::neutral;
-use super::{Plan, PlateSize, WellPosition, store, tubes};
+use super::{Plan, PlateSize, WellPosition, tubes};
 use crate::app::App;
 use crate::auth::Actor;
-use crate::barcode::{PlateCode, store as codes};
+use crate::barcode::PlateCode;
 use crate::clock::Time;
 use crate::collection::tubes_find;
 use crate::error::Result;
 use crate::http::extract::{Json, Path, Query};
-use crate::http::page::Limit;
+use crate::http::page::{Cursor, Limit};
 use crate::http::problem::Problem;
 use crate::pooling::store::pools_find;
 use crate::storage::{StoreError, Tx};
@@ -33,19 +30,24 @@ use crate::storage::{StoreError, Tx};
 const LISTED_MAX: u32 = 1000;
 /// People in the largest tube.
 const PEOPLE_MAX: i64 = 20;
+/// When the last tube of a page is due and was sealed, and its code.
+type Position = (i64, i64, String);
 
-/// `$1` laboratory, `$2` how many, `$3` most people in a tube.
+/// `$1` laboratory, `$2` how many, `$3` most people in a tube, `$4` the largest tube, `$5` 1 for the
+/// tubes of open pools, too, then the last tube of the page before.
 pub const RETESTS: &str =
-    "select l.code, l.members, l.attempt, l.sealed_us, l.due_us, l.plate_code,
+    "select l.code, l.members, l.attempt, l.sealed_us, l.due_us, l.plate_code, l.pool_code,
         (select min(w.well) from well w where w.plate_code = l.plate_code
             and (w.tube_code = l.code or w.pool_code in
                 (select m.pool_code from pool_tube m where m.tube_code = l.code))) as well,
         (select p.size from plate p where p.code = l.plate_code) as size,
-        (select b.box_code from box_tube b where b.tube_code = l.code) as box_code,
-        (select m.pool_code from pool_tube m join pool p on p.code = m.pool_code
-            where m.tube_code = l.code and p.state = 'open') as pool_code
+        (select m.pool_code from pool_tube m join well w on w.pool_code = m.pool_code
+            where m.tube_code = l.code and w.plate_code = l.plate_code limit 1) as last_pool,
+        (select b.box_code from box_tube b where b.tube_code = l.code) as box_code
     from (select t.code, t.members, t.attempt, t.sealed_us,
             t.sealed_us + coalesce(r.result_hours, 0) * 3600000000 as due_us,
+            (select m.pool_code from pool_tube m join pool p on p.code = m.pool_code
+                where m.tube_code = t.code and p.state = 'open') as pool_code,
             (select s.plate_code from
                 (select w.plate_code from well w where w.tube_code = t.code
                 union select w.plate_code from pool_tube m
@@ -54,38 +56,43 @@ pub const RETESTS: &str =
                 where o.state = 'closed'
                 order by o.frozen_us desc, o.code desc limit 1) as plate_code
         from tube_again g cross join tube t left join round r on r.code = t.round_code
-        where t.code = g.tube_code and t.laboratory_code = $1 and t.state = 'received' and t.members <= $3
+        where t.code = g.tube_code and t.laboratory_code = $1 and t.state = 'received'
+            and t.members <= $3 and t.size <= $4
             and not exists (select 1 from pool_tube m join pool p on p.code = m.pool_code
                 where m.tube_code = t.code and (p.state = 'plated' or p.state = 'open'
                     and not exists (select 1 from well w join plate o on o.code = w.plate_code
                         where w.pool_code = p.code and o.state = 'closed')))) l
-    where l.plate_code is not null
+    where l.plate_code is not null and (l.pool_code is null or cast($5 as bigint) = 1)
+        and (l.due_us, l.sealed_us, l.code) > ($6, $7, $8)
     order by l.due_us, l.sealed_us, l.code limit $2";
-/// `$1` plate: its tubes with the plate each was on before.
-pub const PICKLIST: &str = "select h.well as here, h.tube_code as code, h.depth as members,
-        t.attempt, l.plate_code, l.well, l.size, b.box_code
-    from (select w.tube_code, w.depth, min(w.well) as well from well w
-            where w.plate_code = $1 and w.tube_code is not null
-            group by w.tube_code, w.depth) h
-        join tube t on t.code = h.tube_code
-        left join box_tube b on b.tube_code = h.tube_code
-        left join (select s.tube_code, s.plate_code, s.well, p.size, row_number() over
-                (partition by s.tube_code order by p.frozen_us desc, p.code desc, s.well) as latest
-            from (select w.tube_code, w.plate_code, w.well, o.frozen_us
-                    from plate o join well n on n.plate_code = o.code
-                        join well w on w.tube_code = n.tube_code and w.plate_code <> o.code
-                    where o.code = $1
-                union select m.tube_code, w.plate_code, w.well, o.frozen_us
-                    from plate o join well n on n.plate_code = o.code
-                        join pool_tube m on m.tube_code = n.tube_code
-                        join well w on w.pool_code = m.pool_code and w.plate_code <> o.code
-                    where o.code = $1) s
-                cross join plate p
-            where p.code = s.plate_code and p.state <> 'draft'
-                and (s.frozen_us is null or p.frozen_us < s.frozen_us)) l on l.tube_code = h.tube_code and l.latest = 1
-    order by h.well";
+/// `$1` laboratory, `$2` kit, `$3` version, `$4` how many: pools that are open again, the one with the
+/// tube whose result is due first before the others. The plates of each are counted by themselves,
+/// so that no engine looks for all of them at once.
+pub const POOLS_AGAIN: &str = "select l.pool_code
+    from (select t.sealed_us, t.sealed_us + coalesce(r.result_hours, 0) * 3600000000 as due_us,
+            (select m.pool_code from pool_tube m join pool p on p.code = m.pool_code
+                where m.tube_code = t.code and p.state = 'open' and p.kit_code = $2
+                    and p.kit_version = $3) as pool_code
+        from tube_again g cross join tube t left join round r on r.code = t.round_code
+        where t.code = g.tube_code and t.laboratory_code = $1 and t.state = 'received') l
+    where l.pool_code is not null
+        and (select count(*) from well w join plate o on o.code = w.plate_code
+            where w.pool_code = l.pool_code and o.state = 'closed') > 0
+    group by l.pool_code order by min(l.due_us), min(l.sealed_us), l.pool_code limit $4";
+/// `$1` plate: those of its tubes and pools that stand on other plates, too.
+pub const ELSEWHERE: &str = "select n.tube_code as code from well n
+        join well w on w.tube_code = n.tube_code
+    where n.plate_code = $1 and w.plate_code <> n.plate_code
+    union select n.tube_code from well n
+        join pool_tube m on m.tube_code = n.tube_code
+        join well w on w.pool_code = m.pool_code
+    where n.plate_code = $1 and w.plate_code <> n.plate_code
+    union select n.pool_code from well n
+        join well w on w.pool_code = n.pool_code
+    where n.plate_code = $1 and w.plate_code <> n.plate_code";
 /// Every statement of this file.
-pub const STATEMENTS: &[(&str, &str)] = &[("RETESTS", RETESTS), ("PICKLIST", PICKLIST)];
+pub const STATEMENTS: &[(&str, &str)] =
+    &[("RETESTS", RETESTS), ("POOLS_AGAIN", POOLS_AGAIN), ("ELSEWHERE", ELSEWHERE)];
 
 #[derive(FromRow)]
 struct WaitingRow {
@@ -95,21 +102,10 @@ struct WaitingRow {
     sealed_us: Time,
     due_us: Time,
     plate_code: PlateCode,
+    pool_code: Option<String>,
     well: i64,
     size: i64,
-    box_code: Option<String>,
-    pool_code: Option<String>,
-}
-
-#[derive(FromRow)]
-struct PickRow {
-    here: i64,
-    code: String,
-    members: i64,
-    attempt: i64,
-    plate_code: Option<PlateCode>,
-    well: Option<i64>,
-    size: Option<i64>,
+    last_pool: Option<String>,
     box_code: Option<String>,
 }
 
@@ -130,6 +126,9 @@ pub struct Retest {
     pub last_plate: String,
     /// Its first well there.
     pub last_well: String,
+    /// The laboratory pool which that well held: the tube's own material is in the tube alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_pool: Option<String>,
     /// The box it came in.
     #[serde(rename = "box")]
     pub in_box: Option<String>,
@@ -144,18 +143,25 @@ pub struct Retest {
 pub struct Retests {
     /// The tubes.
     pub retests: Vec<Retest>,
+    /// Give this as `after` for the next page; none at the end.
+    #[schema(value_type = Option<String>)]
+    pub next: Option<Cursor<Position>>,
 }
 
-/// How many are listed.
+/// Where the list goes on.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct RetestsQuery {
+    /// The `next` of the page before.
+    #[param(value_type = Option<String>)]
+    after: Option<Cursor<Position>>,
     /// At most this many.
     #[param(value_type = Option<u32>)]
     limit: Option<Limit<LISTED_MAX>>,
 }
 
-fn position(plate: &str, well: i64, size: i64) -> Result<WellPosition> {
+/// A stored well by its name.
+pub(super) fn position(plate: &str, well: i64, size: i64) -> Result<WellPosition> {
     let size = u16::try_from(size).ok().and_then(PlateSize::from_wells);
     let well = u16::try_from(well).ok();
     let at = well.zip(size).and_then(|(well, size)| WellPosition::from_index(well, size));
@@ -163,15 +169,32 @@ fn position(plate: &str, well: i64, size: i64) -> Result<WellPosition> {
     Ok(at.ok_or(StoreError::Inconsistent { table: "well", id, reason })?)
 }
 
-/// Tubes of a laboratory with at most so many people in them that wait to be tested again, most
-/// urgent first.
-pub async fn waiting(
+/// Which of the tubes that wait are asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// Most people in a tube.
+    people: i64,
+    /// Most people that a tube is made for.
+    size: i64,
+    /// Also those of pools that are open again, which wait with their pool.
+    in_pools: bool,
+}
+
+/// Before the first tube of all.
+fn beginning() -> Position {
+    (i64::MIN, i64::MIN, String::new())
+}
+
+/// Tubes of a laboratory that wait to be tested again, most urgent first: so many after that one.
+async fn waiting(
     tx: &mut Tx,
     laboratory: &str,
-    (limit, people): (i64, i64),
+    asked: Asked,
+    (after, rows): (&Position, i64),
 ) -> Result<Vec<Retest>> {
-    let rows: Vec<WaitingRow> = on!(tx, c => query_as(RETESTS).bind(laboratory).bind(limit)
-        .bind(people).fetch_all(c).await)?;
+    let rows: Vec<WaitingRow> = on!(tx, c => query_as(RETESTS).bind(laboratory).bind(rows)
+        .bind(asked.people).bind(asked.size).bind(i64::from(asked.in_pools))
+        .bind(after.0).bind(after.1).bind(&after.2).fetch_all(c).await)?;
     let retest = |row: WaitingRow| {
         let well = position(row.plate_code.as_str(), row.well, row.size)?;
         Ok(Retest {
@@ -182,6 +205,7 @@ pub async fn waiting(
             due_at: row.due_us,
             last_plate: row.plate_code.to_string(),
             last_well: well.to_string(),
+            last_pool: row.last_pool,
             in_box: row.box_code,
             pool: row.pool_code,
         })
@@ -206,21 +230,19 @@ pub(super) async fn suitable(
     plan: &Plan,
     places: usize,
 ) -> Result<Suitable> {
-    // Deeper tubes wait for another kit, however many; they are not to crowd these out.
-    let depth = i64::from(plan.validated_depth);
-    let waiting = waiting(tx, laboratory, (LISTED_MAX.into(), depth)).await?;
-    let mut pools: Vec<String> = Vec::new();
-    for pool in waiting.iter().filter_map(|retest| retest.pool.as_ref()) {
-        if !pools.contains(pool) {
-            pools.push(pool.clone());
-        }
-    }
+    // What waits for another kit, however much of it, is not to crowd these out; nor are the tubes
+    // of pools, for a pool takes one place.
+    let size = if plan.field_pools { PEOPLE_MAX } else { 1 };
+    let alone = Asked { people: plan.validated_depth.into(), size, in_pools: false };
+    let rows = i64::from(LISTED_MAX);
+    let waiting = waiting(tx, laboratory, alone, (&beginning(), rows)).await?;
+    let mut pools: Vec<String> = on!(tx, c => query_scalar(POOLS_AGAIN).bind(laboratory)
+        .bind(kit.0).bind(kit.1).bind(rows).fetch_all(c).await)?;
     let found = pools_find(tx, &pools).await?;
     let refused = against_pools(&pools, &found, (laboratory, kit)).into_iter();
     let refused: BTreeSet<String> = refused.map(|reason| reason.about).collect();
     pools.retain(|pool| !refused.contains(pool));
-    let alone = waiting.into_iter().filter(|retest| retest.pool.is_none());
-    let mut codes: Vec<String> = alone.map(|retest| retest.tube).collect();
+    let mut codes: Vec<String> = waiting.into_iter().map(|retest| retest.tube).collect();
     let rows = tubes_find(tx, &codes).await?;
     let against = tubes::against_making(&codes, &rows, laboratory, plan);
     let refused: BTreeSet<String> = against.into_iter().map(|reason| reason.about).collect();
@@ -228,6 +250,34 @@ pub(super) async fn suitable(
     codes.truncate(places);
     pools.truncate(places - codes.len());
     Ok(Suitable { tubes: codes, pools })
+}
+
+/// Those of a plate's tubes and pools that stand on other plates, too.
+pub(super) async fn elsewhere(tx: &mut Tx, plate: &PlateCode) -> Result<BTreeSet<String>> {
+    let codes: Vec<String> = on!(tx, c => query_scalar(ELSEWHERE).bind(plate).fetch_all(c).await)?;
+    Ok(codes.into_iter().collect())
+}
+
+/// What a frozen plate took before what its request names, of all that was placed, in its order.
+///
+/// A named one that waited then stands among the first, and is told from the others by having been
+/// on another plate (`again`). So the same request finds the same order again; one whose named ones
+/// stand in another order does not.
+pub(super) fn taken(
+    (placed, named): (&[String], &[String]),
+    again: &BTreeSet<String>,
+) -> Vec<String> {
+    let waited = |code: &String| !named.contains(code) || again.contains(code);
+    let fits = |first: &[String]| {
+        named.iter().filter(|code| !first.contains(code)).eq(&placed[first.len()..])
+    };
+    let mut firsts = (0..=placed.len())
+        .map(|count| &placed[..count])
+        .take_while(|first| first.last().is_none_or(waited));
+    match firsts.find(|first| fits(first)) {
+        Some(first) => first.to_vec(),
+        None => placed.iter().filter(|code| !named.contains(code)).cloned().collect(),
+    }
 }
 
 /// Tubes that wait to be tested again in a laboratory, and where each is to be found.
@@ -242,50 +292,54 @@ pub async fn retests_get(
     Query(query): Query<RetestsQuery>,
 ) -> Result<Json<Retests>> {
     actor.in_laboratory(&laboratory)?;
+    let rows = Limit::or(query.limit, LISTED_MAX).rows();
+    let Cursor(after) = query.after.unwrap_or_else(|| Cursor(beginning()));
+    let every = Asked { people: PEOPLE_MAX, size: PEOPLE_MAX, in_pools: true };
     let mut tx = app.db.read("plate.retests").await?;
-    let limit = Limit::or(query.limit, LISTED_MAX).rows();
-    Ok(Json(Retests { retests: waiting(&mut tx, &laboratory, (limit, PEOPLE_MAX)).await? }))
+    let retests = waiting(&mut tx, &laboratory, every, (&after, rows)).await?;
+    let full = i64::try_from(retests.len()).is_ok_and(|count| count == rows);
+    let next = retests.last().filter(|_last| full);
+    let next = next.map(|last| Cursor((last.due_at.us(), last.sealed_at.us(), last.tube.clone())));
+    Ok(Json(Retests { retests, next }))
 }
 
-/// Where the material of each tube of a plate lies: `well,tube,people,attempt,last_plate,last_well,box`,
-/// in order of the wells. For a stamped plate the last plate is the source.
-#[utoipa::path(get, path = "/v1/plates/{code}/picklist", tag = "plate",
-    security(("bearer" = [])), params(("code" = String, Path, description = "plate")),
-    responses((status = 200, body = String, content_type = "text/csv"),
-        (status = 404, body = Problem)))]
-pub async fn picklist_get(
-    State(app): State<App>,
-    actor: Actor,
-    Path(code): Path<String>,
-) -> Result<Response> {
-    let mut tx = app.db.read("plate.picklist").await?;
-    let code = codes::plate_code(&mut tx, &code).await?;
-    let plate = store::plate_get(&mut tx, &code).await?;
-    actor.in_laboratory(&plate.made.laboratory)?;
-    let rows: Vec<PickRow> = on!(tx, c => query_as(PICKLIST).bind(&code).fetch_all(c).await)?;
-    let csv = picklist_csv(&code, plate.made.layout.size(), rows)?;
-    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv).into_response())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn picklist_csv(plate: &PlateCode, size: PlateSize, rows: Vec<PickRow>) -> Result<String> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    let mut write = |cells: [&str; 7]| {
-        csv.write_record(cells.map(neutral)).expect("writing to memory does not fail");
-    };
-    write(["well", "tube", "people", "attempt", "last_plate", "last_well", "box"]);
-    for row in rows {
-        let here = position(plate.as_str(), row.here, size.wells().into())?.to_string();
-        let (last_plate, last_well) = match (row.plate_code, row.well.zip(row.size)) {
-            (Some(last), Some((well, size))) => {
-                let well = position(last.as_str(), well, size)?.to_string();
-                (last.to_string(), well)
-            }
-            _ => (String::new(), String::new()),
-        };
-        let (people, attempt) = (row.members.to_string(), row.attempt.to_string());
-        let in_box = row.box_code.unwrap_or_default();
-        write([&here, &row.code, &people, &attempt, &last_plate, &last_well, &in_box]);
+    /// What was taken before the named ones, each of one letter; small ones were never elsewhere.
+    fn first(placed: &str, named: &str) -> String {
+        let letters = |text: &str| text.chars().map(String::from).collect::<Vec<_>>();
+        let placed = letters(placed);
+        let again = placed.iter().filter(|code| code.as_str() < "a").cloned().collect();
+        taken((&placed, &letters(named)), &again).concat()
     }
-    let bytes = csv.into_inner().expect("writing to memory does not fail");
-    Ok(String::from_utf8(bytes).expect("cells are UTF-8, so the rows are"))
+
+    #[test]
+    fn named_retests_stand_among_the_first_however_they_are_named() {
+        for (placed, named, expected) in [
+            ("ABab", "ab", "AB"),
+            ("ABab", "", "ABab"),
+            ("ABCab", "Bab", "ABC"),
+            ("ABCab", "aBb", "ABC"),
+            ("ABCab", "abC", "ABC"),
+            ("AB", "BA", "A"),
+            ("ab", "ab", ""),
+            ("", "", ""),
+        ] {
+            assert_eq!(first(placed, named), expected, "{placed} {named}");
+        }
+    }
+
+    #[test]
+    fn another_order_or_another_tube_is_another_request() {
+        for (placed, named, unnamed) in
+            [("ABab", "ba", "AB"), ("ABCab", "bBa", "AC"), ("ab", "ba", ""), ("ABa", "ac", "AB")]
+        {
+            let first = first(placed, named);
+            let rest: String = named.chars().filter(|code| !first.contains(*code)).collect();
+            assert_eq!(first, unnamed, "{placed} {named}");
+            assert_ne!(format!("{first}{rest}"), placed);
+        }
+    }
 }

@@ -89,6 +89,34 @@ each_engine! {
         assert_eq!(shown["wells"][0]["tube"], tube(0));
     }
 
+    async fn stated_wells_stand_alone_in_their_request(app) {
+        let world = received(app, 2).await;
+        let path = format!("/v1/plates/{}", plate(0));
+        let alone = json!({ "laboratory": "L01", "kit": KIT.0, "kit_version": KIT.1, "size": 96,
+            "wells": [{ "well": "A1", "reaction": "mix", "tube": tube(0) },
+                { "well": "B1", "reaction": "mix", "control": "positive" },
+                { "well": "C1", "reaction": "mix", "control": "negative" }] });
+        let mut all = alone.clone();
+        let beside = [("template", json!("one-well-94-columns")), ("tubes", json!([tube(1)])),
+            ("pools", json!([pool(0)]))];
+        for (field, named) in &beside {
+            let mut both = alone.clone();
+            both[*field] = named.clone();
+            all[*field] = named.clone();
+            let refused = app.put(&world.technician, &path, &both).await.expect(422);
+            assert_eq!(refused.code(), "plate.wells_alone");
+            let errors = refused.json()["errors"].clone();
+            assert_eq!((errors.as_array().unwrap().len(), &errors[0]["about"]), (1, &json!(field)));
+        }
+        let refused = app.put(&world.technician, &path, &all).await.expect(422).json();
+        assert_eq!(refused["errors"].as_array().unwrap().len(), 3, "{refused}");
+        app.get(&world.technician, &path).await.expect(404);
+        // By themselves, and with lists that are empty, they are taken.
+        all = alone;
+        (all["tubes"], all["pools"]) = (json!([]), json!([]));
+        app.put(&world.technician, &path, &all).await.expect(201);
+    }
+
     async fn a_dry_run_answers_for_one_tube_and_keeps_nothing(app) {
         let world = received(app, 2).await;
         seal_tube(app, &world, 2, &people(2, 1)).await.expect(201);

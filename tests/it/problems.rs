@@ -10,7 +10,7 @@ use swabline::plate::{PlacedTube, lay_out, templates, worklist_csv};
 
 use crate::app::{Engine, TestApp};
 use crate::laboratory;
-use crate::world::{box_, people, seal_tube, tube, tube_body, world};
+use crate::world::{box_, people, plate, seal_tube, tube, tube_body, world};
 
 #[tokio::test]
 async fn every_kind_of_problem_says_what_which_and_what_to_do_next() {
@@ -25,6 +25,10 @@ async fn every_kind_of_problem_says_what_which_and_what_to_do_next() {
     wrong["swab_count"] = json!(9);
     wrong["members"][1]["document"]["number"] = json!("11010519491231002Y");
     wrong["members"][2] = wrong["members"][0].clone();
+    let beside_wells = json!({ "laboratory": "L01", "kit": laboratory::KIT.0,
+        "kit_version": laboratory::KIT.1, "template": "one-well-94-columns", "tubes": [tube(0)],
+        "pools": ["Q"], "wells": [{ "well": "A1", "reaction": "mix", "tube": tube(0) }] });
+    let stated = format!("/v1/plates/{}", plate(0));
     let path = |n| format!("/v1/tubes/{}", tube(n));
     let elsewhere = app.client_at(Role::Sampler, Some("S02".to_owned()), None).await;
     let answers: Vec<(&str, Value)> = vec![
@@ -34,6 +38,7 @@ async fn every_kind_of_problem_says_what_which_and_what_to_do_next() {
         ("no_such_thing", app.get(&world.officer, &path(5)).await.json()),
         ("other_content", app.put(&world.sampler, &path(0), &other).await.json()),
         ("wrong_content", app.put(&world.sampler, &path(1), &wrong).await.json()),
+        ("beside_wells", app.put(&world.technician, &stated, &beside_wells).await.json()),
         ("never_allotted", app.put(&world.sampler, &path(999_999), &wrong).await.json()),
         (
             "another_kind",

@@ -36,6 +36,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("receiving/store.rs", swabline::receiving::store::STATEMENTS),
         ("pooling/store.rs", swabline::pooling::store::STATEMENTS),
         ("pooling/figures.rs", swabline::pooling::FIGURES_STATEMENTS),
+        ("plate/picklist.rs", swabline::plate::picklist::STATEMENTS),
         ("plate/retest.rs", swabline::plate::retest::STATEMENTS),
         ("plate/store.rs", swabline::plate::store::STATEMENTS),
         ("plate/discard.rs", swabline::plate::discard::STATEMENTS),
@@ -79,7 +80,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
 }
 
 /// Every pair of statements whose text differs between the engines, with file and name.
-fn pairs() -> Vec<(&'static str, &'static str, Sql)> {
+pub fn pairs() -> Vec<(&'static str, &'static str, Sql)> {
     vec![
         (
             "collection/person/store.rs",

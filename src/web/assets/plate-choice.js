@@ -1,16 +1,16 @@
 // What a plate is filled for: kit, lot and template to choose from, and the tubes that wait for it.
 //
-// choosing({ api, laboratory, lotText, standsText })  fills the fields `#kit`, `#lot`, `#template`
-//     and the list `#waiting`. The two functions give a lot and a place in words.
+// choosing({ api, laboratory, say })  fills the fields `#kit`, `#lot`, `#template` and the list
+//     `#waiting`.
 // kits()  loads everything once. lots()  what fits the chosen kit. setAll([kit, lot, template])
 //     chooses these where they are there: { gone, problem } names those that are not, and says what
-//     could not be asked. waiting()  loads the tubes to be tested again.
+//     could not be asked. waiting()  loads the tubes and pools to be tested again.
 
 import { element } from "./station.js";
 
 const at = (id) => document.querySelector(`#${id}`);
 
-export function choosing({ api, laboratory, lotText, standsText }) {
+export function choosing({ api, laboratory, say }) {
   // Why something could not be loaded, if it could not: what is missing then is not known to be gone.
   let failed;
   return { kits, lots, setAll, waiting };
@@ -34,7 +34,7 @@ export function choosing({ api, laboratory, lotText, standsText }) {
     const { now } = at("plate").dataset;
     const fit = listed.ok ? listed.data.lots.filter((lot) => lot.kit === kit && lot.laboratory === laboratory && lot.expires_at > now) : [];
     at("lot").replaceChildren(none, ...fit.map(({ lot, left, expires_at: expires }) =>
-      new Option(lotText({ lot, left, expires: expires.slice(0, 10) }), lot)));
+      new Option(say("lot", { lot, left, expires: expires.slice(0, 10) }), lot)));
     if (fit.length) at("lot").value = fit[0].lot;
     const wells = defined.ok ? defined.data.definition.reactions.length : 0;
     for (const option of at("template").options) {
@@ -61,17 +61,33 @@ export function choosing({ api, laboratory, lotText, standsText }) {
     return { gone, problem: failed };
   }
 
-  // Tubes that wait to be tested again, and where each is to be found.
+  // What waits to be tested again, and where each is to be found. The tubes of a pool that is open
+  // again wait as that pool; one of a pool that was not negative has no well of its own.
   async function waiting() {
-    const path = `/v1/laboratories/${encodeURIComponent(laboratory)}/retests`;
-    const { ok, data } = await api("GET", path, undefined, { background: true });
-    const tubes = ok ? data.retests : [];
-    at("waiting-part").hidden = !tubes.length;
-    at("waiting-count").textContent = tubes.length;
-    at("waiting").replaceChildren(...tubes.map((one) => {
+    const tubes = await allWaiting();
+    const pools = new Set();
+    const things = tubes.filter(({ pool }) => !pool || (!pools.has(pool) && pools.add(pool)));
+    at("waiting-part").hidden = !things.length;
+    at("waiting-count").textContent = things.length;
+    at("waiting").replaceChildren(...things.map((one) => {
       const item = element("li");
-      item.append(element("code", "", one.tube), standsText({ plate: one.last_plate, well: one.last_well }));
+      const { last_plate: plate, last_well: well, last_pool: pool } = one;
+      const place = pool && !one.pool ? say("stands-in", { pool, plate, well }) : say("stands", { plate, well });
+      item.append(element("code", "", one.pool ?? one.tube), place);
       return item;
     }));
+  }
+
+  // Page after page, as many as there are; a page that does not come ends the list.
+  async function allWaiting() {
+    const path = `/v1/laboratories/${encodeURIComponent(laboratory)}/retests`;
+    const found = [];
+    for (let after = "", next = "first"; next; after = `?after=${next}`) {
+      const { ok, data } = await api("GET", path + after, undefined, { background: true });
+      if (!ok) break;
+      found.push(...data.retests);
+      next = data.next;
+    }
+    return found;
   }
 }

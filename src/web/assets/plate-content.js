@@ -32,17 +32,23 @@ export function notOn(data, kept) {
   return placed.filter((code) => code && !stored.includes(code));
 }
 
-// Whether what is stored is what was placed, each in its wells, with these settings, and nothing
-// beside it.
-export function isAs(data, placed, settings) {
+// What was chosen for a plate as it is stored: [kit, lot, template].
+export function settingsOf({ kit, kit_version: version, lot, template, stamp }) {
+  return [`${kit} ${version}`, lot ?? "", stamp ? `stamp-${stamp.order}` : template];
+}
+
+// Whether what is stored is what was placed, each in its wells or quadrant, with these settings, and
+// nothing beside it.
+export function isAs(data, { placed, quadrants, settings }) {
+  if (String(settings) !== String(settingsOf(data))) return false;
+  if (data.stamp) return String(fourOf(quadrants)) === String(fourOf(data.stamp.quadrants));
   const stored = new Map();
   for (const { well, tube, pool } of data.wells) {
     const code = tube ?? pool;
     if (code) stored.set(code, [...stored.get(code) ?? [], well]);
   }
   const same = (one, other) => String([...one].sort()) === String([...other ?? []].sort());
-  return stored.size === placed.length && placed.every(({ code, wells }) => same(wells, stored.get(code)))
-    && String(settings) === String([`${data.kit} ${data.kit_version}`, data.lot ?? "", data.template]);
+  return stored.size === placed.length && placed.every(({ code, wells }) => same(wells, stored.get(code)));
 }
 
 // Whether these fill the first slots, one after the other.
@@ -57,6 +63,21 @@ export function quadrantWell(order, quadrant, well) {
   const [down, across] = order === "z" ? [major, minor] : [minor, major];
   const [row, column] = [well.charCodeAt(0) - 65, Number(well.slice(1)) - 1];
   return String.fromCharCode(65 + 2 * row + down) + (2 * column + across + 1);
+}
+
+// The wells of a plate of 96 as they come to lie in this quadrant.
+export function stampedWells(order, quadrant, { wells }) {
+  return wells.map((one) => ({ ...one, well: quadrantWell(order, quadrant, one.well) }));
+}
+
+// The plate of each of the four quadrants as it is stored; null where there is none.
+export function fourOf(quadrants) {
+  return [0, 1, 2, 3].map((quadrant) => quadrants[quadrant] || null);
+}
+
+// The quadrants that are still to be filled, the next one first. One that is left empty is null.
+export function openQuadrants(quadrants) {
+  return [0, 1, 2, 3].filter((quadrant) => !quadrants[quadrant] && quadrants[quadrant] !== null);
 }
 
 // The quadrant that a well of a plate of 384 is filled from.

@@ -3,7 +3,7 @@
 //
 // picturing({ say })  gives free(map, wells), control(map, wells, control), tube(map, one, tone).
 
-import { signOf } from "./plate-content.js";
+import { openQuadrants, signOf } from "./plate-content.js";
 
 const at = (id) => document.querySelector(`#${id}`);
 
@@ -14,7 +14,7 @@ export function showFigures({ plate, map, say }) {
   map.next(next);
   at("next-well").textContent = next[0] ?? "–";
   at("filled").textContent = placed.length;
-  at("places").textContent = stamp ? 4 - plate.quadrants.length : slots.length - placed.length;
+  at("places").textContent = stamp ? openQuadrants(plate.quadrants).length : slots.length - placed.length;
   at("people").textContent = placed.reduce((sum, one) => sum + one.depth, 0);
   map.label(say("label", { code, filled: placed.length, next: next[0] ?? "–" }));
   // Another lot moves no tube, and the one it was begun with may expire.
@@ -49,7 +49,8 @@ export function picturing({ say }) {
 }
 
 export function nextWords({ plate, say }) {
-  if (plate.stamp) return say("next-quadrant", { count: plate.quadrants.length + 1 });
+  const [quadrant] = plate.stamp ? openQuadrants(plate.quadrants) : [];
+  if (quadrant !== undefined) return say("next-quadrant", { count: quadrant + 1 });
   const next = plate.slots[plate.placed.length];
   return next ? say("next", { well: next[0] }) : say("full");
 }

@@ -4,7 +4,10 @@
 // storing({ api, laboratory, stored })  gives, with the answers of `api`:
 // attempt(plate, tubes, pools)  whether these would be taken; without them the whole plate. Nothing is
 //     stored. put(plate)  stores the draft, and then calls `stored()`. fix(plate)  freezes it as it
-//     was stored.
+//     was stored. isStored(plate)  whether all of it is stored, so that nothing is lost where it is
+//     left; seen(plate)  says so of one that is shown as it is stored.
+
+import { fourOf } from "./plate-content.js";
 
 // Nobody answered, or somebody who does not know what became of it.
 const isUnheard = ({ status }) => status === 0 || status >= 500;
@@ -33,14 +36,14 @@ export function storing({ api, laboratory, stored }) {
   async function ours(plate) {
     for (const body of plate.unheard ?? []) {
       const answer = await api("PUT", pathOf(plate), body, under(plate.tag));
-      if (answer.ok) took(plate, answer);
+      if (answer.ok) took(plate, answer, body);
       if (answer.ok || isUnheard(answer)) return answer;
     }
     return undefined;
   }
 
-  function took(plate, { etag }) {
-    Object.assign(plate, { stored: true, tag: etag, changed: false, unheard: [] });
+  function took(plate, { etag }, body) {
+    Object.assign(plate, { stored: true, tag: etag, changed: false, unheard: [], asStored: JSON.stringify(body) });
     stored();
   }
 
@@ -48,7 +51,7 @@ export function storing({ api, laboratory, stored }) {
     const [kit, version] = at("kit").value.split(" ");
     const of = { laboratory, kit, kit_version: version, lot: at("lot").value || undefined };
     if (plate.stamp) {
-      return { ...of, stamp: { order: plate.stamp, quadrants: [0, 1, 2, 3].map((at) => plate.quadrants[at] ?? null) } };
+      return { ...of, stamp: { order: plate.stamp, quadrants: fourOf(plate.quadrants) } };
     }
     const placed = (kind) => plate.placed.filter((one) => one.kind === kind).map((one) => one.code);
     return { ...of, template: plate.template, tubes: tubes ?? placed("tube"), pools: pools ?? placed("pool") };
@@ -59,10 +62,14 @@ export function storing({ api, laboratory, stored }) {
     async put(plate) {
       const body = request(plate);
       const answer = await send(plate, "PUT", pathOf(plate), body);
-      if (answer.ok) took(plate, answer);
+      if (answer.ok) took(plate, answer, body);
       else if (isUnheard(answer)) plate.unheard = [...plate.unheard ?? [], body];
       return answer;
     },
     fix: (plate) => send(plate, "POST", `${pathOf(plate)}/freeze`, {}),
+    isStored: (plate) => plate.asStored === JSON.stringify(request(plate)),
+    seen(plate) {
+      plate.asStored = JSON.stringify(request(plate));
+    },
   };
 }

@@ -5,38 +5,27 @@
 //
 // F9, or a scan of "FREEZE", freezes; a scan of "SAVE" stores the draft.
 
-import { station, ask, element } from "./station.js";
+import { station, ask } from "./station.js";
 import { kindOf, fits } from "./code.js";
-import { plateMap } from "./plate-map.js";
 import { choosing } from "./plate-choice.js";
-import { nextWords as wordsOfNext, picturing, showFigures } from "./plate-figures.js";
 import { storing } from "./plate-store.js";
 import { readRack } from "./plate-rack.js";
 import { whereIs } from "./plate-where.js";
-import { areFirst, contentOf, depthOf, isAs, notOn, quadrantOf, quadrantWell } from "./plate-content.js";
+import { areFirst, contentOf, depthOf, isAs, notOn, openQuadrants, settingsOf, stampedWells } from "./plate-content.js";
+import { add, close, counted, draw, drawn, dress, nextWords, plate, say, takeOff } from "./plate-open.js";
+import { emptyQuadrant, fillQuadrant, fillQuadrants } from "./plate-quadrants.js";
 import { forget, keep as keepIn, keptOf, lastSettings } from "./plate-kept.js";
-
-const LISTED = 12;
 
 const at = (id) => document.querySelector(`#${id}`);
 const laboratory = at("plate").dataset.laboratory;
-
-// The open plate: { code, size, slots, controls, placed: [{ code, kind, depth, wells }], state, tag };
-// one that is stamped has `stamp` and the code of each quadrant, or null, in `quadrants`. `tag` is the
-// stored version it goes on from, `changed` says that another one is stored.
-let plate;
-let map;
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "F9" || document.querySelector("dialog[open]")) return;
   event.preventDefault();
   turn(freeze);
 }, true);
-const { say, right, wrong, already, api, undoable, focus, turn } = station({ scanned, command });
-const { kits, lots, setAll, waiting } = choosing({
-  api, laboratory, lotText: (of) => say("lot", of), standsText: (of) => say("stands", of),
-});
-const picture = picturing({ say });
+const { right, wrong, already, api, undoable, focus, turn } = station({ scanned, command });
+const { kits, lots, setAll, waiting } = choosing({ api, laboratory, say });
 const pathOf = (code) => `/v1/plates/${encodeURIComponent(code)}`;
 const store = storing({ api, laboratory, stored: keep });
 const ready = prepare();
@@ -70,8 +59,13 @@ async function scanned(code) {
 async function openPlate(code) {
   const isOpen = plate?.code === code;
   if (isOpen && !plate.changed && plate.state !== "draft") return already(say("open-already"), [], code);
-  if (!isOpen && plate?.state === "new" && (plate.placed.length || plate.quadrants.length)) {
-    return wrong(say("other-plate"), [say("other-plate-next", { code: plate.code })], code);
+  if (!isOpen && plate?.state === "new") {
+    if (!isFree()) return wrong(say("other-plate"), [say("other-plate-next", { code: plate.code })], code);
+    // Before the next is looked at, which may not be to be had: what is chosen then fits this one no more.
+    if (plate.stored) {
+      forget(plate.code);
+      close();
+    }
   }
   if (!at("kit").value) await kits();
   const kept = keptOf(code);
@@ -84,6 +78,11 @@ async function openPlate(code) {
   keep();
   const warnings = data?.warnings?.length ? [say("fixed")] : [];
   return right(say("opened"), [nextWords(), ...warnings], code);
+}
+
+// Whether the desk can go over to another plate, and nothing of this one would be lost.
+function isFree() {
+  return store.isStored(plate) || !(plate.placed.length + plate.quadrants.length);
 }
 
 // A plate of what is chosen, with no tube on it yet; `known` is what the desk knows of it already.
@@ -141,54 +140,7 @@ async function place(code, kind) {
   return answer;
 }
 
-// The plate ---------------------------------------------------------------------------------
-
-function draw(made) {
-  plate = { placed: [], quadrants: [], state: "new", ...made };
-  at("plate-code").textContent = plate.code;
-  at("no-plate").hidden = true;
-  at("shown").hidden = false;
-  map = plateMap(at("map"), { size: plate.size, onPick: (well) => { at("well-about").textContent = map.titleOf(well); } });
-  for (const wells of plate.slots) picture.free(map, wells);
-  for (const { control, wells } of plate.controls) picture.control(map, wells, control);
-  at("placed").replaceChildren();
-  counted();
-}
-
-function add(one, tone) {
-  plate.placed.push(one);
-  const item = element("li");
-  item.append(element("b", "", one.wells[0]), element("code", "", one.code), element("span"));
-  one.item = item;
-  listed();
-  dress(one, tone);
-  counted();
-}
-
-function takeOff(one) {
-  plate.placed.splice(plate.placed.indexOf(one), 1);
-  listed();
-  picture.free(map, one.wells);
-  counted();
-}
-
-// The newest alone: a long list would be measured anew at each scan.
-function listed() {
-  at("placed").replaceChildren(...plate.placed.slice(-LISTED).reverse().map((one) => one.item));
-}
-
-function dress(one, tone) {
-  picture.tube(map, one, tone);
-  one.item.lastChild.textContent = one.depth ? say("people", { count: one.depth }) : "";
-}
-
-function counted() {
-  showFigures({ plate, map, say });
-}
-
-function nextWords() {
-  return wordsOfNext({ plate, say });
-}
+// What is stored ----------------------------------------------------------------------------
 
 // A plate as the server has it. What was placed here and is not on it is named: nobody else knows of
 // it, and it is not kept any longer.
@@ -197,7 +149,7 @@ async function show(data, tag, isChanged = false) {
   const off = notOn(data, keptOf(code));
   const changed = off.length || isChanged ? [say("changed")] : [];
   if (off.length) changed.push(say("not-on-it", { codes: off.join(", ") }));
-  if (data.state === "draft" && !data.stamp) return showDraft(data, tag, changed);
+  if (data.state === "draft") return showDraft(data, tag, changed);
   drawn(data);
   forget(code);
   const state = say("shown", { state: at("plate-about").textContent });
@@ -206,29 +158,27 @@ async function show(data, tag, isChanged = false) {
 
 async function showDraft(data, tag, changed) {
   const { code } = data;
-  const settings = [`${data.kit} ${data.kit_version}`, data.lot ?? "", data.template];
   const isFilled = data.wells.some(({ tube, pool }) => tube ?? pool);
-  const { ok, problem, lines } = await resume(code, settings, isFilled, { tag, stored: true });
-  const content = ok && contentOf(data, plate.slots);
-  if (!content) {
+  const { ok, problem, lines } = await resume(code, settingsOf(data), isFilled, { tag, stored: true });
+  if (!ok || !fillFrom(data)) {
     drawn(data);
     return wrong(say("only-shown"), [...changed, ...problem?.reasons ?? [say("not-offered")]], code);
   }
-  for (const one of content) add(one, "");
+  store.seen(plate);
   did();
   const [first, ...more] = [...changed, ...lines];
   return first ? wrong(first, [...more, nextWords()], code) : right(say("draft"), [nextWords()], code);
 }
 
-// A plate to look at.
-function drawn(data) {
-  draw({ code: data.code, size: data.size, slots: [], controls: [], state: data.state, stored: true });
-  for (const well of data.wells) {
-    if (well.control) picture.control(map, [well.well], well.control);
-    else add({ code: well.tube ?? well.pool, kind: well.pool ? "pool" : "tube", depth: well.depth, wells: [well.well] }, "");
+// Whether what is stored can be put where it is to be filled.
+function fillFrom(data) {
+  if (plate.stamp) {
+    fillQuadrants(data);
+    return true;
   }
-  at("places").textContent = "0";
-  at("undo").hidden = true;
+  const content = contentOf(data, plate.slots);
+  for (const one of content ?? []) add(one, "");
+  return content !== undefined;
 }
 
 // Four plates of 96 -------------------------------------------------------------------------
@@ -236,50 +186,45 @@ function drawn(data) {
 async function placeQuadrant(code) {
   if (kindOf(code) !== "plate") return wrong(say("source-first"), [say("source-next")], code);
   if (plate.quadrants.includes(code)) return already(say("source-twice"), [], code);
-  if (plate.quadrants.length > 3) return wrong(say("full"), [say("full-next")], code);
   const source = await api("GET", pathOf(code));
+  const { size, state } = source.data ?? {};
+  // No source, but what is to be filled next. A draft of 96 wells may be one that is not frozen yet.
+  const isOther = source.status === 404 || size === 384 || (plate.stored && state === "draft");
+  if (isOther && isFree()) return openPlate(code);
+  const [quadrant] = openQuadrants(plate.quadrants);
+  if (quadrant === undefined) return wrong(say("full"), [say("full-next")], code);
   if (!source.ok) return wrong(say("refused"), source.problem.reasons, code);
-  plate.quadrants.push(code);
+  plate.quadrants[quadrant] = code;
   const { ok, problem } = await store.attempt(plate);
   if (!ok) {
-    plate.quadrants.pop();
+    emptyQuadrant(quadrant);
     return wrong(say("refused"), problem.reasons, code);
   }
-  drawQuadrant(plate.quadrants.length - 1, source.data);
-  counted();
-  keep();
-  undoing(code, undoQuadrant);
-  return right(say("source", { count: plate.quadrants.length }), [nextWords()], code);
-}
-
-function drawQuadrant(quadrant, data) {
-  for (const content of data.wells) {
-    const well = quadrantWell(plate.stamp, quadrant, content.well);
-    if (content.control) picture.control(map, [well], content.control);
-    else add({ code: content.tube ?? content.pool, kind: content.pool ? "pool" : "tube", depth: content.depth, wells: [well], quadrant }, "");
-  }
-}
-
-function undoQuadrant() {
-  const quadrant = plate.quadrants.length - 1;
-  plate.quadrants.pop();
-  for (const name of map.names()) {
-    if (quadrantOf(plate.stamp, name) === quadrant) map.set(name);
-  }
-  plate.placed = plate.placed.filter((one) => one.quadrant !== quadrant);
-  listed();
-  counted();
-  keep();
+  fillQuadrant(quadrant, code, stampedWells(plate.stamp, quadrant, source.data));
+  did(quadrant);
+  return right(say("source", { count: quadrant + 1 }), [nextWords()], code);
 }
 
 async function leaveQuadrant() {
   focus();
-  if (!plate?.stamp || plate.state !== "new" || plate.quadrants.length > 3) return wrong(say("no-quadrant"), []);
-  plate.quadrants.push(null);
-  undoing(say("quadrant-left"), undoQuadrant);
-  counted();
-  keep();
+  const [quadrant] = plate?.stamp && plate.state === "new" ? openQuadrants(plate.quadrants) : [];
+  if (quadrant === undefined) return wrong(say("no-quadrant"), []);
+  fillQuadrant(quadrant, null);
+  did(quadrant);
   return right(say("quadrant-left"), [nextWords()]);
+}
+
+function clearQuadrant(quadrant) {
+  focus();
+  if (openQuadrants(plate.quadrants).includes(quadrant)) return undefined;
+  const [code, wells] = emptyQuadrant(quadrant);
+  keep();
+  const text = say("cleared", { count: quadrant + 1 });
+  undoing(text, () => {
+    fillQuadrant(quadrant, code, wells);
+    did(quadrant);
+  });
+  return right(text, [nextWords()], code ?? "");
 }
 
 // Storing -----------------------------------------------------------------------------------
@@ -309,11 +254,17 @@ async function freeze() {
   return right(say("frozen"), [say("frozen-next")], data.code);
 }
 
-// What was placed can be taken off again, one after the other.
-function did() {
+// What was placed can be taken off again, one after the other, and of a stamped plate a quadrant each
+// time.
+function did(quadrant = plate.quadrants.length - 1) {
   keep();
   const last = plate.placed.at(-1);
-  if (last) {
+  if (quadrant >= 0) {
+    undoing(plate.quadrants[quadrant] ?? say("quadrant-left"), () => {
+      emptyQuadrant(quadrant);
+      did();
+    });
+  } else if (last) {
     undoing(`${last.code} ${last.wells[0]}`, () => {
       takeOff(last);
       did();
@@ -352,6 +303,10 @@ async function prepare() {
   for (const [id, does] of [["freeze", freeze], ["save", save], ["empty", leaveQuadrant]]) {
     at(id).addEventListener("click", () => turn(does));
   }
+  at("quadrants").addEventListener("click", ({ target }) => {
+    const [on, button] = [plate, target.closest("button")];
+    if (button) turn(() => plate === on && clearQuadrant(Number(button.dataset.quadrant)));
+  });
   at("rack-file").addEventListener("change", ({ target }) => turn(async () => {
     if (target.files[0]) await rack(target.files[0]);
     target.value = "";
@@ -368,25 +323,26 @@ async function prepare() {
 }
 
 // What was kept here, on the stored version that it goes on from; it stays kept until it is shown.
-async function restore({ code, tag, placed, quadrants, settings }) {
+async function restore(kept) {
+  const { code, tag, placed, quadrants, settings } = kept;
   const get = (one) => (one ? api("GET", pathOf(one)) : { ok: true });
   const [stored, ...sources] = await Promise.all([code, ...quadrants].map(get));
   const isFilled = placed.length + quadrants.length > 0;
   // This desk may have frozen it, or saved it as it is kept, and not heard the answer.
-  const isChanged = isFilled && stored.data?.state === "draft" && !isAs(stored.data, placed, settings);
+  const isDraft = stored.data?.state === "draft";
+  const isSame = isDraft && isAs(stored.data, kept);
+  const isChanged = isFilled && isDraft && !isSame;
   if (stored.ok && stored.etag !== tag) return show(stored.data, stored.etag, isChanged);
   const lost = [stored, ...sources].find((one) => !one.ok && !(one === stored && one.status === 404));
   const known = { placed, stored: stored.ok, tag: stored.etag };
   const { ok, problem, lines } = lost ?? await resume(code, settings, isFilled, known);
   if (!ok) return wrong(say("not-resumed"), [...problem.reasons, say("not-resumed-next")], code);
   for (const one of placed) add(one, "");
-  quadrants.forEach((source, at) => {
-    plate.quadrants.push(source);
-    if (source) drawQuadrant(at, sources[at].data);
-  });
+  quadrants.forEach((source, at) =>
+    fillQuadrant(at, source, source ? stampedWells(plate.stamp, at, sources[at].data) : []));
+  if (isSame) store.seen(plate);
   counted();
-  if (plate.stamp) keep();
-  else did();
+  did();
   return lines.length ? wrong(lines[0], [nextWords()], code) : already(say("resumed"), [nextWords()], code);
 }
 

@@ -30,8 +30,8 @@
 //     taken for a plate or box that is just being stored. once(act)  has it done at once, for what is
 //     in sight now. With either an act that waits or goes on is not begun twice.
 //
-// Everything works without a mouse. Focus is never trapped: keys typed where nothing takes them go
-// to the scan field, and a burst as fast as a scanner's does not press the button in focus.
+// Everything works without a mouse. Focus is never trapped: keys typed where nobody writes text go to
+// the scan field, at a list too (its arrows choose), and a scanner's burst presses no button in focus.
 
 const BURST_MS = 60;
 const texts = JSON.parse(document.querySelector("#texts")?.textContent ?? "{}");
@@ -146,7 +146,7 @@ function scanning({ scanned, command }) {
 
 function editing(target, field) {
   const takesNoText = ["checkbox", "radio", "button", "submit", "file"].map((type) => `:not([type=${type}])`).join("");
-  return target !== field && target.matches?.(`input${takesNoText}, textarea, select`);
+  return target !== field && target.matches?.(`input${takesNoText}, textarea`);
 }
 
 function openDialog() {

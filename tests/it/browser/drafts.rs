@@ -206,3 +206,56 @@ async fn a_plate_goes_on_with_another_lot_and_not_with_another_kit() {
     browser.scan(&plate(6)).await;
     browser.wait_for_text("#plate-code", &plate(6)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_draft_frees_the_desk_and_keeps_what_is_in_its_wells() {
+    for (language, size, unfinished, next) in [
+        ("zh-CN", Size::Phone, "请先保存、锁定或清空", "扫描下一块板"),
+        ("en", Size::Desktop, "Save, freeze or empty plate", "scan the next plate"),
+    ] {
+        let Some(browser) = Browser::open(size, language).await else { return };
+        let world = world(&browser.app).await;
+        let tubes = laboratory::receive(&browser.app, &world, 0, 0..4).await;
+        at_plate(&browser, &world, "one-well-94-moving-columns").await;
+        fill(&browser, 2, &tubes[..2]).await;
+        // What is not saved holds the desk.
+        browser.scan(&plate(3)).await;
+        browser.wait_for_text(".feedback.wrong", unfinished).await;
+        browser.scan("save").await;
+        browser.wait_for_text(".feedback.right", next).await;
+        browser.check("plate-saved").await;
+        fill(&browser, 3, &tubes[2..3]).await;
+        browser.wait_for_text("#filled", "1").await;
+        browser.scan(&plate(2)).await;
+        browser.wait_for_text(".feedback.wrong", unfinished).await;
+        browser.scan("save").await;
+        browser.wait_for_text(".feedback.right", next).await;
+        // Whatever is taken off here and not saved, the draft is as it was stored.
+        browser.scan(&plate(2)).await;
+        browser.wait_for_text(".feedback.right", &plate(2)).await;
+        browser.wait_for_text("#filled", "2").await;
+        for left in ["1", "0"] {
+            browser.keys(&format!("{}z", char::from(Key::Control))).await;
+            browser.wait_for_text("#filled", left).await;
+        }
+        browser.scan(&plate(3)).await;
+        browser.wait_for_text(".feedback.right", &plate(3)).await;
+        browser.wait_for_text("#filled", "1").await;
+        browser.scan(&plate(2)).await;
+        browser.wait_for_text(".feedback.right", &plate(2)).await;
+        browser.wait_for_text("#filled", "2").await;
+        assert_eq!(tubes_of(&browser, &world, 2).await, tubes[..2]);
+        assert_eq!(tubes_of(&browser, &world, 3).await, tubes[2..3]);
+        // A page that is loaded again knows what is stored.
+        browser.client.refresh().await.unwrap();
+        browser.wait_for_text(".feedback.already", &plate(2)).await;
+        browser.scan(&plate(3)).await;
+        browser.wait_for_text(".feedback.right", &plate(3)).await;
+        // Where the next plate is refused, the one before is not filled with what was chosen for it.
+        browser.scan(&plate(999)).await;
+        browser.wait_for_text(".feedback.wrong", &plate(999)).await;
+        browser.scan(&tubes[3]).await;
+        browser.wait_for_text(".feedback.wrong", &tubes[3]).await;
+        assert_eq!(tubes_of(&browser, &world, 3).await, tubes[2..3]);
+    }
+}

@@ -13,6 +13,7 @@ mod collect;
 mod drafts;
 mod driver;
 mod plate;
+mod quadrants;
 mod receive;
 mod recalls;
 mod resident;

@@ -178,6 +178,41 @@ async fn no_tube_is_placed_on_a_plate_that_is_just_being_frozen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_scan_chooses_nothing_in_the_list_that_has_the_focus() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let world = world(&browser.app).await;
+    let tubes = laboratory::receive(&browser.app, &world, 0, 0..1).await;
+    let template = "one-well-94-moving-columns";
+    at_plate(&browser, &world, template).await;
+    let chosen = "['kit', 'lot', 'template'].map(id => document.querySelector('#' + id).value)";
+    let settings = json!([format!("{} {}", KIT.0, KIT.1), "", template]);
+    // Answered when all is loaded that there is to choose from.
+    browser.scan(&tubes[0]).await;
+    browser.wait_for_text(".feedback.wrong", &tubes[0]).await;
+    browser.wait_for_value(chosen, &settings).await;
+    let go_to = async |list: &str| {
+        let script = format!("document.querySelector('#{list}').focus()");
+        browser.client.execute(&script, Vec::new()).await.unwrap();
+        assert_eq!(browser.focus().await, list);
+    };
+    // Its arrows choose, as everywhere.
+    go_to("template").await;
+    browser.press(Key::Down).await;
+    let is_other = format!("document.querySelector('#template').value !== '{template}'");
+    browser.wait_for_value(&is_other, &json!(true)).await;
+    browser.press(Key::Up).await;
+    browser.wait_for_value(chosen, &settings).await;
+    for (list, code) in [("template", &plate(3)), ("kit", &tubes[0])] {
+        go_to(list).await;
+        browser.scan(code).await;
+        browser.wait_for_text(".feedback.right", code).await;
+        assert_eq!(browser.focus().await, "scan-field");
+        browser.wait_for_value(chosen, &settings).await;
+    }
+    browser.wait_for_text("#filled", "1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tube_of_another_laboratory_and_one_on_another_plate_are_explained() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let app = &browser.app;
