@@ -39,6 +39,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Pages of the feed read at once.
 const FEED_READS: usize = 2;
+/// Residents' reports read at once.
+const REPORT_READS: usize = 1;
 /// Walks over the whole store at once: they hold a connection for as long as they take, and fewer
 /// of them than there are leaves others for those who scan.
 const WALKS: usize = 2;
@@ -91,6 +93,8 @@ pub struct Parts {
     pub lookups: Lookups,
     /// One permit for each page of the feed that may be read at once.
     pub feed_reads: Arc<Semaphore>,
+    /// One permit for each resident's report that may be read at once.
+    pub report_reads: Arc<Semaphore>,
     /// One permit for each walk over the whole store: ledger, integrity, the board's proof.
     pub walks: Arc<Semaphore>,
     /// Whoever watches the city's figures.
@@ -221,6 +225,7 @@ impl App {
             lookups: Lookups::start(&db, &cache, &keys, &clock),
             cache,
             feed_reads: Arc::new(Semaphore::new(FEED_READS)),
+            report_reads: Arc::new(Semaphore::new(REPORT_READS)),
             walks: Arc::new(Semaphore::new(WALKS)),
             board: Arc::default(),
             stopping: Arc::new(watch::Sender::new(false)),

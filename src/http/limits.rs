@@ -22,11 +22,6 @@ use crate::app::App;
 
 /// The id of a request, in its answer and in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Where people and services only ask, by the million, or wait: what lies below too.
-const ASKING: [&str; 2] = ["/v1/status", "/v1/feed"];
-/// Pages at which residents ask, and everybody may try to come in.
-const ASKING_PAGES: [&str; 4] = ["/r", "/r/report", "/sign-in", "/sign-in/code"];
-
 /// Where whoever watches over the node asks whether it is there: it is, also when nobody else is let
 /// in. A node that was taken from its balancer for that would leave its load to the next one.
 const WATCHED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -99,8 +94,9 @@ fn known(method: &Method) -> &'static str {
 #[derive(Debug)]
 pub struct Entrance {
     all: Semaphore,
-    /// Of those, the ones for whoever only asks: a storm of look-ups leaves room for scans (R43).
-    asking: Semaphore,
+    /// Of those, the ones for look-ups, for the feed and for signing in: a storm of one leaves room
+    /// for the others, and all together for scans (R43).
+    asking: [Semaphore; 3],
     /// Of those, the ones for look-ups beside scans.
     turns: Semaphore,
     /// Requests that store tubes, now.
@@ -121,7 +117,7 @@ impl Entrance {
     pub fn new(at_once: usize) -> Self {
         Self {
             all: Semaphore::new(at_once),
-            asking: Semaphore::new((at_once / 2).max(1)),
+            asking: Asking::ALL.map(|asks| Semaphore::new((at_once * asks.share() / 16).max(1))),
             turns: Semaphore::new(TURNS),
             storing: AtomicUsize::new(0),
         }
@@ -142,25 +138,50 @@ impl Entrance {
     }
 }
 
-fn only_asks(path: &str) -> bool {
-    ASKING.iter().any(|asking| path.starts_with(asking)) || ASKING_PAGES.contains(&path)
+/// What people and services ask by the million, wait for, or try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asking {
+    /// Residents and services look up a status.
+    Query,
+    /// Services wait for changes.
+    Feed,
+    /// Everybody may try to come in.
+    SignIn,
 }
 
-/// Whether a resident or a service looks up a status; a feed only waits.
-fn looks_up(path: &str) -> bool {
-    path.starts_with(ASKING[0]) || ASKING_PAGES[..2].contains(&path)
+impl Asking {
+    const ALL: [Self; 3] = [Self::Query, Self::Feed, Self::SignIn];
+
+    /// Of sixteen requests that are worked on, so many at most. Half stay for the way of a tube.
+    const fn share(self) -> usize {
+        match self {
+            Self::Query => 6,
+            Self::Feed | Self::SignIn => 1,
+        }
+    }
+
+    /// What is asked at a path; none where something is done.
+    fn at(path: &str) -> Option<Self> {
+        match path {
+            "/r" | "/r/report" => Some(Self::Query),
+            "/sign-in" | "/sign-in/code" => Some(Self::SignIn),
+            _ if path.starts_with("/v1/status") => Some(Self::Query),
+            _ if path.starts_with("/v1/feed") => Some(Self::Feed),
+            _ => None,
+        }
+    }
 }
 
 /// Refuses at once what is too much, and gives up what takes too long.
 async fn bound(app: &App, request: Request, next: Next) -> Response {
-    let asks = only_asks(request.uri().path());
-    let asking = asks.then(|| app.entrance.asking.try_acquire()).transpose();
+    let asks = Asking::at(request.uri().path());
+    let asking = asks.map(|asks| app.entrance.asking[asks as usize].try_acquire()).transpose();
     let counts = !WATCHED.contains(&request.uri().path());
     let permit = counts.then(|| app.entrance.all.try_acquire()).transpose();
     let (Ok(_asking), Ok(_permit)) = (asking, permit) else {
         return refuse("request.too_many", "too many requests are being worked on; try again");
     };
-    let looks_up = looks_up(request.uri().path()) && app.entrance.is_storing();
+    let looks_up = asks == Some(Asking::Query) && app.entrance.is_storing();
     let scans = request.uri().path().starts_with(SCANS) && !request.method().is_safe();
     let _storing = scans.then(|| app.entrance.store());
     let limit = Duration::from_secs(app.config.request_seconds);
@@ -230,12 +251,22 @@ mod tests {
 
     #[test]
     fn residents_at_their_page_leave_room_for_stations() {
-        for asking in ["/v1/status", "/v1/status/batch", "/v1/feed", "/r", "/r/report", "/sign-in"]
-        {
-            assert!(only_asks(asking), "{asking}");
+        for (asks, paths) in [
+            (Asking::Query, &["/v1/status", "/v1/status/batch", "/r", "/r/report"][..]),
+            (Asking::Feed, &["/v1/feed"]),
+            (Asking::SignIn, &["/sign-in", "/sign-in/code"]),
+        ] {
+            for path in paths {
+                assert_eq!(Asking::at(path), Some(asks), "{path}");
+            }
         }
         for working in ["/review", "/run", "/receive", "/recalls", "/v1/tubes/batch", "/"] {
-            assert!(!only_asks(working), "{working}");
+            assert_eq!(Asking::at(working), None, "{working}");
+        }
+        for (at_once, left) in [(4096, [1536, 256, 256]), (2, [1, 1, 1])] {
+            let entrance = Entrance::new(at_once);
+            let asking = Asking::ALL.map(|asks| entrance.asking[asks as usize].available_permits());
+            assert_eq!((entrance.all.available_permits(), asking), (at_once, left));
         }
     }
 
@@ -267,16 +298,6 @@ mod tests {
             assert_eq!(was_read, is_read, "{length}");
             let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
             assert_eq!(body.len(), length);
-        }
-    }
-
-    #[test]
-    fn a_feed_that_waits_takes_no_look_up_s_turn() {
-        for path in ["/v1/status", "/v1/status/batch", "/r", "/r/report"] {
-            assert!(looks_up(path), "{path}");
-        }
-        for path in ["/v1/feed", "/sign-in", "/v1/tubes/batch", "/receive"] {
-            assert!(!looks_up(path), "{path}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::body::Bytes;
 use serde_json::json;
@@ -14,7 +15,7 @@ use crate::audit::{self, Entry};
 use crate::auth::{Actor, Role};
 use crate::cache::follow::Snapshot;
 use crate::cache::{Cache, Kept};
-use crate::clock::{Clock, Time};
+use crate::clock::{Clock, Span, Time};
 use crate::error::{Error, Result};
 use crate::http::problem::Problem;
 use crate::seal::{KeyRing, PersonKey};
@@ -28,6 +29,9 @@ const PROOFS: Gathering =
 /// A guess counts also when the guesser does not wait for the answer.
 const NOTES: Gathering =
     Gathering { name: "note", at_once: 1, batch: 200, most: 2_000, insists: true };
+/// How often old guesses are forgotten while there are new ones; each time is a transaction that those
+/// who wait for an answer wait for.
+const FORGET_EVERY: Span = Span::minutes(1);
 /// The account in whose name the audit trail records what residents without an account caused.
 const RESIDENT: &str = "resident";
 
@@ -75,6 +79,7 @@ impl Lookups {
     pub fn start(db: &Db, cache: &Cache, keys: &Arc<KeyRing>, clock: &Clock) -> Self {
         let (of_shown, of_cache) = (db.clone(), cache.clone());
         let (of_proofs, of_notes) = (db.clone(), db.clone());
+        let forgotten = Arc::new(AtomicI64::new(i64::MIN));
         Self {
             cache: cache.clone(),
             keys: Arc::clone(keys),
@@ -88,8 +93,8 @@ impl Lookups {
                 async move { db.unless_silent(Box::pin(facts(&db, asked))).await }
             }),
             notes: Gather::start(NOTES, move |notes| {
-                let db = of_notes.clone();
-                async move { db.unless_silent(Box::pin(note(&db, notes))).await }
+                let (db, forgotten) = (of_notes.clone(), Arc::clone(&forgotten));
+                async move { db.unless_silent(Box::pin(note(&db, &forgotten, notes))).await }
             }),
         }
     }
@@ -253,8 +258,20 @@ pub(super) fn resident() -> Actor {
 
 /// Everything that asking leaves behind. Guesses go by person: of two nodes that are asked for the
 /// same people neither holds who the other waits for.
-async fn note(db: &Db, mut notes: Vec<Note>) -> Result<Vec<()>> {
+async fn note(db: &Db, forgotten: &AtomicI64, mut notes: Vec<Note>) -> Result<Vec<()>> {
     notes.sort_by(|one, other| one.person().cmp(&other.person()));
+    let guessed = notes.iter().filter_map(|note| match note {
+        Note::Guess { at, .. } => Some(*at),
+        Note::Batch { .. } => None,
+    });
+    if let Some(now) = guessed.max()
+        && forgotten.load(Ordering::Relaxed) < (now - FORGET_EVERY).us()
+    {
+        forgotten.store(now.us(), Ordering::Relaxed);
+        if let Err(error) = forget(db, now).await {
+            tracing::warn!(%error, "old guesses are forgotten another time");
+        }
+    }
     let mut tries = 1;
     loop {
         match noted(db, &notes).await {
@@ -273,15 +290,6 @@ async fn forget(db: &Db, now: Time) -> Result<()> {
 /// The same in one transaction. The guess that begins a block leaves an audit row, so that a flood of
 /// guesses does not become a flood of rows.
 async fn noted(db: &Db, notes: &[Note]) -> Result<()> {
-    let guessed = notes.iter().filter_map(|note| match note {
-        Note::Guess { at, .. } => Some(*at),
-        Note::Batch { .. } => None,
-    });
-    if let Some(now) = guessed.max()
-        && let Err(error) = forget(db, now).await
-    {
-        tracing::warn!(%error, "old guesses are forgotten another time");
-    }
     let mut tx = db.write_on(Channel::Query, "status.note").await?;
     let resident = resident();
     for note in notes {

@@ -22,8 +22,8 @@ pub(super) const GATHERERS: usize = 1;
 const READERS: u32 = 12;
 
 /// Connections of those who only ask: two of look-ups, one of proofs, one of the follower, two of
-/// the feed.
-const ASKING: u32 = 6;
+/// the feed, one of reports.
+const ASKING: u32 = 7;
 
 /// How long a caller waits for a connection before it is told that the store is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -11,8 +11,8 @@ use super::OpenError;
 /// Readers beside the one writer.
 const READERS: u32 = 4;
 /// Readers of those who only ask: two of look-ups, one of proofs, one of the follower, two of the
-/// feed.
-const ASKING: u32 = 6;
+/// feed, one of reports.
+const ASKING: u32 = 7;
 /// Memory of the writer for pages: KiB, as SQLite writes it. Persons are spread over all of their
 /// indexes: with the usual 2 MiB nearly every row of a grown store is a page read anew. With 96 MiB,
 /// and 8 for each reader, a server took 582 MiB at most over the record day.

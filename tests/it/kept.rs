@@ -15,6 +15,7 @@ use swabline::cache::Kept;
 use swabline::clock::Span;
 use swabline::collection::person::{DocumentType, Shown};
 use swabline::query::lookup::read;
+use swabline::query::report::report;
 use swabline::storage::outbox::{self, Change};
 
 use crate::app::{Client, Engine, TestApp};
@@ -256,7 +257,7 @@ each_engine! {
     async fn whoever_only_asks_takes_no_connection_from_scans(app) {
         way::places(app).await;
         let mut asking = Vec::new();
-        for _ in 0..6 {
+        for _ in 0..7 {
             asking.push(app.app.db.ask("test.storm").await.unwrap());
         }
         // Nothing is left for one more look-up, and everything for a scan.
@@ -266,6 +267,18 @@ each_engine! {
         assert_eq!(way::number(app, "select count(*) from tube").await, 1);
         asking.clear();
         assert_eq!(state(app, 1).await, "sampled");
+    }
+
+    async fn reports_wait_for_one_another_and_nobody_else_for_them(app) {
+        way::places(app).await;
+        way::seal(app, "T1", [1]).await;
+        let turn = app.app.report_reads.acquire().await.unwrap();
+        let person = way::person(app, 1);
+        let waits = tokio::time::timeout(Duration::from_millis(200), report(&app.app, &person));
+        assert!(waits.await.is_err(), "another report is being read");
+        assert_eq!(state(app, 1).await, "sampled");
+        drop(turn);
+        assert!(report(&app.app, &person).await.unwrap().is_none(), "nothing was told yet");
     }
 
     async fn what_is_kept_is_counted_and_names_nobody(app) {

@@ -154,6 +154,14 @@ each_engine! {
         ask(app, &proof(1, code.as_str())).await.expect(200);
         ask(app, &proof(1, "0000000000")).await.expect(404);
         ask(app, &proof(1, code.as_str())).await.expect(200);
+        // What counts no more is forgotten with a later guess, at most once a minute.
+        app.pass(Span::minutes(16));
+        let mut kept = Vec::new();
+        for guesser in [5, 6] {
+            ask(app, &proof(guesser, "0000000000")).await.expect(404);
+            kept.push(way::number(app, "select count(*) from guess").await);
+        }
+        assert_eq!(kept, [1, 2]);
     }
 
     async fn reading_writes_nothing_and_a_few_slips_of_the_hand_block_nobody(app) {

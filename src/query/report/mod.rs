@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::clock::Time;
 use crate::collection::person::{Identity, identity_place, identity_row};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interpretation::Target;
 use crate::plate::TargetRole;
 use crate::seal::PersonKey;
@@ -90,11 +90,13 @@ pub struct Version {
 /// The report of what this person was told last; it leaves an audit row, because it shows a name
 /// (R32). None where nothing was told.
 pub async fn report(app: &App, person: &PersonKey) -> Result<Option<Report>> {
+    let gone = |_closed| Error::Internal("reports are not read any more".to_owned());
+    let turn = app.report_reads.acquire().await.map_err(gone)?;
     let mut tx = app.db.ask("status.report").await?;
     let Some(row) = store::report_find(&mut tx, person).await? else { return Ok(None) };
     let before = store::versions_before(&mut tx, (&row.tube, row.version)).await?;
     let kit = app.kit(&mut tx, &row.kit_code, &row.kit_version).await?;
-    drop(tx);
+    drop((tx, turn));
     let sealed_for = identity_row(person, &row.identity_tag);
     let spoiled = |reason: String| StoreError::Inconsistent {
         table: "person",
