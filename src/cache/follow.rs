@@ -92,6 +92,12 @@ impl Snapshot {
         }
     }
 
+    /// How many transactions have begun since the oldest that is under way, on the same server: the
+    /// feed tells nothing of them, and nothing of them is kept. None on SQLite.
+    fn held_back(&self) -> u32 {
+        u32::try_from(self.newest().saturating_sub(self.seen())).unwrap_or(u32::MAX)
+    }
+
     /// Where to read on, by epoch and number, and from which epoch on everything is new.
     fn behind(&self) -> (i64, i64, i64) {
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
@@ -169,6 +175,7 @@ impl Cache {
         let (looked, told) = (Instant::now(), db.news().told());
         let mut tx = db.ask("cache.follow").await?;
         let now = Snapshot::of(&mut tx).await?;
+        self.0.counts.held_back.set(f64::from(now.held_back()));
         // When more people changed than are kept, it is cheaper to forget everybody.
         let most = self.0.local.len().max(PEOPLE);
         let rows = match before {
@@ -232,6 +239,7 @@ mod tests {
         let busy = Snapshot::parse("20:25:20,23").unwrap();
         assert_eq!((busy.seen(), busy.newest(), busy.behind()), (20, 25, (19, i64::MAX, 25)));
         assert_eq!(busy.unseen(), r#"[{"epoch":20},{"epoch":23}]"#);
+        assert_eq!([sqlite, quiet, busy].map(|seen| seen.held_back()), [0, 0, 5]);
         for wrong in ["", "x", "1:", "1:2", "1:2:x"] {
             assert_eq!(Snapshot::parse(wrong), None, "{wrong}");
         }

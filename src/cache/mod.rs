@@ -69,6 +69,8 @@ struct Counts {
     forgotten: Counter,
     forgotten_all: Counter,
     bytes: Gauge,
+    /// Transactions since the oldest under way, which holds the feed back.
+    held_back: Gauge,
 }
 
 impl Counts {
@@ -81,6 +83,7 @@ impl Counts {
             forgotten: metrics::counter!("cache_forgotten_total"),
             forgotten_all: metrics::counter!("cache_forgotten_all_total"),
             bytes: metrics::gauge!("cache_bytes"),
+            held_back: metrics::gauge!("feed_held_back"),
         }
     }
 }

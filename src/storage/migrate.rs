@@ -30,7 +30,13 @@ pub(super) async fn sqlite(pool: &SqlitePool) -> Result<(), OpenError> {
     SQLITE.run(pool).await.map_err(explain)
 }
 
+/// Takes the steps that were not taken. Where there are none it does not lock either: the migrator's
+/// lock is its session's, and whoever hands one session's transactions to several connections, as
+/// `PgBouncer` does, may take it on one and let it go on another, and no node would start any more.
 pub(super) async fn postgres(pool: &PgPool) -> Result<(), OpenError> {
+    if postgres_is_done(pool).await.is_ok() {
+        return Ok(());
+    }
     POSTGRES.run(pool).await.map_err(explain)
 }
 

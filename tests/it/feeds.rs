@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use axum::http::Method;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
@@ -192,6 +193,7 @@ async fn nothing_is_skipped_when_a_lower_number_commits_last() {
 /// The other way round: the number is drawn late by the transaction that began first.
 #[tokio::test]
 async fn nothing_is_skipped_when_the_older_transaction_draws_the_higher_number() {
+    swabline::http::health::recorder();
     let Some(app) = TestApp::start(Engine::Postgres).await else { return };
     let service = app.client(Role::Service).await;
     let mut slow = app.app.db.write("test.slow").await.unwrap();
@@ -201,6 +203,10 @@ async fn nothing_is_skipped_when_the_older_transaction_draws_the_higher_number()
     fast.commit().await.unwrap();
     let mut after = String::new();
     assert!(poll(&app, &service, &mut after, 10).await.is_empty());
+    // An operator sees that somebody holds the feed back; how far is shared with other stories here.
+    app.look().await;
+    let figures = app.call(Method::GET, "/metrics", None, None).await.expect(200).text();
+    assert!(figures.contains("\nfeed_held_back "), "{figures}");
     outbox::append(&mut slow, Change::Sealed, ["SLOW"], app.now()).await.unwrap();
     slow.commit().await.unwrap();
     assert_eq!(tubes(&poll_until(&app, &service, &mut after, 2).await), ["SLOW", "FAST"]);

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Row as _, SqlSafeStr as _, query};
+use sqlx::{Connection as _, Row as _, SqlSafeStr as _, query};
 use swabline::on;
 use swabline::storage::{Db, Tx, migrate};
 
@@ -104,6 +105,37 @@ each_engine! {
         let mut tx = again.db.read("test.again").await.unwrap();
         let accounts = swabline::auth::accounts(&mut tx).await.unwrap();
         assert_eq!(accounts, [client.actor]);
+    }
+}
+
+/// The number of the lock that the migrator takes for a database of this name: CRC-32 (ISO HDLC),
+/// times a constant of the crate.
+fn migrator_lock(database: &str) -> i64 {
+    let shift = |crc: u32| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg());
+    let of = |crc: u32, byte: u8| (0..8).fold(crc ^ u32::from(byte), |crc, _| shift(crc));
+    0x3d32_ad9e * i64::from(!database.bytes().fold(!0, of))
+}
+
+/// A lock that somebody left behind, as a session does that `PgBouncer` gave to others, keeps those
+/// waiting who have a step to take, and nobody else.
+#[tokio::test]
+async fn a_start_without_a_step_to_take_waits_for_no_migrator() {
+    let Some(app) = TestApp::start(Engine::Postgres).await else { return };
+    let Some(server) = postgres_url() else { return };
+    let (done, empty) = (app.app.config.database_url(), fresh_database(&server).await);
+    for (url, starts) in [(done, true), (empty, false)] {
+        let mut other = sqlx::PgConnection::connect(&url).await.unwrap();
+        let (_, name) = url.rsplit_once('/').unwrap();
+        let lock = query("select pg_advisory_lock($1)").bind(migrator_lock(name));
+        lock.execute(&mut other).await.unwrap();
+        let open = Db::open(&url, &app.clock);
+        let opened = tokio::time::timeout(Duration::from_secs(5), Box::pin(open)).await;
+        assert_eq!(opened.is_ok(), starts, "{url}");
+        other.close().await.unwrap();
+        Db::open(&url, &app.clock).await.expect("nobody holds the lock").close().await;
+        if let Ok(opened) = opened {
+            opened.unwrap().close().await;
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod fill;
 mod postgres;
+mod shards;
 mod sqlite;
 
 use swabline::storage::Tx;

@@ -38,7 +38,6 @@ fn content(report: &Value) -> Value {
         "engine",
         "traffic",
         "ledger",
-        "feed",
         "plates",
         "first",
         "again",
@@ -79,6 +78,48 @@ fn is_sound(report: &Value) {
         "feed",
     ];
     assert_eq!(names, expected);
+    feed_is_sound(report);
+    // Requests of so many steps.
+    for (name, requests, steps) in [
+        ("collect", 1, 1),
+        ("transport", 5, 2),
+        ("receive", 1, 1),
+        ("plate", 2, 1),
+        ("import", 1, 1),
+        ("release", 3, 1),
+        ("ask", 1, 1),
+        ("ask singly", 1, 1),
+        ("feed", 1, 1),
+    ] {
+        let phase = phases.iter().find(|phase| phase["name"] == name).unwrap();
+        let counted = |number: &Value| number.as_u64().unwrap();
+        let (sent, timed) = (&phase["requests"], &phase["latency_ms"]["count"]);
+        assert_eq!(counted(sent) * steps, counted(timed) * requests, "{phase}");
+        assert!(phase["step"].as_str().is_some_and(|step| !step.is_empty()), "{phase}");
+    }
+}
+
+/// The feed told of everything that happened, by its kinds.
+#[track_caller]
+fn feed_is_sound(report: &Value) {
+    let told = |kind: &str| report["feed"][kind].as_u64().unwrap();
+    let happened = |of: &str| -> u64 {
+        [&report["first"], &report["again"]].map(|wave| wave[of].as_u64().unwrap()).iter().sum()
+    };
+    let expected: [(&str, u64); 7] = [
+        ("sealed", happened("tubes")),
+        ("received", happened("accepted")),
+        ("refused", happened("refused")),
+        ("released", happened("released")),
+        ("amended", 0),
+        ("recall_opened", happened("refused") + happened("recalled")),
+        ("recall_closed", report["recalls"].as_u64().unwrap()),
+    ];
+    for (kind, count) in expected {
+        assert_eq!(told(kind), count, "{kind}: {}", report["feed"]);
+    }
+    assert_eq!(told("changes"), expected.iter().map(|(_, count)| count).sum::<u64>());
+    assert_eq!(told("positive"), report["truth"]["found"].as_u64().unwrap());
 }
 
 #[tokio::test]
@@ -111,8 +152,8 @@ fn tubes_that_come_one_by_one_at_a_given_rate_are_the_same_day() {
     assert_eq!(singly["truth"], bulk["truth"]);
     assert_eq!((&singly["scan"], &singly["rate"]), (&"single".into(), &400.0.into()));
     assert_eq!(singly["truth"]["missed"]["dilution"], 0);
-    let requests = &singly["latency_ms"]["requests"];
-    assert!(requests.as_u64() > Some(240), "one a tube, and those sent twice: {requests}");
+    let scans = &singly["latency_ms"]["count"];
+    assert!(scans.as_u64() > Some(240), "one a tube, and those sent twice: {scans}");
 }
 
 #[test]
@@ -126,7 +167,7 @@ fn residents_who_refresh_while_the_day_is_written_change_nothing_of_it() {
     let answers = |report: &Value| {
         let phases = report["phases"].as_array().unwrap().clone();
         let refresh = phases.into_iter().find(|phase| phase["name"] == "refresh")?;
-        refresh["latency_ms"]["requests"].as_u64()
+        refresh["requests"].as_u64()
     };
     assert!(answers(&asked) > Some(4), "{}", asked["phases"]);
     assert_eq!(answers(&quiet), None);
@@ -185,36 +226,42 @@ fn pass(mut from: TcpStream, mut to: TcpStream, (old, new): (&[u8], &[u8])) {
     to.shutdown(std::net::Shutdown::Both).ok();
 }
 
+/// A lie of the same length as what is true.
+type Lie = (&'static [u8], &'static [u8]);
+
+/// In the one answer people live by, a negative is something else.
+const OF_STATUS: Lie =
+    (b"\"outcome\":\"not_detected\",\"pool", b"\"outcome\":   \"withdrawn\",\"pool");
+/// In the feed, tubes are released that only came to their laboratory.
+const OF_FEED: Lie = (b"\"change\":\"received\"", b"\"change\":\"released\"");
+
 #[tokio::test]
 async fn a_node_that_is_named_is_played_against_and_one_that_lies_is_found_out() {
     let day = ["--people", "300", "--prevalence", "0.01"];
-    for lies in [false, true] {
+    for lie in [None, Some(OF_STATUS), Some(OF_FEED)] {
         let Some(program) = Program::fresh(Engine::Postgres).await else { return };
         let server = program.serve();
-        let nodes = if lies {
-            // In the one answer people live by, a negative becomes something else of the same
-            // length.
-            spoil(
-                &server.url,
-                b"\"outcome\":\"not_detected\",\"pool",
-                b"\"outcome\":   \"withdrawn\",\"pool",
-            )
-        } else {
-            format!("{0},{0}/", server.url)
+        let nodes = match lie {
+            None => format!("{0},{0}/", server.url),
+            Some((from, to)) => spoil(&server.url, from, to),
         };
         let database = program.database.clone().unwrap();
         let mut play = simulate(&day);
         play.args(["--nodes", &nodes, "--database", &database]);
-        let said = finish(play).expect(if lies { 2 } else { 0 });
+        let said = finish(play).expect(if lie.is_some() { 2 } else { 0 });
         let report = report(&said);
         assert_eq!(report["server_cpu_s"], Value::Null);
-        if lies {
+        if lie.is_some() {
             assert!(said.one_line().contains("does not add up"), "{}", said.err);
             assert!(report["surprises"].as_u64() > Some(0));
-            assert!(report["truth"]["fitting"].as_u64() < Some(300));
         } else {
             assert_eq!((&report["surprises"], &report["nodes"]), (&0.into(), &2.into()));
+            feed_is_sound(&report);
         }
+        let (fitting, surprising) = (&report["truth"]["fitting"], &report["surprising"]);
+        assert_eq!(*fitting == 300, lie != Some(OF_STATUS), "{fitting}");
+        let feed_lied = surprising.to_string().contains("the feed tells Released");
+        assert_eq!(feed_lied, lie == Some(OF_FEED), "{surprising}");
         assert!(server.stop().success());
     }
 }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::collection::tube::Flag;
 use crate::collection::tube::api::Fate;
+use crate::feeds::Position;
+use crate::http::page::Cursor;
 use crate::http::problem::Problem;
 use crate::interpretation::Outcome;
 use crate::query::{Progress, ToldOutcome};
@@ -138,12 +140,14 @@ pub(super) struct Page<'a> {
     #[serde(borrow)]
     pub(super) changes: Vec<Changed<'a>>,
     /// Where to read on.
-    pub(super) next: &'a str,
+    pub(super) next: Cursor<Position>,
 }
 
 /// A change of a tube.
 #[derive(Deserialize)]
 pub(super) struct Changed<'a> {
+    /// Its place in the stream: opaque to a client, but not to us.
+    pub(super) cursor: Cursor<Position>,
     /// What happened.
     pub(super) change: Change,
     /// To which tube.

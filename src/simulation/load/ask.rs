@@ -1,5 +1,4 @@
-//! Who asks when the day is over: health-code services for everybody and for every change, and
-//! residents for themselves.
+//! Who asks when the day is over: health-code services for everybody, and residents for themselves.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -11,16 +10,15 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::answers::{Page, Status, Statuses};
+use super::answers::{Status, Statuses};
 use super::connection::{Ask, Connection};
 use super::day::{Day, Wave, lock};
 use super::joined;
 use super::person::Person;
 use super::phase::Phase;
 use super::truth::{Judge, Truth};
-use crate::query::{Progress, ToldOutcome};
+use crate::query::Progress;
 use crate::simulation::Failure;
-use crate::storage::outbox::Change;
 
 /// People one batch may ask for.
 const BATCH: u32 = 1_000;
@@ -28,13 +26,10 @@ const BATCH: u32 = 1_000;
 const SERVICES: usize = 4;
 /// Residents who ask at the same time.
 const RESIDENTS: usize = 32;
-/// Changes that are read at once.
-const PAGE: usize = 10_000;
-/// How long a status may take to be read after its release, and a change to be in the feed after
-/// its own.
+/// How long a status may take to be read after its release.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Time between two looks.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// The people of one batch, made up as they are written.
 #[derive(Serialize)]
@@ -67,16 +62,27 @@ async fn batch(
     Ok(answers.people.into_iter().map(|told| told.status).collect())
 }
 
-/// Waits until people who were told their result last can read it.
-pub(super) async fn newest_is_readable(day: &Day) -> Result<(), Failure> {
-    let mut connection = day.connect();
-    let people = lock(&day.newest).clone();
+/// Waits until people who were told their result last can read it, at whichever node they ask.
+pub(super) async fn newest_is_readable(day: &Arc<Day>) -> Result<(), Failure> {
+    let people: Arc<[u32]> = lock(&day.newest).clone().into();
     if people.is_empty() {
         return Ok(());
     }
+    let mut nodes = JoinSet::new();
+    for (number, connection) in (1..).zip(day.connect_to_each()) {
+        nodes.spawn(is_readable_at(day.clone(), people.clone(), (number, connection)));
+    }
+    joined(nodes).await
+}
+
+async fn is_readable_at(
+    day: Arc<Day>,
+    people: Arc<[u32]>,
+    (number, mut connection): (u32, Connection),
+) -> Result<(), Failure> {
     let since = Instant::now();
     loop {
-        let told = batch(day, &mut connection, people.iter().copied()).await?;
+        let told = batch(&day, &mut connection, people.iter().copied()).await?;
         let is_told = |status: &Option<Status>| {
             status.is_some_and(|status| {
                 status.state == Progress::Released && status.outcome.is_some()
@@ -86,7 +92,11 @@ pub(super) async fn newest_is_readable(day: &Day) -> Result<(), Failure> {
             return Ok(());
         }
         if since.elapsed() > PATIENCE {
-            day.surprise(|| "the last status was not readable half a minute after release".into());
+            day.surprise(|| {
+                format!(
+                    "node {number} did not tell the last status half a minute after its release"
+                )
+            });
             return Ok(());
         }
         tokio::time::sleep(PAUSE).await;
@@ -169,69 +179,4 @@ pub(super) async fn for_themselves(
         });
     }
     joined(residents).await
-}
-
-/// What the service reads in the feed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct FeedRead {
-    /// Changes.
-    pub changes: u64,
-    /// Tubes whose release it tells.
-    pub released: u64,
-    /// People told that they are infected.
-    pub positive: u64,
-}
-
-/// The service reads every change since the beginning, page by page, until it has read of as many
-/// releases as there were.
-pub(super) async fn for_every_change(
-    day: &Day,
-    waves: &[&Wave],
-    phase: &Phase,
-) -> Result<FeedRead, Failure> {
-    let mut connection = day.connect();
-    let wanted: u64 = waves.iter().map(|wave| wave.counted().released).sum();
-    let mut told: Vec<Vec<bool>> =
-        waves.iter().map(|wave| vec![false; wave.line.tubes() as usize]).collect();
-    let (mut read, mut since) = (FeedRead::default(), Instant::now());
-    let mut route = format!("/v1/feed?limit={PAGE}");
-    loop {
-        let asked = Instant::now();
-        let ask = Ask::json(Method::GET, &route, Some(&day.staff.service), Vec::new());
-        connection.succeed(&ask).await?;
-        let page: Page<'_> = connection.read(&route)?;
-        if page.changes.is_empty() {
-            // The feed stays below every transaction that is still open on the same server, also
-            // of somebody else (R46): what is missing comes when that one ends.
-            if read.released >= wanted || since.elapsed() > PATIENCE {
-                return Ok(read);
-            }
-            tokio::time::sleep(PAUSE).await;
-            continue;
-        }
-        since = Instant::now();
-        phase.answered(asked, page.changes.iter().map(|change| change.persons.len() as u64).sum());
-        for change in &page.changes {
-            read.changes += 1;
-            if change.change != Change::Released {
-                continue;
-            }
-            if change.outcome == Some(ToldOutcome::Detected) {
-                read.positive += change.persons.len() as u64;
-            }
-            let mut places = waves.iter().zip(&mut told).filter_map(|(wave, told)| {
-                let tube = wave.tubes.place(change.tube)?;
-                told.get_mut(usize::try_from(tube).ok()?)
-            });
-            match places.next() {
-                Some(told) if !*told => {
-                    *told = true;
-                    read.released += 1;
-                }
-                Some(_) => day.surprise(|| format!("the feed tells {} twice", change.tube)),
-                None => day.surprise(|| format!("the feed tells of a strange {}", change.tube)),
-            }
-        }
-        route = format!("/v1/feed?limit={PAGE}&after={}", page.next);
-    }
 }

@@ -55,7 +55,7 @@ pub(super) async fn test(
         let asked = Instant::now();
         let lab = (technician, laboratory);
         let plate = lay_out(&wave, &mut connection, lab, &tubes).await?;
-        wave.stages.plate.answered(asked, people);
+        wave.stages.plate.stepped(asked, people, 2);
         let (name, instrument, file) =
             instrument(&day, &wave, &mut connection, (laboratory, &plate))?;
         let asked = Instant::now();
@@ -177,7 +177,7 @@ pub(super) async fn release(
             connection.post(&review, &crew.reviewer, &ReviewRequest { decision }).await?;
         let release = format!("{route}/release");
         let answer: ReleaseAnswer = connection.post(&release, &crew.releaser, &json!(null)).await?;
-        wave.stages.release.answered(asked, wave.people(tubes.iter().copied()));
+        wave.stages.release.stepped(asked, wave.people(tubes.iter().copied()), 3);
         settle(&day, &wave, (&reviewed, &answer), (laboratory, &tubes));
         let told = answer.released.reported.iter().chain(&reviewed.released_by_rule);
         let told = told.filter_map(|code| wave.tubes.place(code));

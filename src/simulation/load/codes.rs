@@ -44,7 +44,8 @@ impl CodeBook {
         Ok(())
     }
 
-    fn add(&mut self, number: u64, count: u32) {
+    /// Puts that many codes at the end of the row, the first of them with this number.
+    pub(super) fn add(&mut self, number: u64, count: u32) {
         self.ranges.push(Range { from: self.count, number, count });
         self.count += count;
     }

@@ -114,6 +114,11 @@ impl Connection {
         Self { nodes, at, sender: None, traffic, rng, answer: Vec::new() }
     }
 
+    /// The same to a certain node, for as long as that node answers.
+    pub(super) fn at_node(self, node: usize) -> Self {
+        Self { at: node % self.nodes.len(), ..self }
+    }
+
     /// Sends a request until it is answered, and gives the answer's status: never that the
     /// server is busy.
     pub(super) async fn send(&mut self, ask: &Ask<'_>) -> Result<StatusCode, Failure> {

@@ -160,6 +160,11 @@ impl Day {
         Connection::new(self.nodes.clone(), self.traffic.clone(), (self.plan.seed, number))
     }
 
+    /// A connection to each node, in the nodes' order.
+    pub(super) fn connect_to_each(&self) -> Vec<Connection> {
+        (0..self.nodes.len()).map(|node| self.connect().at_node(node)).collect()
+    }
+
     /// Writes down an answer that is not what the simulation knows.
     pub(super) fn surprise(&self, what: impl FnOnce() -> String) {
         let (count, told) = &mut *lock(&self.surprises);

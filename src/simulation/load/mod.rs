@@ -16,6 +16,7 @@ mod codes;
 mod collect;
 mod connection;
 mod day;
+mod feed;
 mod line;
 mod person;
 mod phase;

@@ -1,5 +1,8 @@
 //! What a phase of the day took: from its first request to its last answer, how many people went
-//! through it, and how long its requests took.
+//! through it, how many requests that was, and how long its steps took.
+//!
+//! A step is what somebody does at once, and is timed as one: most are a single request, and some are
+//! several that follow each other (`step` says of what each phase's are made).
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,7 +27,27 @@ pub(super) struct Phase {
 struct Taken {
     span: Option<(Instant, Instant)>,
     people: u64,
-    requests: Histogram<u64>,
+    requests: u64,
+    steps: Histogram<u64>,
+}
+
+/// What one step of a phase is, with its requests where they are several.
+fn step(phase: &str) -> &'static str {
+    match phase {
+        "collect" => "a box of tubes is sent, or one tube",
+        "transport" => "a box is sealed, or passes through two pairs of hands (4 requests)",
+        "receive" => "a box is opened",
+        "plate" => "a plate is laid out and frozen (2 requests)",
+        "import" => "a run's file comes in",
+        "release" => "a run is looked at, reviewed and released (3 requests)",
+        "recall" => {
+            "the list of recalls is read (a request a page), or somebody is called; the swabs that \
+             follow are in its seconds and in none of its steps"
+        }
+        "ask" => "a service asks for at most 1,000 people",
+        "feed" => "a page of changes is read; people count as often as a change names them",
+        _ => "a resident asks",
+    }
 }
 
 /// A phase in the report.
@@ -36,25 +59,30 @@ pub struct PhaseLine {
     pub began: f64,
     /// From its first request to its last answer.
     pub seconds: f64,
-    /// People who went through it.
+    /// People who went through it; in `feed` each as often as a change names them, in `refresh` and
+    /// `ask singly` as often as they asked.
     pub people: u64,
-    /// People a second.
+    /// People a second: neither requests nor steps.
     pub per_second: f64,
-    /// Its requests.
+    /// Its requests, each counted once however often it was sent.
+    pub requests: u64,
+    /// What one of its steps is.
+    pub step: &'static str,
+    /// How long its steps took, those with several requests from the first to the last answer.
     pub latency_ms: Latency,
 }
 
-/// How long requests took, in milliseconds.
+/// How long something took, in milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Latency {
-    /// Half of them at most this long.
+    /// Half of all took at most this long.
     pub p50: f64,
     /// 99 of 100.
     pub p99: f64,
     /// 999 of 1,000.
     pub p999: f64,
-    /// How many requests.
-    pub requests: u64,
+    /// How many were timed.
+    pub count: u64,
 }
 
 /// Latencies in microseconds, none yet.
@@ -65,25 +93,30 @@ pub(super) fn latencies() -> Histogram<u64> {
 
 impl Latency {
     /// Of latencies in microseconds.
-    pub(super) fn of(requests: &Histogram<u64>) -> Self {
+    pub(super) fn of(timed: &Histogram<u64>) -> Self {
         let ms = |share| {
-            let us = u32::try_from(requests.value_at_quantile(share)).unwrap_or(u32::MAX);
+            let us = u32::try_from(timed.value_at_quantile(share)).unwrap_or(u32::MAX);
             f64::from(us) / 1e3
         };
         let (p50, p99, p999) = (ms(0.5), ms(0.99), ms(0.999));
-        Self { p50, p99, p999, requests: requests.len() }
+        Self { p50, p99, p999, count: timed.len() }
     }
 }
 
 impl Phase {
     /// A phase that has not begun.
     pub(super) fn new(name: &'static str, bar: &ProgressBar) -> Self {
-        let taken = Mutex::new(Taken { span: None, people: 0, requests: latencies() });
-        Self { name, bar: bar.clone(), taken }
+        let taken = Taken { span: None, people: 0, requests: 0, steps: latencies() };
+        Self { name, bar: bar.clone(), taken: Mutex::new(taken) }
     }
 
     /// Something was asked for at `asked`, or was due to be, and is answered now.
     pub(super) fn answered(&self, asked: Instant, people: u64) {
+        self.stepped(asked, people, 1);
+    }
+
+    /// So many requests were sent one after the other from `asked` on, and the last is answered now.
+    pub(super) fn stepped(&self, asked: Instant, people: u64, requests: u64) {
         let now = Instant::now();
         let mut taken = self.lock();
         taken.span = Some(match taken.span {
@@ -91,8 +124,9 @@ impl Phase {
             Some((first, last)) => (first.min(asked), last.max(now)),
         });
         taken.people += people;
+        taken.requests += requests;
         let us = u64::try_from(now.duration_since(asked).as_micros()).unwrap_or(LONGEST_US);
-        taken.requests.saturating_record(us.max(1));
+        taken.steps.saturating_record(us.max(1));
         drop(taken);
         self.bar.inc(people);
     }
@@ -126,7 +160,9 @@ impl Phase {
             seconds: rounded(seconds),
             people: taken.people,
             per_second: per_second(taken.people, seconds),
-            latency_ms: Latency::of(&taken.requests),
+            requests: taken.requests,
+            step: step(self.name),
+            latency_ms: Latency::of(&taken.steps),
         })
     }
 
@@ -185,10 +221,10 @@ mod tests {
         let day = Instant::now();
         assert_eq!(phase.line(day), None);
         phase.answered(day, 10);
-        phase.answered(day, 20);
+        phase.stepped(day, 20, 4);
         let line = phase.line(day).unwrap();
         assert_eq!((line.name, line.people, line.began), ("collect", 30, 0.0));
-        assert_eq!(line.latency_ms.requests, 2);
+        assert_eq!((line.requests, line.latency_ms.count), (5, 2));
         assert!(line.latency_ms.p50 <= line.latency_ms.p999);
     }
 

@@ -30,9 +30,10 @@ pub(super) async fn call(
 ) -> Result<Vec<u32>, Failure> {
     let (mut people, mut recalls) = (Vec::new(), Vec::new());
     let mut connection = day.connect();
-    let asked = Instant::now();
+    let (asked, mut pages) = (Instant::now(), 0);
     let mut route = format!("/v1/recalls?state=open&limit={PAGE}");
     loop {
+        pages += 1;
         let page: RecallsAnswer = connection.get(&route, &day.staff.officer).await?;
         for recall in page.recalls {
             let identity = recall.follow_up.and_then(|follow_up| follow_up.identity);
@@ -45,7 +46,7 @@ pub(super) async fn call(
         let Some(next) = page.next else { break };
         route = format!("/v1/recalls?state=open&limit={PAGE}&after={}", opaque(&next));
     }
-    phase.answered(asked, 0);
+    phase.stepped(asked, 0, pages);
     let recalls = Arc::new(Mutex::new(recalls));
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::ask::FeedRead;
 use super::day::Counts;
+use super::feed::FeedRead;
 use super::phase::{Latency, PhaseLine};
 use super::traffic::Seen;
 use super::truth::Truth;
@@ -148,14 +148,31 @@ impl Report {
 
     fn totals(&self) -> Vec<String> {
         let (first, again) = (&self.first, &self.again);
-        differing(&[
+        let mut complaints = differing(&[
             ("tubes", self.tubes, first.tubes + again.tubes),
             ("plates", self.plates, first.plates + again.plates),
             ("tubes of people who came again", again.tubes, self.recalls),
             ("people who came again and were recalled", again.recalled, 0),
             ("recalls left open", self.recalls_left, 0),
-            ("tubes released in the feed", self.feed.released, first.released + again.released),
-            ("people told positive in the feed", self.feed.positive, self.truth.found),
+        ]);
+        complaints.extend(self.told());
+        complaints
+    }
+
+    /// The feed tells of every change and of no other.
+    fn told(&self) -> Vec<String> {
+        let (first, again, feed) = (&self.first, &self.again, &self.feed);
+        let refused = first.refused + again.refused;
+        let recalled = first.recalled + again.recalled;
+        differing(&[
+            ("tubes sealed in the feed", feed.sealed, self.tubes),
+            ("tubes received in the feed", feed.received, first.accepted + again.accepted),
+            ("tubes refused in the feed", feed.refused, refused),
+            ("tubes released in the feed", feed.released, first.released + again.released),
+            ("tubes amended in the feed", feed.amended, 0),
+            ("tubes recalled in the feed", feed.recall_opened, refused + recalled),
+            ("recalls closed in the feed", feed.recall_closed, self.recalls),
+            ("people told positive in the feed", feed.positive, self.truth.found),
         ])
     }
 
@@ -203,6 +220,24 @@ fn way(wave: &str, counts: &Counts) -> Vec<String> {
     differing.into_iter().map(|complaint| format!("{wave}: {complaint}")).collect()
 }
 
+/// A line for each phase, and what a step of it is, for its latencies are those of steps.
+fn table(f: &mut fmt::Formatter<'_>, phases: &[PhaseLine]) -> fmt::Result {
+    write!(f, "\n{:<14}{:>9}{:>9}{:>12}", "phase", "began s", "seconds", "people")?;
+    write!(f, "{:>12}{:>10}{:>10}", "people/s", "requests", "steps")?;
+    writeln!(f, "{:>9}{:>9}{:>9}", "p50 ms", "p99", "p999")?;
+    for phase in phases {
+        let PhaseLine { name, began, seconds, people, per_second, requests, .. } = phase;
+        let Latency { p50, p99, p999, count } = phase.latency_ms;
+        write!(f, "{name:<14}{began:>9.1}{seconds:>9.1}{people:>12}{per_second:>12}")?;
+        writeln!(f, "{requests:>10}{count:>10}{p50:>9.1}{p99:>9.1}{p999:>9.1}")?;
+    }
+    writeln!(f, "\na step, whose latencies these are, is when in")?;
+    for PhaseLine { name, step, .. } in phases {
+        writeln!(f, "{name:<14}{step}")?;
+    }
+    Ok(())
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -216,19 +251,7 @@ impl fmt::Display for Report {
             self.tubes, self.sites, self.plates, self.laboratories, self.nodes
         )?;
         writeln!(f, "first scan to last status: {} s, {} people/s", self.seconds, self.per_second)?;
-        writeln!(
-            f,
-            "\n{:<14}{:>9}{:>9}{:>12}{:>12}{:>9}{:>9}{:>9}",
-            "phase", "began s", "seconds", "people", "people/s", "p50 ms", "p99", "p999"
-        )?;
-        for phase in &self.phases {
-            let Latency { p50, p99, p999, .. } = phase.latency_ms;
-            writeln!(
-                f,
-                "{:<14}{:>9.1}{:>9.1}{:>12}{:>12}{p50:>9.1}{p99:>9.1}{p999:>9.1}",
-                phase.name, phase.began, phase.seconds, phase.people, phase.per_second
-            )?;
-        }
+        table(f, &self.phases)?;
         let Seen { requests, refused, unanswered, retries, put_off, .. } = self.traffic;
         writeln!(
             f,
@@ -315,7 +338,17 @@ mod tests {
             first,
             again,
             recalls: 20,
-            feed: FeedRead { changes: 400, released: 117, positive: 1 },
+            feed: FeedRead {
+                changes: 378,
+                sealed: 120,
+                received: 118,
+                refused: 1,
+                released: 117,
+                amended: 0,
+                recall_opened: 2,
+                recall_closed: 20,
+                positive: 1,
+            },
             truth: Truth {
                 asked: 1_000,
                 fitting: 1_000,
@@ -338,7 +371,7 @@ mod tests {
     #[test]
     fn a_sound_day_adds_up_and_one_that_was_doctored_does_not() {
         assert_eq!(sound().adds_up(), Vec::<String>::new());
-        let doctored: [(&str, Doctor); 16] = [
+        let doctored: [(&str, Doctor); 22] = [
             ("99 tubes for 1000 people", |report| report.first.tubes = 99),
             ("first: tubes on arrival", |report| report.first.missing = 0),
             ("first: duplicates", |report| report.first.duplicates = 9),
@@ -348,7 +381,13 @@ mod tests {
             }),
             ("came again", |report| report.recalls = 21),
             ("recalls left open", |report| report.recalls_left = 1),
+            ("sealed in the feed", |report| report.feed.sealed += 1),
+            ("received in the feed", |report| report.feed.received -= 1),
+            ("refused in the feed", |report| report.feed.refused = 0),
             ("released in the feed", |report| report.feed.released -= 1),
+            ("amended in the feed", |report| report.feed.amended = 1),
+            ("recalled in the feed", |report| report.feed.recall_opened -= 1),
+            ("closed in the feed", |report| report.feed.recall_closed -= 1),
             ("positive in the feed", |report| report.feed.positive = 2),
             ("ledger: unexplained", |report| report.ledger.unexplained = 1),
             ("ledger: swabs", |report| report.ledger.whole.people.collected -= 1),

@@ -77,7 +77,7 @@ async fn seal(
     let asked = Instant::now();
     hand_over(day, (connection, &route), (sampler, courier), "at the site").await?;
     hand_over(day, (connection, &route), (courier, receiver), "at the laboratory").await?;
-    wave.stages.transport.answered(asked, 0);
+    wave.stages.transport.stepped(asked, 0, 4);
     Ok(())
 }
 

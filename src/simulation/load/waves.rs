@@ -12,7 +12,7 @@ use super::line::Line;
 use super::phase::{Phase, rounded};
 use super::report::Report;
 use super::road::OnBench;
-use super::{Plan, Scan, ask, bench, collect, joined, recall, refresh, road};
+use super::{Plan, Scan, ask, bench, collect, feed, joined, recall, refresh, road};
 use crate::ledger;
 use crate::recall::api::RecallsAnswer;
 use crate::simulation::Failure;
@@ -66,7 +66,7 @@ pub(super) async fn play(day: Arc<Day>, mut report: Report) -> Result<Report, Fa
     report.per_second = (f64::from(plan.people) / report.seconds).round();
     report.truth = ask::for_everybody(&day, &first, &services).await?;
     ask::for_themselves(&day, &first, &residents).await?;
-    report.feed = ask::for_every_change(&day, &[&first, &second], &feed).await?;
+    report.feed = feed::read(&day, &[&first, &second], &feed).await?;
     let stages = first.stages.all();
     let asking = [&refreshed, &recalled, &services, &residents, &feed].map(AsRef::as_ref);
     report.phases = stages.into_iter().chain(asking).filter_map(|p| p.line(scanned)).collect();

@@ -202,6 +202,11 @@ pub async fn city(tx: &mut Tx, engine: Engine) {
         Engine::Sqlite => "4000",
         Engine::Postgres => "40000",
     };
+    rows(tx, tubes).await;
+}
+
+/// Fills an empty store with so many tubes, 625 or more, and all that belongs to them.
+pub async fn rows(tx: &mut Tx, tubes: &str) {
     for sql in [NUMBERS].iter().chain(ROWS) {
         run(tx, &sql.replace("{tubes}", tubes)).await;
     }

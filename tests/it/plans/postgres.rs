@@ -27,7 +27,8 @@ struct Values {
     site: &'static str,
 }
 
-fn conn(tx: &mut Tx) -> &mut PgConnection {
+/// The connection of a story that plays on PostgreSQL.
+pub fn conn(tx: &mut Tx) -> &mut PgConnection {
     let Conn::Postgres(conn) = &mut tx.conn else { panic!("the story plays on PostgreSQL") };
     conn
 }
@@ -61,7 +62,7 @@ pub async fn scans(tx: &mut Tx, sql: &'static str) -> Vec<Scan> {
 }
 
 /// Prepares a statement afresh, since a plan for any value is kept, and gives its types.
-async fn prepare(conn: &mut PgConnection, sql: &'static str) -> Vec<String> {
+pub async fn prepare(conn: &mut PgConnection, sql: &'static str) -> Vec<String> {
     run(conn, format!("prepare planned as {sql}")).await;
     query_scalar(
         "select t::text from pg_prepared_statements, unnest(parameter_types) t
@@ -72,7 +73,8 @@ async fn prepare(conn: &mut PgConnection, sql: &'static str) -> Vec<String> {
     .unwrap()
 }
 
-async fn run(conn: &mut PgConnection, sql: String) {
+/// Runs a statement made by a test.
+pub async fn run(conn: &mut PgConnection, sql: String) {
     let done = raw_sql(AssertSqlSafe(sql.clone())).execute(conn).await;
     done.unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
@@ -103,26 +105,37 @@ fn list(sql: &str, types: &[String], values: &Values) -> String {
 }
 
 async fn plan(conn: &mut PgConnection, values: &str) -> Vec<Scan> {
-    let values = if values.is_empty() { String::new() } else { format!("({values})") };
-    let explain = AssertSqlSafe(format!("explain (format json) execute planned{values}"));
-    let plan: Value = query_scalar(explain).fetch_one(conn).await.unwrap();
+    let plan = explain(conn, "format json", values).await;
     let mut found = Vec::new();
-    walk(&plan[0]["Plan"], &mut found);
+    each_node(&plan[0]["Plan"], &mut |node: &Value| found.extend(whole(node)));
     found
 }
 
-/// Scans of tables, and of indexes without a condition on them.
-fn walk(node: &Value, found: &mut Vec<Scan>) {
+/// How what is prepared is done for these values; it is done as well where `how` says `analyze`.
+pub async fn explain(conn: &mut PgConnection, how: &str, values: &str) -> Value {
+    let values = if values.is_empty() { String::new() } else { format!("({values})") };
+    let explain = AssertSqlSafe(format!("explain ({how}) execute planned{values}"));
+    let told = query_scalar(explain).fetch_one(conn).await;
+    told.unwrap_or_else(|error| panic!("explain ({how}) for {values}: {error}"))
+}
+
+/// Shows every node of a plan.
+pub fn each_node(node: &Value, see: &mut impl FnMut(&Value)) {
+    see(node);
+    for part in node["Plans"].as_array().into_iter().flatten() {
+        each_node(part, see);
+    }
+}
+
+/// A large table that is read from end to end here, or an index of one without a condition on it.
+fn whole(node: &Value) -> Option<Scan> {
     let table = node["Relation Name"].as_str().unwrap_or_default();
     let kind = node["Node Type"].as_str().unwrap_or_default();
     let whole = kind == "Seq Scan" || (kind.starts_with("Index") && node["Index Cond"].is_null());
-    if whole && LARGE.contains(&table) {
-        let index = node["Index Name"].as_str().unwrap_or_default();
-        let filter = node["Filter"].as_str().unwrap_or_default();
-        let (table, plan) = (table.to_owned(), format!("{kind} {index} {filter}"));
-        found.push(Scan { table, plan });
+    if !whole || !LARGE.contains(&table) {
+        return None;
     }
-    for part in node["Plans"].as_array().into_iter().flatten() {
-        walk(part, found);
-    }
+    let index = node["Index Name"].as_str().unwrap_or_default();
+    let filter = node["Filter"].as_str().unwrap_or_default();
+    Some(Scan { table: table.to_owned(), plan: format!("{kind} {index} {filter}") })
 }
