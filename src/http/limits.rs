@@ -94,9 +94,9 @@ fn known(method: &Method) -> &'static str {
 #[derive(Debug)]
 pub struct Entrance {
     all: Semaphore,
-    /// Of those, the ones for look-ups, for the feed and for signing in: a storm of one leaves room
+    /// Of those, the ones for look-ups, reports, the feed and signing in: a storm of one leaves room
     /// for the others, and all together for scans (R43).
-    asking: [Semaphore; 3],
+    asking: [Semaphore; 4],
     /// Of those, the ones for look-ups beside scans.
     turns: Semaphore,
     /// Requests that store tubes, now.
@@ -143,6 +143,8 @@ impl Entrance {
 enum Asking {
     /// Residents and services look up a status.
     Query,
+    /// Residents have their report made, one after the other.
+    Report,
     /// Services wait for changes.
     Feed,
     /// Everybody may try to come in.
@@ -150,20 +152,21 @@ enum Asking {
 }
 
 impl Asking {
-    const ALL: [Self; 3] = [Self::Query, Self::Feed, Self::SignIn];
+    const ALL: [Self; 4] = [Self::Query, Self::Report, Self::Feed, Self::SignIn];
 
     /// Of sixteen requests that are worked on, so many at most. Half stay for the way of a tube.
     const fn share(self) -> usize {
         match self {
-            Self::Query => 6,
-            Self::Feed | Self::SignIn => 1,
+            Self::Query => 5,
+            Self::Report | Self::Feed | Self::SignIn => 1,
         }
     }
 
     /// What is asked at a path; none where something is done.
     fn at(path: &str) -> Option<Self> {
         match path {
-            "/r" | "/r/report" => Some(Self::Query),
+            "/r" => Some(Self::Query),
+            "/r/report" => Some(Self::Report),
             "/sign-in" | "/sign-in/code" => Some(Self::SignIn),
             _ if path.starts_with("/v1/status") => Some(Self::Query),
             _ if path.starts_with("/v1/feed") => Some(Self::Feed),
@@ -252,7 +255,8 @@ mod tests {
     #[test]
     fn residents_at_their_page_leave_room_for_stations() {
         for (asks, paths) in [
-            (Asking::Query, &["/v1/status", "/v1/status/batch", "/r", "/r/report"][..]),
+            (Asking::Query, &["/v1/status", "/v1/status/batch", "/r"][..]),
+            (Asking::Report, &["/r/report"]),
             (Asking::Feed, &["/v1/feed"]),
             (Asking::SignIn, &["/sign-in", "/sign-in/code"]),
         ] {
@@ -263,7 +267,7 @@ mod tests {
         for working in ["/review", "/run", "/receive", "/recalls", "/v1/tubes/batch", "/"] {
             assert_eq!(Asking::at(working), None, "{working}");
         }
-        for (at_once, left) in [(4096, [1536, 256, 256]), (2, [1, 1, 1])] {
+        for (at_once, left) in [(4096, [1280, 256, 256, 256]), (2, [1, 1, 1, 1])] {
             let entrance = Entrance::new(at_once);
             let asking = Asking::ALL.map(|asks| entrance.asking[asks as usize].available_permits());
             assert_eq!((entrance.all.available_permits(), asking), (at_once, left));

@@ -257,7 +257,7 @@ impl Signals<'_> {
         let (calls, rule) = (&self.kit.calls, &self.kit.calls.rules.single_target);
         let now = amplified(self.targets);
         let again = facts.earlier.iter().any(|test| self.counts(test, &now));
-        let after_grey = facts.earlier.iter().any(|test| self.is_grey(test))
+        let after_grey = facts.earlier.iter().any(|test| self.is_grey(test) && self.is_seen(test))
             && match calls.grey_again {
                 Some(GreyAgain::Detected) => true,
                 Some(GreyAgain::ByCurve) => {
@@ -294,6 +294,18 @@ impl Signals<'_> {
 
     fn is_grey(&self, test: &EarlierTest) -> bool {
         test.is_grey(self.kit)
+    }
+
+    /// Whether what was grey beside a clear target is seen again: the clear one alone is a single
+    /// target as it was before.
+    fn is_seen(&self, test: &EarlierTest) -> bool {
+        let was_grey = |target: &Target| test.grey.iter().any(|name| target.is_named(name));
+        let is_seen = |target: &Target| {
+            let of_it = |call: &&TargetCall| call.target == target.code;
+            self.targets.iter().find(of_it).is_some_and(|t| t.state != TargetState::NotAmplified)
+        };
+        test.amplified.is_empty()
+            || self.kit.targets().any(|(_, target)| was_grey(target) && is_seen(target))
     }
 
     /// Whether one target was clearly there before and the kit asks for new material at once for

@@ -149,7 +149,13 @@ fn control_faults(kit: &Kit, control: Control, well: &Gathered) -> Vec<VerdictRe
             let amplified = limit.map_or(target.state == TargetState::Amplified, |limit| {
                 within(limit) && !calls::is_doubted(kit, &read.reading)
             });
-            let signal = limit.map_or_else(|| shows_signal(target, read), within);
+            // A Ct outside every cut-off is background where the instrument says so.
+            let is_background =
+                target.state == TargetState::NotAmplified && calls::says_no_amp(&read.reading);
+            let signal = match limit {
+                Some(limit) => within(limit) && !is_background,
+                None => shows_signal(target, read),
+            };
             let silent = match rule.expects(target.role) {
                 Expectation::Amplify if !amplified => true,
                 Expectation::Silent if signal => false,

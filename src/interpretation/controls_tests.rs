@@ -132,6 +132,10 @@ fn a_negative_control_is_silent_by_its_status_only_outside_every_cut_off() {
     let amplified = [(VerdictCode::NegativeControlAmplified, Some("G1".to_owned()))];
     assert!(cdc_n1("48.25").usable);
     assert_eq!(codes(&cdc_n1("33")), amplified);
+    // So is the internal control, which has a limit of its own there.
+    let cdc_rp = |cycles| verdict(&cdc(), "three-wells-29-rows", "G3", "RP", cycles);
+    assert!(cdc_rp("48.25").usable);
+    assert_eq!(cdc_rp("39").reasons.len(), 1);
     let layout = plate(&orf(), "one-well-94-columns", 20, 1);
     let is_negative =
         |content: &Content| matches!(content, Content::Control { control: Control::Negative, .. });

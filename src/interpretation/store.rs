@@ -33,6 +33,8 @@ pub const EARLIER: &str = "select c.tube_code, cast(0 as bigint) as another,
         and a.opened_us <= $2 and (a.closed_us is null or t.sealed_us <= a.closed_us)
         and c.state = 'released' and c.disposition in ('retest', 'recall') and c.members = 1
         and c.pool_code is null and (r.imported_us, r.id) < ($2, $3)
+        and exists (select 1 from call z where z.tube_code = a.origin_tube
+            and z.state = 'released' and z.disposition = 'recall')
     order by 6, 7";
 /// `$1` run, `$2` calls. 380 rows cost PostgreSQL 9.2 ms of processor time as JSON, 6.3 as a list for
 /// each column and 5.7 by `COPY`, 93 rows 3.0, 2.4 and 2.2: under 1 of the record day's 116 seconds.

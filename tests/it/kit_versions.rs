@@ -247,6 +247,23 @@ each_engine! {
         assert_eq!((&seen["runs"], &seen["changed_calls"]), (&json!(4), &json!(0)), "{seen}");
     }
 
+    /// What a tube's own repeat denied is no specimen, also when its negative is withdrawn later.
+    async fn what_was_withdrawn_is_no_specimen_of_a_single_target(app) {
+        let world = world(app).await;
+        let tubes = received(app, &world, 1).await;
+        for (n, shows) in [(0, SINGLE_TARGET), (1, lab::NEGATIVE)] {
+            let loaded = lab::load(app, &world, n, &tubes).await;
+            let file = lab::run_file(&loaded, &BTreeMap::from([(tube(0), shows)]), false);
+            let run = lab::upload(app, &world, &loaded, file).await.expect(201).json();
+            lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        }
+        let amend = format!("/v1/results/{}.1/amend", tube(0));
+        let withdraw = json!({ "outcome": "withdrawn", "reason": "mixed_up" });
+        app.post(&world.reviewer, &amend, &withdraw).await.expect(202);
+        app.post(&world.second_reviewer, &amend, &withdraw).await.expect(201);
+        swabbed_again(app, &world, 2, (OTHER_TARGET, "inconclusive", "recalled")).await;
+    }
+
     /// The members of a pool are collected again, one of them twice at once: two specimens.
     async fn two_swabs_of_a_recalled_member_are_two_specimens(app) {
         let world = world(app).await;

@@ -305,6 +305,24 @@ each_engine! {
         assert_eq!(codes(&stale.json()["errors"]), ["lot.expired"]);
     }
 
+    async fn a_first_file_that_comes_a_day_after_its_lot_expired_is_held(app) {
+        let (app, world) = (&keeping(app), &world(app).await);
+        register(app, world, "C6", (2, 1000)).await.expect(201);
+        let tubes = received(app, world, 2).await;
+        for (n, tube) in (0..).zip(&tubes) {
+            make(app, world, n, (Some("C6"), std::slice::from_ref(tube))).await.expect(201);
+            freeze(app, world, n).await.expect(200);
+        }
+        for (n, hours, holds) in [(0, 25, &[][..]), (1, 2, &["run.lot_expired"])] {
+            app.pass(Span::hours(hours));
+            let loaded = app.get(&world.technician, &format!("/v1/plates/{}", plate(n))).await.json();
+            let file = lab::run_file(&loaded, &BTreeMap::new(), false);
+            let run = lab::upload(app, world, &loaded, file).await.expect(201).json();
+            let none = json!([]);
+            assert_eq!(codes(run.get("holds").unwrap_or(&none)), holds, "{run}");
+        }
+    }
+
     async fn a_plate_without_a_lot_is_held_where_lots_are_kept_and_only_there(app) {
         let (kept, world) = (&keeping(app), &world(app).await);
         let tubes = received(kept, world, 2).await;

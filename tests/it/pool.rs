@@ -518,6 +518,31 @@ each_engine! {
         let answer = app.call(Method::GET, "/v1/pooling?laboratory=L02", Some(&there), None).await;
         assert_eq!(answer.expect(200).json()["kits"], json!([]));
     }
+
+    async fn a_positive_pool_made_void_is_a_sign_only_where_nothing_is_found_in_its_tubes_again(app) {
+        let world = world(app).await;
+        let tubes = singles(app, &world, 0, 0..10).await;
+        let pools = mixed(app, &world, 0, &tubes).await;
+        let positive = [(pool(0), POSITIVE), (pool(1), POSITIVE)];
+        let voided = run(app, &world, 0, (&[], &pools), (&positive, false)).await;
+        let review = format!("/v1/runs/{}/review", voided["id"].as_str().unwrap());
+        let void = json!({ "decision": "void" });
+        app.post(&world.reviewer, &review, &void).await.expect(200);
+        // One pool is found positive again and holds one infected person; nothing is left of the
+        // other.
+        app.pass(swabline::clock::Span::hours(2));
+        let run = run(app, &world, 1, (&[], &pools), (&positive[..1], false)).await;
+        lab::release(app, &world, run["id"].as_str().unwrap()).await;
+        app.pass(swabline::clock::Span::hours(2));
+        tested(app, &world, 2, (&tubes[..5], &[]), &[(tube(0), POSITIVE)]).await;
+        app.pass(swabline::clock::Span::minutes(1));
+        let report = app.get(&world.officer, "/v1/integrity").await.expect(200).json();
+        let signs = report["signs"].as_array().unwrap().iter();
+        let signs: Vec<_> = signs.filter(|sign| sign["check"] == "replaced").collect();
+        assert_eq!((signs.len(), &signs[0]["about"]), (1, &run["id"]), "{signs:?}");
+        let message = signs[0]["message"].as_str().unwrap();
+        assert!(message.starts_with("5 tubes are negative"), "{message}");
+    }
 }
 
 /// Forty people, two of them infected, in a laboratory that mixes five tubes.

@@ -3,7 +3,7 @@
 //! Those whose rules were read in the maker's instructions are clinical; what is known at second
 //! hand only, or in part, is marked unproven, and is run where nobody is told a result. A
 //! kit that comes with the program counts as approved: its text is part of the release that people
-//! reviewed, and it never changes under its version.
+//! reviewed, and from the first release on it never changes under its version.
 //!
 //! Not here: the variant of `TaqPath` in duplicates (PMC7490627), which asks for two wells of the
 //! same reaction for each tube; a plate gives a tube one.

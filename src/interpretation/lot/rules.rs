@@ -1,11 +1,13 @@
 //! May a well be filled from this lot, and may a run of it be released? Every reason why not.
 
 use super::LotCount;
-use crate::clock::Time;
+use crate::clock::{Span, Time};
 use crate::error::Reason;
 
 /// Longest number of a lot.
 const LOT_MAX: usize = 64;
+/// How long after a lot's expiry the file of a plate that was filled before it may come.
+const FILE_WITHIN: Span = Span::days(1);
 
 /// What is known of the lot and the kit of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,9 @@ pub struct RunFacts {
     pub unconfirmed: bool,
     /// When its plate was filled: when its layout was frozen, by the server's clock.
     pub filled: Time,
+    /// When its file came in; none of a run that came in another's place, whose amplification is
+    /// older.
+    pub came: Option<Time>,
     /// When its version of the kit was withdrawn.
     pub withdrawn: Option<Time>,
 }
@@ -96,8 +101,9 @@ pub fn alarms(lot: &str, count: &LotCount, at: Time) -> Vec<Reason> {
 /// An unknown lot is let go by registering it, and since whoever needs the run would then write what
 /// the run needs, a reviewer who did not bring it in has to register the same. One that had
 /// expired when the plate was filled is not let go, nor is a run of a withdrawn kit: void the run,
-/// and its tubes go back to be tested again. When the file comes in says nothing of the reagents: a
-/// corrected one may come after the lot's last day.
+/// and its tubes go back to be tested again. When the file comes in says little of the reagents: a
+/// corrected one may come after the lot's last day. A first one that comes a day after it does say
+/// something, for a plate is amplified within hours.
 pub fn holds(facts: &RunFacts, lot_keeping: bool) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut say =
@@ -122,6 +128,19 @@ pub fn holds(facts: &RunFacts, lot_keeping: bool) -> Vec<Reason> {
                  test its tubes again"
             ),
         ),
+        (Some(lot), Some(expires))
+            if facts.came.is_some_and(|came| came > expires + FILE_WITHIN) =>
+        {
+            say(
+                "run.lot_expired",
+                lot,
+                format!(
+                    "lot {lot} had expired at {expires}, more than a day before the run's file \
+                     came in, so that it may have been amplified after it; void the run and test \
+                     its tubes again"
+                ),
+            );
+        }
         (Some(lot), Some(_)) if facts.unconfirmed => say(
             "run.lot_late",
             lot,
@@ -191,12 +210,15 @@ mod tests {
             expires: Some(at(100)),
             unconfirmed: false,
             filled: at(99),
+            came: Some(at(100) + FILE_WITHIN),
             withdrawn: None,
         };
         let none = RunFacts { lot: None, expires: None, ..sound.clone() };
         let unknown = RunFacts { expires: None, ..sound.clone() };
         let alone = RunFacts { unconfirmed: true, ..sound.clone() };
         let late = RunFacts { filled: at(100), ..sound.clone() };
+        let long = RunFacts { came: Some(at(101) + FILE_WITHIN), ..sound.clone() };
+        let corrected = RunFacts { came: None, ..sound.clone() };
         let withdrawn = RunFacts { withdrawn: Some(at(50)), ..sound.clone() };
         for (facts, kept, not_kept) in [
             (&sound, &[][..], &[][..]),
@@ -204,6 +226,8 @@ mod tests {
             (&unknown, &["run.lot_unknown"], &[]),
             (&alone, &["run.lot_late"], &[]),
             (&late, &["run.lot_expired"], &[]),
+            (&long, &["run.lot_expired"], &[]),
+            (&corrected, &[], &[]),
             (&withdrawn, &["run.kit_withdrawn"], &["run.kit_withdrawn"]),
         ] {
             assert_eq!(codes(&holds(facts, true)), kept);

@@ -60,9 +60,11 @@ pub const DELIVERY_ADD: &str = "insert into lot_delivery (id, laboratory_code, k
 pub const CONFIRMATION_ADD: &str = "insert into lot_confirmation (laboratory_code, kit_code, lot,
         confirmed_by, confirmed_us) values ($1, $2, $3, $4, $5) on conflict do nothing";
 /// `$1` runs. A plate that has a run is frozen; one without such a time is judged by when its run
-/// came in.
+/// came in, which is nothing for one that came in another's place.
 pub const RUN_FACTS: &str = "select r.id, p.lot, l.expires_us,
         coalesce(p.frozen_us, r.imported_us) as filled_us,
+        case when not exists (select 1 from run_replacement x where x.run_id = r.id)
+            then r.imported_us end as came_us,
         coalesce(k.withdrawn_us, s.withdrawn_us) as withdrawn_us,
         cast(case when l.registered_us > p.frozen_us and not exists (
                 select 1 from lot_confirmation c where c.laboratory_code = l.laboratory_code
@@ -126,6 +128,8 @@ struct FactsRow {
     expires: Option<Time>,
     #[sqlx(rename = "filled_us")]
     filled: Time,
+    #[sqlx(rename = "came_us")]
+    came: Option<Time>,
     #[sqlx(rename = "withdrawn_us")]
     withdrawn: Option<Time>,
     unconfirmed: i64,
@@ -254,9 +258,9 @@ pub async fn holds_of(
 ) -> Result<BTreeMap<String, Vec<Reason>>> {
     let list = codes(runs);
     let rows: Vec<FactsRow> = on!(tx, c => query_as(RUN_FACTS).bind(&list).fetch_all(c).await)?;
-    let held = |FactsRow { id, lot, expires, filled, withdrawn, unconfirmed }| {
+    let held = |FactsRow { id, lot, expires, filled, came, withdrawn, unconfirmed }| {
         let unconfirmed = unconfirmed == 1;
-        let facts = RunFacts { lot, expires, unconfirmed, filled, withdrawn };
+        let facts = RunFacts { lot, expires, unconfirmed, filled, came, withdrawn };
         (id, rules::holds(&facts, lot_keeping))
     };
     Ok(rows.into_iter().map(held).collect())

@@ -164,6 +164,12 @@ fn huirui_repeats_what_is_grey_beside_a_clear_target_all_the_same() {
             (Detected, "huirui.grey_zone_again", Report(Detected)),
         ),
         (
+            "14: then none of what was grey, and the other clear alone: a single target again",
+            clear_and_grey,
+            &[(o, ORF, None), (n, None, None), ic],
+            (Inconclusive, "huirui.single_target", Recall),
+        ),
+        (
             "14: then none",
             clear_and_grey,
             &[(o, None, None), (n, Some("39.2"), None), ic],
