@@ -2,7 +2,8 @@
 //! by itself, and of each tube of its laboratory pools.
 //!
 //! A well that held a pool has no material of one tube. So the list says which pool the last well
-//! held: a tube of a pool that was not negative has to be fetched itself, from the box it came in.
+//! held: a tube of a pool that was not negative, which is in none here, has to be fetched itself, from
+//! the box it came in. Of a pool that stands here again its own well is fetched.
 
 use axum::extract::State;
 use axum::http::header;
@@ -79,8 +80,8 @@ struct PickRow {
 
 /// Where the material of each tube of a plate lies, of those of its laboratory pools, too:
 /// `well,tube,people,attempt,last_plate,last_well,box,pool,last_pool`, in order of the wells. `pool` is
-/// the pool the tube is in on this plate, `last_pool` the one that its last well held. For a stamped
-/// plate the last plate is the source.
+/// the pool the tube is in on this plate, `last_pool` the one that its last well held: with `last_pool`
+/// and no `pool` the tube itself is to be fetched. For a stamped plate the last plate is the source.
 #[utoipa::path(get, path = "/v1/plates/{code}/picklist", tag = "plate",
     security(("bearer" = [])), params(("code" = String, Path, description = "plate")),
     responses((status = 200, body = String, content_type = "text/csv"),

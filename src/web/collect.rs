@@ -30,7 +30,7 @@ use crate::http::{guard, health};
 /// Files the page names itself; kept on the device with the shell, as the modules are.
 const NAMED: [&str; 5] = ["style.css", "collect.css", "icon.svg", "station.js", "collect.js"];
 /// ES modules that are asked for at once, so that none waits for another to name it.
-const MODULES: [&str; 10] = [
+const MODULES: [&str; 11] = [
     "code.js",
     "collect-boxes.js",
     "collect-camera.js",
@@ -41,6 +41,7 @@ const MODULES: [&str; 10] = [
     "collect-tube.js",
     "collect-vault.js",
     "collect-waiting.js",
+    "station-keys.js",
 ];
 /// QR codes drawn at once: a tube of twenty.
 const PICTURES_MAX: usize = 20;

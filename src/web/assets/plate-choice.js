@@ -64,11 +64,11 @@ export function choosing({ api, laboratory, say }) {
   // What waits to be tested again, and where each is to be found. The tubes of a pool that is open
   // again wait as that pool; one of a pool that was not negative has no well of its own.
   async function waiting() {
-    const tubes = await allWaiting();
+    const { tubes, isWhole } = await allWaiting();
     const pools = new Set();
     const things = tubes.filter(({ pool }) => !pool || (!pools.has(pool) && pools.add(pool)));
     at("waiting-part").hidden = !things.length;
-    at("waiting-count").textContent = things.length;
+    at("waiting-count").textContent = isWhole ? things.length : `${things.length}+`;
     at("waiting").replaceChildren(...things.map((one) => {
       const item = element("li");
       const { last_plate: plate, last_well: well, last_pool: pool } = one;
@@ -78,16 +78,16 @@ export function choosing({ api, laboratory, say }) {
     }));
   }
 
-  // Page after page, as many as there are; a page that does not come ends the list.
+  // Page after page, as many as there are; a page that does not come ends the list before it is whole.
   async function allWaiting() {
     const path = `/v1/laboratories/${encodeURIComponent(laboratory)}/retests`;
-    const found = [];
+    const tubes = [];
     for (let after = "", next = "first"; next; after = `?after=${next}`) {
       const { ok, data } = await api("GET", path + after, undefined, { background: true });
-      if (!ok) break;
-      found.push(...data.retests);
+      if (!ok) return { tubes, isWhole: false };
+      tubes.push(...data.retests);
       next = data.next;
     }
-    return found;
+    return { tubes, isWhole: true };
   }
 }

@@ -2,7 +2,7 @@
 // from which any of them is cleared, for a wrong plate may be seen when it is not the last.
 //
 // `plate.quadrants` has the code of each plate, null where nothing is to be, and false where one was
-// cleared and is still to be filled; nothing behind the last one that was begun.
+// cleared and is still to be filled; nothing behind the last one that was begun. Stored, both are null.
 //
 // fillQuadrant(quadrant, code, wells)  what a plate brings, in the wells of the plate of 384; null as
 //     `code` leaves the quadrant empty. fillQuadrants(data)  all that is stored.
@@ -25,12 +25,13 @@ export function fillQuadrant(quadrant, code, wells = []) {
   show();
 }
 
-// What is empty behind the last plate is still to be filled.
+// What is empty is still to be filled, wherever it is: one that was left empty can be left so again, and
+// one that waits for its plate would be forgotten.
 export function fillQuadrants({ stamp, wells }) {
   const { order, quadrants } = stamp;
-  const count = quadrants.findLastIndex((code) => code) + 1;
-  quadrants.slice(0, count).forEach((code, quadrant) =>
-    fillQuadrant(quadrant, code, wells.filter(({ well }) => quadrantOf(order, well) === quadrant)));
+  quadrants.forEach((code, quadrant) => {
+    if (code) fillQuadrant(quadrant, code, wells.filter(({ well }) => quadrantOf(order, well) === quadrant));
+  });
 }
 
 export function emptyQuadrant(quadrant) {

@@ -4,8 +4,9 @@
 // storing({ api, laboratory, stored })  gives, with the answers of `api`:
 // attempt(plate, tubes, pools)  whether these would be taken; without them the whole plate. Nothing is
 //     stored. put(plate)  stores the draft, and then calls `stored()`. fix(plate)  freezes it as it
-//     was stored. isStored(plate)  whether all of it is stored, so that nothing is lost where it is
-//     left; seen(plate)  says so of one that is shown as it is stored.
+//     was stored. isStored(plate)  whether all of it is stored and nothing else, so that nothing is
+//     lost where it is left; seen(plate)  says so of one that is shown as it is stored. isSent(plate)
+//     whether there is, or may be, a stored one at all.
 
 import { fourOf } from "./plate-content.js";
 
@@ -67,7 +68,8 @@ export function storing({ api, laboratory, stored }) {
       return answer;
     },
     fix: (plate) => send(plate, "POST", `${pathOf(plate)}/freeze`, {}),
-    isStored: (plate) => plate.asStored === JSON.stringify(request(plate)),
+    isStored: (plate) => !plate.unheard?.length && plate.asStored === JSON.stringify(request(plate)),
+    isSent: (plate) => plate.stored || plate.unheard?.length > 0,
     seen(plate) {
       plate.asStored = JSON.stringify(request(plate));
     },

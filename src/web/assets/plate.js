@@ -58,9 +58,11 @@ async function scanned(code) {
 
 async function openPlate(code) {
   const isOpen = plate?.code === code;
-  if (isOpen && !plate.changed && plate.state !== "draft") return already(say("open-already"), [], code);
+  // Without a tube it cannot be stored, so the way back is to have it shown as it is stored.
+  const isEmptied = isOpen && isEmpty() && store.isSent(plate);
+  if (isOpen && !isEmptied && !plate.changed && plate.state !== "draft") return already(say("open-already"), [], code);
   if (!isOpen && plate?.state === "new") {
-    if (!isFree()) return wrong(say("other-plate"), [say("other-plate-next", { code: plate.code })], code);
+    if (!isFree()) return otherFirst(code);
     // Before the next is looked at, which may not be to be had: what is chosen then fits this one no more.
     if (plate.stored) {
       forget(plate.code);
@@ -80,9 +82,19 @@ async function openPlate(code) {
   return right(say("opened"), [nextWords(), ...warnings], code);
 }
 
-// Whether the desk can go over to another plate, and nothing of this one would be lost.
+// Whether the desk can go over to another plate, and nothing of this one would be lost. One that was
+// emptied is still filled where it is stored.
 function isFree() {
-  return store.isStored(plate) || !(plate.placed.length + plate.quadrants.length);
+  return store.isStored(plate) || (isEmpty() && !store.isSent(plate));
+}
+
+function isEmpty() {
+  return !(plate.placed.length + plate.quadrants.length);
+}
+
+function otherFirst(code) {
+  const back = isEmpty() ? [say("other-plate-emptied")] : [];
+  return wrong(say("other-plate"), [say("other-plate-next", { code: plate.code }), ...back], code);
 }
 
 // A plate of what is chosen, with no tube on it yet; `known` is what the desk knows of it already.
@@ -188,11 +200,14 @@ async function placeQuadrant(code) {
   if (plate.quadrants.includes(code)) return already(say("source-twice"), [], code);
   const source = await api("GET", pathOf(code));
   const { size, state } = source.data ?? {};
-  // No source, but what is to be filled next. A draft of 96 wells may be one that is not frozen yet.
-  const isOther = source.status === 404 || size === 384 || (plate.stored && state === "draft");
-  if (isOther && isFree()) return openPlate(code);
   const [quadrant] = openQuadrants(plate.quadrants);
+  // No source, but what is to be filled next. While a quadrant is open, a draft and a plate that is in
+  // another desk's tab alone may well be its source, and nobody froze it.
+  const isUnfrozen = source.status === 404 || state === "draft";
+  const isOther = size === 384 || (isUnfrozen && quadrant === undefined);
+  if (isOther && isFree()) return openPlate(code);
   if (quadrant === undefined) return wrong(say("full"), [say("full-next")], code);
+  if (source.status === 404) return unknownSource(code, source.problem);
   if (!source.ok) return wrong(say("refused"), source.problem.reasons, code);
   plate.quadrants[quadrant] = code;
   const { ok, problem } = await store.attempt(plate);
@@ -203,6 +218,11 @@ async function placeQuadrant(code) {
   fillQuadrant(quadrant, code, stampedWells(plate.stamp, quadrant, source.data));
   did(quadrant);
   return right(say("source", { count: quadrant + 1 }), [nextWords()], code);
+}
+
+function unknownSource(code, { reasons }) {
+  const other = isEmpty() ? say("source-or-template") : say("source-or-leave");
+  return wrong(say("refused"), [...reasons, say("source-unfrozen"), other], code);
 }
 
 async function leaveQuadrant() {
@@ -235,14 +255,14 @@ async function save() {
   const { ok, problem } = await store.put(plate);
   if (!ok) return wrong(say("not-saved"), problem.reasons, plate.code);
   counted();
-  return right(say("saved"), [say("saved-next")], plate.code);
+  const isWaiting = plate.stamp && openQuadrants(plate.quadrants).length > 0;
+  return right(say("saved"), [isWaiting ? say("saved-quadrants") : say("saved-next")], plate.code);
 }
 
 async function freeze() {
   await ready;
   if (plate?.state !== "new") return wrong(say("plate-first"), [say("plate-first-next")]);
-  const free = plate.stamp ? 0 : plate.slots.length - plate.placed.length;
-  const sure = await ask(say("freeze-title", { code: plate.code }), say("freeze-text", { filled: plate.placed.length, free }), say("freeze-yes"));
+  const sure = await ask(say("freeze-title", { code: plate.code }), freezeText(), say("freeze-yes"));
   focus();
   if (!sure) return undefined;
   const made = await store.put(plate);
@@ -252,6 +272,13 @@ async function freeze() {
   forget(data.code);
   focus();
   return right(say("frozen"), [say("frozen-next")], data.code);
+}
+
+function freezeText() {
+  const filled = plate.placed.length;
+  if (!plate.stamp) return say("freeze-text", { filled, free: plate.slots.length - filled });
+  const empty = [1, 2, 3, 4].filter((count) => !plate.quadrants[count - 1]);
+  return say("freeze-quadrants", { filled, empty: empty.join(", ") || "–" });
 }
 
 // What was placed can be taken off again, one after the other, and of a stamped plate a quadrant each
@@ -311,7 +338,9 @@ async function prepare() {
     if (target.files[0]) await rack(target.files[0]);
     target.value = "";
   }));
-  await Promise.all([kits(), waiting()]);
+  // A scan needs nothing of what waits, which may be many pages.
+  waiting();
+  await kits();
   at("kit").addEventListener("change", () => turn(() => lots().then(anew)));
   at("template").addEventListener("change", () => turn(() => anew()));
   at("lot").addEventListener("change", () => plate?.state === "new" && keep());
@@ -349,8 +378,8 @@ async function restore(kept) {
 // Another kit or template before anything is placed: the plate is drawn anew.
 async function anew() {
   if (!plate || plate.state !== "new" || plate.placed.length) return;
-  const { code, tag, stored } = plate;
-  const { ok, problem } = await begin(code, { tag, stored });
+  const { code, tag, stored, unheard } = plate;
+  const { ok, problem } = await begin(code, { tag, stored, unheard });
   if (ok) keep();
   else wrong(say("plate-refused"), problem.reasons);
 }

@@ -31,7 +31,9 @@
 //     in sight now. With either an act that waits or goes on is not begun twice.
 //
 // Everything works without a mouse. Focus is never trapped: keys typed where nobody writes text go to
-// the scan field, at a list too (its arrows choose), and a scanner's burst presses no button in focus.
+// the scan field, a burst at a list too (one key chooses there), and it presses no button in focus.
+
+import { editing, firstLetters } from "./station-keys.js";
 
 const BURST_MS = 60;
 const texts = JSON.parse(document.querySelector("#texts")?.textContent ?? "{}");
@@ -70,8 +72,8 @@ function scanning({ scanned, command }) {
   const form = document.querySelector("#scan");
   const field = document.querySelector("#scan-field");
   const acts = new Set();
-  let work = Promise.resolve();
-  let lastKey = 0;
+  const typed = firstLetters(BURST_MS);
+  let [work, lastKey] = [Promise.resolve(), 0];
 
   const focus = () => field?.focus({ preventScroll: true });
   const caught = (done, code) => done.catch((error) => {
@@ -109,7 +111,8 @@ function scanning({ scanned, command }) {
   });
   document.addEventListener("keydown", (event) => {
     const fast = event.timeStamp - lastKey < BURST_MS;
-    lastKey = event.timeStamp;
+    // A scanner presses it with each capital.
+    if (event.key !== "Shift") lastKey = event.timeStamp;
     if (event.ctrlKey && event.key.toLowerCase() === "z" && !editing(event.target, field)) {
       event.preventDefault();
       turn(() => undo());
@@ -123,9 +126,11 @@ function scanning({ scanned, command }) {
       take();
       focus();
     } else if (event.key.length === 1 && !(event.key === " " && atButton)) {
+      const text = typed(event, fast);
+      if (!text) return;
       event.preventDefault();
       focus();
-      field.value += event.key;
+      field.value += text;
     }
   }, true);
   // What loses its focus because it went away leaves it to the scan field.
@@ -142,11 +147,6 @@ function scanning({ scanned, command }) {
   }
   focus();
   return { focus, turn, once };
-}
-
-function editing(target, field) {
-  const takesNoText = ["checkbox", "radio", "button", "submit", "file"].map((type) => `:not([type=${type}])`).join("");
-  return target !== field && target.matches?.(`input${takesNoText}, textarea`);
 }
 
 function openDialog() {
@@ -307,10 +307,8 @@ function dialog(title, text, fields, yes) {
     return input;
   });
   const notice = element("p", "notice bad");
-  notice.setAttribute("role", "alert");
-  notice.hidden = true;
-  const actions = element("p", "actions");
-  const go = element("button", "primary", yes);
+  Object.assign(notice, { role: "alert", hidden: true });
+  const [actions, go] = [element("p", "actions"), element("button", "primary", yes)];
   const no = element("button", "", say("cancel"));
   no.type = "button";
   actions.append(go, no);
@@ -325,6 +323,8 @@ function dialog(title, text, fields, yes) {
     box.close();
     box.remove();
     back?.focus?.();
+    // Chromium gives a field that gets its focus back by a click no caret: the next scan would be lost.
+    if (back?.selectionStart != null) back.setSelectionRange(back.value.length, back.value.length);
   };
   return { box, form, inputs, notice, no, close };
 }

@@ -209,9 +209,15 @@ async fn a_plate_goes_on_with_another_lot_and_not_with_another_kit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saved_draft_frees_the_desk_and_keeps_what_is_in_its_wells() {
-    for (language, size, unfinished, next) in [
-        ("zh-CN", Size::Phone, "请先保存、锁定或清空", "扫描下一块板"),
-        ("en", Size::Desktop, "Save, freeze or empty plate", "scan the next plate"),
+    for (language, size, unfinished, again, next) in [
+        ("zh-CN", Size::Phone, "请先保存、锁定或清空", "恢复为已保存的内容", "扫描下一块板"),
+        (
+            "en",
+            Size::Desktop,
+            "Save, freeze or empty plate",
+            "Scan it again to have it as it was saved",
+            "scan the next plate",
+        ),
     ] {
         let Some(browser) = Browser::open(size, language).await else { return };
         let world = world(&browser.app).await;
@@ -230,14 +236,27 @@ async fn a_saved_draft_frees_the_desk_and_keeps_what_is_in_its_wells() {
         browser.wait_for_text(".feedback.wrong", unfinished).await;
         browser.scan("save").await;
         browser.wait_for_text(".feedback.right", next).await;
-        // Whatever is taken off here and not saved, the draft is as it was stored.
+        // What is taken off here and not saved holds the desk, too, also when nothing is left; scanned
+        // again, the draft is as it was stored.
         browser.scan(&plate(2)).await;
         browser.wait_for_text(".feedback.right", &plate(2)).await;
         browser.wait_for_text("#filled", "2").await;
         for left in ["1", "0"] {
             browser.keys(&format!("{}z", char::from(Key::Control))).await;
             browser.wait_for_text("#filled", left).await;
+            browser.scan(&plate(3)).await;
+            browser.wait_for_text(".feedback.wrong", unfinished).await;
+            assert_eq!(browser.text("#plate-code").await, plate(2));
         }
+        browser.wait_for_text(".feedback.wrong", again).await;
+        browser.check("plate-emptied").await;
+        browser.client.refresh().await.unwrap();
+        browser.wait_for_text(".feedback.already", &plate(2)).await;
+        browser.scan(&plate(3)).await;
+        browser.wait_for_text(".feedback.wrong", again).await;
+        browser.scan(&plate(2)).await;
+        browser.wait_for_text(".feedback.right", &plate(2)).await;
+        browser.wait_for_text("#filled", "2").await;
         browser.scan(&plate(3)).await;
         browser.wait_for_text(".feedback.right", &plate(3)).await;
         browser.wait_for_text("#filled", "1").await;
@@ -258,4 +277,46 @@ async fn a_saved_draft_frees_the_desk_and_keeps_what_is_in_its_wells() {
         browser.wait_for_text(".feedback.wrong", &tubes[3]).await;
         assert_eq!(tubes_of(&browser, &world, 3).await, tubes[2..3]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_save_that_nobody_answered_holds_the_desk() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let world = world(&browser.app).await;
+    let tubes = laboratory::receive(&browser.app, &world, 0, 0..2).await;
+    at_plate(&browser, &world, "one-well-94-moving-columns").await;
+    fill(&browser, 2, &tubes[..1]).await;
+    browser.scan("save").await;
+    browser.wait_for_text(".feedback.right", "Draft saved").await;
+    browser.scan(&tubes[1]).await;
+    browser.wait_for_text(".feedback.right", &tubes[1]).await;
+    lose_answer(&browser, "PUT").await;
+    browser.scan("save").await;
+    browser.wait_for_text(".feedback.wrong", "cannot be reached").await;
+    // As it was when a save was answered last, and not as it is stored.
+    browser.keys(&format!("{}z", char::from(Key::Control))).await;
+    browser.wait_for_text("#filled", "1").await;
+    assert_eq!(tubes_of(&browser, &world, 2).await, tubes);
+    browser.scan(&plate(3)).await;
+    browser.wait_for_text(".feedback.wrong", "Another plate is not finished").await;
+    browser.scan("save").await;
+    browser.wait_for_text(".feedback.right", "Draft saved").await;
+    assert_eq!(tubes_of(&browser, &world, 2).await, tubes[..1]);
+    browser.scan(&plate(3)).await;
+    browser.wait_for_text(".feedback.right", &plate(3)).await;
+    // Nor is a plate empty at its desk whose first save may have come through.
+    browser.scan(&tubes[1]).await;
+    browser.wait_for_text(".feedback.right", &tubes[1]).await;
+    lose_answer(&browser, "PUT").await;
+    browser.scan("save").await;
+    browser.wait_for_text(".feedback.wrong", "cannot be reached").await;
+    browser.keys(&format!("{}z", char::from(Key::Control))).await;
+    browser.wait_for_text("#filled", "0").await;
+    browser.scan(&plate(2)).await;
+    browser.wait_for_text(".feedback.wrong", "Another plate is not finished").await;
+    browser.scan(&plate(3)).await;
+    browser.wait_for_text(".feedback.right", "A saved draft goes on").await;
+    browser.wait_for_text("#filled", "1").await;
+    browser.scan(&plate(2)).await;
+    browser.wait_for_text(".feedback.right", &plate(2)).await;
 }

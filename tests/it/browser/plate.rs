@@ -16,6 +16,19 @@ use crate::world::{World, box_, people, plate, pool, seal_tube, tube, world};
 const LISTS: &str = "[...document.querySelectorAll('[data-format]')]
     .filter((link) => link.checkVisibility()).map((link) => link.dataset.format)";
 
+/// Of what waits to be tested again the first page is there; the next does not come until
+/// `window.breakOff()`, and is then refused.
+const HALF_A_LIST: &str = "const real = window.fetch;
+    const waited = new Promise(open => { window.breakOff = open; });
+    const first = { retests: [{ tube: 'TUBE', last_plate: 'PLATE', last_well: 'A1' }], next: 'more' };
+    const problem = { code: 'store.busy', status: 503, detail: 'the store is busy' };
+    window.fetch = async (url, ...rest) => {
+        if (!String(url).includes('/retests')) return real(url, ...rest);
+        if (!String(url).includes('after=')) return Response.json(first);
+        await waited;
+        return Response.json(problem, { status: 503 });
+    }";
+
 /// Signs the technician in before the page, with the settings of the last plate.
 pub async fn at_plate(browser: &Browser, world: &World, template: &str) {
     browser.give(&world.technician, "jiyan").await;
@@ -178,41 +191,6 @@ async fn no_tube_is_placed_on_a_plate_that_is_just_being_frozen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scan_chooses_nothing_in_the_list_that_has_the_focus() {
-    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
-    let world = world(&browser.app).await;
-    let tubes = laboratory::receive(&browser.app, &world, 0, 0..1).await;
-    let template = "one-well-94-moving-columns";
-    at_plate(&browser, &world, template).await;
-    let chosen = "['kit', 'lot', 'template'].map(id => document.querySelector('#' + id).value)";
-    let settings = json!([format!("{} {}", KIT.0, KIT.1), "", template]);
-    // Answered when all is loaded that there is to choose from.
-    browser.scan(&tubes[0]).await;
-    browser.wait_for_text(".feedback.wrong", &tubes[0]).await;
-    browser.wait_for_value(chosen, &settings).await;
-    let go_to = async |list: &str| {
-        let script = format!("document.querySelector('#{list}').focus()");
-        browser.client.execute(&script, Vec::new()).await.unwrap();
-        assert_eq!(browser.focus().await, list);
-    };
-    // Its arrows choose, as everywhere.
-    go_to("template").await;
-    browser.press(Key::Down).await;
-    let is_other = format!("document.querySelector('#template').value !== '{template}'");
-    browser.wait_for_value(&is_other, &json!(true)).await;
-    browser.press(Key::Up).await;
-    browser.wait_for_value(chosen, &settings).await;
-    for (list, code) in [("template", &plate(3)), ("kit", &tubes[0])] {
-        go_to(list).await;
-        browser.scan(code).await;
-        browser.wait_for_text(".feedback.right", code).await;
-        assert_eq!(browser.focus().await, "scan-field");
-        browser.wait_for_value(chosen, &settings).await;
-    }
-    browser.wait_for_text("#filled", "1").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_tube_of_another_laboratory_and_one_on_another_plate_are_explained() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let app = &browser.app;
@@ -247,6 +225,20 @@ async fn a_tube_of_another_laboratory_and_one_on_another_plate_are_explained() {
     browser.wait_for_text(".feedback.already", &plate(7)).await;
     browser.scan(&tube(0)).await;
     browser.wait_for_text(".feedback.wrong", &tube(0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_scan_waits_for_what_is_tested_again_and_a_list_broken_off_says_so() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let world = world(&browser.app).await;
+    browser.cdp("Page.addScriptToEvaluateOnNewDocument", json!({ "source": HALF_A_LIST })).await;
+    at_plate(&browser, &world, "one-well-94-moving-columns").await;
+    browser.scan(&plate(3)).await;
+    browser.wait_for_text(".feedback.right", &plate(3)).await;
+    assert_eq!(browser.text("#waiting-part").await, "");
+    browser.client.execute("window.breakOff()", Vec::new()).await.unwrap();
+    browser.wait_for_text("#waiting-count", "1+").await;
+    browser.check("plate-waiting").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

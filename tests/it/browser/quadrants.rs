@@ -54,6 +54,14 @@ async fn a_saved_draft_of_a_stamped_plate_goes_on_with_its_next_quadrant() {
     // Nothing else is begun before it is saved.
     browser.scan(&plate(10)).await;
     browser.wait_for_text(".feedback.wrong", &plate(10)).await;
+    // Nor afterwards, as long as a quadrant waits for its plate.
+    browser.scan("save").await;
+    browser.wait_for_text(".feedback.right", "Draft saved").await;
+    browser.scan(&plate(10)).await;
+    browser.wait_for_text(".feedback.wrong", &plate(10)).await;
+    browser.wait_for_text("#plate-code", &plate(9)).await;
+    browser.scan("empty").await;
+    browser.wait_for_text(".feedback.right", "Quadrant left empty").await;
     browser.scan("save").await;
     browser.wait_for_text(".feedback.right", "scan the next plate").await;
     // The next plate is no source, and the saved one is found again from there.
@@ -70,10 +78,12 @@ async fn a_saved_draft_of_a_stamped_plate_goes_on_with_its_next_quadrant() {
     browser.client.execute(forget, Vec::new()).await.unwrap();
     browser.goto("/plate").await;
     scan_plates(&browser, &[9]).await;
-    browser.wait_for_text(".feedback.right", "Quadrant 4 of 4 is next").await;
+    browser.wait_for_text(".feedback.right", "Quadrant 2 of 4 is next").await;
     browser.wait_for_value("document.querySelector('#template').value", &json!("stamp-n")).await;
     browser.wait_for_text("#filled", "4").await;
     browser.check("plate-stamped-again").await;
+    browser.scan("empty").await;
+    browser.wait_for_text(".feedback.right", "Quadrant 4 of 4 is next").await;
     scan_plates(&browser, &[2]).await;
     browser.wait_for_text("#filled", "6").await;
     freeze(&browser).await;
@@ -81,6 +91,54 @@ async fn a_saved_draft_of_a_stamped_plate_goes_on_with_its_next_quadrant() {
     assert_eq!(frozen["state"], "frozen");
     assert_eq!(frozen["stamp"]["order"], "n");
     assert_eq!(frozen["stamp"]["quadrants"], quadrants([Some(0), None, Some(1), Some(2)]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_nobody_knows_never_becomes_the_plate() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let world = world(&browser.app).await;
+    four_plates(&browser, &world).await;
+    at_plate(&browser, &world, "stamp-z").await;
+    for sources in [&[9][..], &[0, 1]] {
+        scan_plates(&browser, sources).await;
+        browser.scan(&plate(10)).await;
+        browser.wait_for_text(".feedback.wrong", &plate(10)).await;
+        browser.wait_for_text("#plate-code", &plate(9)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quadrant_that_was_cleared_and_saved_still_waits_and_is_named_before_freezing() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let world = world(&browser.app).await;
+    four_plates(&browser, &world).await;
+    at_plate(&browser, &world, "stamp-z").await;
+    scan_plates(&browser, &[9, 0, 1, 2]).await;
+    let second = "document.querySelector('#quadrants [data-quadrant=\"1\"]').focus()";
+    browser.client.execute(second, Vec::new()).await.unwrap();
+    browser.press(Key::Enter).await;
+    browser.wait_for_text(".feedback.right", "Quadrant 2 cleared").await;
+    browser.scan("save").await;
+    browser.wait_for_text(".feedback.right", "Draft saved").await;
+    browser.client.execute("sessionStorage.clear()", Vec::new()).await.unwrap();
+    browser.goto("/plate").await;
+    scan_plates(&browser, &[9]).await;
+    browser.wait_for_text(".feedback.right", "Quadrant 2 of 4 is next").await;
+    browser.wait_for_text("#places", "2").await;
+    browser.press(Key::F9).await;
+    browser.wait_for_text("dialog[open]", "4 filled, quadrants left empty: 2, 4.").await;
+    // Whoever says no with the mouse scans on.
+    browser.click("dialog[open] button:not(.primary)").await;
+    browser.wait_for_value("document.querySelectorAll('dialog[open]').length", &json!(0)).await;
+    scan_plates(&browser, &[3]).await;
+    browser.wait_for_text("#filled", "6").await;
+    browser.press(Key::F9).await;
+    browser.wait_for_text("dialog[open]", "6 filled, quadrants left empty: 4.").await;
+    browser.press(Key::Enter).await;
+    browser.wait_for_text("#lists:not([hidden])", "Tecan").await;
+    let frozen = plate_of(&browser, &world, 9).await;
+    assert_eq!(frozen["state"], "frozen");
+    assert_eq!(frozen["stamp"]["quadrants"], quadrants([Some(0), Some(3), Some(2), None]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

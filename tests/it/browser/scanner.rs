@@ -1,14 +1,53 @@
 //! Where a scanner is tried, which is a station like every other.
 
 use std::process::Command;
+use std::time::Duration;
 
 use fantoccini::key::Key;
-use serde_json::json;
+use serde_json::{Value, json};
 use swabline::auth::Role;
 
+use super::plate::at_plate;
 use super::{Browser, Size};
 use crate::labels::{can_run, read_back, run};
-use crate::world::{plate, tube};
+use crate::laboratory::{self, KIT};
+use crate::world::{plate, tube, world};
+
+/// The template that is chosen before the lists are tried.
+const TEMPLATE: &str = "one-well-94-moving-columns";
+/// What is chosen for a plate.
+const CHOSEN: &str = "['kit', 'lot', 'template'].map(id => document.querySelector('#' + id).value)";
+/// A lot that begins as the codes of plates do; `window.changes` counts what the page hears of lots.
+const LOT: &str = "const list = document.querySelector('#lot');
+    list.add(new Option('P 1', 'P1'));
+    window.changes = 0;
+    list.addEventListener('change', () => { window.changes += 1; })";
+
+/// At the plate page with all there is to choose from, and the lot; gives a tube that can be placed.
+async fn at_lists(browser: &Browser) -> String {
+    let world = world(&browser.app).await;
+    let mut tubes = laboratory::receive(&browser.app, &world, 0, 0..1).await;
+    at_plate(browser, &world, TEMPLATE).await;
+    // Answered when all is loaded.
+    browser.scan(&tubes[0]).await;
+    browser.wait_for_text(".feedback.wrong", &tubes[0]).await;
+    browser.wait_for_value(CHOSEN, &chosen("")).await;
+    browser.client.execute(LOT, Vec::new()).await.unwrap();
+    tubes.remove(0)
+}
+
+/// Kit and template as they were, with this lot.
+fn chosen(lot: &str) -> Value {
+    json!([format!("{} {}", KIT.0, KIT.1), lot, TEMPLATE])
+}
+
+/// Onto this list, as long after the last key as a person takes.
+async fn go_to(browser: &Browser, list: &str) {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let script = format!("document.querySelector('#{list}').focus()");
+    browser.client.execute(&script, Vec::new()).await.unwrap();
+    assert_eq!(browser.focus().await, list);
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scanner_alone_is_enough_and_each_answer_is_seen_and_read_out() {
@@ -51,6 +90,46 @@ async fn a_scan_reaches_the_field_wherever_the_focus_is() {
     // Nobody is held there who wants to go on by keyboard.
     browser.press(Key::Tab).await;
     assert_ne!(browser.focus().await, "scan-field");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_chooses_nothing_in_the_list_that_has_the_focus() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let tube = at_lists(&browser).await;
+    // Its arrows choose, as everywhere.
+    go_to(&browser, "template").await;
+    browser.press(Key::Down).await;
+    let is_other = format!("document.querySelector('#template').value !== '{TEMPLATE}'");
+    browser.wait_for_value(&is_other, &json!(true)).await;
+    browser.press(Key::Up).await;
+    browser.wait_for_value(CHOSEN, &chosen("")).await;
+    for (list, code) in [("lot", &plate(3)), ("template", &plate(4)), ("kit", &tube)] {
+        go_to(&browser, list).await;
+        browser.scan(code).await;
+        browser.wait_for_text(".feedback.right", code).await;
+        assert_eq!(browser.focus().await, "scan-field");
+        browser.wait_for_value(CHOSEN, &chosen("")).await;
+    }
+    browser.wait_for_text("#filled", "1").await;
+    // Nor does the page hear of what the first letter chose.
+    browser.wait_for_value("window.changes", &json!(0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_chooses_in_the_list_that_has_the_focus_and_spoils_no_scan() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    at_lists(&browser).await;
+    go_to(&browser, "lot").await;
+    browser.keys("p").await;
+    browser.wait_for_value("window.changes", &json!(1)).await;
+    browser.wait_for_value(CHOSEN, &chosen("P1")).await;
+    assert_eq!(browser.focus().await, "lot");
+    browser.wait_for_value("document.querySelector('#scan-field').value", &json!("")).await;
+    go_to(&browser, "lot").await;
+    browser.scan(&plate(3)).await;
+    browser.wait_for_text(".feedback.right", &plate(3)).await;
+    browser.wait_for_value(CHOSEN, &chosen("P1")).await;
+    browser.wait_for_value("window.changes", &json!(1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
