@@ -6,7 +6,7 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 use utoipa::ToSchema;
 
 use super::rules::{Known, Signal};
-use super::{Direction, Facts, Measure, Scope, Subjects};
+use super::{Direction, Facts, Measure, Scope, Subjects, held};
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
 use crate::clock::{Clock, Time};
@@ -18,8 +18,8 @@ pub const RAISE: &str = "insert into quality_alarm (id, laboratory_code, scope, 
         kit, target, direction, tube, run_id, plates, since_us, opened_us)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing";
 /// Laboratory, measure: the newest alarms, open or not.
-pub const PAST: &str = "select scope, subject, kit, target, direction, since_us, acknowledged_us,
-        reason
+pub const PAST: &str = "select scope, subject, kit, target, direction, since_us, opened_us,
+        acknowledged_us, reason
     from quality_alarm where laboratory_code = $1 and measure = $2
     order by opened_us desc, id desc limit 1000";
 /// What is open, without seeded tubes.
@@ -69,6 +69,7 @@ pub enum AlarmReason {
     /// Somebody was shown how to do it.
     OperatorTrained,
     /// The people tested really are different: a laboratory is compared with itself from then on.
+    /// Only somebody of no laboratory may say so.
     PopulationDiffers,
     /// The tubes were tested again.
     Retested,
@@ -77,6 +78,12 @@ pub enum AlarmReason {
 }
 
 impl AlarmReason {
+    /// Whether nobody of the laboratory may say so: from then on its positives are measured by what
+    /// it says itself.
+    pub(super) const fn is_of_the_city(self) -> bool {
+        matches!(self, Self::PopulationDiffers)
+    }
+
     /// Whether the share of positives that was usual before is no longer.
     const fn changes_the_people(self) -> bool {
         self.changes_the_usual() || matches!(self, Self::PopulationDiffers)
@@ -166,10 +173,11 @@ impl Alarm {
             Measure::Positivity => String::new(),
             measure => format!(", {measure} {} of {}", self.target, self.kit),
         };
+        let extent = held::extent(self);
+        let extent = extent.unwrap_or_else(|| format!("{plates} plates since {}", self.since));
         format!(
-            "{scope} {subject}{measure} {what}, {plates} plates since {}; look at its chart, find \
-             the cause and acknowledge{}",
-            self.since,
+            "{scope} {subject}{measure} {what}, {extent}; look at its chart, find the cause and \
+             acknowledge{}",
             self.remedy()
         )
     }
@@ -178,7 +186,8 @@ impl Alarm {
     const fn remedy(&self) -> &'static str {
         match (self.measure, self.scope) {
             (Measure::Positivity, Scope::Laboratory) => {
-                "; after the answer population_differs it is compared with itself"
+                "; after the answer population_differs, which takes an officer who is bound to no \
+                 laboratory, it is compared with itself"
             }
             (Measure::Positivity, _) => "",
             _ => {
@@ -239,9 +248,21 @@ pub struct Past {
     direction: Direction,
     #[sqlx(rename = "since_us")]
     since: Time,
+    #[sqlx(rename = "opened_us")]
+    opened: Time,
     #[sqlx(rename = "acknowledged_us")]
     acknowledged: Option<Time>,
     reason: Option<AlarmReason>,
+}
+
+impl Past {
+    /// Since when it tells why plates went its way; that of held runs tells no sum anything.
+    fn explains_since(&self) -> Time {
+        if held::is_one(self.scope, self.since, self.opened) {
+            return self.acknowledged.unwrap_or(Time::from_us(i64::MAX));
+        }
+        self.since
+    }
 }
 
 /// The newest alarms of a measure in a laboratory.
@@ -256,7 +277,7 @@ pub fn known(past: &[Past], (kit, target): (&str, &str)) -> Vec<Known> {
         scope: one.scope,
         subject: one.subject.clone(),
         direction: one.direction,
-        since: one.since,
+        since: one.explains_since(),
         until: one.acknowledged,
     });
     known.collect()
@@ -387,6 +408,7 @@ mod tests {
             target: String::new(),
             direction: Direction::Rise,
             since: Time::from_us(0),
+            opened: Time::from_us(1),
             acknowledged: Some(Time::from_us(at)),
             reason: Some(reason),
         }
@@ -409,5 +431,22 @@ mod tests {
         assert_eq!(of(&[differs, (Scope::Laboratory, ReagentReplaced, 3)]), (5, true));
         // What is said of an instrument is not said of the laboratory.
         assert_eq!(of(&[(Scope::Instrument, PopulationDiffers, 5)]), (0, false));
+    }
+
+    #[test]
+    fn an_alarm_of_held_runs_tells_no_sum_anything_and_its_answer_begins_it_again() {
+        let of = |scope, since, acknowledged: Option<i64>| {
+            let (opened, since) = (Time::from_us(7), Time::from_us(since));
+            let acknowledged = acknowledged.map(Time::from_us);
+            let answer = answered(scope, AlarmReason::NoCauseFound, 0);
+            let past = Past { since, opened, acknowledged, ..answer };
+            let one = known(&[past], ("", "")).remove(0);
+            (one.since.us(), one.until.map(Time::us))
+        };
+        assert_eq!(of(Scope::Instrument, 7, None), (i64::MAX, None));
+        assert_eq!(of(Scope::Instrument, 7, Some(9)), (9, Some(9)));
+        // A sum went on for some plates.
+        assert_eq!(of(Scope::Instrument, 3, None), (3, None));
+        assert_eq!(of(Scope::Laboratory, 3, Some(9)), (3, Some(9)));
     }
 }

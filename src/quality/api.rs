@@ -172,7 +172,9 @@ pub async fn chart(
             .bind(target).bind(kit).bind(frame.from).bind(frame.to).fetch_all(c).await)?;
         rows.into_iter().rev().map(measured).collect::<Vec<_>>()
     };
-    Ok(Chart::draw(frame, points, begun))
+    let mut chart = Chart::draw(frame, points, begun);
+    store::learners(tx, &mut chart, &past).await?;
+    Ok(chart)
 }
 
 fn measured(row: PointRow) -> (String, String, ChartPoint) {
@@ -323,11 +325,12 @@ pub struct AcknowledgeRequest {
 }
 
 /// Acknowledges an alarm: its sums begin again. The same person's same reason is answered again.
+/// That the people differ is said by an officer who is bound to no laboratory.
 #[utoipa::path(post, path = "/v1/quality/alarms/{id}/acknowledge", tag = "quality",
     security(("bearer" = [])), params(("id" = String, Path, description = "alarm")),
     request_body = AcknowledgeRequest,
-    responses((status = 200, body = AlarmAnswer), (status = 404, body = Problem),
-        (status = 409, body = Problem)))]
+    responses((status = 200, body = AlarmAnswer), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn acknowledge_post(
     State(app): State<App>,
     actor: Actor,
@@ -341,6 +344,11 @@ pub async fn acknowledge_post(
         return Err(Error::not_found("alarm", id));
     }
     actor.in_laboratory(&alarm.laboratory_code)?;
+    if request.reason.is_of_the_city() && actor.laboratory.is_some() {
+        let message = "whoever works in a laboratory cannot say that its people differ; ask an \
+                       officer who is bound to no laboratory, or answer with another reason";
+        return Err(Error::forbidden("quality.population", "reason", message));
+    }
     let (at, by) = (app.clock.now(), (actor.account.as_str(), request.reason));
     if !alarm::acknowledge(&mut tx, &id, by, at).await? {
         let same = alarm.acknowledged_by.as_deref() == Some(&actor.account)

@@ -127,7 +127,7 @@ pub struct Series {
 pub struct Learner {
     /// Its serial number.
     pub instrument: String,
-    /// Points so far, of those shown.
+    /// Points so far, shown or not.
     pub points: usize,
     /// Points it takes.
     pub of: usize,
@@ -170,7 +170,7 @@ impl Chart {
     }
 }
 
-/// The instruments that are being learnt, or learnt anew.
+/// The instruments that are being learnt, or learnt anew, as far as the points shown tell.
 fn learners(points: &[ChartPoint]) -> Vec<Learner> {
     let mut so_far: BTreeMap<&str, Option<usize>> = BTreeMap::new();
     for point in points {

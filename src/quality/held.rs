@@ -10,7 +10,12 @@
 //! and two targets, a quarter of the last hundred was reached five times. A shift of 0.35 cycles of
 //! a control that spreads by 0.32 reaches it after 85 points of its instrument (median; nine times
 //! of ten within 305).
+//!
+//! Such an alarm begins with the run that raises it, and is known by that: a sum takes five plates.
+//! It explains no plate away from the sums, for what they see is more. Of the same instrument,
+//! control and direction it is the only one that is open, though; its sentence says so.
 
+use super::alarm::Alarm;
 use super::rules::{Known, Signal};
 use super::{Direction, Scope, Subjects};
 use crate::clock::Time;
@@ -31,6 +36,23 @@ pub struct Point {
     pub is_held: bool,
 }
 
+/// Whether an alarm about a control is of this kind.
+pub(super) fn is_one(scope: Scope, since: Time, opened: Time) -> bool {
+    scope == Scope::Instrument && since >= opened
+}
+
+/// How far an alarm of this kind went, and what is not told while it is open; none of another kind.
+pub(super) fn extent(alarm: &Alarm) -> Option<String> {
+    let is_one = alarm.measure.is_control() && is_one(alarm.scope, alarm.since, alarm.opened);
+    is_one.then(|| {
+        format!(
+            "too little for its sums, but Westgard's rules held {} of its last runs by {}; until \
+             this is acknowledged no other alarm of the instrument says that it gets worse",
+            alarm.plates, alarm.since
+        )
+    })
+}
+
 /// What the last points of a control on one instrument give away, oldest first; the newest is that
 /// of a run `of` these subjects.
 ///
@@ -38,7 +60,7 @@ pub struct Point {
 /// the run belongs to is open, somebody was told already; whoever answers it has the count begin
 /// again.
 pub fn signal(points: &[Point], of: &Subjects, known: &[Known]) -> Option<Signal> {
-    points.last().filter(|newest| newest.is_held)?;
+    let newest = points.last().filter(|newest| newest.is_held)?;
     let is_told = |one: &&Known| of.of(one.scope) == Some(one.subject.as_str());
     let told: Vec<_> = known.iter().filter(is_told).collect();
     if told.iter().any(|one| one.until.is_none()) {
@@ -56,7 +78,7 @@ pub fn signal(points: &[Point], of: &Subjects, known: &[Known]) -> Option<Signal
         scope: Scope::Instrument,
         subject: of.instrument.clone(),
         direction: if is_later { Direction::Rise } else { Direction::Fall },
-        since: held[0].at,
+        since: newest.at,
         plates: held.len(),
         height: 1.0,
     })
@@ -162,7 +184,7 @@ mod tests {
         assert_eq!(alarm(&[]), None);
         assert_eq!(alarm(&held(0, 24)), None);
         let found = alarm(&held(0, 25)).unwrap();
-        assert_eq!((found.plates, found.since), (25, at(0)));
+        assert_eq!((found.plates, found.since), (25, at(24)));
         // Twenty of long ago count no more.
         let quiet = (20..120).map(|n| Point { at: at(n), distance: 0.1, is_held: false });
         let mut points = held(0, 20);

@@ -12,7 +12,7 @@
 //! | each control | the same | [`cusum`] tuned to 1 Ct | alarm |
 //! | each control | how often the rules hold sound runs | [`held`]: a quarter of an instrument's last hundred | alarm |
 //! | internal control, median of a plate | the same | [`cusum`] tuned to 2 Ct | alarm |
-//! | positivity | everything else in the city, last 24 hours; without others, or where the people are known to differ, the own week before | [`cusum`] of likelihood ratios, by people per reaction ([`shares`]) | alarm |
+//! | positivity | everything else in the city, last 24 hours; without others, or where the people are known to differ and the own week has positives enough, the own week before | [`cusum`] of likelihood ratios, by people per reaction ([`shares`]) | alarm |
 //! | seeded tubes | what was seeded | [`seeded`] | alarm for the officer, at once |
 //! | their recall | nine of ten of the last twenty | [`seeded`] | alarm; nothing is released by rule |
 //!

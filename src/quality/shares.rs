@@ -144,6 +144,9 @@ pub struct Expected {
 /// What was to be expected of each share of a run: what everybody else in the city finds in the
 /// same period; of a laboratory without others, or whose people differ, what it found itself in the
 /// week before, since that was learnt.
+///
+/// Where the people differ and a whole week of its own has too few positives to compare with, the
+/// others count again: a laboratory that loses its positives never has enough.
 pub async fn expected(tx: &mut Tx, facts: &Facts, of_people: People) -> Result<Vec<Expected>> {
     let (of, since) = (&facts.subjects, facts.at - SAME_PERIOD);
     let peers = peers(tx, of, since, facts.at + Span::MICROSECOND).await?;
@@ -153,6 +156,7 @@ pub async fn expected(tx: &mut Tx, facts: &Facts, of_people: People) -> Result<V
         cusum::expected_share(tubes, detected)
     };
     let is_alone = |share: &Share| of_others(share.people.into(), Scope::Laboratory).is_none();
+    let had_its_week = of_people.differ && of_people.learnt <= since - OWN_PERIOD;
     let own: Vec<Own> = if facts.shares.iter().any(is_alone) {
         let from = (since - OWN_PERIOD).max(of_people.learnt);
         on!(tx, c => query_as(OWN).bind(&of.laboratory).bind(from).bind(since).fetch_all(c).await)?
@@ -164,11 +168,14 @@ pub async fn expected(tx: &mut Tx, facts: &Facts, of_people: People) -> Result<V
         let own = own.iter().find(|row| alone && row.people == people);
         let own = own.filter(|own| own.first_us <= since - OWN_MIN);
         let own = own.and_then(|own| cusum::expected_share(own.tubes, own.detected));
+        let others = peers.iter().find(|row| had_its_week && own.is_none() && row.people == people);
+        let others = others.map_or((0, 0), |row| row.others(Scope::Laboratory, false));
+        let again = cusum::expected_share(others.0, others.1);
         let shares = Scope::ALL.map(|scope| {
             of.of(scope)?;
-            of_others(people, scope).or(own.filter(|_| scope == Scope::Laboratory))
+            of_others(people, scope).or(own.or(again).filter(|_| scope == Scope::Laboratory))
         });
-        Expected { alone, shares }
+        Expected { alone: alone && again.is_none(), shares }
     };
     Ok(facts.shares.iter().map(of_share).collect())
 }

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
+use super::alarm::{self, Past};
 use super::cusum::Usual;
 use super::held::Point;
 use super::westgard::Rule;
-use super::{Facts, Judged, Measure, Value};
+use super::{BASELINE, Chart, Facts, Judged, Learner, Measure, Subjects, Value};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::storage::{Tx, ensure_rows, json};
@@ -125,6 +126,31 @@ pub async fn before(
     let mut last = found.pop().unwrap_or_default();
     last.reverse();
     Ok((found.pop().unwrap_or_default(), last))
+}
+
+/// Says of the instruments that a chart takes for learners which are, and how many points each has:
+/// a chart shows only the points that were asked for.
+pub async fn learners(tx: &mut Tx, chart: &mut Chart, past: &[Past]) -> Result<()> {
+    let Chart { frame, series } = chart;
+    for series in series {
+        for learner in std::mem::take(&mut series.learners) {
+            let of = Subjects {
+                laboratory: frame.laboratory.clone(),
+                instrument: learner.instrument,
+                lot: None,
+                operator: String::new(),
+            };
+            let since = alarm::relearnt(past, (&series.kit, &series.target), &of);
+            let found: Vec<i64> = on!(tx, c => query_scalar(USUAL).bind(&of.laboratory)
+                .bind(&of.instrument).bind(frame.measure).bind(&series.kit).bind(&series.target)
+                .bind(since).fetch_all(c).await)?;
+            if found.len() < BASELINE {
+                let (instrument, points) = (of.instrument, found.len());
+                series.learners.push(Learner { instrument, points, of: BASELINE });
+            }
+        }
+    }
+    Ok(())
 }
 
 #[derive(FromRow)]

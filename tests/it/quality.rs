@@ -266,7 +266,14 @@ each_engine! {
         let acknowledge =
             format!("/v1/quality/alarms/{}/acknowledge", open[0]["id"].as_str().unwrap());
         let differs = json!({ "reason": "population_differs" });
-        app.post(&reviewer, &acknowledge, &differs).await.expect(200);
+        // Whoever works in the laboratory cannot say so.
+        let bound = app.client_at(Role::Officer, None, Some("L01".to_owned())).await;
+        for own in [&reviewer, &bound] {
+            let refused = app.post(own, &acknowledge, &differs).await.expect(403);
+            assert_eq!(refused.code(), "quality.population");
+        }
+        let officer = app.client(Role::Officer).await;
+        app.post(&officer, &acknowledge, &differs).await.expect(200);
         for n in 60..110 {
             if n % 10 == 0 {
                 app.pass(Span::hours(24));
