@@ -94,6 +94,37 @@ async fn a_saved_draft_of_a_stamped_plate_goes_on_with_its_next_quadrant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stamped_plate_takes_another_template_only_while_nothing_is_in_it() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let world = world(&browser.app).await;
+    let tubes = laboratory::receive(&browser.app, &world, 0, 0..3).await;
+    laboratory::load_moving(&browser.app, &world, 0, &tubes[..2]).await;
+    at_plate(&browser, &world, "stamp-z").await;
+    let is_fixed = "document.querySelector('#template').disabled";
+    let choose = "const field = document.querySelector('#template');
+        field.value = 'one-well-94-columns';
+        field.dispatchEvent(new Event('change', { bubbles: true }));";
+    scan_plates(&browser, &[9, 0]).await;
+    browser.wait_for_value(is_fixed, &json!(true)).await;
+    browser.scan("save").await;
+    browser.wait_for_text(".feedback.right", "Draft saved").await;
+    browser.wait_for_value(is_fixed, &json!(true)).await;
+    undo(&browser).await;
+    browser.wait_for_text("#filled", "0").await;
+    browser.wait_for_value(is_fixed, &json!(false)).await;
+    browser.client.execute(choose, Vec::new()).await.unwrap();
+    browser.wait_for_text("#places", "94").await;
+    browser.scan(&tubes[2]).await;
+    browser.wait_for_text(".feedback.right", &tubes[2]).await;
+    browser.scan("save").await;
+    browser.wait_for_text(".feedback.right", &plate(9)).await;
+    let saved = plate_of(&browser, &world, 9).await;
+    assert_eq!(saved["template"], "one-well-94-columns");
+    assert_eq!(saved["stamp"], Value::Null);
+    assert!(saved["wells"].to_string().contains(&tubes[2]), "{saved}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_nobody_knows_never_becomes_the_plate() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let world = world(&browser.app).await;
