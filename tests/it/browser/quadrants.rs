@@ -135,10 +135,14 @@ async fn a_source_that_nobody_knows_never_becomes_the_plate() {
     let world = world(&browser.app).await;
     four_plates(&browser, &world).await;
     at_plate(&browser, &world, "stamp-z").await;
-    for sources in [&[9][..], &[0, 1]] {
+    for (sources, instead) in
+        [(&[9][..], "choose another template first"), (&[0, 1], "leave the open quadrants empty")]
+    {
         scan_plates(&browser, sources).await;
         browser.scan(&plate(10)).await;
         browser.wait_for_text(".feedback.wrong", &plate(10)).await;
+        browser.wait_for_text(".feedback.wrong", "A source is frozen first").await;
+        browser.wait_for_text(".feedback.wrong", instead).await;
         browser.wait_for_text("#plate-code", &plate(9)).await;
     }
 }
