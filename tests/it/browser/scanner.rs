@@ -133,6 +133,40 @@ async fn a_letter_chooses_in_the_list_that_has_the_focus_and_spoils_no_scan() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_held_down_is_no_scan() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    at_lists(&browser).await;
+    for (repeat, field, focus) in [(true, "", "lot"), (false, "pp", "scan-field")] {
+        go_to(&browser, "lot").await;
+        let keys = format!(
+            "for (const repeat of [false, {repeat}]) document.activeElement.dispatchEvent(
+                new KeyboardEvent('keydown', {{ key: 'p', bubbles: true, repeat }}))"
+        );
+        browser.client.execute(&keys, Vec::new()).await.unwrap();
+        assert_eq!(browser.focus().await, focus);
+        browser.wait_for_value("document.querySelector('#scan-field').value", &json!(field)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_busy_takes_back_what_it_was_told_of_a_scan_s_first_letter() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    at_lists(&browser).await;
+    go_to(&browser, "lot").await;
+    // The second key was pressed at once, and comes when the page has heard of the first.
+    let keys = "const [first, second] = [1, 2].map(() =>
+            new KeyboardEvent('keydown', { key: 'p', bubbles: true }));
+        const list = document.activeElement;
+        list.dispatchEvent(first);
+        list.value = 'P1';
+        setTimeout(() => list.dispatchEvent(second), 1000)";
+    browser.client.execute(keys, Vec::new()).await.unwrap();
+    browser.wait_for_value("document.querySelector('#scan-field').value", &json!("pp")).await;
+    browser.wait_for_value(CHOSEN, &chosen("")).await;
+    browser.wait_for_value("window.changes", &json!(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_last_thing_done_is_undone_by_key_by_button_and_by_scan() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     browser.sign_in(Role::Sampler).await;
