@@ -85,7 +85,10 @@ async fn added(played: &mut Played, addition: &Addition, form: Form, times: u64)
         raw_sql(AssertSqlSafe(before)).execute(&mut *tx).await.expect("it obeys");
         let rows = addition.rows(played.turn);
         let (took, stored) = match form {
-            Form::Json => as_json(&mut tx, addition, &rows, &statement).await,
+            Form::Structs | Form::Tuples => {
+                let text = addition.as_json(form);
+                as_json(&mut tx, &text, &rows, &statement).await
+            }
             Form::Lists => as_lists(&mut tx, addition, &rows, &statement).await,
             Form::Copy => copied(&mut tx, &rows, &statement).await,
         };
@@ -104,13 +107,8 @@ async fn one(connection: &mut PgConnection, what: &str, rows: &str) -> PgRow {
     query(AssertSqlSafe(sql)).fetch_one(connection).await.expect("there are rows")
 }
 
-async fn as_json(
-    connection: &mut PgConnection,
-    addition: &Addition,
-    rows: &str,
-    statement: &str,
-) -> Put {
-    let document: String = one(connection, &addition.as_json(), rows).await.get(0);
+async fn as_json(connection: &mut PgConnection, text: &str, rows: &str, statement: &str) -> Put {
+    let document: String = one(connection, text, rows).await.get(0);
     let start = Instant::now();
     let put = query(AssertSqlSafe(statement.to_owned())).bind(document).execute(connection).await;
     (start.elapsed(), put.expect("the rows are taken").rows_affected())
@@ -178,7 +176,7 @@ async fn moved(played: &mut Played, step: &Move, form: Form, times: u64) -> Dura
         let statement = AssertSqlSafe(step.statement(form, played.turn));
         let start = Instant::now();
         let put = query(statement);
-        let put = if form == Form::Json { put.bind(document) } else { put.bind(keys) };
+        let put = if form == Form::Structs { put.bind(document) } else { put.bind(keys) };
         let put = put.execute(&mut *tx).await;
         spent += start.elapsed();
         assert_eq!(put.expect("the rows are moved").rows_affected(), MOVED, "{}", step.name);
@@ -192,7 +190,7 @@ fn statements(c: &mut Criterion) {
     for addition in additions() {
         let mut group = c.benchmark_group(format!("rows_into/{}", addition.table));
         group.throughput(Throughput::Elements(addition.count));
-        for form in [Form::Json, Form::Lists, Form::Copy] {
+        for form in [Form::Structs, Form::Tuples, Form::Lists, Form::Copy] {
             let id = BenchmarkId::new(form.name(), addition.count);
             group.bench_function(id, |b| {
                 b.iter_custom(|times| runtime.block_on(added(&mut played, &addition, form, times)));
@@ -202,7 +200,7 @@ fn statements(c: &mut Criterion) {
     }
     for step in MOVES {
         let mut group = c.benchmark_group(format!("rows_moved/{}", step.name));
-        for form in [Form::Json, Form::Lists] {
+        for form in [Form::Structs, Form::Lists] {
             group.bench_function(form.name(), |b| {
                 b.iter_custom(|times| runtime.block_on(moved(&mut played, step, form, times)));
             });

@@ -1,6 +1,8 @@
 //! A laboratory with everything its plates need, and a plate on its way through it, by the routes
 //! that people use.
 
+use std::time::{Duration, Instant};
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
@@ -21,6 +23,10 @@ use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
 use crate::run;
+
+/// What the program allocates with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Codes of each kind that may be used.
 const CODES: u64 = 100_000_000;
@@ -136,14 +142,21 @@ impl Laboratory {
 
     /// Sends a request that must succeed and gives its answer.
     pub fn send(&self, request: Request<Body>) -> Value {
+        self.send_timed(request).0
+    }
+
+    /// [`Self::send`], with the time until the last byte of the answer was there.
+    pub fn send_timed(&self, request: Request<Body>) -> (Value, Duration) {
         let router = self.router.clone();
-        self.runtime.block_on(async {
+        let start = Instant::now();
+        let (head, body) = self.runtime.block_on(async {
             let answer = router.oneshot(request).await.expect("it is answered");
             let (head, body) = answer.into_parts();
-            let body = axum::body::to_bytes(body, usize::MAX).await.expect("the answer ends");
-            assert!(head.status.is_success(), "{}", String::from_utf8_lossy(&body));
-            serde_json::from_slice(&body).expect("the answer is JSON")
-        })
+            (head, axum::body::to_bytes(body, usize::MAX).await.expect("the answer ends"))
+        });
+        let took = start.elapsed();
+        assert!(head.status.is_success(), "{}", String::from_utf8_lossy(&body));
+        (serde_json::from_slice(&body).expect("the answer is JSON"), took)
     }
 
     /// Fills the store with a few plates and lets it count them, as a store in service has.

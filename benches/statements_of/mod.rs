@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 /// How rows, or the keys of rows, are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// One text, as the program sends most of them, for both engines alike.
-    Json,
+    /// One text for both engines alike, each row an object with a name for each field.
+    Structs,
+    /// The same, each row an array: fields are found by place, and no name is sent.
+    Tuples,
     /// A list for each column.
     Lists,
     /// Binary `COPY`, which cannot pass over what is known.
@@ -17,7 +19,8 @@ impl Form {
     /// Its name in the figures.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Json => "json",
+            Self::Structs => "structs",
+            Self::Tuples => "tuples",
             Self::Lists => "lists",
             Self::Copy => "copy",
         }
@@ -232,13 +235,18 @@ impl Addition {
     }
 
     /// The rows `r` as one text.
-    pub fn as_json(&self) -> String {
-        let pair = |column: &Column| match column.kind {
-            "bytea" => format!("'{0}', encode(r.{0}, 'hex')", column.name),
-            _ => format!("'{0}', r.{0}", column.name),
+    pub fn as_json(&self, form: Form) -> String {
+        let field = |column: &Column| {
+            let named =
+                if form == Form::Structs { format!("'{}', ", column.name) } else { String::new() };
+            match column.kind {
+                "bytea" => format!("{named}encode(r.{}, 'hex')", column.name),
+                _ => format!("{named}r.{}", column.name),
+            }
         };
-        let pairs: Vec<_> = self.columns.iter().map(pair).collect();
-        format!("cast(json_agg(json_build_object({})) as text)", pairs.join(", "))
+        let fields = self.columns.iter().map(field).collect::<Vec<_>>().join(", ");
+        let build = if form == Form::Structs { "json_build_object" } else { "json_build_array" };
+        format!("cast(json_agg({build}({fields})) as text)")
     }
 
     /// The rows `r` as a list for each column.
@@ -255,16 +263,22 @@ impl Addition {
     /// What puts the rows into the table.
     pub fn statement(&self, form: Form) -> String {
         let (table, names) = (self.table, self.names());
-        let value = |column: &Column| match column.kind {
-            "bigint" => format!("cast(e.value ->> '{}' as bigint)", column.name),
-            "bytea" => format!("unhex(e.value ->> '{}')", column.name),
-            _ => format!("e.value ->> '{}'", column.name),
+        let value = |(place, column): (usize, &Column)| {
+            let by = match form {
+                Form::Structs => format!("'{}'", column.name),
+                _ => place.to_string(),
+            };
+            match column.kind {
+                "bigint" => format!("cast(e.value ->> {by} as bigint)"),
+                "bytea" => format!("unhex(e.value ->> {by})"),
+                _ => format!("e.value ->> {by}"),
+            }
         };
         let mut sql = format!("insert into {table} ({names}) select ");
         match form {
             Form::Copy => return format!("copy {table} ({names}) from stdin (format binary)"),
-            Form::Json => {
-                let values: Vec<_> = self.columns.iter().map(value).collect();
+            Form::Structs | Form::Tuples => {
+                let values: Vec<_> = self.columns.iter().enumerate().map(value).collect();
                 write!(sql, "{} from jsonb_each($1) e where true", values.join(", "))
             }
             Form::Lists => {
@@ -327,8 +341,8 @@ impl Move {
     /// What moves the rows.
     pub fn statement(&self, form: Form, turn: u64) -> String {
         let keys = match form {
-            Form::Json => "in (select e.value ->> 'code' from jsonb_each($1) e)",
-            Form::Lists | Form::Copy => "= any(cast($1 as text[]))",
+            Form::Structs => "in (select e.value ->> 'code' from jsonb_each($1) e)",
+            Form::Tuples | Form::Lists | Form::Copy => "= any(cast($1 as text[]))",
         };
         self.statement.replace("{keys}", keys).replace("{k}", &turn.to_string())
     }

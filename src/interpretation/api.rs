@@ -7,13 +7,13 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::lot::store::holds;
-use super::preview::Preview;
+use super::preview::{ControlRead, Preview};
 use super::replace::{self, ReplaceReason, Replacement};
 use super::store::{RunHead, calls_add, calls_find, recalled, run_find, tube_facts};
 use super::upload::{self, Coming, SealedFile, Taken};
 use super::{
-    Call, Gathered, Interpretation, Kit, Verdict, VerdictCode, VerdictReason, interpret_wells,
-    names, of_instrument, points, swapped,
+    Call, Interpretation, Kit, Verdict, VerdictCode, VerdictReason, interpret_wells, names,
+    of_instrument, points, swapped,
 };
 use crate::app::App;
 use crate::audit::{self, Entry};
@@ -167,7 +167,7 @@ pub async fn run_post(
     };
     robot::refuse_open(&mut tx, plate.code.as_str()).await?;
     let kit = app.kit(&mut tx, &plate.made.kit.0, &plate.made.kit.1).await?;
-    let (mut interpretation, wells) = call(&app, &mut tx, (&kit, &plate), &file).await?;
+    let (mut interpretation, controls) = call(&app, &mut tx, (&kit, &plate), &file).await?;
     upload::number_foreign_names(&kit, &mut file);
     let at = app.clock.now();
     let id = app.clock.id().to_string();
@@ -177,14 +177,15 @@ pub async fn run_post(
         replaced(&mut tx, &actor, wanted, (&new, &mut interpretation)).await?;
     }
     let (facts, judged) =
-        chart(&mut tx, &actor, (&plate, &file), (&kit, &wells, &mut interpretation), &new).await?;
+        chart(&mut tx, &actor, (&plate, &file), (&kit, &controls, &mut interpretation), &new)
+            .await?;
     keep(&mut tx, &actor, (&plate, &file, &interpretation), &new).await?;
     quality::keep(&mut tx, &app.clock, &actor, (&facts, &judged)).await?;
     let head = run_find(&mut tx, &id).await?;
     let mut answer = answer(&app, &mut tx, head, interpretation.calls).await?;
     answer.detected_by.clone_from(&file.detected_by);
     if upload.dry_run {
-        let preview = Some(Preview::of(&kit, &wells, &file));
+        let preview = Some(Preview::of(controls, &file));
         let dry = RunAnswer { id: None, imported_at: None, preview, ..answer };
         return Ok((StatusCode::OK, Json(dry)));
     }
@@ -197,7 +198,7 @@ async fn call(
     tx: &mut Tx,
     (kit, plate): (&Kit, &StoredPlate),
     file: &RunFile,
-) -> Result<(Interpretation, Vec<Gathered>)> {
+) -> Result<(Interpretation, Vec<ControlRead>)> {
     let layout = &plate.made.layout;
     let mut reasons = Vec::new();
     if let Some(barcode) = file.plate_barcode.as_deref().filter(|code| is_other(plate, code)) {
@@ -217,7 +218,7 @@ async fn call(
         reasons.extend(swapped::reasons(&plate.code, &fitting));
     }
     match interpreted {
-        Ok(read) if reasons.is_empty() => Ok(read),
+        Ok((read, wells)) if reasons.is_empty() => Ok((read, ControlRead::of(kit, &wells))),
         Ok((Interpretation { verdict, .. }, _)) => {
             reasons.extend(verdict.as_reasons(plate.code.as_str()));
             Err(Error::Invalid(reasons))
@@ -253,7 +254,7 @@ async fn chart(
     tx: &mut Tx,
     actor: &Actor,
     (plate, file): (&StoredPlate, &RunFile),
-    (kit, wells, read): (&Kit, &[Gathered], &mut Interpretation),
+    (kit, controls, read): (&Kit, &[ControlRead], &mut Interpretation),
     new: &Incoming<'_>,
 ) -> Result<(Facts, Judged)> {
     let subjects = Subjects {
@@ -267,7 +268,7 @@ async fn chart(
         operator: actor.account.clone(),
     };
     let recalled = recalled(tx, read.calls.iter().map(|call| &call.tube)).await?;
-    let facts = points::facts((new.id, new.at), subjects, kit, wells, (read, &recalled));
+    let facts = points::facts((new.id, new.at), subjects, kit, controls, (read, &recalled));
     let judged = quality::judge(tx, &facts).await?;
     let flags = judged.rejections.iter().map(|rejection| VerdictReason {
         code: VerdictCode::ControlRejected,

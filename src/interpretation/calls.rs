@@ -151,7 +151,7 @@ fn says(reading: &Reading, status: &str) -> bool {
 
 /// Calls one tube. Total: any readings give a call; a target that was not read counts as silent,
 /// and a tube with a pathogen target unread is never called "not detected".
-pub fn call(kit: &Kit, tube: &str, readings: &[TargetReading], facts: &TubeFacts) -> Call {
+pub fn call(kit: &Kit, tube: &str, readings: &[TargetReading<'_>], facts: &TubeFacts) -> Call {
     let targets = target_calls(kit, readings);
     let finding = finding(kit, &targets);
     let (outcome, rule) = Signals { kit, targets: &targets, readings }.decide(finding, facts);
@@ -176,7 +176,7 @@ pub fn call(kit: &Kit, tube: &str, readings: &[TargetReading], facts: &TubeFacts
 /// The state of every target that was read, in the kit's order.
 ///
 /// A target read twice is taken with its stronger signal, so the order of readings is no matter.
-pub(super) fn target_calls(kit: &Kit, readings: &[TargetReading]) -> Vec<TargetCall> {
+pub(super) fn target_calls(kit: &Kit, readings: &[TargetReading<'_>]) -> Vec<TargetCall> {
     kit.targets()
         .filter_map(|(_, target)| {
             readings
@@ -232,7 +232,7 @@ fn amplified(targets: &[TargetCall]) -> Vec<String> {
 struct Signals<'a> {
     kit: &'a Kit,
     targets: &'a [TargetCall],
-    readings: &'a [TargetReading],
+    readings: &'a [TargetReading<'a>],
 }
 
 impl Signals<'_> {
@@ -360,7 +360,7 @@ impl Signals<'_> {
         };
         self.readings.iter().filter(move |read| is_so(&read.target)).filter_map(|read| {
             let (_, target) = self.kit.targets().find(|(_, target)| target.code == read.target)?;
-            Some((&read.reading, target))
+            Some((&*read.reading, target))
         })
     }
 }

@@ -202,11 +202,11 @@ fn a_cdc_positive_whose_curves_the_instrument_denies_is_still_detected() {
     let mut readings =
         tube_readings(&[("N1", Some("30.1")), ("N2", Some("31.0")), ("RP", Some("25"))]);
     for read in &mut readings[..2] {
-        read.reading.amp_status = Some("No Amp".to_owned());
+        read.reading.to_mut().amp_status = Some("No Amp".to_owned());
     }
     assert_eq!(call(&cdc(), "T1", &readings, &single()).outcome, Outcome::Detected);
-    readings[0].reading.ct = Some(ct("48.25"));
-    readings[1].reading.ct = None;
+    readings[0].reading.to_mut().ct = Some(ct("48.25"));
+    readings[1].reading.to_mut().ct = None;
     assert_eq!(call(&cdc(), "T1", &readings, &single()).outcome, Outcome::NotDetected);
 }
 
@@ -228,7 +228,7 @@ fn a_doubtful_curve_means_what_the_kit_says() {
 #[test]
 fn the_instruments_own_call_is_not_believed() {
     let mut readings = tube_readings(&[("SARS-CoV-2", None), ("RNaseP", Some("25"))]);
-    readings[0].reading.instrument_call = Some("Positive".to_owned());
+    readings[0].reading.to_mut().instrument_call = Some("Positive".to_owned());
     assert_eq!(call(&codx(), "T1", &readings, &single()).outcome, Outcome::NotDetected);
 }
 

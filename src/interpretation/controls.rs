@@ -93,25 +93,29 @@ pub enum VerdictCode {
 }
 
 /// Judges a plate by its controls, its orientation and its tubes.
-pub fn verdict(kit: &Kit, layout: &Layout, gathered: &[Gathered], calls: &[Call]) -> Verdict {
+pub fn verdict(
+    kit: &Kit,
+    (layout, around): (&Layout, &Surroundings),
+    gathered: &[Gathered<'_>],
+    calls: &[Call],
+) -> Verdict {
     let mut reasons = missing_controls(kit, gathered);
     for well in gathered {
         if let Content::Control { control, .. } = well.content {
-            reasons.extend(control_faults(kit, control, well));
+            reasons.extend(control_faults(kit, *control, well));
         }
     }
     reasons.extend(transform_reason(kit, layout, gathered));
     reasons.extend(invalid_tubes(kit, calls));
-    let around = Surroundings::of(kit, layout, gathered);
-    Verdict { usable: reasons.is_empty(), reasons, flags: neighbours::flags(&around, calls) }
+    Verdict { usable: reasons.is_empty(), reasons, flags: neighbours::flags(around, calls) }
 }
 
-fn missing_controls(kit: &Kit, gathered: &[Gathered]) -> Vec<VerdictReason> {
+fn missing_controls(kit: &Kit, gathered: &[Gathered<'_>]) -> Vec<VerdictReason> {
     let mut reasons = Vec::new();
     for rule in kit.controls.iter().filter(|rule| rule.required) {
         for reaction in &kit.reactions {
             let is_there = gathered.iter().any(|well| {
-                matches!(&well.content, Content::Control { control, reaction: code }
+                matches!(well.content, Content::Control { control, reaction: code }
                     if *control == rule.control && *code == reaction.code)
             });
             if !is_there {
@@ -130,7 +134,7 @@ fn missing_controls(kit: &Kit, gathered: &[Gathered]) -> Vec<VerdictReason> {
     reasons
 }
 
-fn control_faults(kit: &Kit, control: Control, well: &Gathered) -> Vec<VerdictReason> {
+fn control_faults(kit: &Kit, control: Control, well: &Gathered<'_>) -> Vec<VerdictReason> {
     let Some(rule) = kit.control_rule(control) else {
         return vec![VerdictReason {
             code: VerdictCode::ControlUnknown,
@@ -167,7 +171,7 @@ fn control_faults(kit: &Kit, control: Control, well: &Gathered) -> Vec<VerdictRe
 }
 
 /// Whether a target that must be silent is not.
-fn shows_signal(target: &TargetCall, read: &TargetReading) -> bool {
+fn shows_signal(target: &TargetCall, read: &TargetReading<'_>) -> bool {
     match target.role {
         TargetRole::InternalControl => target.state == TargetState::Amplified,
         TargetRole::Pathogen => {
@@ -197,7 +201,11 @@ fn fault(control: Control, target: &TargetCall, silent: bool) -> VerdictReason {
     VerdictReason { code, well: Some(well), figures: format!("{name} Ct {raw}"), message }
 }
 
-fn transform_reason(kit: &Kit, layout: &Layout, gathered: &[Gathered]) -> Option<VerdictReason> {
+fn transform_reason(
+    kit: &Kit,
+    layout: &Layout,
+    gathered: &[Gathered<'_>],
+) -> Option<VerdictReason> {
     let mut observed = Observed::default();
     for well in gathered {
         observed.read.insert(well.well);

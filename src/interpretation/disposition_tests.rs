@@ -90,7 +90,7 @@ proptest! {
         for (((_, target), ct), status) in kit.targets().zip(cts).zip(statuses) {
             let ct = ct.map(|ct| format!("{}.{:02}", ct / 100, ct % 100));
             let mut reading = tube_readings(&[(target.code.as_str(), ct.as_deref())]).remove(0);
-            reading.reading.amp_status = status.map(str::to_owned);
+            reading.reading.to_mut().amp_status = status.map(str::to_owned);
             readings.push(reading);
         }
         let within = kit.targets().zip(&readings).any(|((_, target), read)| {

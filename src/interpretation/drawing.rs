@@ -154,7 +154,7 @@ pub fn plate(run: &Run<'_>, target: Option<&str>) -> Result<PlatePicture, Reason
     };
     let role = |code: &str| run.kit.targets().find(|(_, t)| t.code == code).map(|(_, t)| t.role);
     let gathered = gather(run.kit, run.layout, run.readings).unwrap_or_default();
-    let by_well: BTreeMap<_, &Gathered> = gathered.iter().map(|one| (one.well, one)).collect();
+    let by_well: BTreeMap<_, &Gathered<'_>> = gathered.iter().map(|one| (one.well, one)).collect();
     let shown = |well: &WellPosition| {
         let read = by_well.get(well).map_or(&[][..], |gathered| &gathered.targets);
         let read = read

@@ -5,6 +5,7 @@
 //! know is another assay, whatever its dye. Where several reactions share a dye (the CDC panel
 //! reads everything in FAM) the layout says which reaction ran in the well.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -16,22 +17,22 @@ use crate::plate::{Content, Layout, Observed, Transform, WellPosition};
 
 /// One well of the layout with a reading for every target of its reaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gathered {
+pub struct Gathered<'a> {
     /// The well.
     pub well: WellPosition,
     /// What the layout put there.
-    pub content: Content,
+    pub content: &'a Content,
     /// One for each target, in the kit's order.
-    pub targets: Vec<TargetReading>,
+    pub targets: Vec<TargetReading<'a>>,
 }
 
 /// A reading whose target is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TargetReading {
+pub struct TargetReading<'a> {
     /// Code of the kit's target.
-    pub target: String,
+    pub target: Cow<'a, str>,
     /// The reading.
-    pub reading: Reading,
+    pub reading: Cow<'a, Reading>,
 }
 
 /// One reason why readings and layout do not belong together.
@@ -162,11 +163,11 @@ pub enum MatchRefusal {
 }
 
 /// Gives every well of the layout its readings; returns every mismatch, ordered by kind.
-pub fn gather(
-    kit: &Kit,
-    layout: &Layout,
-    readings: &[Reading],
-) -> Result<Vec<Gathered>, Vec<MatchRefusal>> {
+pub fn gather<'a>(
+    kit: &'a Kit,
+    layout: &'a Layout,
+    readings: &'a [Reading],
+) -> Result<Vec<Gathered<'a>>, Vec<MatchRefusal>> {
     let mut refusals = BTreeSet::new();
     let mut taken: BTreeMap<(WellPosition, &str), &Reading> = BTreeMap::new();
     for reading in readings {
@@ -310,12 +311,12 @@ fn is_in_dye(target: &Target, reading: &Reading) -> bool {
     said.peek().is_some() && said.all(|dye| target.is_read_in(dye))
 }
 
-fn complete(
-    kit: &Kit,
+fn complete<'a>(
+    kit: &'a Kit,
     well: WellPosition,
-    content: &Content,
-    taken: &BTreeMap<(WellPosition, &str), &Reading>,
-) -> Result<Gathered, Vec<MatchRefusal>> {
+    content: &'a Content,
+    taken: &BTreeMap<(WellPosition, &str), &'a Reading>,
+) -> Result<Gathered<'a>, Vec<MatchRefusal>> {
     let targets = content
         .reaction()
         .and_then(|code| kit.reaction(code))
@@ -325,8 +326,8 @@ fn complete(
     for target in targets {
         match taken.get(&(well, target.code.as_str())) {
             Some(reading) => {
-                let reading = (*reading).clone();
-                found.push(TargetReading { target: target.code.clone(), reading });
+                let target = Cow::Borrowed(target.code.as_str());
+                found.push(TargetReading { target, reading: Cow::Borrowed(reading) });
             }
             None => missing.push(MatchRefusal::MissingTarget { well, target: target.code.clone() }),
         }
@@ -334,11 +335,7 @@ fn complete(
     if found.is_empty() {
         return Err(vec![MatchRefusal::MissingWell { well }]);
     }
-    if missing.is_empty() {
-        Ok(Gathered { well, content: content.clone(), targets: found })
-    } else {
-        Err(missing)
-    }
+    if missing.is_empty() { Ok(Gathered { well, content, targets: found }) } else { Err(missing) }
 }
 
 /// Which wells were read and what amplified there, as far as it can be told from a run that may

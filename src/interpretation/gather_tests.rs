@@ -16,7 +16,7 @@ fn a_run_that_matches_its_layout_is_gathered_well_by_well() {
     let gathered = gather(&kit, &layout, &readings).unwrap();
     assert_eq!(gathered.len(), 12);
     for well in gathered {
-        let targets: Vec<_> = well.targets.iter().map(|read| read.target.as_str()).collect();
+        let targets: Vec<_> = well.targets.iter().map(|read| &*read.target).collect();
         assert_eq!(targets, ["ORF1ab", "N", "IC"]);
     }
 }

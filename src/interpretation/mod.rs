@@ -202,12 +202,12 @@ pub fn interpret(
 }
 
 /// [`interpret`], with the wells it went by.
-fn interpret_wells(
-    kit: &Kit,
-    layout: &Layout,
-    readings: &[Reading],
+fn interpret_wells<'a>(
+    kit: &'a Kit,
+    layout: &'a Layout,
+    readings: &'a [Reading],
     tubes: &BTreeMap<String, TubeFacts>,
-) -> Result<(Interpretation, Vec<Gathered>), Vec<MatchRefusal>> {
+) -> Result<(Interpretation, Vec<Gathered<'a>>), Vec<MatchRefusal>> {
     let mut refusals = tube_refusals(layout, tubes);
     let mut mismatches = names::misnamed(layout, tubes, readings);
     let gathered = match gather(kit, layout, readings) {
@@ -226,10 +226,10 @@ fn interpret_wells(
             return Err(refusals);
         }
     };
-    let mut by_tube: BTreeMap<&str, Vec<TargetReading>> = BTreeMap::new();
+    let mut by_tube: BTreeMap<&str, Vec<TargetReading<'_>>> = BTreeMap::new();
     let mut by_pool = by_tube.clone();
     for well in &gathered {
-        let of = match &well.content {
+        let of = match well.content {
             Content::Tube { tube, .. } => by_tube.entry(tube),
             Content::Pool { pool, .. } => by_pool.entry(pool),
             Content::Control { .. } | Content::Nothing => continue,
@@ -244,8 +244,8 @@ fn interpret_wells(
     calls.extend(by_pool.into_iter().map(|(pool, readings)| {
         pooled::call_pool(kit, pool, &readings, mixed.get(pool).map_or(0, |tubes| tubes.len()))
     }));
-    let verdict = verdict(kit, layout, &gathered, &calls);
     let around = neighbours::Surroundings::of(kit, layout, &gathered);
+    let verdict = verdict(kit, (layout, &around), &gathered, &calls);
     let mut calls = neighbours::hold(kit, &around, calls, tubes);
     for pool in calls.split_off(singly) {
         let of = pool.pool.as_deref().and_then(|code| mixed.get(code));

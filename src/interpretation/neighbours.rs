@@ -61,12 +61,12 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// Those of this plate, as it was read.
-    pub fn of(kit: &Kit, layout: &Layout, gathered: &[Gathered]) -> Self {
+    pub fn of(kit: &Kit, layout: &Layout, gathered: &[Gathered<'_>]) -> Self {
         let positive = gathered.iter().filter(|well| {
-            let Content::Control { control, .. } = &well.content else { return false };
+            let Content::Control { control, .. } = well.content else { return false };
             matches!(control, Control::Positive | Control::WeakPositive)
         });
-        let signal = |well: &Gathered| earliest(&calls::target_calls(kit, &well.targets));
+        let signal = |well: &Gathered<'_>| earliest(&calls::target_calls(kit, &well.targets));
         let controls = positive.filter_map(|well| Some((well.well, signal(well)?))).collect();
         Self { near: Nearness::on(layout), controls }
     }

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::calls::{Call, TargetCall, TargetState, target_calls};
-use super::gather::Gathered;
+use super::calls::{Call, TargetCall, TargetState};
 use super::kit::Kit;
+use super::preview::ControlRead;
 use super::{Disposition, Interpretation, Outcome};
 use crate::clock::Time;
 use crate::instrument::Ct;
-use crate::plate::{Content, Control, Expectation, TargetRole};
+use crate::plate::{Control, Expectation, TargetRole};
 use crate::quality::{Answer, Facts, Measure, Share, Subjects, Value, median};
 
 /// The facts of a run, for [`crate::quality`]; `recalled` are the tubes that answer a recall.
@@ -17,13 +17,13 @@ pub fn facts(
     (run, at): (&str, Time),
     subjects: Subjects,
     kit: &Kit,
-    gathered: &[Gathered],
+    controls_read: &[ControlRead],
     (read, recalled): (&Interpretation, &BTreeSet<String>),
 ) -> Facts {
     let reactions = reactions(&read.calls);
     let is_lost = |call: &&&Call| internal(call).any(|t| t.state != TargetState::Amplified);
     let failures = reactions.iter().map(|(_, call)| call).filter(is_lost).count();
-    let mut values = controls(kit, gathered);
+    let mut values = controls(kit, controls_read);
     values.extend(internal_medians(&reactions));
     Facts {
         run: run.to_owned(),
@@ -93,19 +93,18 @@ fn cycles(ct: Ct) -> f64 {
 
 /// What must amplify in positive and weak positive controls, and where it did; of several wells
 /// the mean.
-fn controls(kit: &Kit, gathered: &[Gathered]) -> Vec<Value> {
+fn controls(kit: &Kit, controls_read: &[ControlRead]) -> Vec<Value> {
     let mut found: BTreeMap<(Measure, String), Vec<f64>> = BTreeMap::new();
-    for well in gathered {
-        let Content::Control { control, .. } = well.content else { continue };
-        let measure = match control {
+    for read in controls_read {
+        let measure = match read.control {
             Control::Positive => Measure::PositiveControl,
             Control::WeakPositive => Measure::WeakPositiveControl,
             Control::Negative | Control::Extraction => continue,
         };
-        for target in target_calls(kit, &well.targets) {
-            let expected = kit.control_rule(control).map(|rule| rule.expects(target.role));
+        for target in &read.targets {
+            let expected = kit.control_rule(read.control).map(|rule| rule.expects(target.role));
             if let (Some(Expectation::Amplify), Some(ct)) = (expected, target.ct) {
-                found.entry((measure, target.target)).or_default().push(cycles(ct));
+                found.entry((measure, target.target.clone())).or_default().push(cycles(ct));
             }
         }
     }
@@ -143,7 +142,7 @@ mod tests {
         let layout = plate(kit, template, tubes, 1);
         let positive = |tube: &str| (tube == "T2").then_some("30.5");
         let readings = run(kit, &layout, None, &positive);
-        let gathered = gather(kit, &layout, &readings).unwrap();
+        let controls = ControlRead::of(kit, &gather(kit, &layout, &readings).unwrap());
         let read = interpret(kit, &layout, &readings, &first_tests(&layout)).unwrap();
         let subjects = Subjects {
             laboratory: "L01".to_owned(),
@@ -151,7 +150,7 @@ mod tests {
             lot: None,
             operator: "A1".to_owned(),
         };
-        facts(("R1", Time::from_us(7)), subjects, kit, &gathered, (&read, &BTreeSet::new()))
+        facts(("R1", Time::from_us(7)), subjects, kit, &controls, (&read, &BTreeSet::new()))
     }
 
     #[test]

@@ -12,7 +12,12 @@ use super::kit::Kit;
 use super::{Disposition, Outcome, TubeFacts};
 
 /// Calls a pool of so many single tubes as if it were one tube.
-pub(super) fn call_pool(kit: &Kit, pool: &str, readings: &[TargetReading], tubes: usize) -> Call {
+pub(super) fn call_pool(
+    kit: &Kit,
+    pool: &str,
+    readings: &[TargetReading<'_>],
+    tubes: usize,
+) -> Call {
     let depth = u16::try_from(tubes).unwrap_or(u16::MAX);
     let read = call(kit, pool, readings, &TubeFacts::first_test(depth));
     let reason = format!("pool {pool} of {depth} tubes {}", read.reason);

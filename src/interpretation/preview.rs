@@ -32,20 +32,24 @@ pub struct ControlRead {
     pub targets: Vec<TargetCall>,
 }
 
-impl Preview {
-    /// What these wells and this file show.
-    pub(super) fn of(kit: &Kit, wells: &[Gathered], file: &RunFile) -> Self {
-        let control = |well: &Gathered| match well.content {
-            Content::Control { control, .. } => Some(ControlRead {
+impl ControlRead {
+    /// Those among these wells.
+    pub(super) fn of(kit: &Kit, wells: &[Gathered<'_>]) -> Vec<Self> {
+        let control = |well: &Gathered<'_>| match well.content {
+            Content::Control { control, .. } => Some(Self {
                 well: well.well.to_string(),
-                control,
+                control: *control,
                 targets: target_calls(kit, &well.targets),
             }),
             Content::Tube { .. } | Content::Pool { .. } | Content::Nothing => None,
         };
-        Self {
-            controls: wells.iter().filter_map(control).collect(),
-            curves: file.curves.iter().map(CurveAnswer::from).collect(),
-        }
+        wells.iter().filter_map(control).collect()
+    }
+}
+
+impl Preview {
+    /// What these controls and this file show.
+    pub(super) fn of(controls: Vec<ControlRead>, file: &RunFile) -> Self {
+        Self { controls, curves: file.curves.iter().map(CurveAnswer::from).collect() }
     }
 }

@@ -7,7 +7,6 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::{Call, Disposition, EarlierTest, Specimen, TubeFacts, Verdict, clean_negative};
 use crate::clock::Time;
-use crate::collection::{TubeRow, tubes_find};
 use crate::error::{Error, Reason, Result};
 use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
 
@@ -36,14 +35,13 @@ pub const EARLIER: &str = "select c.tube_code, cast(0 as bigint) as another,
         and exists (select 1 from call z where z.tube_code = a.origin_tube
             and z.state = 'released' and z.disposition = 'recall')
     order by 6, 7";
-/// `$1` run, `$2` calls. 380 rows cost PostgreSQL 9.2 ms of processor time as JSON, 6.3 as a list for
-/// each column and 5.7 by `COPY`, 93 rows 3.0, 2.4 and 2.2: under 1 of the record day's 116 seconds.
+/// `$1` run, `$2` calls, a tuple for each: tube, outcome, rule, disposition, members, attempt, clean,
+/// detail, pool.
 pub const CALLS_ADD: &str = "insert into call (run_id, tube_code, outcome, rule, disposition,
         members, attempt, clean, detail, state, pool_code)
-    select $1, e.value ->> 'tube', e.value ->> 'outcome', e.value ->> 'rule',
-        e.value ->> 'disposition', cast(e.value ->> 'members' as bigint),
-        cast(e.value ->> 'attempt' as bigint), cast(e.value ->> 'clean' as bigint),
-        e.value ->> 'detail', 'draft', e.value ->> 'pool'
+    select $1, e.value ->> 0, e.value ->> 1, e.value ->> 2, e.value ->> 3,
+        cast(e.value ->> 4 as bigint), cast(e.value ->> 5 as bigint),
+        cast(e.value ->> 6 as bigint), e.value ->> 7, 'draft', e.value ->> 8
     from jsonb_each($2) e";
 /// `$1` run.
 pub const RUN_FIND: &str = "select r.id, r.plate_code, p.laboratory_code, r.sha256, r.format,
@@ -53,6 +51,9 @@ pub const RUN_FIND: &str = "select r.id, r.plate_code, p.laboratory_code, r.sha2
 /// `$1` run.
 pub const CALLS_FIND: &str = "select tube_code, detail from call where run_id = $1
     order by tube_code";
+/// `$1` tubes: people in each, and how often it was tested.
+pub const TESTED: &str = "select code, members, attempt from tube
+    where code in (select e.value ->> 'code' from jsonb_each($1) e)";
 /// `$1` tubes: those that answer a recall.
 pub const RECALLED: &str = "select distinct r.answer_tube from recall r
     where r.answer_tube in (select e.value ->> 'code' from jsonb_each($1) e)";
@@ -60,6 +61,7 @@ pub const RECALLED: &str = "select distinct r.answer_tube from recall r
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("EARLIER", EARLIER),
+    ("TESTED", TESTED),
     ("RECALLED", RECALLED),
     ("CALLS_ADD", CALLS_ADD),
     ("RUN_FIND", RUN_FIND),
@@ -113,19 +115,6 @@ struct CallRow {
     detail: String,
 }
 
-#[derive(Serialize)]
-struct NewCall<'a> {
-    tube: &'a str,
-    pool: Option<&'a str>,
-    outcome: super::Outcome,
-    rule: &'a str,
-    disposition: &'static str,
-    members: u16,
-    attempt: u8,
-    clean: u8,
-    detail: String,
-}
-
 /// The tubes among these that answer a recall.
 pub async fn recalled<S: AsRef<str>>(
     tx: &mut Tx,
@@ -141,15 +130,17 @@ pub async fn tube_facts<S: AsRef<str>>(
     tx: &mut Tx,
     tubes: impl IntoIterator<Item = S>,
 ) -> Result<BTreeMap<String, TubeFacts>> {
-    let rows: Vec<TubeRow> = tubes_find(tx, tubes).await?;
+    let list = codes(tubes);
+    let rows: Vec<(String, i64, i64)> =
+        on!(tx, c => query_as(TESTED).bind(&list).fetch_all(c).await)?;
     let mut facts = BTreeMap::new();
-    for row in rows {
+    for (tube, members, attempt) in rows {
         let fact = TubeFacts {
-            pool_size: narrow("members", row.code.as_str(), row.members)?,
-            attempt: narrow("attempt", row.code.as_str(), row.attempt + 1)?,
+            pool_size: narrow("members", &tube, members)?,
+            attempt: narrow("attempt", &tube, attempt + 1)?,
             ..TubeFacts::first_test(1)
         };
-        facts.insert(row.code.to_string(), fact);
+        facts.insert(tube, fact);
     }
     earlier_tests(tx, &mut facts, (Time::from_us(i64::MAX), "")).await?;
     Ok(facts)
@@ -190,28 +181,31 @@ fn narrow<T: TryFrom<i64>>(column: &str, tube: &str, value: i64) -> Result<T> {
 
 /// Writes the calls of a run.
 pub async fn calls_add(tx: &mut Tx, run: &str, calls: &[Call], verdict: &Verdict) -> Result<()> {
-    let rows: Vec<_> = calls
-        .iter()
-        .map(|call| NewCall {
-            tube: &call.tube,
-            pool: call.pool.as_deref(),
-            outcome: call.outcome,
-            rule: &call.rule,
-            disposition: match call.disposition {
-                Disposition::Report(_) => "report",
-                Disposition::Retest => "retest",
-                Disposition::Recall => "recall",
-            },
-            members: call.pool_size,
-            attempt: call.attempt,
-            clean: u8::from(clean_negative(call, verdict).is_ok()),
-            detail: serde_json::to_string(call).expect("a call has only named fields"),
-        })
-        .collect();
+    let rows: Vec<_> = calls.iter().map(|call| new_call(call, verdict)).collect();
     let list = json(&rows);
     let written = on!(tx, c => query(CALLS_ADD).bind(run).bind(&list)
         .execute(c).await.map(|done| done.rows_affected()))?;
     Ok(ensure_rows("CALLS_ADD", rows.len() as u64, written)?)
+}
+
+/// A row for [`CALLS_ADD`].
+fn new_call<'a>(call: &'a Call, verdict: &Verdict) -> impl Serialize + use<'a> {
+    let disposition = match call.disposition {
+        Disposition::Report(_) => "report",
+        Disposition::Retest => "retest",
+        Disposition::Recall => "recall",
+    };
+    (
+        &call.tube,
+        call.outcome,
+        &call.rule,
+        disposition,
+        call.pool_size,
+        call.attempt,
+        u8::from(clean_negative(call, verdict).is_ok()),
+        serde_json::to_string(call).expect("a call has only named fields"),
+        &call.pool,
+    )
 }
 
 /// A stored run without its calls.

@@ -60,11 +60,11 @@ fn repeat(kit: &Kit, lines: &[Repeat<'_>]) {
     }
 }
 
-fn readings(shown: &[Shown]) -> Vec<TargetReading> {
+fn readings(shown: &[Shown]) -> Vec<TargetReading<'static>> {
     let cts: Vec<_> = shown.iter().map(|(target, ct, _)| (*target, *ct)).collect();
     let mut readings = tube_readings(&cts);
     for (reading, (.., curve)) in readings.iter_mut().zip(shown) {
-        reading.reading.amp_status = curve.map(str::to_owned);
+        reading.reading.to_mut().amp_status = curve.map(str::to_owned);
     }
     readings
 }

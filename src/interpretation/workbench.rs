@@ -1,5 +1,6 @@
 //! Plates and runs for the tests of this slice: what an instrument would read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
@@ -58,11 +59,11 @@ pub fn reading(at: &str, target: &str, dye: &str, cycles: Option<&str>) -> Readi
 }
 
 /// The readings of one tube: target and Ct.
-pub fn tube_readings(cts: &[(&str, Option<&str>)]) -> Vec<TargetReading> {
+pub fn tube_readings(cts: &[(&str, Option<&str>)]) -> Vec<TargetReading<'static>> {
     cts.iter()
         .map(|(target, cycles)| TargetReading {
-            target: (*target).to_owned(),
-            reading: reading("A1", target, "FAM", *cycles),
+            target: Cow::Owned((*target).to_owned()),
+            reading: Cow::Owned(reading("A1", target, "FAM", *cycles)),
         })
         .collect()
 }

@@ -1,6 +1,8 @@
 //! A run comes in: its points are judged by what was usual before it, kept, and summed up.
 
-use super::alarm::{self, Alarm, NewAlarm};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::alarm::{self, Alarm, NewAlarm, Past};
 use super::cusum::{self, Usual};
 use super::rules::{self, Signal, Step};
 use super::shares::{self, CountRow};
@@ -21,6 +23,14 @@ pub struct Judged {
     pub broken: Vec<Vec<Rule>>,
     /// What rejects it, for each control that breaks a rule.
     pub rejections: Vec<Rejection>,
+    /// The alarms before it of each measure it leaves on a chart, and of positives.
+    past: BTreeMap<Measure, Vec<Past>>,
+}
+
+impl Judged {
+    fn past(&self, measure: Measure) -> &[Past] {
+        self.past.get(&measure).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// A control that breaks rules that reject a run.
@@ -35,10 +45,14 @@ pub struct Rejection {
 /// Judges the values of a run by the points before it.
 pub async fn judge(tx: &mut Tx, facts: &Facts) -> Result<Judged> {
     let mut judged = Judged::default();
-    let laboratory = &facts.subjects.laboratory;
+    let measures = facts.values.iter().map(|value| value.measure).chain([Measure::Positivity]);
+    for measure in measures.collect::<BTreeSet<_>>() {
+        let past = alarm::past(tx, &facts.subjects.laboratory, measure).await?;
+        judged.past.insert(measure, past);
+    }
     for value in &facts.values {
-        let past = alarm::past(tx, laboratory, value.measure).await?;
-        let since = alarm::relearnt(&past, (&facts.kit, &value.target), &facts.subjects);
+        let past = judged.past(value.measure);
+        let since = alarm::relearnt(past, (&facts.kit, &value.target), &facts.subjects);
         let (first, mut last) = store::before(tx, facts, value, since).await?;
         let usual = Usual::of(&first);
         last.push(value.ct);
@@ -73,8 +87,8 @@ pub async fn keep(
     (facts, judged): (&Facts, &Judged),
 ) -> Result<Vec<Alarm>> {
     let laboratory = &facts.subjects.laboratory;
-    let past = alarm::past(tx, laboratory, Measure::Positivity).await?;
-    let expected = shares::expected(tx, facts, alarm::people(&past)).await?;
+    let people = alarm::people(judged.past(Measure::Positivity));
+    let expected = shares::expected(tx, facts, people).await?;
     store::run_keep(tx, facts, judged).await?;
     shares::keep(tx, facts, &expected).await?;
     let mut new = seeded::answered(tx, facts).await?;
@@ -84,39 +98,39 @@ pub async fn keep(
             let rows = store::window(tx, facts, value).await?;
             let steps: Vec<_> = rows.into_iter().map(|row| of_ct(row, facts, shift)).collect();
             let name = (value.measure, facts.kit.as_str(), value.target.as_str());
-            let mut found = signals(tx, facts, name, &steps).await?;
+            let past = judged.past(value.measure);
+            let mut found = signals(past, name, &steps);
             if found.is_empty() && broken.iter().any(|rule| rule.rejects()) {
-                found.extend(held_often(tx, facts, value).await?);
+                found.extend(held_often(tx, facts, value, past).await?);
             }
             new.extend(found);
         }
         let rows = shares::window(tx, laboratory).await?;
         let steps: Vec<_> = rows.into_iter().map(of_positives).collect();
-        new.extend(signals(tx, facts, (Measure::Positivity, "", ""), &steps).await?);
+        let measure = Measure::Positivity;
+        new.extend(signals(judged.past(measure), (measure, "", ""), &steps));
     }
     alarm::raise(tx, clock, actor, (facts, new)).await
 }
 
 /// The alarms these plates give cause for, oldest first.
-async fn signals(
-    tx: &mut Tx,
-    facts: &Facts,
-    name: (Measure, &str, &str),
-    steps: &[Step],
-) -> Result<Vec<NewAlarm>> {
-    let (measure, kit, target) = name;
-    let past = alarm::past(tx, &facts.subjects.laboratory, measure).await?;
-    let signals = rules::signals(steps, &alarm::known(&past, (kit, target)));
-    Ok(signals.into_iter().map(|signal: Signal| NewAlarm::of(signal, name)).collect())
+fn signals(past: &[Past], name: (Measure, &str, &str), steps: &[Step]) -> Vec<NewAlarm> {
+    let (_, kit, target) = name;
+    let signals = rules::signals(steps, &alarm::known(past, (kit, target)));
+    signals.into_iter().map(|signal: Signal| NewAlarm::of(signal, name)).collect()
 }
 
 /// The alarm of an instrument whose runs the rules hold too often for this control.
-async fn held_often(tx: &mut Tx, facts: &Facts, value: &Value) -> Result<Option<NewAlarm>> {
+async fn held_often(
+    tx: &mut Tx,
+    facts: &Facts,
+    value: &Value,
+    past: &[Past],
+) -> Result<Option<NewAlarm>> {
     let of = &facts.subjects;
-    let past = alarm::past(tx, &of.laboratory, value.measure).await?;
     let of_target = (facts.kit.as_str(), value.target.as_str());
-    let points = store::judged(tx, facts, value, alarm::relearnt(&past, of_target, of)).await?;
-    let signal = held::signal(&points, of, &alarm::known(&past, of_target));
+    let points = store::judged(tx, facts, value, alarm::relearnt(past, of_target, of)).await?;
+    let signal = held::signal(&points, of, &alarm::known(past, of_target));
     Ok(signal.map(|signal| NewAlarm::of(signal, (value.measure, of_target.0, of_target.1))))
 }
 

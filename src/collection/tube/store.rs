@@ -14,30 +14,28 @@ use crate::error::{Reason, Result};
 use crate::storage::outbox::{self, Change};
 use crate::storage::{Conn, Sql, StoreError, Tx, codes, ensure_rows, json};
 
-/// `$1` rows of tubes; gives the codes of those that are new. A tube whose code or event is
-/// known already, or is just being written elsewhere, inserts nothing. 2,000 rows cost PostgreSQL
-/// 55 ms of processor time as JSON, 32 as a list for each column and 18 by `COPY`, which would
-/// break off at the first known one; 200 rows 4.6, 3.4 and 2.4. Lists would spare 1.3 of the
-/// record day's 116 seconds, which a second text is not worth.
+/// `$1` tubes, a tuple for each: code, size, members, round, site, session, event, device, its number
+/// there, skew, sealed, recorded, by whom, tag. Gives the codes of those that are new. A tube whose
+/// code or event is known already, or is just being written elsewhere, inserts nothing; `COPY` would
+/// break off at the first known one.
 pub const TUBES_ADD: &str = "insert into tube (code, size, members, swab_count, round_code,
         site_code, session_code, event_id, device_id, device_seq, device_skew_us, sealed_us,
         recorded_us, recorded_by, content_tag, state, state_us)
-    select e.value ->> 'code', cast(e.value ->> 'size' as bigint),
-        cast(e.value ->> 'members' as bigint), cast(e.value ->> 'members' as bigint),
-        e.value ->> 'round', e.value ->> 'site', e.value ->> 'session', e.value ->> 'event',
-        e.value ->> 'device', cast(e.value ->> 'sequence' as bigint),
-        cast(e.value ->> 'skew' as bigint), cast(e.value ->> 'sealed' as bigint),
-        cast(e.value ->> 'recorded' as bigint), e.value ->> 'by', e.value ->> 'tag', 'sealed',
-        cast(e.value ->> 'recorded' as bigint)
+    select e.value ->> 0, cast(e.value ->> 1 as bigint), cast(e.value ->> 2 as bigint),
+        cast(e.value ->> 2 as bigint), e.value ->> 3, e.value ->> 4, e.value ->> 5,
+        e.value ->> 6, e.value ->> 7, cast(e.value ->> 8 as bigint),
+        cast(e.value ->> 9 as bigint), cast(e.value ->> 10 as bigint),
+        cast(e.value ->> 11 as bigint), e.value ->> 12, e.value ->> 13, 'sealed',
+        cast(e.value ->> 11 as bigint)
     from jsonb_each($1) e where true
     on conflict do nothing returning code";
-/// `$1` rows of members; on PostgreSQL a list for each column. 10,000 rows cost the server 52 ms
-/// of processor time as JSON, 32 as columns and 26 by a bare binary `COPY`, 1,000 rows
-/// 7.4, 5.9 and 6.0 ms: `COPY` is not worth its two more round trips.
+/// `$1` members, a tuple for each: their columns in order; on PostgreSQL a list for each column.
+/// 10,000 rows cost the server 52 ms of processor time as structs in JSON, 32 as columns and 26 by a
+/// bare binary `COPY`, 1,000 rows 7.4, 5.9 and 6.0 ms: `COPY` is not worth its two more round trips.
 pub const MEMBERS_ADD: Sql = Sql {
     sqlite: "insert into member (tube_code, position, person_key, identity_tag, taken_us)
-        select e.value ->> 'tube', cast(e.value ->> 'position' as bigint), e.value ->> 'person',
-            e.value ->> 'identity', cast(e.value ->> 'taken' as bigint)
+        select e.value ->> 0, cast(e.value ->> 1 as bigint), e.value ->> 2, e.value ->> 3,
+            cast(e.value ->> 4 as bigint)
         from jsonb_each($1) e",
     postgres: "insert into member (tube_code, position, person_key, identity_tag, taken_us)
         select * from unnest(cast($1 as text[]), cast($2 as bigint[]), cast($3 as text[]),
@@ -57,33 +55,6 @@ pub const EVENTS_STORED: &str = "select event_id, code from tube
 pub const MEMBERS_STORED: &str = "select m.tube_code, m.person_key, m.taken_us, m.identity_tag
     from member m where m.tube_code in (select e.value ->> 'code' from jsonb_each($1) e)
     order by m.tube_code, m.position";
-
-#[derive(Serialize)]
-struct TubeRow<'a> {
-    code: &'a str,
-    size: u8,
-    members: usize,
-    round: &'a str,
-    site: &'a str,
-    session: &'a str,
-    event: uuid::Uuid,
-    device: &'a str,
-    sequence: u32,
-    skew: i64,
-    sealed: i64,
-    recorded: i64,
-    by: &'a str,
-    tag: &'a str,
-}
-
-#[derive(Serialize)]
-struct MemberRow<'a> {
-    tube: &'a str,
-    position: i64,
-    person: &'a str,
-    identity: &'a str,
-    taken: i64,
-}
 
 /// Stores sealed tubes with their members and persons, and says what became of each, in order.
 ///
@@ -172,51 +143,51 @@ async fn tubes_add(
     Ok(codes)
 }
 
-fn tube_row(tube: &SealedTube) -> TubeRow<'_> {
-    TubeRow {
-        code: tube.code.as_str(),
-        size: tube.size,
-        members: tube.members.len(),
-        round: &tube.round,
-        site: &tube.site,
-        session: tube.session.as_str(),
-        event: tube.event,
-        device: &tube.device,
-        sequence: tube.sequence,
-        skew: tube.skew.us(),
-        sealed: tube.sealed.us(),
-        recorded: tube.recorded.us(),
-        by: &tube.recorded_by,
-        tag: &tube.content_tag,
-    }
+/// A row for [`TUBES_ADD`].
+fn tube_row(tube: &SealedTube) -> impl Serialize + use<'_> {
+    (
+        tube.code.as_str(),
+        tube.size,
+        tube.members.len(),
+        &tube.round,
+        &tube.site,
+        tube.session.as_str(),
+        tube.event,
+        &tube.device,
+        tube.sequence,
+        tube.skew.us(),
+        tube.sealed.us(),
+        tube.recorded.us(),
+        &tube.recorded_by,
+        &tube.content_tag,
+    )
 }
 
 async fn members_add(tx: &mut Tx, tubes: &[&SealedTube]) -> Result<()> {
-    let mut rows = Vec::new();
-    for tube in tubes {
-        rows.extend((1..).zip(&tube.members).map(|(position, member)| MemberRow {
-            tube: tube.code.as_str(),
-            position,
-            person: member.person.key().as_str(),
-            identity: member.person.identity_tag(),
-            taken: member.taken.us(),
-        }));
-    }
+    let rows: Vec<_> = tubes.iter().flat_map(|tube| member_rows(tube)).collect();
     let added = match &mut tx.conn {
         Conn::Sqlite(c) => {
             query(MEMBERS_ADD.sqlite).bind(json(&rows)).execute(&mut **c).await?.rows_affected()
         }
         Conn::Postgres(c) => query(MEMBERS_ADD.postgres)
-            .bind(rows.iter().map(|row| row.tube).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.position).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.person).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.identity).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.taken).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.0).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.1).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.2).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.3).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.4).collect::<Vec<_>>())
             .execute(&mut **c)
             .await?
             .rows_affected(),
     };
     Ok(ensure_rows("MEMBERS_ADD", rows.len() as u64, added)?)
+}
+
+/// Tube, position in it, person, identity, when taken: rows for [`MEMBERS_ADD`].
+fn member_rows(tube: &SealedTube) -> impl Iterator<Item = (&str, i64, &str, &str, i64)> {
+    (1..).zip(&tube.members).map(|(position, member)| {
+        let (person, taken) = (&member.person, member.taken.us());
+        (tube.code.as_str(), position, person.key().as_str(), person.identity_tag(), taken)
+    })
 }
 
 /// What is stored under the codes and events of tubes that could not be added.

@@ -108,9 +108,7 @@ const HOT: &[Hot] = &[
     (
         "collection/tube/store.rs",
         "TUBES_ADD",
-        r#"'[{"code": "NEW", "size": 1, "members": 1, "round": "D01", "site": "S1", "session": "E1",
-            "event": "new", "device": "D1", "sequence": 1, "skew": 0, "sealed": 1, "recorded": 1,
-            "by": "A1", "tag": "t"}]'"#,
+        r#"'[["NEW", 1, 1, "D01", "S1", "E1", "new", "D1", 1, 0, 1, 1, "A1", "t"]]'"#,
     ),
     (
         "collection/tube/store.rs",
@@ -156,8 +154,7 @@ const HOT: &[Hot] = &[
     (
         "instrument/store.rs",
         "READINGS_ADD",
-        r#"'R1000120', '[{"well": 90, "target": "N", "dye": "FAM", "task": "unknown",
-            "operator_name": "", "raw_ct": "30.1", "omitted": 0}]'"#,
+        r#"'R1000120', '[[90, "N", "FAM", "unknown", "", null, "30.1", null, null, 0]]'"#,
     ),
     ("instrument/store.rs", "READINGS_FIND", "'R1000120'"),
     (
@@ -171,9 +168,9 @@ const HOT: &[Hot] = &[
     (
         "interpretation/store.rs",
         "CALLS_ADD",
-        r#"'R1000120', '[{"tube": "NEW", "outcome": "not_detected", "rule": "r",
-            "disposition": "report", "members": 1, "attempt": 0, "clean": 1, "detail": "x"}]'"#,
+        r#"'R1000120', '[["NEW", "not_detected", "r", "report", 1, 0, 1, "x", null]]'"#,
     ),
+    ("interpretation/store.rs", "TESTED", ONE),
     ("interpretation/store.rs", "CALLS_FIND", "'R1000120'"),
     ("interpretation/store.rs", "EARLIER", r#"'[{"code": "LATE"}]', 1592697700000000, 'z'"#),
     ("review", "CALLS", "'R1000120'"),
