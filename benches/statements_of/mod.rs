@@ -56,6 +56,8 @@ const A_RUN: &str = "insert into plate (code, laboratory_code, kit_code, kit_ver
         size, state, made_by, made_us, lot, volume_nl, tolerance, reactions)
     select 'Y{k}', laboratory_code, kit_code, kit_version, template, size, 'draft', made_by, made_us,
         lot, volume_nl, tolerance, reactions from plate limit 1;
+    insert into run_file (sha256, name, content, kept_us)
+    select md5('{k}') || md5('x{k}'), name, content, kept_us from run_file limit 1;
     insert into run (id, plate_code, sha256, format, instrument, serial, run_ended, kit_code,
         kit_version, usable, verdict, warnings, imported_by, imported_us, state)
     select 'X{k}', 'Y{k}', md5('{k}') || md5('x{k}'), format, instrument, serial, run_ended, kit_code,

@@ -33,6 +33,7 @@ mod moves;
 mod orphans;
 mod pages;
 mod parts;
+mod places;
 mod plans;
 mod plate;
 mod pool;

@@ -16,8 +16,9 @@ use crate::storage::{Conn, Sql, StoreError, Tx, codes, ensure_rows, json};
 
 /// `$1` tubes, a tuple for each: code, size, members, round, site, session, event, device, its number
 /// there, skew, sealed, recorded, by whom, tag. Gives the codes of those that are new. A tube whose
-/// code or event is known already, or is just being written elsewhere, inserts nothing; `COPY` would
-/// break off at the first known one.
+/// code or event is known already, or is just being written elsewhere, inserts nothing. 2,000 rows take
+/// PostgreSQL 56 ms as structs, 39 as tuples, 44 as a list for each column and 38 by `COPY`, which would
+/// break off at the first known one (`benches/statements.rs`).
 pub const TUBES_ADD: &str = "insert into tube (code, size, members, swab_count, round_code,
         site_code, session_code, event_id, device_id, device_seq, device_skew_us, sealed_us,
         recorded_us, recorded_by, content_tag, state, state_us)
