@@ -15,6 +15,8 @@ use crate::laboratory::{POSITIVE, SINGLE_TARGET, cycled, deliver, load, upload};
 use crate::way::number;
 use crate::world::{people, seal_tube, tube, tube_body, world};
 
+type Texts = (String, String, String, String, String, String, String, String);
+type Numbers = (i64, i64, i64, i64, i64, i64, i64, i64);
 type Call = (String, String, String, String, i64, i64, i64, String, Option<String>);
 
 each_engine! {
@@ -27,8 +29,6 @@ each_engine! {
         let numbers = "select size, members, swab_count, device_seq, device_skew_us, sealed_us,
             recorded_us, state_us from tube";
         let mut tx = app.app.db.read("test.tube").await.unwrap();
-        type Texts = (String, String, String, String, String, String, String, String);
-        type Numbers = (i64, i64, i64, i64, i64, i64, i64, i64);
         let found: Texts = on!(tx, c => query_as(texts).fetch_one(c).await).unwrap();
         let event = sent["event_id"].as_str().unwrap();
         let by = world.sampler.actor.account.as_str();
