@@ -84,7 +84,7 @@ async fn what_another_desk_stored_is_not_written_over_and_this_desk_goes_on_from
         store_elsewhere(&browser, &world, 2, &tubes[..4]).await;
         let settings = "localStorage.setItem('plate-settings', '[\"\", \"\", \"stamp-z\"]')";
         browser.client.execute(settings, Vec::new()).await.unwrap();
-        browser.client.refresh().await.unwrap();
+        browser.reload().await;
         browser.wait_for_text(".feedback.wrong", changed).await;
         assert!(browser.text(".feedback ul").await.contains(&tubes[4]));
         assert_eq!(browser.text("#filled").await, "4");
@@ -109,7 +109,7 @@ async fn a_plate_that_was_not_saved_outlives_a_page_loaded_again_without_network
     browser.scan(&tubes[2]).await;
     browser.wait_for_text(".feedback.wrong", &tubes[2]).await;
     browser.wait_for_text("#filled", "2").await;
-    browser.client.refresh().await.unwrap();
+    browser.reload().await;
     browser.wait_for_text(".feedback.wrong", &plate(4)).await;
     browser.wait_for_text(".feedback.wrong", "They are kept in this tab").await;
     browser.screenshot("plate-not-resumed-light").await;
@@ -147,7 +147,7 @@ async fn whose_answer_to_a_save_was_lost_is_not_told_of_another_desk() {
     browser.scan("save").await;
     browser.wait_for_text(".feedback.wrong", "cannot be reached").await;
     // Nor after the page is loaded again.
-    browser.client.refresh().await.unwrap();
+    browser.reload().await;
     browser.wait_for_text(".feedback.right", &plate(3)).await;
     browser.wait_for_text("#filled", "3").await;
     // What another desk stored in between is still not written over.
@@ -181,7 +181,7 @@ async fn a_plate_goes_on_with_another_lot_and_not_with_another_kit() {
     browser.client.execute(choose, Vec::new()).await.unwrap();
     fill(&browser, 5, &tubes[..2]).await;
     app.pass(Span::minutes(6));
-    browser.client.refresh().await.unwrap();
+    browser.reload().await;
     browser.wait_for_text(".feedback.wrong", "Lot A1 is not to be used any more").await;
     browser.wait_for_text(".feedback.wrong", "B7").await;
     browser.check("plate-lot-gone").await;
@@ -196,7 +196,7 @@ async fn a_plate_goes_on_with_another_lot_and_not_with_another_kit() {
     browser.wait_for_text(".feedback.right", &tubes[3]).await;
     let withdraw = format!("/v1/kits/{}/versions/{}/withdraw", KIT.0, KIT.1);
     app.post(&world.reviewer, &withdraw, &json!({ "reason": "recalled" })).await.expect(200);
-    browser.client.refresh().await.unwrap();
+    browser.reload().await;
     browser.wait_for_text(".feedback.wrong", "Take another plate for them").await;
     browser.scan(&tubes[3]).await;
     browser.wait_for_text(".feedback.wrong", "Scan a plate first").await;
@@ -250,7 +250,7 @@ async fn a_saved_draft_frees_the_desk_and_keeps_what_is_in_its_wells() {
         }
         browser.wait_for_text(".feedback.wrong", again).await;
         browser.check("plate-emptied").await;
-        browser.client.refresh().await.unwrap();
+        browser.reload().await;
         browser.wait_for_text(".feedback.already", &plate(2)).await;
         browser.scan(&plate(3)).await;
         browser.wait_for_text(".feedback.wrong", again).await;
@@ -266,7 +266,7 @@ async fn a_saved_draft_frees_the_desk_and_keeps_what_is_in_its_wells() {
         assert_eq!(tubes_of(&browser, &world, 2).await, tubes[..2]);
         assert_eq!(tubes_of(&browser, &world, 3).await, tubes[2..3]);
         // A page that is loaded again knows what is stored.
-        browser.client.refresh().await.unwrap();
+        browser.reload().await;
         browser.wait_for_text(".feedback.already", &plate(2)).await;
         browser.scan(&plate(3)).await;
         browser.wait_for_text(".feedback.right", &plate(3)).await;

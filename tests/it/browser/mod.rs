@@ -176,6 +176,22 @@ impl Browser {
     /// Goes to a path of the application.
     pub async fn goto(&self, path: &str) {
         self.client.goto(&format!("{}{path}", self.url)).await.unwrap();
+        self.settle().await;
+    }
+
+    /// Loads the page that is shown again.
+    pub async fn reload(&self) {
+        self.client.refresh().await.unwrap();
+        self.settle().await;
+    }
+
+    /// Waits until the page has been loaded and has given the focus where it wants it: that comes
+    /// with the first picture and not with the load, and what is typed before it is lost.
+    async fn settle(&self) {
+        let focused = "(document.activeElement !== document.body \
+            || !document.querySelector('[autofocus]')?.checkVisibility())";
+        let script = format!("document.readyState === 'complete' && {focused}");
+        self.wait_for_value(&script, &json!(true)).await;
     }
 
     /// Path and query of the page that is shown.
@@ -188,11 +204,14 @@ impl Browser {
     pub async fn wait_for_path(&self, path: &str) {
         for _ in 0..PATIENCE.as_millis() / 50 {
             if self.path().await == path {
+                self.settle().await;
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("{} is shown instead of {path}", self.path().await);
+        let said = "return document.querySelector('main')?.innerText";
+        let said = self.client.execute(said, Vec::new()).await;
+        panic!("{} is shown instead of {path}: {said:?}", self.path().await);
     }
 
     /// Waits until an element is there whose text contains these words.
@@ -214,18 +233,19 @@ impl Browser {
         panic!("{css} never said {words:?}, but {last:?}");
     }
 
-    /// Waits until an expression of the page has this value.
+    /// Waits until an expression of the page has this value. While one page gives way to the next
+    /// there is nothing to ask.
     pub async fn wait_for_value(&self, expression: &str, value: &Value) {
         let script = format!("return {expression}");
-        let mut last = Value::Null;
+        let mut last = Ok(Value::Null);
         for _ in 0..PATIENCE.as_millis() / 50 {
-            last = self.client.execute(&script, Vec::new()).await.unwrap();
-            if last == *value {
+            last = self.client.execute(&script, Vec::new()).await;
+            if last.as_ref().is_ok_and(|last| last == value) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("{expression} is {last} instead of {value}");
+        panic!("{expression} is {last:?} instead of {value}");
     }
 
     /// The text of the first such element.

@@ -115,7 +115,7 @@ async fn a_plate_is_filled_undone_and_frozen_by_keys_alone() {
         browser.keys(&format!("{}z", char::from(Key::Control))).await;
         browser.wait_for_text("#filled", "17").await;
         // A page that is loaded again goes on.
-        browser.client.refresh().await.unwrap();
+        browser.reload().await;
         browser.wait_for_text("#filled", "17").await;
         browser.wait_for_text(".feedback.already", &plate(3)).await;
         browser.press(Key::F9).await;

@@ -209,7 +209,7 @@ async fn any_quadrant_is_cleared_and_filled_anew_by_keys_alone() {
             }
         }
         // What waits in the middle still waits when the page is loaded again.
-        browser.client.refresh().await.unwrap();
+        browser.reload().await;
         browser.wait_for_text(".feedback.already", next).await;
         browser.wait_for_text("#filled", "4").await;
         scan_plates(&browser, &[3]).await;

@@ -98,7 +98,7 @@ async fn a_box_is_taken_in_by_scans_and_keys_alone() {
         browser.wait_for_text("#unexpected", &tube(20)).await;
         browser.check("receive-scanning").await;
         // A page that is loaded again goes on.
-        browser.client.refresh().await.unwrap();
+        browser.reload().await;
         browser.wait_for_text("#missing-count", "1").await;
         assert_eq!(browser.text("#refused-count").await, "2");
         assert_eq!(browser.text("#unexpected-count").await, "1");
@@ -223,7 +223,7 @@ async fn what_was_scanned_outlives_a_page_loaded_again_while_no_box_can_be_opene
     browser.wait_for_text("#unexpected-count", "1").await;
     let busy = json!({ "source": BUSY });
     browser.cdp("Page.addScriptToEvaluateOnNewDocument", busy).await;
-    browser.client.refresh().await.unwrap();
+    browser.reload().await;
     browser.wait_for_text(".feedback.wrong", "3 scanned, kept in this tab").await;
     browser.check("receive-kept").await;
     browser.scan(&box_(0)).await;
