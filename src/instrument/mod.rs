@@ -117,6 +117,11 @@ impl RunFile {
         self.run_ended.as_deref().map(vocabulary::moment).filter(|moment| !moment.is_empty())
     }
 
+    /// [`Self::model`], [`Self::serial_code`] and [`Self::ended`], each empty where there is none.
+    pub fn origin(&self) -> [&str; 3] {
+        [self.model(), self.serial_code(), self.ended()].map(Option::unwrap_or_default)
+    }
+
     /// Calls the instrument as whoever brought the file does, where the file has no serial number;
     /// false when that is no code an instrument may have.
     pub fn name_instrument(&mut self, stated: &str) -> bool {

@@ -256,8 +256,7 @@ pub async fn run_live(tx: &mut Tx, plate: &str) -> Result<Option<RunOfPlate>> {
 /// one of the files was quicker.
 pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<bool> {
     let file = run.file;
-    let facts = [file.model(), file.serial_code(), file.ended()];
-    let [instrument, number, ended] = facts.map(Option::unwrap_or_default);
+    let [instrument, number, ended] = file.origin();
     let warnings = json(&file.warnings);
     let added = on!(tx, c => query(RUN_ADD).bind(run.id).bind(run.plate).bind(run.sha256)
         .bind(file.format.as_str()).bind(instrument).bind(number).bind(ended)

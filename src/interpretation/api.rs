@@ -2,18 +2,19 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
+use super::answer::{self, RunAnswer};
 use super::lot::store::holds;
 use super::preview::{ControlRead, Preview};
 use super::replace::{self, ReplaceReason, Replacement};
-use super::store::{RunHead, calls_add, calls_find, recalled, run_find, tube_facts};
+use super::store::{calls_add, calls_find, recalled, run_find, tube_facts};
 use super::upload::{self, Coming, SealedFile, Taken};
 use super::{
-    Call, Interpretation, Kit, Verdict, VerdictCode, VerdictReason, interpret_wells, names,
-    of_instrument, points, swapped,
+    Interpretation, Kit, VerdictCode, VerdictReason, interpret_wells, names, of_instrument, points,
+    swapped,
 };
 use crate::app::App;
 use crate::audit::{self, Entry};
@@ -24,7 +25,6 @@ use crate::error::{Error, Reason, Result};
 use crate::http::extract::{Files, Json, Path, Query};
 use crate::http::problem::Problem;
 use crate::instrument::RunFile;
-use crate::instrument::curve_store::curves_count;
 use crate::instrument::store::{self as runs, NewRun, Part};
 use crate::plate::api as plates;
 use crate::plate::robot::store as robot;
@@ -71,63 +71,6 @@ struct RunForm {
     file: Vec<Vec<u8>>,
 }
 
-/// A run, its verdict and its calls.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct RunAnswer {
-    /// The run; none after a dry run.
-    pub id: Option<String>,
-    /// Its plate.
-    pub plate: String,
-    /// SHA-256 of the file; of several files, and of one that came again, of a list of theirs.
-    pub sha256: String,
-    /// SHA-256 of each file, in the order they were sent.
-    #[serde(default)]
-    pub parts: Vec<String>,
-    /// Format of the file.
-    pub format: String,
-    /// What in the content gave the format away.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub detected_by: Vec<Reason>,
-    /// Instrument type.
-    pub instrument: String,
-    /// Instrument serial number.
-    pub serial: String,
-    /// End of the run as the file writes it.
-    pub run_ended: String,
-    /// The kit.
-    pub kit: String,
-    /// The kit's version, pinned to this run.
-    pub kit_version: String,
-    /// May the plate be used, and every reason why not.
-    #[schema(value_type = Object)]
-    pub verdict: Verdict,
-    /// What keeps it from being accepted and released, beside the verdict: its lot, its kit, and
-    /// what robots did otherwise than planned.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub holds: Vec<Reason>,
-    /// One call for each tube.
-    #[schema(value_type = Vec<Object>)]
-    pub calls: Vec<Call>,
-    /// How many amplification curves were read from the file; calls are never made from them.
-    #[serde(default)]
-    pub curves: u64,
-    /// What a person should know of the file: also what is wrong with its curves.
-    pub warnings: Vec<Reason>,
-    /// `draft`, `reviewed`, `released` or `void`.
-    pub state: String,
-    /// The run it is in the place of, with who brought it and why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaces: Option<Replacement>,
-    /// The run that counts in its place.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaced_by: Option<Replacement>,
-    /// When the file came in.
-    pub imported_at: Option<Time>,
-    /// What it shows before it is kept; after a dry run alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub preview: Option<Preview>,
-}
-
 /// Takes a run in: one file as it is, or the files of all filters as a form. The same content for
 /// the same plate is the same run (R15).
 #[utoipa::path(post, path = "/v1/plates/{code}/runs", tag = "instrument",
@@ -160,8 +103,7 @@ pub async fn run_post(
         Coming::New(parts) => parts,
         Coming::Same(run) => {
             let head = run_find(&mut tx, &run).await?;
-            let calls = calls_find(&mut tx, &run).await?;
-            let answer = answer(&app, &mut tx, head, calls).await?;
+            let answer = answer::of_kept(&app, &mut tx, head).await?;
             return Ok((StatusCode::OK, Json(of_instrument::same(answer, stated, &file)?)));
         }
     };
@@ -173,17 +115,18 @@ pub async fn run_post(
     let id = app.clock.id().to_string();
     files.extend(upload::list(&app, &parts));
     let new = Incoming { id: &id, parts: &parts, files: &files, serial_from, at };
-    if let Some(wanted) = replaces {
-        replaced(&mut tx, &actor, wanted, (&new, &mut interpretation)).await?;
-    }
+    let replaces = match replaces {
+        Some(wanted) => Some(replaced(&mut tx, &actor, wanted, (&new, &mut interpretation)).await?),
+        None => None,
+    };
     let (facts, judged) =
         chart(&mut tx, &actor, (&plate, &file), (&kit, &controls, &mut interpretation), &new)
             .await?;
-    keep(&mut tx, &actor, (&plate, &file, &interpretation), &new).await?;
+    let kept = keep(&mut tx, &actor, (&plate, &file, interpretation), &new).await?;
     quality::keep(&mut tx, &app.clock, &actor, (&facts, &judged)).await?;
-    let head = run_find(&mut tx, &id).await?;
-    let mut answer = answer(&app, &mut tx, head, interpretation.calls).await?;
-    answer.detected_by.clone_from(&file.detected_by);
+    // What robots did otherwise was refused above, while the plate is locked.
+    let holds = holds(&mut tx, &id, app.config.lot_keeping).await?;
+    let answer = RunAnswer { holds, replaces, ..kept };
     if upload.dry_run {
         let preview = Some(Preview::of(controls, &file));
         let dry = RunAnswer { id: None, imported_at: None, preview, ..answer };
@@ -295,7 +238,7 @@ async fn replaced(
     actor: &Actor,
     (replaces, reason): (String, ReplaceReason),
     (new, read): (&Incoming<'_>, &mut Interpretation),
-) -> Result<()> {
+) -> Result<Replacement> {
     let (run, by) = (new.id.to_owned(), actor.account.clone());
     let replacement = Replacement { run, replaces, reason, by, at: new.at };
     let before = calls_find(tx, &replacement.replaces).await?;
@@ -303,16 +246,18 @@ async fn replaced(
     replace::replace(tx, &replacement).await?;
     let detail = json!({ "run": new.id, "reason": reason });
     let about = &replacement.replaces;
-    audit::record(tx, Entry { at: new.at, actor, action: "run.replace", about, detail }).await
+    audit::record(tx, Entry { at: new.at, actor, action: "run.replace", about, detail }).await?;
+    Ok(replacement)
 }
 
+/// Writes the run, and gives what is answered of it.
 async fn keep(
     tx: &mut Tx,
     actor: &Actor,
-    (plate, file, interpretation): (&StoredPlate, &RunFile, &Interpretation),
+    (plate, file, interpretation): (&StoredPlate, &RunFile, Interpretation),
     new: &Incoming<'_>,
-) -> Result<()> {
-    let Interpretation { verdict, calls } = interpretation;
+) -> Result<RunAnswer> {
+    let Interpretation { verdict, calls } = &interpretation;
     for file in new.files {
         runs::file_keep(tx, (&file.sha256, &file.name), &file.sealed, new.at).await?;
     }
@@ -344,7 +289,8 @@ async fn keep(
         "usable": verdict.usable, "calls": calls.len(), "serial_from": new.serial_from });
     let about = plate.code.as_str();
     let entry = Entry { at: new.at, actor, action: "run.import", about, detail };
-    audit::record(tx, entry).await
+    audit::record(tx, entry).await?;
+    Ok(answer::of_new(&run, interpretation))
 }
 
 /// A run with its verdict and calls.
@@ -359,41 +305,5 @@ pub async fn run_get(
     let mut tx = app.db.read("run.get").await?;
     let head = run_find(&mut tx, &run).await?;
     actor.in_laboratory(&head.run.laboratory_code)?;
-    let calls = calls_find(&mut tx, &run).await?;
-    Ok(Json(answer(&app, &mut tx, head, calls).await?))
-}
-
-async fn answer(app: &App, tx: &mut Tx, head: RunHead, calls: Vec<Call>) -> Result<RunAnswer> {
-    let RunHead { run: row, verdict, warnings } = head;
-    let mut holds = holds(tx, &row.id, app.config.lot_keeping).await?;
-    if matches!(row.state.as_str(), "draft" | "reviewed") {
-        let plate = row.plate_code.as_str();
-        holds.extend(robot::holds(tx, &[plate]).await?.remove(plate).unwrap_or_default());
-    }
-    let parts = runs::parts(tx, &row.id).await?.into_iter().map(|part| part.sha256).collect();
-    let (replaces, replaced_by) = replace::replacements(tx, &row.id).await?;
-    let curves = curves_count(tx, &row.id).await?;
-    Ok(RunAnswer {
-        id: Some(row.id),
-        plate: row.plate_code,
-        sha256: row.sha256,
-        parts,
-        format: row.format,
-        detected_by: Vec::new(),
-        instrument: row.instrument,
-        serial: row.serial,
-        run_ended: row.run_ended,
-        kit: row.kit_code,
-        kit_version: row.kit_version,
-        verdict,
-        holds,
-        calls,
-        curves,
-        warnings,
-        state: row.state,
-        replaces,
-        replaced_by,
-        imported_at: Some(row.imported),
-        preview: None,
-    })
+    Ok(Json(answer::of_kept(&app, &mut tx, head).await?))
 }

@@ -7,6 +7,7 @@
 //! A call says what the readings mean; the [`Verdict`] says whether they may be used. Calls of
 //! an unusable plate are kept as evidence and must never be released.
 
+pub mod answer;
 pub mod api;
 mod calls;
 mod controls;

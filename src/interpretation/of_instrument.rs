@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::api::RunAnswer;
+use super::answer::RunAnswer;
 use crate::error::{Error, Reason, Result};
 use crate::instrument::RunFile;
 

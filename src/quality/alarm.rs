@@ -1,27 +1,29 @@
 //! Alarms: raised once, open until somebody acknowledges them with a reason, and kept.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sqlx::{FromRow, query, query_as, query_scalar};
 use utoipa::ToSchema;
 
 use super::rules::{Known, Signal};
-use super::{Direction, Facts, Measure, Scope, Subjects, held};
+use super::{Direction, Facts, Measure, Scope, held};
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
 use crate::clock::{Clock, Time};
 use crate::error::{Error, Result};
-use crate::storage::Tx;
+use crate::storage::{Tx, json};
 
 /// Id, laboratory, scope, subject, measure, kit, target, direction, tube, run, plates, since, now.
 pub const RAISE: &str = "insert into quality_alarm (id, laboratory_code, scope, subject, measure,
         kit, target, direction, tube, run_id, plates, since_us, opened_us)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing";
-/// Laboratory, measure: the newest alarms, open or not.
-pub const PAST: &str = "select scope, subject, kit, target, direction, since_us, opened_us,
+/// `$1` laboratory, `$2` measures: the newest alarms of each, open or not.
+pub const PAST: &str =
+    "select measure, scope, subject, kit, target, direction, since_us, opened_us,
         acknowledged_us, reason
-    from quality_alarm where laboratory_code = $1 and measure = $2
-    order by opened_us desc, id desc limit 1000";
+    from (select a.*, row_number() over (partition by measure order by opened_us desc, id desc) as n
+        from quality_alarm a where laboratory_code = $1
+            and measure in (select e.value ->> 0 from jsonb_each($2) e)) a
+    where n <= 1000 order by measure, n";
 /// What is open, without seeded tubes.
 pub const OPEN: &str = "select count(*) from quality_alarm
     where acknowledged_us is null and measure not in ('seeded', 'seeded_recall')";
@@ -241,6 +243,7 @@ impl NewAlarm {
 /// An alarm there was, or is.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Past {
+    pub(super) measure: Measure,
     scope: Scope,
     subject: String,
     kit: String,
@@ -265,9 +268,10 @@ impl Past {
     }
 }
 
-/// The newest alarms of a measure in a laboratory.
-pub async fn past(tx: &mut Tx, laboratory: &str, measure: Measure) -> Result<Vec<Past>> {
-    Ok(on!(tx, c => query_as(PAST).bind(laboratory).bind(measure).fetch_all(c).await)?)
+/// The newest alarms of each of these measures in a laboratory, one measure after the other.
+pub async fn past(tx: &mut Tx, laboratory: &str, measures: &[Measure]) -> Result<Vec<Past>> {
+    let list = json(&measures.iter().map(|measure| (measure,)).collect::<Vec<_>>());
+    Ok(on!(tx, c => query_as(PAST).bind(laboratory).bind(&list).fetch_all(c).await)?)
 }
 
 /// What is known already of a kit's target.
@@ -283,12 +287,12 @@ pub fn known(past: &[Past], (kit, target): (&str, &str)) -> Vec<Known> {
     known.collect()
 }
 
-/// Since when the usual values of a run's instrument are learnt.
-pub(super) fn relearnt(past: &[Past], (kit, target): (&str, &str), of: &Subjects) -> Time {
+/// Since when the usual values of an instrument are learnt.
+pub(super) fn relearnt(past: &[Past], (kit, target): (&str, &str), instrument: &str) -> Time {
     let own = past.iter().filter(|one| {
         one.reason.is_some_and(AlarmReason::changes_the_usual)
             && (one.kit.as_str(), one.target.as_str()) == (kit, target)
-            && (one.scope != Scope::Instrument || one.subject == of.instrument)
+            && (one.scope != Scope::Instrument || one.subject == instrument)
     });
     own.filter_map(|one| one.acknowledged).max().unwrap_or(Time::from_us(0))
 }
@@ -338,7 +342,7 @@ pub(super) async fn raise(
         if written == 0 {
             continue;
         }
-        let detail = json!({ "scope": alarm.scope, "subject": alarm.subject,
+        let detail = serde_json::json!({ "scope": alarm.scope, "subject": alarm.subject,
             "measure": alarm.measure, "direction": alarm.direction, "run": facts.run,
             "tube": alarm.tube });
         let entry = Entry { at: facts.at, actor, action: "quality.alarm", about: &id, detail };
@@ -348,8 +352,7 @@ pub(super) async fn raise(
     Ok(raised)
 }
 
-/// How many alarms are open, for the metrics. Seeded tubes are left out: the figures are for
-/// everybody.
+/// How many alarms are open, for the metrics, which are for everybody: none of seeded tubes.
 pub async fn open(tx: &mut Tx) -> Result<i64> {
     Ok(on!(tx, c => query_scalar(OPEN).fetch_one(c).await)?)
 }
@@ -402,6 +405,7 @@ mod tests {
 
     fn answered(scope: Scope, reason: AlarmReason, at: i64) -> Past {
         Past {
+            measure: Measure::Positivity,
             scope,
             subject: "L01".to_owned(),
             kit: String::new(),

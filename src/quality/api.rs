@@ -153,7 +153,7 @@ pub async fn chart(
     frame: Frame,
     (target, kit): (Option<&str>, Option<&str>),
 ) -> Result<Chart> {
-    let past = alarm::past(tx, &frame.laboratory, frame.measure).await?;
+    let past = alarm::past(tx, &frame.laboratory, &[frame.measure]).await?;
     let (scope, subject) = frame.scope();
     let subject = subject.to_owned();
     let begun = |kit: &str, target: &str| {

@@ -42,6 +42,12 @@ pub struct Signal {
 }
 
 impl Step {
+    /// Whether it adds to any sum: only such a plate gives one away.
+    pub fn is_going(&self) -> bool {
+        let mut weights = self.weights.iter().flatten();
+        weights.any(|weights| weights.rise > 0.0 || weights.fall > 0.0)
+    }
+
     fn weight(&self, scope: Scope, direction: Direction) -> Option<f64> {
         let place = Scope::ALL.iter().position(|one| *one == scope)?;
         self.weights[place].map(|weights| match direction {
@@ -213,6 +219,17 @@ mod tests {
         for count in 0..40 {
             assert_eq!(blamed(&steps(count, |_| -0.15)), []);
         }
+    }
+
+    #[test]
+    fn a_plate_that_goes_no_way_gives_nothing_away_and_one_that_does_is_asked_about() {
+        let mut bad = steps(40, |_| 0.19);
+        assert!(bad.last().unwrap().is_going());
+        assert_ne!(blamed(&bad), []);
+        let usual = Weights { rise: -0.01, fall: -0.1 };
+        bad.last_mut().unwrap().weights = [Some(usual), None, Some(usual), None];
+        assert!(!bad.last().unwrap().is_going());
+        assert_eq!(blamed(&bad), []);
     }
 
     #[test]

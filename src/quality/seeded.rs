@@ -177,7 +177,7 @@ async fn late(tx: &mut Tx, facts: &Facts) -> Result<Vec<NewAlarm>> {
 
 async fn low_recall(tx: &mut Tx, facts: &Facts) -> Result<Option<NewAlarm>> {
     let laboratory = &facts.subjects.laboratory;
-    let past = alarm::past(tx, laboratory, Measure::SeededRecall).await?;
+    let past = alarm::past(tx, laboratory, &[Measure::SeededRecall]).await?;
     let outcomes: Vec<String> = on!(tx, c => query_scalar(LAST).bind(laboratory)
         .bind(facts.at - RECALL_PERIOD).bind(alarm::acknowledged(&past)).fetch_all(c).await)?;
     let found = outcomes.iter().filter(|outcome| *outcome == "detected").count();

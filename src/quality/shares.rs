@@ -276,6 +276,24 @@ pub struct CountRow {
     pub shares: Vec<ShareRow>,
 }
 
+/// What the window has of a run, once it is kept with what was expected of it.
+pub fn own(facts: &Facts, expected: &[Expected]) -> CountRow {
+    let stored = |(share, expected): (&Share, &Expected)| {
+        let [laboratory, instrument, lot, operator] = expected.shares;
+        ShareRow {
+            tubes: share.tubes.into(),
+            detected: share.detected.into(),
+            alone: expected.alone.into(),
+            expected_laboratory: laboratory,
+            expected_instrument: instrument,
+            expected_lot: lot,
+            expected_operator: operator,
+        }
+    };
+    let shares = facts.shares.iter().zip(expected).map(stored).collect();
+    CountRow { at: facts.at, subjects: facts.subjects.clone(), shares }
+}
+
 /// The last counts of a laboratory, oldest first.
 pub async fn window(tx: &mut Tx, laboratory: &str) -> Result<Vec<CountRow>> {
     let rows: Vec<WindowShare> =

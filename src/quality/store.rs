@@ -11,24 +11,33 @@ use super::alarm::{self, Past};
 use super::cusum::Usual;
 use super::held::Point;
 use super::westgard::Rule;
-use super::{BASELINE, Chart, Facts, Judged, Learner, Measure, Subjects, Value};
+use super::{BASELINE, Chart, Facts, Judged, Learner, Measure, Value};
 use crate::clock::Time;
 use crate::error::Result;
-use crate::storage::{Tx, ensure_rows, json};
+use crate::storage::{StoreError, Tx, ensure_rows, json};
 
-/// Laboratory, instrument, measure, kit, target, since when: the first points of an instrument.
-pub const USUAL: &str = "select ct from quality_point p
-    where laboratory_code = $1 and instrument = $2 and measure = $3 and kit = $4 and target = $5
-        and at_us >= $6 and accepted = 1
-        and not exists (select 1 from run v where v.id = p.run_id and v.state = 'void')
-    order by at_us, run_id limit 30";
-/// Laboratory, instrument, measure, kit, target, since when: the last points of an instrument.
-pub const LAST: &str = "select ct from quality_point p
-    where laboratory_code = $1 and instrument = $2 and measure = $3 and kit = $4 and target = $5
-        and at_us >= $6
-        and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
-        and (accepted = 0 or not exists (select 1 from run v where v.id = p.run_id and v.state = 'void'))
-    order by at_us desc, run_id desc limit 9";
+/// `$1` laboratory, `$2` series, a tuple for each: its number, instrument, measure, kit, target, since
+/// when. The first points of each series and the last, oldest first, as texts: a run of a few controls
+/// asks once, and not for a row of each point.
+pub const BEFORE: &str = "select (
+        select string_agg(cast(f.ct as text), ' ' order by f.at_us, f.run_id)
+            from (select p.ct, p.at_us, p.run_id from quality_point p
+                where p.laboratory_code = $1 and p.instrument = e.value ->> 1
+                    and p.measure = e.value ->> 2 and p.kit = e.value ->> 3
+                    and p.target = e.value ->> 4 and p.at_us >= cast(e.value ->> 5 as bigint)
+                    and p.accepted = 1
+                    and not exists (select 1 from run v where v.id = p.run_id and v.state = 'void')
+                order by p.at_us, p.run_id limit 30) f) as first, (
+        select string_agg(cast(l.ct as text), ' ' order by l.at_us, l.run_id)
+            from (select p.ct, p.at_us, p.run_id from quality_point p
+                where p.laboratory_code = $1 and p.instrument = e.value ->> 1
+                    and p.measure = e.value ->> 2 and p.kit = e.value ->> 3
+                    and p.target = e.value ->> 4 and p.at_us >= cast(e.value ->> 5 as bigint)
+                    and not exists (select 1 from run_replacement x where x.replaces = p.run_id)
+                    and (p.accepted = 0
+                        or not exists (select 1 from run v where v.id = p.run_id and v.state = 'void'))
+                order by p.at_us desc, p.run_id desc limit 9) l) as last
+    from jsonb_each($2) e order by cast(e.value ->> 0 as bigint)";
 /// Laboratory, instrument, measure, kit, target, since when: the points of an instrument over which
 /// held runs are counted, newest first.
 pub const JUDGED: &str = "select at_us, ct, mean, sd, rules from quality_point p
@@ -81,8 +90,7 @@ pub const NEWEST: &str = "select p.kit, p.target, p.instrument, p.at_us, p.ct, p
 
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
-    ("USUAL", USUAL),
-    ("LAST", LAST),
+    ("BEFORE", BEFORE),
     ("JUDGED", JUDGED),
     ("WINDOW", WINDOW),
     ("RUN_KEEP", RUN_KEEP),
@@ -108,24 +116,54 @@ pub(super) fn usual(mean: Option<i64>, sd: Option<i64>) -> Option<Usual> {
     Some(Usual { mean: cycles(mean?), sd: cycles(sd?) })
 }
 
-/// The Ct of the first points of an instrument since `since`, and its last ones, oldest first.
-pub async fn before(
-    tx: &mut Tx,
-    facts: &Facts,
-    value: &Value,
-    since: Time,
-) -> Result<(Vec<f64>, Vec<f64>)> {
-    let of = &facts.subjects;
-    let mut found = Vec::new();
-    for sql in [USUAL, LAST] {
-        let rows: Vec<i64> = on!(tx, c => query_scalar(sql).bind(&of.laboratory)
-            .bind(&of.instrument).bind(value.measure).bind(&facts.kit).bind(&value.target)
-            .bind(since).fetch_all(c).await)?;
-        found.push(rows.into_iter().map(cycles).collect::<Vec<_>>());
-    }
-    let mut last = found.pop().unwrap_or_default();
-    last.reverse();
-    Ok((found.pop().unwrap_or_default(), last))
+/// The points of one target on one instrument, since it was learnt anew.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch<'a> {
+    /// The instrument.
+    pub instrument: &'a str,
+    /// What is measured.
+    pub measure: Measure,
+    /// Kit and version.
+    pub kit: &'a str,
+    /// The target.
+    pub target: &'a str,
+    /// Since when.
+    pub since: Time,
+}
+
+/// The Ct of the first points of a stretch, and of its last ones, oldest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ends {
+    /// As many as teach what is usual, or all there are.
+    pub first: Vec<f64>,
+    /// As many as Westgard's rules look back on, or all there are.
+    pub last: Vec<f64>,
+}
+
+/// The ends of each of these stretches of a laboratory.
+pub async fn before(tx: &mut Tx, laboratory: &str, stretches: &[Stretch<'_>]) -> Result<Vec<Ends>> {
+    let numbered = stretches.iter().enumerate();
+    let rows: Vec<_> = numbered
+        .map(|(n, of)| (n, of.instrument, of.measure, of.kit, of.target, of.since.us()))
+        .collect();
+    let list = json(&rows);
+    let rows: Vec<(Option<String>, Option<String>)> =
+        on!(tx, c => query_as(BEFORE).bind(laboratory).bind(&list).fetch_all(c).await)?;
+    let ends = |(first, last)| Ok(Ends { first: all_cycles(first)?, last: all_cycles(last)? });
+    rows.into_iter().map(ends).collect()
+}
+
+/// Cycles out of stored thousandths with spaces between them.
+fn all_cycles(text: Option<String>) -> Result<Vec<f64>> {
+    let one = |word: &str| {
+        word.parse().map(cycles).map_err(|_no_number| StoreError::Inconsistent {
+            table: "quality_point",
+            id: word.to_owned(),
+            reason: "it is no Ct".to_owned(),
+        })
+    };
+    let text = text.unwrap_or_default();
+    Ok(text.split_whitespace().map(one).collect::<std::result::Result<_, _>>()?)
 }
 
 /// Says of the instruments that a chart takes for learners which are, and how many points each has:
@@ -133,20 +171,18 @@ pub async fn before(
 pub async fn learners(tx: &mut Tx, chart: &mut Chart, past: &[Past]) -> Result<()> {
     let Chart { frame, series } = chart;
     for series in series {
-        for learner in std::mem::take(&mut series.learners) {
-            let of = Subjects {
-                laboratory: frame.laboratory.clone(),
-                instrument: learner.instrument,
-                lot: None,
-                operator: String::new(),
-            };
-            let since = alarm::relearnt(past, (&series.kit, &series.target), &of);
-            let found: Vec<i64> = on!(tx, c => query_scalar(USUAL).bind(&of.laboratory)
-                .bind(&of.instrument).bind(frame.measure).bind(&series.kit).bind(&series.target)
-                .bind(since).fetch_all(c).await)?;
-            if found.len() < BASELINE {
-                let (instrument, points) = (of.instrument, found.len());
-                series.learners.push(Learner { instrument, points, of: BASELINE });
+        let learners = std::mem::take(&mut series.learners);
+        let (kit, target) = (series.kit.as_str(), series.target.as_str());
+        let mut stretches = Vec::new();
+        for Learner { instrument, .. } in &learners {
+            let since = alarm::relearnt(past, (kit, target), instrument);
+            stretches.push(Stretch { instrument, measure: frame.measure, kit, target, since });
+        }
+        let found = before(tx, &frame.laboratory, &stretches).await?;
+        for (learner, ends) in learners.into_iter().zip(found) {
+            let points = ends.first.len();
+            if points < BASELINE {
+                series.learners.push(Learner { points, of: BASELINE, ..learner });
             }
         }
     }
@@ -189,6 +225,20 @@ struct NewPoint<'a> {
     mean: Option<i64>,
     sd: Option<i64>,
     rules: String,
+}
+
+/// The row that a value of a run has in the window, once it is kept.
+pub fn own(facts: &Facts, value: &Value, usual: Option<Usual>) -> WindowRow {
+    let of = facts.subjects.clone();
+    WindowRow {
+        instrument: of.instrument,
+        lot: of.lot,
+        account_id: of.operator,
+        at_us: facts.at,
+        ct: thousandths(value.ct),
+        mean: usual.map(|usual| thousandths(usual.mean)),
+        sd: usual.map(|usual| thousandths(usual.sd)),
+    }
 }
 
 /// Writes what a run leaves on the charts, with what it was judged by.

@@ -1,12 +1,12 @@
 //! A run comes in: its points are judged by what was usual before it, kept, and summed up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::alarm::{self, Alarm, NewAlarm, Past};
 use super::cusum::{self, Usual};
 use super::rules::{self, Signal, Step};
-use super::shares::{self, CountRow};
-use super::store::{self, WindowRow};
+use super::shares::{self, CountRow, Expected};
+use super::store::{self, Ends, Stretch, WindowRow};
 use super::westgard::{self, Rule};
 use super::{Facts, Measure, Scope, Subjects, Value, held, seeded};
 use crate::auth::Actor;
@@ -24,12 +24,20 @@ pub struct Judged {
     /// What rejects it, for each control that breaks a rule.
     pub rejections: Vec<Rejection>,
     /// The alarms before it of each measure it leaves on a chart, and of positives.
-    past: BTreeMap<Measure, Vec<Past>>,
+    past: Vec<Past>,
 }
 
 impl Judged {
     fn past(&self, measure: Measure) -> &[Past] {
-        self.past.get(&measure).map_or(&[], Vec::as_slice)
+        let mut measures = self.past.chunk_by(|one, next| one.measure == next.measure);
+        measures.find(|past| past[0].measure == measure).unwrap_or_default()
+    }
+
+    /// The points by which a value of a run is judged.
+    fn stretch<'a>(&self, facts: &'a Facts, value: &'a Value) -> Stretch<'a> {
+        let (instrument, kit, target) = (&facts.subjects.instrument, &facts.kit, &value.target);
+        let since = alarm::relearnt(self.past(value.measure), (kit, target), instrument);
+        Stretch { instrument, measure: value.measure, kit, target, since }
     }
 }
 
@@ -44,16 +52,15 @@ pub struct Rejection {
 
 /// Judges the values of a run by the points before it.
 pub async fn judge(tx: &mut Tx, facts: &Facts) -> Result<Judged> {
-    let mut judged = Judged::default();
+    let laboratory = &facts.subjects.laboratory;
     let measures = facts.values.iter().map(|value| value.measure).chain([Measure::Positivity]);
-    for measure in measures.collect::<BTreeSet<_>>() {
-        let past = alarm::past(tx, &facts.subjects.laboratory, measure).await?;
-        judged.past.insert(measure, past);
-    }
-    for value in &facts.values {
-        let past = judged.past(value.measure);
-        let since = alarm::relearnt(past, (&facts.kit, &value.target), &facts.subjects);
-        let (first, mut last) = store::before(tx, facts, value, since).await?;
+    let measures: BTreeSet<_> = measures.collect();
+    let measures: Vec<_> = measures.into_iter().collect();
+    let past = alarm::past(tx, laboratory, &measures).await?;
+    let mut judged = Judged { past, ..Judged::default() };
+    let stretches: Vec<_> = facts.values.iter().map(|value| judged.stretch(facts, value)).collect();
+    let found = store::before(tx, laboratory, &stretches).await?;
+    for (value, Ends { first, mut last }) in facts.values.iter().zip(found) {
         let usual = Usual::of(&first);
         last.push(value.ct);
         let distances =
@@ -86,31 +93,56 @@ pub async fn keep(
     actor: &Actor,
     (facts, judged): (&Facts, &Judged),
 ) -> Result<Vec<Alarm>> {
-    let laboratory = &facts.subjects.laboratory;
     let people = alarm::people(judged.past(Measure::Positivity));
     let expected = shares::expected(tx, facts, people).await?;
     store::run_keep(tx, facts, judged).await?;
     shares::keep(tx, facts, &expected).await?;
     let mut new = seeded::answered(tx, facts).await?;
     if facts.usable {
-        for (value, broken) in facts.values.iter().zip(&judged.broken) {
-            let Some(shift) = value.measure.shift() else { continue };
-            let rows = store::window(tx, facts, value).await?;
-            let steps: Vec<_> = rows.into_iter().map(|row| of_ct(row, facts, shift)).collect();
-            let name = (value.measure, facts.kit.as_str(), value.target.as_str());
+        let judgements = judged.usual.iter().zip(&judged.broken);
+        for (value, (usual, broken)) in facts.values.iter().zip(judgements) {
             let past = judged.past(value.measure);
-            let mut found = signals(past, name, &steps);
+            let mut found = shifted(tx, facts, (value, *usual), past).await?;
             if found.is_empty() && broken.iter().any(|rule| rule.rejects()) {
                 found.extend(held_often(tx, facts, value, past).await?);
             }
             new.extend(found);
         }
-        let rows = shares::window(tx, laboratory).await?;
-        let steps: Vec<_> = rows.into_iter().map(of_positives).collect();
-        let measure = Measure::Positivity;
-        new.extend(signals(judged.past(measure), (measure, "", ""), &steps));
+        new.extend(other_positives(tx, facts, &expected, judged.past(Measure::Positivity)).await?);
     }
     alarm::raise(tx, clock, actor, (facts, new)).await
+}
+
+/// The alarms of sums that a Ct of this run brings to their decision line. The plates before it are
+/// asked for only where it goes some way itself, as hardly one of six does.
+async fn shifted(
+    tx: &mut Tx,
+    facts: &Facts,
+    (value, usual): (&Value, Option<Usual>),
+    past: &[Past],
+) -> Result<Vec<NewAlarm>> {
+    let Some(shift) = value.measure.shift() else { return Ok(Vec::new()) };
+    if !of_ct(store::own(facts, value, usual), facts, shift).is_going() {
+        return Ok(Vec::new());
+    }
+    let rows = store::window(tx, facts, value).await?;
+    let steps: Vec<_> = rows.into_iter().map(|row| of_ct(row, facts, shift)).collect();
+    Ok(signals(past, (value.measure, &facts.kit, &value.target), &steps))
+}
+
+/// The same of what this run found positive.
+async fn other_positives(
+    tx: &mut Tx,
+    facts: &Facts,
+    expected: &[Expected],
+    past: &[Past],
+) -> Result<Vec<NewAlarm>> {
+    if !of_positives(shares::own(facts, expected)).is_going() {
+        return Ok(Vec::new());
+    }
+    let rows = shares::window(tx, &facts.subjects.laboratory).await?;
+    let steps: Vec<_> = rows.into_iter().map(of_positives).collect();
+    Ok(signals(past, (Measure::Positivity, "", ""), &steps))
 }
 
 /// The alarms these plates give cause for, oldest first.
@@ -129,7 +161,8 @@ async fn held_often(
 ) -> Result<Option<NewAlarm>> {
     let of = &facts.subjects;
     let of_target = (facts.kit.as_str(), value.target.as_str());
-    let points = store::judged(tx, facts, value, alarm::relearnt(past, of_target, of)).await?;
+    let since = alarm::relearnt(past, of_target, &of.instrument);
+    let points = store::judged(tx, facts, value, since).await?;
     let signal = held::signal(&points, of, &alarm::known(past, of_target));
     Ok(signal.map(|signal| NewAlarm::of(signal, (value.measure, of_target.0, of_target.1))))
 }

@@ -8,7 +8,7 @@ use super::report::PlateLine;
 use super::staff::{KIT, LABORATORY, LOT};
 use crate::clock::Span;
 use crate::interpretation::Outcome;
-use crate::interpretation::api::RunAnswer;
+use crate::interpretation::answer::RunAnswer;
 use crate::plate::api::{PlateAnswer, PlateRequest, WellAnswer};
 use crate::review::Decision;
 use crate::review::api::{Queue, ReleaseAnswer, ReviewAnswer, ReviewRequest};

@@ -1,7 +1,7 @@
 //! Sends runs to the server and tells what its answer means.
 
 use crate::instrument::MAX_FILE_BYTES;
-use crate::interpretation::api::RunAnswer;
+use crate::interpretation::answer::RunAnswer;
 use crate::simulation::client::{CallError, Client, NO_PROBLEM};
 
 /// Who sends: a connection with a technician's token.

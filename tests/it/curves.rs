@@ -264,6 +264,7 @@ each_engine! {
                 _ => quantstudio_workbook(&run, &drawn),
             };
             let answer = lab::upload(app, &world, &plate, file).await.expect(201).json();
+            lab::assert_kept(app, &world, &answer).await;
             let path = format!("/v1/runs/{}/curves", answer["id"].as_str().unwrap());
             let all = app.get(&world.reviewer, &path).await.expect(200).json();
             assert_eq!(all["plate"], plate["code"]);

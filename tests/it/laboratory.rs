@@ -192,6 +192,15 @@ pub async fn upload(app: &TestApp, world: &World, plate: &Value, file: Vec<u8>) 
     app.upload(&world.technician, &path, file).await
 }
 
+/// What was answered when a run came in is what the store says of it.
+pub async fn assert_kept(app: &TestApp, world: &World, answered: &Value) {
+    let path = format!("/v1/runs/{}", answered["id"].as_str().unwrap());
+    let kept = app.get(&world.auditor, &path).await.expect(200).json();
+    let mut answered = answered.clone();
+    answered.as_object_mut().unwrap().remove("detected_by");
+    assert_eq!(answered, kept);
+}
+
 /// One person reviews a run and another releases it; gives the answer to the release.
 pub async fn release(app: &TestApp, world: &World, run: &str) -> Value {
     let review = json!({ "decision": "accept" });

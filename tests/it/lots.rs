@@ -214,6 +214,7 @@ each_engine! {
         make(app, world, 0, (Some("B7"), &tubes)).await.expect(201);
         let held = run(app, world, 0).await;
         assert_eq!(codes(&held["holds"]), ["run.lot_unknown"]);
+        crate::laboratory::assert_kept(app, world, &held).await;
         let queue = app.get(&world.reviewer, "/v1/reviews").await.expect(200).json();
         let waits = queue["runs"].as_array().unwrap().iter().find(|run| run["id"] == held["id"]);
         assert_eq!(waits.unwrap()["holds"], held["holds"], "{queue}");

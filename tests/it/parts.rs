@@ -64,6 +64,7 @@ each_engine! {
         assert_eq!(made["calls"][0]["outcome"], "detected");
         let parts = made["parts"].as_array().unwrap();
         assert_eq!(parts.len(), 3);
+        lab::assert_kept(app, &world, &made).await;
         assert!(!parts.contains(&made["sha256"]), "the run is none of its files");
         let again = send(app, &world, 0, &[&cy5, &vic, &fam]).await.expect(200).json();
         assert_eq!((&again["id"], &again["parts"]), (&made["id"], &made["parts"]));

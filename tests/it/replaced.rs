@@ -87,6 +87,7 @@ each_engine! {
         let second = bring(app, &world, &loaded, OTHER_BASELINE, &query).await.expect(201).json();
         assert_eq!((&second["state"], &second["replaces"]["replaces"], &second["replaces"]["by"]),
             (&json!("draft"), &first["id"], &json!(world.technician.actor.account)));
+        lab::assert_kept(app, &world, &second).await;
         let flag = &second["verdict"]["flags"][0];
         assert_eq!(flag["code"], "replaces", "{second}");
         assert!(flag["message"].as_str().unwrap().contains("no call changed"), "{flag}");
