@@ -13,7 +13,7 @@ use super::shares::{ChartShare, ShareRow};
 use super::svg::svg;
 use super::westgard::Rule;
 use super::{Chart, ChartPoint, Frame, Measure, Scope};
-use super::{rules, shares, store};
+use super::{past, rules, shares, store};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::{Actor, Role};
@@ -153,11 +153,11 @@ pub async fn chart(
     frame: Frame,
     (target, kit): (Option<&str>, Option<&str>),
 ) -> Result<Chart> {
-    let past = alarm::past(tx, &frame.laboratory, &[frame.measure]).await?;
+    let past = past::alarms(tx, &frame.laboratory, &[frame.measure]).await?;
     let (scope, subject) = frame.scope();
     let subject = subject.to_owned();
     let begun = |kit: &str, target: &str| {
-        rules::begun(&alarm::known(&past, (kit, target)), (scope, &subject))
+        rules::begun(&past::known(&past, (kit, target)), (scope, &subject))
     };
     let points = if frame.measure == Measure::Positivity {
         let rows: Vec<ChartShare> = on!(tx, c => query_as(shares::CHART_POSITIVES)

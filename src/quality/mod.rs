@@ -32,6 +32,7 @@ pub mod api;
 mod chart;
 pub mod cusum;
 pub mod held;
+pub mod past;
 pub mod rules;
 pub mod seeded;
 pub mod shares;

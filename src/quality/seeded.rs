@@ -15,8 +15,9 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
-use super::alarm::{self, NewAlarm};
+use super::alarm::NewAlarm;
 use super::api::sees_seeded;
+use super::past;
 use super::{Answer, Direction, Facts, Measure, Scope};
 use crate::app::App;
 use crate::audit::{self, Entry};
@@ -177,9 +178,9 @@ async fn late(tx: &mut Tx, facts: &Facts) -> Result<Vec<NewAlarm>> {
 
 async fn low_recall(tx: &mut Tx, facts: &Facts) -> Result<Option<NewAlarm>> {
     let laboratory = &facts.subjects.laboratory;
-    let past = alarm::past(tx, laboratory, &[Measure::SeededRecall]).await?;
+    let before = past::alarms(tx, laboratory, &[Measure::SeededRecall]).await?;
     let outcomes: Vec<String> = on!(tx, c => query_scalar(LAST).bind(laboratory)
-        .bind(facts.at - RECALL_PERIOD).bind(alarm::acknowledged(&past)).fetch_all(c).await)?;
+        .bind(facts.at - RECALL_PERIOD).bind(past::acknowledged(&before)).fetch_all(c).await)?;
     let found = outcomes.iter().filter(|outcome| *outcome == "detected").count();
     let low = NewAlarm {
         measure: Measure::SeededRecall,

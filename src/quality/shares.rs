@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as};
 
-use super::alarm::People;
 use super::cusum::{self, Found};
+use super::past::People;
 use super::{Facts, Scope, Share, Subjects};
 use crate::clock::{Span, Time};
 use crate::error::Result;
@@ -51,9 +51,9 @@ pub const SHARES_KEEP: &str = "insert into quality_share (run_id, people, tubes,
         alone, expected_laboratory, expected_instrument, expected_lot, expected_operator)
     select $1, cast(e.value ->> 'people' as bigint), cast(e.value ->> 'tubes' as bigint),
         cast(e.value ->> 'detected' as bigint), cast(e.value ->> 'alone' as bigint),
-        cast(e.value ->> 'laboratory' as bigint),
-        cast(e.value ->> 'instrument' as bigint), cast(e.value ->> 'lot' as bigint),
-        cast(e.value ->> 'operator' as bigint)
+        cast(e.value ->> 'expected_laboratory' as bigint),
+        cast(e.value ->> 'expected_instrument' as bigint), cast(e.value ->> 'expected_lot' as bigint),
+        cast(e.value ->> 'expected_operator' as bigint)
     from jsonb_each($2) e";
 /// Laboratory: the plates an alarm looks back over, newest first.
 pub const WINDOW_POSITIVES: &str = "select r.run_id, r.instrument, r.lot, r.account_id, r.at_us,
@@ -186,27 +186,19 @@ async fn peers(tx: &mut Tx, of: &Subjects, since: Time, until: Time) -> Result<V
         .bind(&of.operator).bind(since).bind(until).fetch_all(c).await)?)
 }
 
+/// A row for [`SHARES_KEEP`].
 #[derive(Serialize)]
 struct NewShare {
     people: u32,
-    tubes: u32,
-    detected: u32,
-    alone: u32,
-    laboratory: Option<i64>,
-    instrument: Option<i64>,
-    lot: Option<i64>,
-    operator: Option<i64>,
+    #[serde(flatten)]
+    share: ShareRow,
 }
 
 /// Writes what a run found, with what was expected of it.
 pub async fn keep(tx: &mut Tx, facts: &Facts, expected: &[Expected]) -> Result<()> {
-    let new = |(share, expected): (&Share, &Expected)| {
-        let [laboratory, instrument, lot, operator] = expected.shares;
-        let Share { people, tubes, detected } = *share;
-        let alone = u32::from(expected.alone);
-        NewShare { people, tubes, detected, alone, laboratory, instrument, lot, operator }
-    };
-    let rows: Vec<_> = facts.shares.iter().zip(expected).map(new).collect();
+    let people = facts.shares.iter().map(|share| share.people);
+    let shares = people.zip(own(facts, expected).shares);
+    let rows: Vec<_> = shares.map(|(people, share)| NewShare { people, share }).collect();
     let list = json(&rows);
     let written = on!(tx, c => query(SHARES_KEEP).bind(&facts.run).bind(&list)
         .execute(c).await.map(|done| done.rows_affected()))?;
@@ -214,7 +206,7 @@ pub async fn keep(tx: &mut Tx, facts: &Facts, expected: &[Expected]) -> Result<(
 }
 
 /// Stored counts of one share.
-#[derive(Debug, FromRow)]
+#[derive(Debug, FromRow, Serialize)]
 pub struct ShareRow {
     tubes: i64,
     detected: i64,

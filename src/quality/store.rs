@@ -7,18 +7,18 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
-use super::alarm::{self, Past};
 use super::cusum::Usual;
 use super::held::Point;
+use super::past::{self, Past};
 use super::westgard::Rule;
 use super::{BASELINE, Chart, Facts, Judged, Learner, Measure, Value};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::storage::{StoreError, Tx, ensure_rows, json};
 
-/// `$1` laboratory, `$2` series, a tuple for each: its number, instrument, measure, kit, target, since
-/// when. The first points of each series and the last, oldest first, as texts: a run of a few controls
-/// asks once, and not for a row of each point.
+/// `$1` laboratory, `$2` stretches, a tuple for each: its number, instrument, measure, kit, target,
+/// since when. The first points of each stretch and the last, oldest first, as texts: a run of a few
+/// controls asks once, and not for a row of each point.
 pub const BEFORE: &str = "select (
         select string_agg(cast(f.ct as text), ' ' order by f.at_us, f.run_id)
             from (select p.ct, p.at_us, p.run_id from quality_point p
@@ -175,7 +175,7 @@ pub async fn learners(tx: &mut Tx, chart: &mut Chart, past: &[Past]) -> Result<(
         let (kit, target) = (series.kit.as_str(), series.target.as_str());
         let mut stretches = Vec::new();
         for Learner { instrument, .. } in &learners {
-            let since = alarm::relearnt(past, (kit, target), instrument);
+            let since = past::relearnt(past, (kit, target), instrument);
             stretches.push(Stretch { instrument, measure: frame.measure, kit, target, since });
         }
         let found = before(tx, &frame.laboratory, &stretches).await?;
@@ -253,13 +253,10 @@ pub async fn run_keep(tx: &mut Tx, facts: &Facts, judged: &Judged) -> Result<()>
         .values
         .iter()
         .zip(judged)
-        .map(|(value, (usual, broken))| NewPoint {
-            measure: value.measure,
-            target: &value.target,
-            ct: thousandths(value.ct),
-            mean: usual.map(|usual| thousandths(usual.mean)),
-            sd: usual.map(|usual| thousandths(usual.sd)),
-            rules: broken.iter().map(|rule| rule.name()).collect::<Vec<_>>().join(" "),
+        .map(|(value, (usual, broken))| {
+            let WindowRow { ct, mean, sd, .. } = own(facts, value, *usual);
+            let rules = broken.iter().map(|rule| rule.name()).collect::<Vec<_>>().join(" ");
+            NewPoint { measure: value.measure, target: &value.target, ct, mean, sd, rules }
         })
         .collect();
     let list = json(&rows);

@@ -1,9 +1,8 @@
 //! A run comes in: its points are judged by what was usual before it, kept, and summed up.
 
-use std::collections::BTreeSet;
-
-use super::alarm::{self, Alarm, NewAlarm, Past};
+use super::alarm::{self, Alarm, NewAlarm};
 use super::cusum::{self, Usual};
+use super::past::{self, Past};
 use super::rules::{self, Signal, Step};
 use super::shares::{self, CountRow, Expected};
 use super::store::{self, Ends, Stretch, WindowRow};
@@ -36,7 +35,7 @@ impl Judged {
     /// The points by which a value of a run is judged.
     fn stretch<'a>(&self, facts: &'a Facts, value: &'a Value) -> Stretch<'a> {
         let (instrument, kit, target) = (&facts.subjects.instrument, &facts.kit, &value.target);
-        let since = alarm::relearnt(self.past(value.measure), (kit, target), instrument);
+        let since = past::relearnt(self.past(value.measure), (kit, target), instrument);
         Stretch { instrument, measure: value.measure, kit, target, since }
     }
 }
@@ -54,9 +53,7 @@ pub struct Rejection {
 pub async fn judge(tx: &mut Tx, facts: &Facts) -> Result<Judged> {
     let laboratory = &facts.subjects.laboratory;
     let measures = facts.values.iter().map(|value| value.measure).chain([Measure::Positivity]);
-    let measures: BTreeSet<_> = measures.collect();
-    let measures: Vec<_> = measures.into_iter().collect();
-    let past = alarm::past(tx, laboratory, &measures).await?;
+    let past = past::alarms(tx, laboratory, &measures.collect::<Vec<_>>()).await?;
     let mut judged = Judged { past, ..Judged::default() };
     let stretches: Vec<_> = facts.values.iter().map(|value| judged.stretch(facts, value)).collect();
     let found = store::before(tx, laboratory, &stretches).await?;
@@ -93,7 +90,7 @@ pub async fn keep(
     actor: &Actor,
     (facts, judged): (&Facts, &Judged),
 ) -> Result<Vec<Alarm>> {
-    let people = alarm::people(judged.past(Measure::Positivity));
+    let people = past::people(judged.past(Measure::Positivity));
     let expected = shares::expected(tx, facts, people).await?;
     store::run_keep(tx, facts, judged).await?;
     shares::keep(tx, facts, &expected).await?;
@@ -114,7 +111,8 @@ pub async fn keep(
 }
 
 /// The alarms of sums that a Ct of this run brings to their decision line. The plates before it are
-/// asked for only where it goes some way itself, as hardly one of six does.
+/// asked for only where it goes some way itself, by a standard deviation at least: of normal values
+/// fewer than one in three do.
 async fn shifted(
     tx: &mut Tx,
     facts: &Facts,
@@ -148,7 +146,7 @@ async fn other_positives(
 /// The alarms these plates give cause for, oldest first.
 fn signals(past: &[Past], name: (Measure, &str, &str), steps: &[Step]) -> Vec<NewAlarm> {
     let (_, kit, target) = name;
-    let signals = rules::signals(steps, &alarm::known(past, (kit, target)));
+    let signals = rules::signals(steps, &past::known(past, (kit, target)));
     signals.into_iter().map(|signal: Signal| NewAlarm::of(signal, name)).collect()
 }
 
@@ -161,9 +159,9 @@ async fn held_often(
 ) -> Result<Option<NewAlarm>> {
     let of = &facts.subjects;
     let of_target = (facts.kit.as_str(), value.target.as_str());
-    let since = alarm::relearnt(past, of_target, &of.instrument);
+    let since = past::relearnt(past, of_target, &of.instrument);
     let points = store::judged(tx, facts, value, since).await?;
-    let signal = held::signal(&points, of, &alarm::known(past, of_target));
+    let signal = held::signal(&points, of, &past::known(past, of_target));
     Ok(signal.map(|signal| NewAlarm::of(signal, (value.measure, of_target.0, of_target.1))))
 }
 

@@ -47,6 +47,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("quality/shares.rs", swabline::quality::shares::STATEMENTS),
         ("quality/store.rs", swabline::quality::store::STATEMENTS),
         ("quality/alarm.rs", swabline::quality::alarm::STATEMENTS),
+        ("quality/past.rs", swabline::quality::past::STATEMENTS),
         ("quality/seeded.rs", swabline::quality::seeded::STATEMENTS),
         ("instrument/curve_store.rs", swabline::instrument::curve_store::STATEMENTS),
         ("interpretation/store.rs", swabline::interpretation::store::STATEMENTS),
