@@ -6,7 +6,6 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::{FromRow, query, query_as};
 
-use super::curve_store::curves_add;
 use super::rdml_stored::Stored;
 use super::vocabulary::word;
 use super::{Ct, Reading, RunFile};
@@ -252,9 +251,9 @@ pub async fn run_live(tx: &mut Tx, plate: &str) -> Result<Option<RunOfPlate>> {
     Ok(on!(tx, c => query_as(RUN_LIVE).bind(plate).fetch_optional(c).await)?)
 }
 
-/// Writes a run, its parts, its readings and its curves; false when another run of the plate or of
-/// one of the files was quicker.
-pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<bool> {
+/// Writes a run and its parts; false when another run of the plate or of one of the files was
+/// quicker.
+pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>) -> Result<bool> {
     let file = run.file;
     let [instrument, number, ended] = file.origin();
     let warnings = json(&file.warnings);
@@ -272,16 +271,28 @@ pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>, size: PlateSize) -> Result<b
     let list = json(&numbered.collect::<Vec<_>>());
     let written = on!(tx, c => query(PARTS_ADD).bind(run.id).bind(&list)
         .execute(c).await.map(|done| done.rows_affected()))?;
-    if written != run.parts.len() as u64 {
-        return Ok(false);
+    Ok(written == run.parts.len() as u64)
+}
+
+/// Readings written out for [`readings_add`].
+pub struct ReadingRows {
+    list: String,
+    rows: usize,
+}
+
+impl ReadingRows {
+    /// The readings of a plate of this size.
+    pub fn of(readings: &[Reading], size: PlateSize) -> Self {
+        let rows: Vec<_> = readings.iter().map(|reading| new_reading(reading, size)).collect();
+        Self { list: json(&rows), rows: rows.len() }
     }
-    let rows: Vec<_> = file.readings.iter().map(|reading| new_reading(reading, size)).collect();
-    let list = json(&rows);
-    let written = on!(tx, c => query(READINGS_ADD).bind(run.id).bind(&list)
+}
+
+/// Writes the readings of a run.
+pub async fn readings_add(tx: &mut Tx, run: &str, readings: &ReadingRows) -> Result<()> {
+    let written = on!(tx, c => query(READINGS_ADD).bind(run).bind(&readings.list)
         .execute(c).await.map(|done| done.rows_affected()))?;
-    ensure_rows("READINGS_ADD", rows.len() as u64, written)?;
-    curves_add(tx, run.id, &file.curves, size).await?;
-    Ok(true)
+    Ok(ensure_rows("READINGS_ADD", readings.rows as u64, written)?)
 }
 
 /// A row for [`READINGS_ADD`]. The name an operator typed is kept in clear only where it is a code of

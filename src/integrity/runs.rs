@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{FromRow, query_as};
 
-use super::store::{Scope, read};
+use super::store::Scope;
 use super::{KeptCurve, RunEvidence, Scan, Sign};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::interpretation::Call;
+use crate::interpretation::kept::KeptCall;
 use crate::interpretation::store::recalled;
 use crate::storage::{Tx, codes};
 
@@ -28,7 +29,9 @@ pub const RUNS: &str = "select r.id, r.plate_code, p.laboratory_code, r.serial, 
         and (cast($1 as text) is null or p.laboratory_code = cast($1 as text))
     order by r.imported_us, r.id limit $6";
 /// `$1` runs.
-pub const CALLS: &str = "select c.run_id, c.detail from call c
+pub const CALLS: &str = "select c.run_id, c.tube_code, c.pool_code, c.outcome, c.rule,
+        c.disposition, c.members, c.attempt, c.detail, r.kit_code, r.kit_version
+    from call c join run r on r.id = c.run_id
     where c.run_id in (select e.value ->> 'code' from jsonb_each($1) e)
     order by c.run_id, c.tube_code";
 /// `$1` runs.
@@ -52,6 +55,13 @@ struct RunRow {
     state: String,
     replaced: i64,
     stated: i64,
+}
+
+#[derive(FromRow)]
+struct CallRow {
+    run_id: String,
+    #[sqlx(flatten)]
+    call: KeptCall,
 }
 
 /// Walks the runs of the period, after those of an equally long period before it. A laboratory's
@@ -127,11 +137,10 @@ fn evidence(
 
 async fn calls_of(tx: &mut Tx, runs: &[RunRow]) -> Result<HashMap<String, Vec<Call>>> {
     let list = codes(runs.iter().map(|run| &run.id));
-    let rows: Vec<(String, String)> = on!(tx, c => query_as(CALLS).bind(&list).fetch_all(c).await)?;
+    let rows: Vec<CallRow> = on!(tx, c => query_as(CALLS).bind(&list).fetch_all(c).await)?;
     let mut calls = HashMap::new();
-    for (run, detail) in rows {
-        let call = read(&run, &detail)?;
-        calls.entry(run).or_insert_with(Vec::new).push(call);
+    for CallRow { run_id, call } in rows {
+        calls.entry(run_id).or_insert_with(Vec::new).push(call.call()?);
     }
     Ok(calls)
 }

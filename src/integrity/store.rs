@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::de::DeserializeOwned;
 use sqlx::{FromRow, query_as, query_scalar};
 
 use super::earlier::LOOK_BACK;
@@ -16,8 +15,9 @@ use super::{
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::{Error, Result};
+use crate::interpretation::kept::KeptCall;
 use crate::interpretation::kit::store::kit_find;
-use crate::storage::{StoreError, Tx};
+use crate::storage::Tx;
 
 /// Rows read by one statement.
 const PAGE: i64 = 2_000;
@@ -100,7 +100,8 @@ pub const FOLLOW_UPS: &str = "select c.tube_code, p.laboratory_code, c.members,
 /// is found by its tube and not by its outcome, which nearly every result has.
 pub const EARLIER: &str = "select v.tube_code as found, e.tube_code, t.sealed_us, e.id,
         e.released_us, p.laboratory_code, p.code as plate_code, e.run_id, e.reviewed_by,
-        e.released_by, c.detail
+        e.released_by, c.pool_code, c.outcome, c.rule, c.disposition, c.members, c.attempt,
+        c.detail, r.kit_code, r.kit_version
     from result v join tube f on f.code = v.tube_code
         join member m on m.tube_code = v.tube_code
         join member o on o.person_key = m.person_key and o.tube_code <> v.tube_code
@@ -191,7 +192,6 @@ struct FollowUpRow {
 #[derive(FromRow)]
 struct EarlierRow {
     found: String,
-    tube_code: String,
     sealed_us: Time,
     id: String,
     released_us: Time,
@@ -200,7 +200,8 @@ struct EarlierRow {
     run_id: String,
     reviewed_by: String,
     released_by: String,
-    detail: String,
+    #[sqlx(flatten)]
+    call: KeptCall,
 }
 
 /// Every check over a period.
@@ -347,10 +348,11 @@ pub async fn earlier_negatives(
         .fetch_all(c).await)?;
     rows.into_iter()
         .map(|row| {
+            let call = row.call.call()?;
             Ok(EarlierNegative {
-                call: read(&row.run_id, &row.detail)?,
                 found: row.found,
-                tube: row.tube_code,
+                tube: call.tube.clone(),
+                call,
                 sealed_at: row.sealed_us,
                 result: row.id,
                 released_at: row.released_us,
@@ -362,12 +364,4 @@ pub async fn earlier_negatives(
             })
         })
         .collect()
-}
-
-pub(super) fn read<T: DeserializeOwned>(run: &str, detail: &str) -> Result<T, StoreError> {
-    serde_json::from_str(detail).map_err(|error| StoreError::Inconsistent {
-        table: "call",
-        id: run.to_owned(),
-        reason: error.to_string(),
-    })
 }

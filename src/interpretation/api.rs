@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -10,7 +11,7 @@ use super::answer::{self, RunAnswer};
 use super::lot::store::holds;
 use super::preview::{ControlRead, Preview};
 use super::replace::{self, ReplaceReason, Replacement};
-use super::store::{calls_add, calls_find, recalled, run_find, tube_facts};
+use super::store::{CallRows, calls_add, calls_find, recalled, run_find, tube_facts};
 use super::upload::{self, Coming, SealedFile, Taken};
 use super::{
     Interpretation, Kit, VerdictCode, VerdictReason, interpret_wells, names, of_instrument, points,
@@ -25,7 +26,8 @@ use crate::error::{Error, Reason, Result};
 use crate::http::extract::{Files, Json, Path, Query};
 use crate::http::problem::Problem;
 use crate::instrument::RunFile;
-use crate::instrument::store::{self as runs, NewRun, Part};
+use crate::instrument::curve_store::curves_add;
+use crate::instrument::store::{self as runs, NewRun, Part, ReadingRows};
 use crate::plate::api as plates;
 use crate::plate::robot::store as robot;
 use crate::plate::store::StoredPlate;
@@ -86,7 +88,7 @@ pub async fn run_post(
     Path(code): Path<String>,
     Query(upload): Query<Upload>,
     Files(files): Files,
-) -> Result<(StatusCode, Json<RunAnswer>)> {
+) -> Result<(StatusCode, Response)> {
     let replaces = replace::wanted(upload.replaces.clone(), upload.reason)?;
     let Taken { mut files, run: mut file } =
         upload::take(&app, files, (&upload.name, upload.mapping.as_deref())).await?;
@@ -104,7 +106,8 @@ pub async fn run_post(
         Coming::Same(run) => {
             let head = run_find(&mut tx, &run).await?;
             let answer = answer::of_kept(&app, &mut tx, head).await?;
-            return Ok((StatusCode::OK, Json(of_instrument::same(answer, stated, &file)?)));
+            let same = Json(of_instrument::same(answer, stated, &file)?);
+            return Ok((StatusCode::OK, same.into_response()));
         }
     };
     robot::refuse_open(&mut tx, plate.code.as_str()).await?;
@@ -130,10 +133,12 @@ pub async fn run_post(
     if upload.dry_run {
         let preview = Some(Preview::of(controls, &file));
         let dry = RunAnswer { id: None, imported_at: None, preview, ..answer };
-        return Ok((StatusCode::OK, Json(dry)));
+        return Ok((StatusCode::OK, Json(dry).into_response()));
     }
-    tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(answer)))
+    let written_out = async { Json(answer).into_response() };
+    let (committed, answer) = tokio::join!(biased; tx.commit(), written_out);
+    committed?;
+    Ok((StatusCode::CREATED, answer))
 }
 
 async fn call(
@@ -258,9 +263,11 @@ async fn keep(
     new: &Incoming<'_>,
 ) -> Result<RunAnswer> {
     let Interpretation { verdict, calls } = &interpretation;
-    for file in new.files {
-        runs::file_keep(tx, (&file.sha256, &file.name), &file.sealed, new.at).await?;
-    }
+    let (size, readings) = (plate.made.layout.size(), &file.readings);
+    // What comes next is written out here while the engine writes what went before.
+    let (files, readings) =
+        tokio::join!(biased; files_keep(tx, new), async { ReadingRows::of(readings, size) });
+    files?;
     let sha256 = runs::identity(new.parts);
     let written = serde_json::to_string(verdict)
         .map_err(|error| Error::Internal(format!("a verdict cannot be written: {error}")))?;
@@ -276,14 +283,18 @@ async fn keep(
         imported_by: &actor.account,
         at: new.at,
     };
-    if !runs::run_add(tx, &run, plate.made.layout.size()).await? {
+    if !runs::run_add(tx, &run).await? {
         return Err(Error::conflict(
             "run.plate_has_run",
             plate.code.as_str(),
             format!("plate {} was given a run a moment ago; look at it first", plate.code),
         ));
     }
-    calls_add(tx, new.id, calls, verdict).await?;
+    let (added, rows) = tokio::join!(biased;
+        runs::readings_add(tx, new.id, &readings), async { CallRows::of(calls, verdict) });
+    added?;
+    calls_add(tx, new.id, &rows).await?;
+    curves_add(tx, new.id, &file.curves, size).await?;
     let parts: Vec<&str> = new.parts.iter().map(|part| part.sha256.as_str()).collect();
     let detail = json!({ "run": new.id, "sha256": sha256, "parts": parts,
         "usable": verdict.usable, "calls": calls.len(), "serial_from": new.serial_from });
@@ -291,6 +302,13 @@ async fn keep(
     let entry = Entry { at: new.at, actor, action: "run.import", about, detail };
     audit::record(tx, entry).await?;
     Ok(answer::of_new(&run, interpretation))
+}
+
+async fn files_keep(tx: &mut Tx, new: &Incoming<'_>) -> Result<()> {
+    for file in new.files {
+        runs::file_keep(tx, (&file.sha256, &file.name), &file.sealed, new.at).await?;
+    }
+    Ok(())
 }
 
 /// A run with its verdict and calls.

@@ -129,7 +129,7 @@ fn one_target_twice_is_positive_where_the_kit_says_so() {
     );
     let again = TubeFacts {
         attempt: 2,
-        earlier: vec![EarlierTest::of(&first, Specimen::Same)],
+        earlier: vec![EarlierTest::of(first.rule.clone(), &first.targets, Specimen::Same)],
         ..single()
     };
     let second = orf_call(None, Some("36"), &again);

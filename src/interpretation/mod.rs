@@ -15,6 +15,7 @@ mod cutoff;
 mod disposition;
 mod drawing;
 mod gather;
+pub mod kept;
 pub mod kit;
 pub mod lot;
 mod names;
@@ -141,17 +142,17 @@ impl EarlierTest {
             && !self.amplified.is_empty()
     }
 
-    /// An earlier test of the same tube, as its call tells it.
-    pub fn of(call: &Call, specimen: Specimen) -> Self {
+    /// An earlier test that this rule decided by these targets.
+    pub fn of(rule: String, targets: &[TargetCall], specimen: Specimen) -> Self {
         let pathogen = |state: TargetState| -> Vec<String> {
-            call.targets
+            targets
                 .iter()
                 .filter(|target| target.role == TargetRole::Pathogen && target.state == state)
                 .map(|target| target.target.clone())
                 .collect()
         };
         Self {
-            rule: call.rule.clone(),
+            rule,
             amplified: pathogen(TargetState::Amplified),
             grey: pathogen(TargetState::Grey),
             specimen,

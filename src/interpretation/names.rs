@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{MatchRefusal, TubeFacts};
 use crate::barcode::{Patterns, PoolCode, TubeCode};
 use crate::instrument::Reading;
-use crate::plate::Layout;
+use crate::plate::{Layout, WellPosition};
 
 /// Longest name that is looked up as a tube's code, in characters.
 const CODE_MAX: usize = 64;
@@ -20,7 +20,8 @@ pub fn names(readings: &[Reading]) -> BTreeSet<String> {
     let could_be = |name: &String| {
         (1..=CODE_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control)
     };
-    readings.iter().map(|reading| plain(&reading.sample)).filter(could_be).collect()
+    let samples: BTreeSet<&str> = readings.iter().map(|reading| &*reading.sample).collect();
+    samples.into_iter().map(plain).filter(could_be).collect()
 }
 
 /// Every tube and every pool the file names in a well where the layout has another or none.
@@ -33,10 +34,12 @@ pub(super) fn misnamed(
 ) -> BTreeSet<MatchRefusal> {
     let here = layout.tubes();
     let mut refusals = BTreeSet::new();
-    for reading in readings {
-        let well = reading.well;
-        refusals.extend(pool_misnamed(layout, reading));
-        let Some(tube) = named(known, &reading.sample) else { continue };
+    // A well has a reading for each target, and nearly always one name.
+    let samples: BTreeSet<(WellPosition, &str)> =
+        readings.iter().map(|reading| (reading.well, &*reading.sample)).collect();
+    for (well, sample) in samples {
+        refusals.extend(pool_misnamed(layout, (well, sample)));
+        let Some(tube) = named(known, sample) else { continue };
         if layout.content(well).tubes().contains(&tube) {
             continue;
         }
@@ -50,9 +53,8 @@ pub(super) fn misnamed(
 }
 
 /// A pool's code in a well where the layout has another, or none.
-fn pool_misnamed(layout: &Layout, reading: &Reading) -> Option<MatchRefusal> {
-    let pool = PoolCode::parse(&reading.sample).ok()?.to_string();
-    let well = reading.well;
+fn pool_misnamed(layout: &Layout, (well, sample): (WellPosition, &str)) -> Option<MatchRefusal> {
+    let pool = PoolCode::parse(sample).ok()?.to_string();
     if layout.content(well).pool() == Some(pool.as_str()) {
         return None;
     }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
 
-use super::{Call, Disposition, EarlierTest, Specimen, TubeFacts, Verdict, clean_negative};
+use super::kept::{self, KeptCall};
+use super::{Call, Specimen, TubeFacts, Verdict};
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
 use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
@@ -16,7 +17,7 @@ use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
 /// swabs after a recall each is another specimen, whichever answers it. The pool each was of, if it
 /// was.
 pub const EARLIER: &str = "select c.tube_code, cast(0 as bigint) as another,
-        c.state = 'void' as voided, c.detail, c.pool_code,
+        c.state = 'void' as voided, c.rule, c.detail, c.pool_code,
         r.imported_us, r.id
     from call c join run r on r.id = c.run_id
     where (c.state = 'released' and c.disposition = 'retest'
@@ -24,7 +25,7 @@ pub const EARLIER: &str = "select c.tube_code, cast(0 as bigint) as another,
         and c.tube_code in (select e.value ->> 'code' from jsonb_each($1) e)
         and (r.imported_us, r.id) < ($2, $3)
     union all
-    select t.code, cast(1 as bigint), 1 = 0, c.detail, c.pool_code, r.imported_us, r.id
+    select t.code, cast(1 as bigint), 1 = 0, c.rule, c.detail, c.pool_code, r.imported_us, r.id
     from jsonb_each($1) e join tube t on t.code = e.value ->> 'code'
         join member m on m.tube_code = t.code join recall a on a.person_key = m.person_key
         join call c on c.tube_code = a.origin_tube join run r on r.id = c.run_id
@@ -34,9 +35,9 @@ pub const EARLIER: &str = "select c.tube_code, cast(0 as bigint) as another,
         and c.pool_code is null and (r.imported_us, r.id) < ($2, $3)
         and exists (select 1 from call z where z.tube_code = a.origin_tube
             and z.state = 'released' and z.disposition = 'recall')
-    order by 6, 7";
+    order by 7, 8";
 /// `$1` run, `$2` calls, a tuple for each: tube, outcome, rule, disposition, members, attempt, clean,
-/// detail, pool. 380 rows take PostgreSQL 31 ms as structs, 27 as tuples and as a list for each column
+/// detail (what no column says), pool. 380 rows take PostgreSQL 31 ms as structs, 27 as tuples and as a list for each column
 /// (`benches/statements.rs`).
 pub const CALLS_ADD: &str = "insert into call (run_id, tube_code, outcome, rule, disposition,
         members, attempt, clean, detail, state, pool_code)
@@ -50,8 +51,9 @@ pub const RUN_FIND: &str = "select r.id, r.plate_code, p.laboratory_code, r.sha2
         r.imported_us, r.state
     from run r join plate p on p.code = r.plate_code where r.id = $1";
 /// `$1` run.
-pub const CALLS_FIND: &str = "select tube_code, detail from call where run_id = $1
-    order by tube_code";
+pub const CALLS_FIND: &str = "select c.tube_code, c.pool_code, c.outcome, c.rule, c.disposition,
+        c.members, c.attempt, c.detail, r.kit_code, r.kit_version
+    from call c join run r on r.id = c.run_id where c.run_id = $1 order by c.tube_code";
 /// `$1` tubes: people in each, and how often it was tested.
 pub const TESTED: &str = "select code, members, attempt from tube
     where code in (select e.value ->> 'code' from jsonb_each($1) e)";
@@ -74,6 +76,7 @@ struct EarlierRow {
     tube_code: String,
     another: i64,
     voided: bool,
+    rule: String,
     detail: String,
     pool_code: Option<String>,
 }
@@ -108,12 +111,6 @@ pub struct StoredRun {
     pub imported: Time,
     /// `draft`, `reviewed`, `released` or `void`.
     pub state: String,
-}
-
-#[derive(FromRow)]
-struct CallRow {
-    tube_code: String,
-    detail: String,
 }
 
 /// The tubes among these that answer a recall.
@@ -157,13 +154,15 @@ pub async fn earlier_tests(
     let earlier: Vec<EarlierRow> = on!(tx, c => query_as(EARLIER).bind(&list).bind(before).bind(run)
         .fetch_all(c).await)?;
     for row in earlier {
-        let specimen = if row.another == 1 { Specimen::Another } else { Specimen::Same };
-        let call: Call = read("call", &row.tube_code, &row.detail)?;
         if let Some(fact) = facts.get_mut(&row.tube_code) {
             match row.pool_code {
                 _ if row.voided => fact.voided = true,
                 Some(_) => fact.pooled += 1,
-                None => fact.earlier.push(EarlierTest::of(&call, specimen)),
+                None => {
+                    let of = if row.another == 1 { Specimen::Another } else { Specimen::Same };
+                    let said = (row.rule, row.detail.as_str());
+                    fact.earlier.push(kept::earlier(&row.tube_code, said, of)?);
+                }
             }
         }
     }
@@ -180,33 +179,25 @@ fn narrow<T: TryFrom<i64>>(column: &str, tube: &str, value: i64) -> Result<T> {
     })
 }
 
-/// Writes the calls of a run.
-pub async fn calls_add(tx: &mut Tx, run: &str, calls: &[Call], verdict: &Verdict) -> Result<()> {
-    let rows: Vec<_> = calls.iter().map(|call| new_call(call, verdict)).collect();
-    let list = json(&rows);
-    let written = on!(tx, c => query(CALLS_ADD).bind(run).bind(&list)
-        .execute(c).await.map(|done| done.rows_affected()))?;
-    Ok(ensure_rows("CALLS_ADD", rows.len() as u64, written)?)
+/// Calls written out for [`calls_add`].
+pub struct CallRows {
+    list: String,
+    rows: usize,
 }
 
-/// A row for [`CALLS_ADD`].
-fn new_call<'a>(call: &'a Call, verdict: &Verdict) -> impl Serialize + use<'a> {
-    let disposition = match call.disposition {
-        Disposition::Report(_) => "report",
-        Disposition::Retest => "retest",
-        Disposition::Recall => "recall",
-    };
-    (
-        &call.tube,
-        call.outcome,
-        &call.rule,
-        disposition,
-        call.pool_size,
-        call.attempt,
-        u8::from(clean_negative(call, verdict).is_ok()),
-        serde_json::to_string(call).expect("a call has only named fields"),
-        &call.pool,
-    )
+impl CallRows {
+    /// The calls of a run with this verdict.
+    pub fn of(calls: &[Call], verdict: &Verdict) -> Self {
+        let rows: Vec<_> = calls.iter().map(|call| kept::row(call, verdict)).collect();
+        Self { list: json(&rows), rows: rows.len() }
+    }
+}
+
+/// Writes the calls of a run.
+pub async fn calls_add(tx: &mut Tx, run: &str, calls: &CallRows) -> Result<()> {
+    let written = on!(tx, c => query(CALLS_ADD).bind(run).bind(&calls.list)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(ensure_rows("CALLS_ADD", calls.rows as u64, written)?)
 }
 
 /// A stored run without its calls.
@@ -251,8 +242,8 @@ pub async fn run_find(tx: &mut Tx, run: &str) -> Result<RunHead> {
 
 /// The calls of a run, by tube.
 pub async fn calls_find(tx: &mut Tx, run: &str) -> Result<Vec<Call>> {
-    let rows: Vec<CallRow> = on!(tx, c => query_as(CALLS_FIND).bind(run).fetch_all(c).await)?;
-    rows.iter().map(|call| read("call", &call.tube_code, &call.detail)).collect()
+    let rows: Vec<KeptCall> = on!(tx, c => query_as(CALLS_FIND).bind(run).fetch_all(c).await)?;
+    rows.into_iter().map(|call| Ok(call.call()?)).collect()
 }
 
 fn read<T: serde::de::DeserializeOwned>(table: &'static str, id: &str, text: &str) -> Result<T> {

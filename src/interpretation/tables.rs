@@ -52,7 +52,7 @@ fn repeat(kit: &Kit, lines: &[Repeat<'_>]) {
     for (line, first, second, says) in lines {
         let first = call(kit, "T1", &readings(first), &TubeFacts::first_test(1));
         assert_eq!(first.disposition, Retest, "{} {}: {line}", kit.code, kit.version);
-        let earlier = vec![EarlierTest::of(&first, SAME)];
+        let earlier = vec![EarlierTest::of(first.rule.clone(), &first.targets, SAME)];
         let facts = TubeFacts { attempt: 2, earlier, ..TubeFacts::first_test(1) };
         let call = call(kit, "T1", &readings(second), &facts);
         let said = (call.outcome, call.rule.as_str(), call.disposition);

@@ -113,11 +113,16 @@ pub(super) fn number_foreign_names(kit: &Kit, file: &mut RunFile) {
         let is_kit_s = |(_, target): (_, &Target)| target.is_named(name) || target.is_read_in(name);
         name.trim().is_empty() || is_dye(name) || kit.targets().any(is_kit_s)
     };
-    let mut numbered: BTreeMap<String, String> = BTreeMap::new();
+    // A file has a name for each reading and hardly ten different ones.
+    let mut seen: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let mut numbered = 0;
     let mut clear = |name: &mut String| {
-        if !is_known(name) {
-            let number = numbered.len() + 1;
-            let given = numbered.entry(name.clone()).or_insert_with(|| format!("other {number}"));
+        if !seen.contains_key(name) {
+            let is_foreign = !is_known(name);
+            numbered += usize::from(is_foreign);
+            seen.insert(name.clone(), is_foreign.then(|| format!("other {numbered}")));
+        }
+        if let Some(Some(given)) = seen.get(name) {
             name.clone_from(given);
         }
     };
