@@ -209,10 +209,12 @@ fn transform_reason(
     let mut observed = Observed::default();
     for well in gathered {
         observed.read.insert(well.well);
-        for call in calls::target_calls(kit, &well.targets) {
-            let target = kit.targets().find(|(_, target)| target.code == call.target);
-            if let (TargetState::Amplified, Some((_, target))) = (call.state, target) {
-                observed.amplified.insert((well.well, target.channel().to_owned()));
+        for TargetReading { target, reading } in &well.targets {
+            let known = kit.targets().find(|(_, known)| known.code == *target);
+            let Some((_, known)) = known else { continue };
+            let state = calls::state(known, kit.calls.doubtful_curve, reading);
+            if state == TargetState::Amplified {
+                observed.amplified.insert((well.well, known.channel().to_owned()));
             }
         }
     }
