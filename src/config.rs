@@ -37,6 +37,9 @@ pub struct Config {
     pub log: LogFormat,
     /// Seconds after which a request is given up.
     pub request_seconds: u64,
+    /// Seconds after which a walk over the whole store is given up, for the ledger or for signs of
+    /// invented results.
+    pub walk_seconds: u64,
     /// Requests worked on at once; more are refused with 503.
     pub requests_at_once: usize,
     /// Rows of sealed tubes and their members that may wait to be stored; more are refused with 503.
@@ -103,6 +106,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             log: LogFormat::Text,
             request_seconds: 30,
+            walk_seconds: 3600,
             requests_at_once: 4096,
             scan_queue: 100_000,
             scan_seconds: 5,
@@ -147,6 +151,7 @@ impl Config {
     fn validate(self) -> Result<Self, ConfigError> {
         let bounds = [
             ("request_seconds", self.request_seconds >= 1, "at least 1"),
+            ("walk_seconds", self.walk_seconds >= 1, "at least 1"),
             ("requests_at_once", self.requests_at_once >= 1, "at least 1"),
             // The largest batch must fit into an empty queue: 1,000 tubes of 20.
             ("scan_queue", (21_000..=MANY).contains(&self.scan_queue), "21000 to 100000000"),
@@ -233,6 +238,7 @@ impl fmt::Display for Config {
         writeln!(f, "listen = \"{}\"", self.listen)?;
         writeln!(f, "log = {:?}", format!("{:?}", self.log).to_lowercase())?;
         writeln!(f, "request_seconds = {}", self.request_seconds)?;
+        writeln!(f, "walk_seconds = {}", self.walk_seconds)?;
         writeln!(f, "requests_at_once = {}", self.requests_at_once)?;
         let queues = [
             ("scan", self.scan_queue, self.scan_seconds),

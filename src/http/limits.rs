@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::problem::{Problem, UNKNOWN};
 use super::request_id::is_id;
 use crate::app::App;
+use crate::config::Config;
 
 /// The id of a request, in its answer and in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,6 +36,8 @@ const TURN_WITHIN: Duration = Duration::from_millis(100);
 /// Longest body that is read before a look-up waits for its turn, so that nobody holds one by
 /// sending slowly. A longer one has no turn and takes none.
 const READ_BEFORE: usize = 64 * 1024;
+/// What walks over every tube that is asked about: minutes over millions of tubes.
+const WALKS: [&str; 2] = ["/v1/ledger", "/v1/integrity"];
 /// What is stored before anybody looks up.
 const SCANS: &str = "/v1/tubes";
 
@@ -187,7 +190,7 @@ async fn bound(app: &App, request: Request, next: Next) -> Response {
     let looks_up = asks == Some(Asking::Query) && app.entrance.is_storing();
     let scans = request.uri().path().starts_with(SCANS) && !request.method().is_safe();
     let _storing = scans.then(|| app.entrance.store());
-    let limit = Duration::from_secs(app.config.request_seconds);
+    let limit = limit(&app.config, request.uri().path());
     let worked = async {
         if !looks_up {
             return next.run(request).await;
@@ -207,6 +210,12 @@ async fn bound(app: &App, request: Request, next: Next) -> Response {
             refuse("request.timeout", &format!("the request took too long: {UNKNOWN}"))
         }
     }
+}
+
+/// How long what is asked at a path may take.
+fn limit(config: &Config, path: &str) -> Duration {
+    let walks = WALKS.contains(&path);
+    Duration::from_secs(if walks { config.walk_seconds } else { config.request_seconds })
 }
 
 /// The same request with its body read, where it is short enough.
@@ -272,6 +281,14 @@ mod tests {
             let asking = Asking::ALL.map(|asks| entrance.asking[asks as usize].available_permits());
             assert_eq!((entrance.all.available_permits(), asking), (at_once, left));
         }
+    }
+
+    #[test]
+    fn a_walk_over_the_store_has_a_limit_of_its_own() {
+        let config = Config { request_seconds: 7, walk_seconds: 70, ..Config::default() };
+        let seconds = |path| limit(&config, path).as_secs();
+        assert_eq!(WALKS.map(seconds), [70, 70]);
+        assert_eq!(["/v1/tubes/batch", "/v1/integrity/earlier", "/"].map(seconds), [7, 7, 7]);
     }
 
     #[tokio::test]

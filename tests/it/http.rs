@@ -116,6 +116,25 @@ each_engine! {
         small.get(&service, "/v1/feed").await.expect(200);
     }
 
+    async fn a_walk_over_the_store_may_take_longer_than_any_other_request(app) {
+        let officer = app.client(Role::Officer).await;
+        let patient = app.restarted(|config| config.request_seconds = 1);
+        let hurried = app.restarted(|config| config.walk_seconds = 1);
+        for (node, status) in [(&patient, 200), (&hurried, 503)] {
+            for path in ["/v1/ledger", "/v1/integrity"] {
+                // Others walk meanwhile, so that it takes as long as one wants.
+                let others = [app.app.walk().await.unwrap(), app.app.walk().await.unwrap()];
+                let done = async {
+                    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+                    drop(others);
+                };
+                let (answer, ()) = tokio::join!(node.get(&officer, path), done);
+                let answer = answer.expect(status);
+                assert!(status == 200 || answer.code() == "request.timeout", "{path}");
+            }
+        }
+    }
+
     async fn nothing_has_a_name_or_a_reason_with_a_nul(app) {
         let reviewer = app.client(Role::Reviewer).await;
         app.get(&reviewer, "/v1/runs/%00").await.expect(404);

@@ -27,6 +27,8 @@ use crate::simulation::Failure;
 
 /// After that long an answer comes no more; a server gives up a request before.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// The same for a walk over the whole store.
+const WALK_PATIENCE: Duration = Duration::from_hours(1);
 /// Times a request is put off before the day is given up.
 const PUT_OFF_MAX: u32 = 120;
 /// How long a request that was put off waits at the most, when nobody says how long.
@@ -69,6 +71,7 @@ pub(super) struct Ask<'a> {
     pub(super) body: Bytes,
     kind: HeaderValue,
     key: Option<HeaderValue>,
+    patience: Duration,
 }
 
 impl<'a> Ask<'a> {
@@ -79,7 +82,8 @@ impl<'a> Ask<'a> {
         by: Option<&'a Employee>,
         body: Vec<u8>,
     ) -> Self {
-        Self { method, path, by, body: body.into(), kind: JSON, key: None }
+        let (body, patience) = (body.into(), PATIENCE);
+        Self { method, path, by, body, kind: JSON, key: None, patience }
     }
 }
 
@@ -182,6 +186,17 @@ impl Connection {
         self.read(path)
     }
 
+    /// Asks for what is found by a walk over the whole store.
+    pub(super) async fn walk<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        by: &Employee,
+    ) -> Result<T, Failure> {
+        let ask = Ask::json(Method::GET, path, Some(by), Vec::new());
+        self.succeed(&Ask { patience: WALK_PATIENCE, ..ask }).await?;
+        self.read(path)
+    }
+
     /// Puts something under its code.
     pub(super) async fn put<T: DeserializeOwned>(
         &mut self,
@@ -219,11 +234,13 @@ impl Connection {
     }
 
     async fn attempt(&mut self, ask: &Ask<'_>) -> Tried {
-        let exchange = tokio::time::timeout(PATIENCE, self.exchange(ask)).await;
+        let exchange = tokio::time::timeout(ask.patience, self.exchange(ask)).await;
         let outcome = match exchange {
             Ok(Ok(tried)) => return tried,
             Ok(Err(error)) => error.to_string(),
-            Err(_elapsed) => "there was no answer within two minutes".to_owned(),
+            Err(_elapsed) => {
+                format!("there was no answer within {} seconds", ask.patience.as_secs())
+            }
         };
         self.sender = None;
         Tried::Gone(outcome)

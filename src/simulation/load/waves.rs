@@ -82,7 +82,7 @@ async fn close(
 ) -> Result<Report, Failure> {
     let mut connection = day.connect();
     let officer = &day.staff.officer;
-    report.ledger = connection.get::<ledger::Report>("/v1/ledger", officer).await?;
+    report.ledger = connection.walk::<ledger::Report>("/v1/ledger", officer).await?;
     let left: RecallsAnswer = connection.get("/v1/recalls?limit=1", officer).await?;
     report.recalls_left = u64::try_from(left.open + left.collected).unwrap_or(u64::MAX);
     report.recalls = second.line.people().into();
