@@ -310,7 +310,12 @@ pub(super) fn plain(cell: &str) -> String {
         '\u{2206}' => '\u{3b4}',
         other => other,
     };
-    let text: String = cell.chars().map(half).flat_map(char::to_lowercase).map(folded).collect();
+    // Most are, and each mapping compares the whole head of a text that it may know.
+    let text = if cell.is_ascii() {
+        cell.to_ascii_lowercase()
+    } else {
+        cell.chars().map(half).flat_map(char::to_lowercase).map(folded).collect()
+    };
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
