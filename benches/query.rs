@@ -35,8 +35,8 @@ async fn fill(store: &Store) -> Vec<PersonKey> {
 }
 
 async fn look_up(store: &Store, people: Vec<&PersonKey>) -> usize {
-    let mut tx = store.db.read("bench.status").await.expect("the store answers");
-    let found = known(&mut tx, people).await.expect("the store answers");
+    let mut tx = store.db.ask_once("bench.status").await.expect("the store answers");
+    let (_, found) = known(&mut tx, people).await.expect("the store answers");
     found.len()
 }
 

@@ -73,7 +73,12 @@ impl Snapshot {
     pub async fn of(tx: &mut Tx) -> Result<Self> {
         let text = SNAPSHOT.text(tx);
         let text: String = on!(tx, c => query_scalar(text).fetch_one(c).await)?;
-        Self::parse(&text).ok_or_else(|| Error::Internal(format!("{text} is no snapshot")))
+        Self::read(&text)
+    }
+
+    /// What [`SNAPSHOT`] says.
+    pub fn read(text: &str) -> Result<Self> {
+        Self::parse(text).ok_or_else(|| Error::Internal(format!("{text} is no snapshot")))
     }
 
     /// Every change up to this one is seen.

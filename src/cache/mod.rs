@@ -129,7 +129,9 @@ impl Cache {
     /// in memory from now on. Nothing when Redis is away, slow, or not believed.
     pub async fn fetch(&self, people: &[PersonKey]) -> Vec<Option<Kept>> {
         let nothing = || vec![None; people.len()];
-        let Some(redis) = &self.0.redis else { return nothing() };
+        let Some(redis) = self.0.redis.as_ref().filter(|_| !people.is_empty()) else {
+            return nothing();
+        };
         if !self.is_followed() || !self.0.versions.is_continuous(Instant::now()) {
             return nothing();
         }

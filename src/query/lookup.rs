@@ -13,7 +13,6 @@ use super::rules;
 use super::store::{Place, known, places, proves};
 use crate::audit::{self, Entry};
 use crate::auth::{Actor, Role};
-use crate::cache::follow::Snapshot;
 use crate::cache::{Cache, Kept};
 use crate::clock::{Clock, Span, Time};
 use crate::error::{Error, Result};
@@ -179,14 +178,21 @@ impl Facts {
     }
 }
 
-/// Redis, then the store for whoever is not kept there; everybody is asked for once.
+/// Redis, then the store for whoever is not kept there; everybody is asked for once. Whoever waited
+/// for a batch that asked for the same people finds them in memory.
 async fn shown(db: &Db, cache: &Cache, asked: Vec<Vec<PersonKey>>) -> Result<Vec<Vec<Shown>>> {
     let people: BTreeSet<_> = asked.iter().flatten().collect();
-    let people: Vec<_> = people.into_iter().cloned().collect();
-    let fetched = cache.fetch(&people).await;
     let mut answers = HashMap::with_capacity(people.len());
+    let mut wanted = Vec::with_capacity(people.len());
+    for person in people {
+        match cache.kept(person) {
+            Some(kept) => drop(answers.insert(person.clone(), kept.status)),
+            None => wanted.push(person.clone()),
+        }
+    }
+    let fetched = cache.fetch(&wanted).await;
     let mut missed = Vec::new();
-    for (person, kept) in people.into_iter().zip(fetched) {
+    for (person, kept) in wanted.into_iter().zip(fetched) {
         match kept {
             Some(kept) => drop(answers.insert(person, kept.status)),
             None => missed.push(person),
@@ -211,11 +217,12 @@ pub async fn read(
     cache: &Cache,
     people: Vec<PersonKey>,
 ) -> Result<Vec<(PersonKey, Kept)>> {
-    let mut tx = db.ask("status").await?;
     // Nothing is kept while the feed is not followed.
-    let seen = if cache.is_followed() { Snapshot::of(&mut tx).await?.seen() } else { 0 };
-    let found = known(&mut tx, &people).await?;
+    let is_kept = cache.is_followed();
+    let mut tx = db.ask_once("status").await?;
+    let (snapshot, found) = known(&mut tx, &people).await?;
     drop(tx);
+    let seen = snapshot.filter(|_| is_kept).map_or(0, |snapshot| snapshot.seen());
     metrics::counter!("status_read_total").increment(people.len() as u64);
     let mut found: HashMap<_, _> = found.into_iter().collect();
     let kept = |person: PersonKey| {

@@ -6,6 +6,7 @@ use sqlx::{FromRow, query_as};
 
 use super::guess::{GUESS_COUNT, GUESS_FIND, GUESS_FORGET};
 use super::{Known, Sampling, Told, ToldOutcome};
+use crate::cache::follow::Snapshot;
 use crate::clock::Time;
 use crate::collection::TubeState;
 use crate::error::Result;
@@ -16,7 +17,9 @@ use crate::storage::{Sql, StoreError, Tx, json};
 /// however many tubes the person has.
 pub const TUBES_PROVING: usize = 16;
 
-/// `$1` person keys as a list. A member whose tube is not to be found reads as sampled: pending,
+/// `$1` person keys as a list: a row for each of them, also for whoever was never swabbed, with what
+/// of the feed is seen ([`SNAPSHOT`](crate::cache::follow::SNAPSHOT)), so that one statement is
+/// enough. A member whose tube is not to be found reads as sampled: pending,
 /// and never negative; the ledger names it. Each person's newest tube is found by itself, so that
 /// the rest goes by unique keys. PostgreSQL has to be held to that: a join reads a small table
 /// whole, or any table as long as there are no statistics, and a subquery in the list is worked out
@@ -26,7 +29,7 @@ pub const TUBES_PROVING: usize = 16;
 /// 0.25 ms. `due_us + 0` keeps it from looking for the least deadline among everybody's open
 /// recalls.
 pub const KNOWN: Sql = Sql {
-    sqlite: "select m.person_key, m.tube_code, m.taken_us,
+    sqlite: "select k.person_key, m.tube_code, m.taken_us,
             coalesce(t.state, 'sealed') as state,
             (select max(a.arrived_us) from arrival_tube f join arrival a on a.id = f.arrival_id
                 where f.tube_code = m.tube_code and f.finding in ('accepted', 'unexpected'))
@@ -34,15 +37,16 @@ pub const KNOWN: Sql = Sql {
             s.tube_code as told_tube, s.outcome as told_outcome, s.pooled, s.collected_us,
             s.released_us,
             (select min(r.due_us + 0) from recall r
-                where r.person_key = m.person_key and r.state <> 'closed') as recall_due_us
+                where r.person_key = m.person_key and r.state <> 'closed') as recall_due_us,
+            (select cast(coalesce(max(seq), 0) as text) from feed) as snapshot
         from (select e.value as person_key, (select n.tube_code from member n
                 where n.person_key = e.value
                 order by n.taken_us desc, n.tube_code desc limit 1) as tube_code
             from jsonb_each($1) e) k
-        join member m on m.person_key = k.person_key and m.tube_code = k.tube_code
-        left join tube t on t.code = k.tube_code
-        left join status s on s.person_key = k.person_key",
-    postgres: "select m.person_key, m.tube_code, m.taken_us,
+        left join member m on m.person_key = k.person_key and m.tube_code = k.tube_code
+        left join tube t on t.code = m.tube_code
+        left join status s on s.person_key = m.person_key",
+    postgres: "select e.key as person_key, m.tube_code, m.taken_us,
             coalesce(t.state, 'sealed') as state,
             (select max(a.arrived_us) from arrival_tube f join arrival a on a.id = f.arrival_id
                 where f.tube_code = m.tube_code and f.finding in ('accepted', 'unexpected'))
@@ -50,11 +54,12 @@ pub const KNOWN: Sql = Sql {
             s.tube_code as told_tube, s.outcome as told_outcome, s.pooled, s.collected_us,
             s.released_us,
             (select min(r.due_us + 0) from recall r
-                where r.person_key = m.person_key and r.state <> 'closed') as recall_due_us
+                where r.person_key = m.person_key and r.state <> 'closed') as recall_due_us,
+            (select cast(pg_current_snapshot() as text)) as snapshot
         from jsonb_array_elements_text(cast(cast($1 as text) as jsonb)) e(key)
-        cross join lateral (select n.person_key, n.tube_code, n.taken_us from member n
+        left join lateral (select n.person_key, n.tube_code, n.taken_us from member n
             where n.person_key = e.key
-            order by n.taken_us desc, n.tube_code desc limit 1) m
+            order by n.taken_us desc, n.tube_code desc limit 1) m on true
         left join lateral (select u.state from tube u where u.code = m.tube_code limit 1) t on true
         left join lateral (select * from status o
             where o.person_key = m.person_key limit 1) s on true",
@@ -80,9 +85,9 @@ pub const TUBES_OF: Sql = Sql {
 #[derive(FromRow)]
 struct KnownRow {
     person_key: PersonKey,
-    tube_code: String,
+    tube_code: Option<String>,
     #[sqlx(rename = "taken_us")]
-    taken: Time,
+    taken: Option<Time>,
     state: TubeState,
     #[sqlx(rename = "received_us")]
     received: Option<Time>,
@@ -95,10 +100,12 @@ struct KnownRow {
     released: Option<Time>,
     #[sqlx(rename = "recall_due_us")]
     recall_due: Option<Time>,
+    snapshot: String,
 }
 
 impl KnownRow {
-    fn split(self) -> (PersonKey, Known) {
+    /// None of somebody who was never swabbed.
+    fn split(self) -> Option<(PersonKey, Known)> {
         let told = match (self.told_tube, self.told_outcome, self.collected, self.released) {
             (Some(tube), Some(outcome), Some(collected), Some(released)) => {
                 Some(Told { tube, outcome, pooled: self.pooled, collected, released })
@@ -106,12 +113,12 @@ impl KnownRow {
             _ => None,
         };
         let sampling = Sampling {
-            tube: self.tube_code,
-            taken: self.taken,
+            tube: self.tube_code?,
+            taken: self.taken?,
             state: self.state,
             received: self.received,
         };
-        (self.person_key, Known { sampling, told, recall_due: self.recall_due })
+        Some((self.person_key, Known { sampling, told, recall_due: self.recall_due }))
     }
 }
 
@@ -120,14 +127,16 @@ fn keys<'a>(people: impl IntoIterator<Item = &'a PersonKey>) -> String {
     json(&people.into_iter().map(PersonKey::as_str).collect::<Vec<_>>())
 }
 
-/// What is stored about each of these people; whoever was never swabbed is not among them.
+/// What is stored about each of these people, and what of the feed was seen with it; whoever was
+/// never swabbed is not among them. Of nobody nothing is asked, and nothing is seen.
 pub async fn known(
     tx: &mut Tx,
     people: impl IntoIterator<Item = &PersonKey>,
-) -> Result<Vec<(PersonKey, Known)>> {
+) -> Result<(Option<Snapshot>, Vec<(PersonKey, Known)>)> {
     let (text, people) = (KNOWN.text(tx), keys(people));
     let rows: Vec<KnownRow> = on!(tx, c => query_as(text).bind(&people).fetch_all(c).await)?;
-    Ok(rows.into_iter().map(KnownRow::split).collect())
+    let snapshot = rows.first().map(|row| Snapshot::read(&row.snapshot)).transpose()?;
+    Ok((snapshot, rows.into_iter().filter_map(KnownRow::split).collect()))
 }
 
 /// A person's place in a tube, which with its session makes the pick-up code.

@@ -9,6 +9,7 @@
 
 mod batch;
 mod chain;
+mod conn;
 mod error;
 mod gate;
 mod line;
@@ -23,11 +24,12 @@ mod writer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, SqlitePool};
 
 pub use batch::{codes, json};
 pub use chain::ChainHead;
 use chain::{ChainLease, Chains};
+pub use conn::{Conn, Held};
 pub use error::{StoreError, ensure_rows};
 use gate::Gate;
 pub use gate::{Channel, Queue, Queues};
@@ -64,7 +66,7 @@ enum Engine {
 /// One transaction on either engine; rolls back unless [`Tx::commit`] is called.
 #[must_use = "a transaction that is dropped rolls back"]
 pub struct Tx {
-    /// The open transaction; use it through [`on!`](crate::on).
+    /// Its connection; use it through [`on!`](crate::on).
     pub conn: Conn,
     name: &'static str,
     started: Instant,
@@ -76,25 +78,17 @@ pub struct Tx {
     listening: Listening,
 }
 
-/// The engine's own transaction.
-pub enum Conn {
-    /// The embedded engine.
-    Sqlite(Transaction<'static, Sqlite>),
-    /// The engine for a city.
-    Postgres(Transaction<'static, Postgres>),
-}
-
 /// Runs one body on whichever engine the transaction is on.
 #[macro_export]
 macro_rules! on {
     ($tx:expr, $c:ident => $body:expr) => {
         match &mut $tx.conn {
-            $crate::storage::Conn::Sqlite(transaction) => {
-                let $c = &mut **transaction;
+            $crate::storage::Conn::Sqlite(held) => {
+                let $c = &mut **held;
                 $body
             }
-            $crate::storage::Conn::Postgres(transaction) => {
-                let $c = &mut **transaction;
+            $crate::storage::Conn::Postgres(held) => {
+                let $c = &mut **held;
                 $body
             }
         }
@@ -185,7 +179,7 @@ impl Db {
     pub async fn read(&self, name: &'static str) -> Result<Tx, StoreError> {
         let listening = self.listen();
         let conn = match &self.engine {
-            Engine::Sqlite { readers, .. } => Conn::Sqlite(readers.begin_with("begin").await?),
+            Engine::Sqlite { readers, .. } => embedded(readers, "begin").await?,
             Engine::Postgres(line) => begin(&listening, &line.pools().readers, SNAPSHOT).await?,
         };
         Ok(self.begun(conn, name, None, listening))
@@ -196,8 +190,24 @@ impl Db {
     pub async fn ask(&self, name: &'static str) -> Result<Tx, StoreError> {
         let listening = self.listen();
         let conn = match &self.engine {
-            Engine::Sqlite { asking, .. } => Conn::Sqlite(asking.begin_with("begin").await?),
+            Engine::Sqlite { asking, .. } => embedded(asking, "begin").await?,
             Engine::Postgres(line) => begin(&listening, &line.pools().asking, SNAPSHOT).await?,
+        };
+        Ok(self.begun(conn, name, None, listening))
+    }
+
+    /// The same door for one statement, which sees one moment of the store by itself: to begin and
+    /// to end a transaction around it would be two more ways to the engine. A second statement would
+    /// see another moment, and nothing but its own text keeps one from writing on PostgreSQL.
+    pub async fn ask_once(&self, name: &'static str) -> Result<Tx, StoreError> {
+        let listening = self.listen();
+        let conn = match &self.engine {
+            Engine::Sqlite { asking, .. } => Conn::Sqlite(Held::Alone(asking.acquire().await?)),
+            Engine::Postgres(line) => {
+                let pool = line.pools().asking;
+                let acquired = async { Ok::<_, StoreError>(pool.acquire().await?) };
+                Conn::Postgres(Held::Alone(listening.unless_silent(acquired).await?))
+            }
         };
         Ok(self.begun(conn, name, None, listening))
     }
@@ -214,9 +224,7 @@ impl Db {
         let chain = self.chains.lease(channel).await?;
         let listening = self.listen();
         let conn = match &self.engine {
-            Engine::Sqlite { writer, .. } => {
-                Conn::Sqlite(writer.begin_with("begin immediate").await?)
-            }
+            Engine::Sqlite { writer, .. } => embedded(writer, "begin immediate").await?,
             Engine::Postgres(line) => begin(&listening, &line.pools().writers, "begin").await?,
         };
         metrics::histogram!("store_wait_seconds", "tx" => name).record(waiting.elapsed());
@@ -295,13 +303,17 @@ fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
+async fn embedded(pool: &SqlitePool, how: &'static str) -> Result<Conn, StoreError> {
+    Ok(Conn::Sqlite(Held::Transaction(pool.begin_with(how).await?)))
+}
+
 async fn begin(
     listening: &Listening,
     pool: &PgPool,
     how: &'static str,
 ) -> Result<Conn, StoreError> {
     let begun = async { Ok(pool.begin_with(how).await?) };
-    listening.unless_silent(begun).await.map(Conn::Postgres)
+    listening.unless_silent(begun).await.map(|begun| Conn::Postgres(Held::Transaction(begun)))
 }
 
 impl Tx {
@@ -313,10 +325,7 @@ impl Tx {
         if let Some(chain) = &mut chain {
             chain.committing();
         }
-        let outcome = match conn {
-            Conn::Sqlite(transaction) => transaction.commit().await,
-            Conn::Postgres(transaction) => transaction.commit().await,
-        };
+        let outcome = conn.commit().await;
         if let (Some(chain), Ok(())) = (chain, &outcome) {
             chain.committed();
         }

@@ -1,14 +1,15 @@
 //! What is kept before the store is never older than what changed: on this node, on others, in
 //! memory and in Redis, and whatever Redis does.
 
-mod redis;
+pub mod redis;
 
 use std::collections::BTreeSet;
-use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::Method;
+use futures_util::future::join_all;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::{Value, json};
 use swabline::auth::Role;
 use swabline::cache::Kept;
@@ -247,11 +248,26 @@ each_engine! {
             assert_eq!(answer["people"][0]["status"]["state"], shown);
             assert_eq!(answer["people"][1]["status"], Value::Null);
         });
-        all(asks).await;
+        join_all(asks.map(Box::pin)).await;
         let rows = "select count(*) from audit where action = 'status.batch'";
         assert_eq!(way::number(app, rows).await, 60);
         let mut tx = app.app.db.read("test.verify").await.unwrap();
         assert_eq!(swabline::audit::verify(&mut tx).await.unwrap().broken, None);
+    }
+
+    async fn two_hundred_who_ask_for_one_person_put_few_questions_to_the_store(app) {
+        way::places(app).await;
+        way::seal(app, "T1", [1]).await;
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let counting = metrics::set_default_local_recorder(&recorder);
+        let states = join_all((0..200).map(|_| Box::pin(state(app, 1)))).await;
+        assert!(states.iter().all(|state| state == "sampled"));
+        drop(counting);
+        let figures = recorder.handle().render();
+        let read = figures.lines().find_map(|line| line.strip_prefix("status_read_total "));
+        let read: u32 = read.unwrap_or_else(|| panic!("{figures}")).parse().unwrap();
+        // Two batches at once, and one for all who came meanwhile.
+        assert!((1..=4).contains(&read), "{read} questions");
     }
 
     async fn whoever_only_asks_takes_no_connection_from_scans(app) {
@@ -296,16 +312,6 @@ each_engine! {
         }
         assert!(!figures.contains(way::person(app, 1).as_str()));
     }
-}
-
-/// Waits for all of them, as they go on together.
-async fn all(futures: impl Iterator<Item = impl Future<Output = ()>>) {
-    let mut futures: Vec<_> = futures.map(Box::pin).collect();
-    std::future::poll_fn(|context| {
-        futures.retain_mut(|future| future.as_mut().poll(context).is_pending());
-        if futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }
 
 fn document(person: u32) -> Value {
