@@ -89,6 +89,8 @@ const PEOPLE: &str = "
     insert into recall (id, person_key, origin_tube, site_code, reason, opened_us, due_us, contact,
             note, state)
         values ('KTOLD', 'QTOLD', 'TOLD', 'S1', 'refused', 1, 2, 'none', '', 'open');
+    insert into quality_seeded (tube_code, expected, seeded_by, seeded_us)
+        values ('TOLD', 'detected', 'A1', 1);
     insert into feed (change, tube_code, at_us, epoch) values ('sealed', 'ONE', 9, 9000000000000000)";
 /// What the planner is to believe.
 const BELIEVED: &str = "analyze;
@@ -126,13 +128,8 @@ const HOT: &[Hot] = &[
     ("collection/tube/store.rs", "MEMBERS_STORED", ONE),
     ("collection/moves.rs", "TUBES_FIND", ONE),
     ("collection/moves.rs", "TUBES_MOVE", r#"'[{"code": "ONE"}]', 'plated', 'released', 10, null"#),
-    (
-        "audit/mod.rs",
-        "APPEND",
-        r#"'[{"seq": 99999, "at": 1, "account": "A1", "action": "a", "about": "x", "detail": "",
-            "previous": "p", "hash": "h"}]', 'C1'"#,
-    ),
-    ("audit/mod.rs", "SUBJECTS", r#"'[{"about": "ONE", "seq": 99999}]', 'C1'"#),
+    ("audit/mod.rs", "APPEND", r#"'[[99999, 1, "A1", "a", "x", "", "p", "h"]]', 'C1'"#),
+    ("audit/mod.rs", "SUBJECTS", r#"'[["ONE", 99999]]', 'C1'"#),
     ("transport/store.rs", "BOX_TUBES_ADD", r#"'[{"code": "NEW"}]', 'BONE'"#),
     ("transport/store.rs", "TUBES_NEWEST", ONE),
     ("transport/store.rs", "BOXES_OF_TUBES", ONE),
@@ -144,11 +141,7 @@ const HOT: &[Hot] = &[
         r#"'INEW', '[{"tube": "ONE", "finding": "accepted"}]'"#,
     ),
     ("receiving/store.rs", "ARRIVAL_NEWEST", r#"'BONE', '[{"code": "ONE"}]'"#),
-    (
-        "plate/store.rs",
-        "WELLS_ADD",
-        r#"'P1000000', '[{"well": 90, "reaction": "mix", "tube": "ONE", "depth": 1}]'"#,
-    ),
+    ("plate/store.rs", "WELLS_ADD", r#"'P1000000', '[[90, "mix", "ONE", null, 1, null]]'"#),
     ("plate/store.rs", "WELLS", "'P1000000'"),
     ("plate/store.rs", "WELLS_CLEAR", "'P1000000'"),
     (
@@ -160,8 +153,7 @@ const HOT: &[Hot] = &[
     (
         "instrument/curve_store.rs",
         "CURVES_ADD",
-        r#"'R1000120', '[{"well": 90, "target": "N", "dye": "FAM", "first_cycle": 1,
-            "points": "00000000"}]'"#,
+        r#"'R1000120', '[[90, "N", "FAM", 1, "00000000"]]'"#,
     ),
     ("instrument/curve_store.rs", "CURVES_FIND", "'R1000120', 0, 383"),
     ("instrument/curve_store.rs", "CURVES_COUNT", "'R1000120'"),
@@ -173,6 +165,7 @@ const HOT: &[Hot] = &[
     ("interpretation/store.rs", "TESTED", ONE),
     ("interpretation/store.rs", "CALLS_FIND", "'R1000120'"),
     ("interpretation/store.rs", "EARLIER", r#"'[{"code": "LATE"}]', 1592697700000000, 'z'"#),
+    ("quality/seeded.rs", "SEEDED", r#"'[{"code": "TOLD"}]'"#),
     ("review", "CALLS", "'R1000120'"),
     ("review", "REPORT_FIELDS", r#"'R1000120', '[{"code": "ONE"}]'"#),
     ("review", "RESULTS", r#"'R1000120', 'a', 'b', null, 9, 's', 'h', '[{"code": "ONE"}]'"#),
@@ -219,6 +212,13 @@ const EXCEPTIONS: &[Exception] = &[
         "it asks for earlier tests of a tube, in whatever run they were",
     ),
     ("interpretation/store.rs", "EARLIER", "member", BY_PERSON, OF_TUBE),
+    (
+        "quality/seeded.rs",
+        "SEEDED",
+        "call",
+        BOTH,
+        "it asks for the calls of the few tubes that were seeded, in whatever run they were",
+    ),
     ("review", "REPORT_FIELDS", "member", BY_PERSON, OF_TUBE),
     ("review", "STATUSES", "member", BY_PERSON, OF_TUBE),
     ("recall/store.rs", "MEMBERS_TO_RECALL", "member", BY_PERSON, OF_TUBE),
