@@ -129,6 +129,7 @@ pub const RULES: &[Rule] = &[
     only("POST", "/v1/quality/alarms/{id}/acknowledge", &[Reviewer, Officer]),
     only("PUT", "/v1/seeded/{code}", &[Officer]),
     only("GET", "/v1/seeded", &[Officer]),
+    only("GET", "/v1/seeded.svg", &[Officer]),
     // query
     open("POST", "/v1/status"),
     only("POST", "/v1/status/batch", &[Service]),

@@ -138,7 +138,8 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(quality::api::alarms_get))
         .routes(routes!(quality::api::acknowledge_post))
         .routes(routes!(quality::seeded::seeded_put))
-        .routes(routes!(quality::seeded::seeded_get))
+        .routes(routes!(quality::seeded_list::seeded_get))
+        .routes(routes!(quality::seeded_list::seeded_svg_get))
         // query
         .routes(routes!(query::api::status_post))
         .routes(routes!(query::api::status_batch_post))

@@ -26,7 +26,7 @@ use crate::receiving::store::refuse_unknown_laboratory;
 use crate::storage::Tx;
 
 /// Days a chart looks back when nothing is said.
-const LOOK_BACK: Span = Span::days(30);
+pub(super) const LOOK_BACK: Span = Span::days(30);
 /// Longest name in a question.
 const NAME_MAX: usize = 100;
 /// Most alarms on one page.
@@ -106,14 +106,10 @@ async fn asked_chart(app: &App, actor: &Actor, asked: ChartQuery) -> Result<Char
         asked.target.as_ref(),
         asked.kit.as_ref(),
     ];
-    let is_name =
-        |name: &&String| name.chars().count() <= NAME_MAX && !name.chars().any(char::is_control);
-    if !names.iter().flatten().all(is_name) {
-        let message = "a name has at most 100 visible characters";
-        return Err(Error::invalid("quality.name", "laboratory", message));
-    }
+    refuse_no_name(names.into_iter().flatten())?;
     if asked.measure.is_blind() {
-        let message = "seeded tubes have no chart; an officer reads /v1/seeded";
+        let message = "seeded tubes have a chart of their own; an officer reads /v1/seeded and \
+                       /v1/seeded.svg";
         return Err(Error::invalid("quality.measure", "measure", message));
     }
     let now = app.clock.now();
@@ -129,6 +125,17 @@ async fn asked_chart(app: &App, actor: &Actor, asked: ChartQuery) -> Result<Char
     let mut tx = app.db.read("quality.chart").await?;
     refuse_unknown_laboratory(&mut tx, Some(&frame.laboratory)).await?;
     chart(&mut tx, frame, (asked.target.as_deref(), asked.kit.as_deref())).await
+}
+
+/// Refuses what cannot be the name of anything.
+pub(super) fn refuse_no_name<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<()> {
+    let is_name =
+        |name: &String| name.chars().count() <= NAME_MAX && !name.chars().any(char::is_control);
+    if names.into_iter().all(is_name) {
+        return Ok(());
+    }
+    let message = "a name has at most 100 visible characters";
+    Err(Error::invalid("quality.name", "laboratory", message))
 }
 
 #[derive(FromRow)]
@@ -216,7 +223,8 @@ fn counted(rows: Vec<ChartShare>, scope: Scope) -> Vec<ChartPoint> {
     counted.collect()
 }
 
-fn of_run(run: String, at: Time, accepted: bool) -> ChartPoint {
+/// A point of which nothing but its run and time is known.
+pub(super) fn of_run(run: String, at: Time, accepted: bool) -> ChartPoint {
     ChartPoint {
         run,
         at,

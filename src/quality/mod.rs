@@ -35,6 +35,8 @@ pub mod held;
 pub mod past;
 pub mod rules;
 pub mod seeded;
+pub mod seeded_list;
+mod seeded_svg;
 pub mod shares;
 pub mod store;
 mod svg;

@@ -12,8 +12,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{FromRow, query, query_as, query_scalar};
-use std::collections::BTreeMap;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::alarm::NewAlarm;
 use super::api::sees_seeded;
@@ -23,10 +22,10 @@ use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::auth::Actor;
 use crate::barcode::store as codes_store;
-use crate::clock::{Span, Time};
+use crate::clock::Span;
 use crate::collection::tubes_find;
 use crate::error::{Error, Result};
-use crate::http::extract::{Json, Path, Query};
+use crate::http::extract::{Json, Path};
 use crate::http::problem::Problem;
 use crate::storage::{Tx, codes};
 
@@ -69,28 +68,9 @@ pub const LAST: &str = "select c.outcome
 /// `$1` laboratory: its open alarms about recall.
 pub const HOLDS: &str = "select count(*) from quality_alarm where laboratory_code = $1
     and measure = 'seeded_recall' and acknowledged_us is null";
-/// From, until: what was seeded, and what was last called of it, newest first, so that of too many
-/// the oldest are left out.
-pub const ANSWERS: &str = "select s.tube_code, s.expected, s.seeded_us, l.laboratory_code,
-        c.outcome, r.imported_us as answered_us
-    from quality_seeded s
-        left join call c on c.tube_code = s.tube_code and c.state <> 'void'
-            and not exists (select 1 from call d where d.tube_code = s.tube_code
-                and d.state <> 'void' and d.run_id > c.run_id)
-        left join run r on r.id = c.run_id
-        left join plate l on l.code = r.plate_code
-    where s.seeded_us >= $1 and s.seeded_us < $2
-    order by s.seeded_us desc, s.tube_code desc limit 10000";
-
 /// Every statement of this file.
-pub const STATEMENTS: &[(&str, &str)] = &[
-    ("SEED", SEED),
-    ("SEEDED", SEEDED),
-    ("LATE", LATE),
-    ("LAST", LAST),
-    ("HOLDS", HOLDS),
-    ("ANSWERS", ANSWERS),
-];
+pub const STATEMENTS: &[(&str, &str)] =
+    &[("SEED", SEED), ("SEEDED", SEEDED), ("LATE", LATE), ("LAST", LAST), ("HOLDS", HOLDS)];
 
 /// What is in a seeded tube.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
@@ -262,107 +242,13 @@ async fn seeded_before(tx: &mut Tx, code: &str) -> Result<Option<Expected>> {
 }
 
 /// Seeded tubes are blind for everybody who works in a laboratory.
-fn refuse_laboratory(actor: &Actor) -> Result<()> {
+pub(super) fn refuse_laboratory(actor: &Actor) -> Result<()> {
     if sees_seeded(actor) {
         return Ok(());
     }
     let message = "seeded tubes are blind for whoever works in a laboratory; ask an officer of the \
                    city";
     Err(Error::forbidden("seeded.blind", "laboratory", message))
-}
-
-/// Which seeded tubes.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct SeededQuery {
-    /// Seeded since; 30 days ago when left out.
-    #[param(value_type = Option<String>)]
-    from: Option<Time>,
-    /// Seeded before; now when left out.
-    #[param(value_type = Option<String>)]
-    to: Option<Time>,
-}
-
-/// One seeded tube and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize, Deserialize, ToSchema)]
-pub struct SeededAnswer {
-    /// Its code.
-    #[serde(rename = "tube")]
-    pub tube_code: String,
-    /// What must be found.
-    pub expected: Expected,
-    /// When it was seeded.
-    #[sqlx(rename = "seeded_us")]
-    #[serde(rename = "seeded_at")]
-    pub seeded: Time,
-    /// Where it was run.
-    #[serde(rename = "laboratory")]
-    pub laboratory_code: Option<String>,
-    /// What was last called of it.
-    pub outcome: Option<String>,
-    /// When.
-    #[sqlx(rename = "answered_us")]
-    #[serde(rename = "answered_at")]
-    pub answered: Option<Time>,
-}
-
-/// How many of the seeded tubes with virus a laboratory found in a day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Recall {
-    /// The laboratory.
-    pub laboratory: String,
-    /// The day of the answer in China.
-    pub day: String,
-    /// Seeded tubes with virus that were answered.
-    pub answered: u32,
-    /// Those of them that were found.
-    pub found: u32,
-}
-
-/// Seeded tubes, and how many were found.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct SeededList {
-    /// The tubes, oldest first.
-    pub seeded: Vec<SeededAnswer>,
-    /// By laboratory and day.
-    pub recall: Vec<Recall>,
-}
-
-/// What was seeded and what was found, for officers alone.
-#[utoipa::path(get, path = "/v1/seeded", tag = "quality", security(("bearer" = [])),
-    params(SeededQuery),
-    responses((status = 200, body = SeededList), (status = 403, body = Problem)))]
-pub async fn seeded_get(
-    State(app): State<App>,
-    actor: Actor,
-    Query(asked): Query<SeededQuery>,
-) -> Result<Json<SeededList>> {
-    refuse_laboratory(&actor)?;
-    let now = app.clock.now();
-    let (from, to) = (asked.from.unwrap_or(now - Span::days(30)), asked.to);
-    let to = to.unwrap_or(now + Span::MICROSECOND);
-    let mut tx = app.db.read("quality.seeded").await?;
-    let mut seeded: Vec<SeededAnswer> =
-        on!(tx, c => query_as(ANSWERS).bind(from).bind(to).fetch_all(c).await)?;
-    seeded.reverse();
-    let recall = recall(&seeded);
-    Ok(Json(SeededList { seeded, recall }))
-}
-
-fn recall(seeded: &[SeededAnswer]) -> Vec<Recall> {
-    let mut counts: BTreeMap<(String, String), (u32, u32)> = BTreeMap::new();
-    for one in seeded.iter().filter(|one| one.expected == Expected::Detected) {
-        let (Some(laboratory), Some(at), Some(outcome)) =
-            (&one.laboratory_code, one.answered, &one.outcome)
-        else {
-            continue;
-        };
-        let count = counts.entry((laboratory.clone(), at.day())).or_default();
-        count.0 += 1;
-        count.1 += u32::from(outcome == "detected");
-    }
-    let line = |((laboratory, day), (answered, found))| Recall { laboratory, day, answered, found };
-    counts.into_iter().map(line).collect()
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use crate::instrument::picture::sheet::{
 /// Points drawn at most, the newest: more are no picture.
 const DRAWN_MAX: usize = 400;
 /// Series drawn at most, one above the other.
-const SERIES_MAX: usize = 4;
+pub(super) const SERIES_MAX: usize = 4;
 /// Instruments named at most that are still being learnt.
 const LEARNERS_MAX: usize = 3;
 /// Letters of their names at most.
@@ -34,11 +34,11 @@ const LEFT_OUT_MAX: usize = 100;
 /// Height of the line that says so.
 const LEFT_OUT_HEIGHT: u32 = 30;
 /// Size of one series, in pixels.
-const SIZE: (u32, u32) = (1000, 460);
+pub(super) const SIZE: (u32, u32) = (1000, 460);
 /// Size of letters beside lines and points.
 const LETTERS: i32 = 10;
 /// Height of its upper half.
-const UPPER: u32 = 300;
+pub(super) const UPPER: u32 = 300;
 
 const POINT: RGBColor = RGBColor(25, 90, 160);
 const ONE: RGBColor = RGBColor(120, 170, 120);
@@ -150,14 +150,16 @@ enum Axis {
     Learning,
     /// Standard deviations from the mean of each point's instrument.
     Distances,
-    /// Percent.
-    Percent,
+    /// Percent of this.
+    Percent(&'static str),
 }
 
 impl Axis {
     fn of(points: &[ChartPoint], measure: Measure) -> Self {
-        if measure == Measure::Positivity {
-            return Self::Percent;
+        match measure {
+            Measure::Positivity => return Self::Percent("% positive"),
+            Measure::Seeded | Measure::SeededRecall => return Self::Percent("% found"),
+            Measure::PositiveControl | Measure::WeakPositiveControl | Measure::InternalControl => {}
         }
         let mut usual = points.iter().filter_map(|point| Some((point.mean?, point.sd?)));
         let Some((mean, sd)) = usual.next() else { return Self::Learning };
@@ -170,7 +172,7 @@ impl Axis {
         match self {
             Self::Cycles { .. } | Self::Learning => Some(point.value),
             Self::Distances => point.distance,
-            Self::Percent => Some(point.value * 100.0),
+            Self::Percent(_) => Some(point.value * 100.0),
         }
     }
 
@@ -178,7 +180,7 @@ impl Axis {
         match self {
             Self::Cycles { .. } | Self::Learning => "Ct",
             Self::Distances => "SD from own mean",
-            Self::Percent => "% positive",
+            Self::Percent(of) => of,
         }
     }
 
@@ -187,14 +189,17 @@ impl Axis {
         match self {
             Self::Cycles { mean, sd } => Some(mean + deviations * sd),
             Self::Distances => Some(deviations),
-            Self::Learning | Self::Percent => None,
+            Self::Learning | Self::Percent(_) => None,
         }
+    }
+
+    const fn is_percent(self) -> bool {
+        matches!(self, Self::Percent(_))
     }
 
     fn range(self, points: &[ChartPoint]) -> Range<f64> {
         let places = points.iter().filter_map(|point| self.place(point));
-        let expected =
-            points.iter().filter_map(|point| point.mean.filter(|_| self == Self::Percent));
+        let expected = points.iter().filter_map(|point| point.mean.filter(|_| self.is_percent()));
         let lines = [-3.5, 3.5].into_iter().filter_map(|deviations| self.line(deviations));
         let all: Vec<f64> =
             places.chain(expected.map(|share| share * 100.0)).chain(lines).collect();
@@ -204,7 +209,7 @@ impl Axis {
             return 0.0..1.0;
         }
         let room = ((high - low) * 0.06).max(0.1);
-        let bottom = if self == Self::Percent { 0.0 } else { low - room };
+        let bottom = if self.is_percent() { 0.0 } else { low - room };
         // Above the points is room for the rules they break.
         bottom..high + 2.0 * room
     }
@@ -266,7 +271,11 @@ fn when(points: &[ChartPoint], x: f64) -> String {
 }
 
 /// The upper half.
-fn values(area: &Area<'_>, title: &str, (points, measure): (&[ChartPoint], Measure)) -> Drawn {
+pub(super) fn values(
+    area: &Area<'_>,
+    title: &str,
+    (points, measure): (&[ChartPoint], Measure),
+) -> Drawn {
     let axis = Axis::of(points, measure);
     let range = axis.range(points);
     let mut plot = plot(area, Some(title), (points, range, axis.name()))?;
@@ -285,7 +294,7 @@ fn values(area: &Area<'_>, title: &str, (points, measure): (&[ChartPoint], Measu
             margin_label(&plot, area, (right, y), (&name, colour))?;
         }
     }
-    if axis == Axis::Percent {
+    if axis.is_percent() {
         let expected = points.iter().enumerate();
         let expected = expected.filter_map(|(x, point)| Some((coordinate(x), point.mean? * 100.0)));
         let expected: Vec<_> = expected.collect();

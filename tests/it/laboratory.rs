@@ -160,6 +160,7 @@ pub fn cycled(
             (Some(code), _) => (code, tubes.get(code).copied().unwrap_or(NEGATIVE)),
             (_, Some("positive")) if controls_fail => ("PC", SILENT),
             (_, Some("positive")) => ("PC", [Some("26.5"), Some("26.9"), Some("27.0")]),
+            (_, Some("weak_positive")) => ("WPC", [Some("33.5"), Some("33.9"), Some("27.0")]),
             _ => ("NTC", SILENT),
         };
         let targets = [("ORF1ab", "FAM"), ("N", "VIC"), ("IC", "CY5")];

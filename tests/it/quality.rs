@@ -1,6 +1,7 @@
 //! Quality that watches itself, over HTTP and in the store: charts, alarms, held runs, seeded tubes.
 
 mod answered;
+mod controls;
 mod counted;
 
 use std::collections::BTreeMap;
@@ -142,6 +143,11 @@ each_engine! {
         let picture = app.get(&world.officer, picture).await.expect(200);
         assert_eq!(picture.headers["content-type"], "image/svg+xml");
         assert!(picture.text().starts_with("<svg") && picture.text().contains("ORF1ab"));
+        for (measure, axis) in [("positivity", "% positive"), ("internal_control", "IC (orf1ab")] {
+            let picture = format!("/v1/quality/charts.svg?laboratory=L01&measure={measure}");
+            let picture = app.get(&world.officer, &picture).await.expect(200).text();
+            assert!(picture.contains(axis), "{measure}");
+        }
         for (path, code) in [("positivity", "quality.laboratory"),
             ("seeded&laboratory=L01", "quality.measure")] {
             let path = format!("/v1/quality/charts?measure={path}");
@@ -461,6 +467,27 @@ each_engine! {
         assert_eq!(alarms(app, &world.officer).await, Vec::<Value>::new());
         let list = app.get(&world.officer, "/v1/seeded").await.expect(200).json();
         assert_eq!(list["recall"][0]["found"], 1, "{list}");
+        let operator = &world.technician.actor.account;
+        let seeded = &list["seeded"][0];
+        assert_eq!((&seeded["instrument"], &seeded["operator"]), (&json!(INSTRUMENT), &json!(operator)));
+        for (asked, found) in [
+            ("laboratory=L01".to_owned(), true),
+            (format!("instrument={INSTRUMENT}"), true),
+            (format!("operator={operator}"), true),
+            ("instrument=another".to_owned(), false),
+            ("lot=LOT1".to_owned(), false),
+        ] {
+            let list = app.get(&world.officer, &format!("/v1/seeded?{asked}")).await.expect(200).json();
+            assert_eq!(list["recall"].as_array().unwrap().len(), usize::from(found), "{asked}");
+            let picture = app.get(&world.officer, &format!("/v1/seeded.svg?{asked}")).await.expect(200);
+            assert_eq!(picture.headers["content-type"], "image/svg+xml");
+            let picture = picture.text();
+            assert_eq!(picture.contains("Seeded tubes found - laboratory L01"), found, "{asked}");
+            assert_eq!(picture.contains("% found"), found, "{asked}");
+        }
+        app.get(&world.officer, "/v1/seeded?laboratory=L99").await.expect(404);
+        let nobody = app.get(&world.officer, "/v1/seeded?lot=%07").await.expect(422);
+        assert_eq!(nobody.code(), "quality.name");
     }
 
     async fn whoever_is_bound_to_a_laboratory_learns_nothing_of_seeded_tubes(app) {

@@ -49,6 +49,7 @@ pub fn lists() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
         ("quality/alarm.rs", swabline::quality::alarm::STATEMENTS),
         ("quality/past.rs", swabline::quality::past::STATEMENTS),
         ("quality/seeded.rs", swabline::quality::seeded::STATEMENTS),
+        ("quality/seeded_list.rs", swabline::quality::seeded_list::STATEMENTS),
         ("instrument/curve_store.rs", swabline::instrument::curve_store::STATEMENTS),
         ("interpretation/store.rs", swabline::interpretation::store::STATEMENTS),
         ("interpretation/replace.rs", swabline::interpretation::replace::STATEMENTS),

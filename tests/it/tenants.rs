@@ -45,6 +45,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("POST", "/v1/allotments", "walked for each place in a story of its own"),
     ("PUT", "/v1/seeded/{code}", "seeded tubes are the city's"),
     ("GET", "/v1/seeded", "seeded tubes are the city's"),
+    ("GET", "/v1/seeded.svg", "seeded tubes are the city's"),
     ("GET", "/v1/devices/gaps", "walked for a site in a story of its own"),
     ("GET", "/v1/ledger", "walked for each place in a story of its own"),
     ("GET", "/v1/figures", "walked for each place in a story of its own"),
