@@ -77,14 +77,35 @@ fn a_control_just_within_its_limits_is_accepted() {
     assert!(!cdc_verdict("G12", "RP", Some("40.00")).usable);
 }
 
+/// The weak one is what says that the plate would have found little: it must amplify as well.
+#[test]
+fn a_weak_positive_control_that_is_silent_voids_the_run() {
+    let (kit, template) = (orf(), "one-well-93-weak-moving-rows");
+    assert_eq!(judged(&kit, template, |_| {}).reasons, []);
+    let layout = plate(&kit, template, 20, 1);
+    let at = control_at(&layout, Control::WeakPositive);
+    for target in ["ORF1ab", "N"] {
+        let verdict = judged(&kit, template, |readings| set(readings, &at, target, None));
+        assert!(!verdict.usable);
+        let silent = [(VerdictCode::PositiveControlSilent, Some(at.clone()))];
+        assert_eq!(codes(&verdict), silent, "{target}");
+        assert!(verdict.reasons[0].message.starts_with("weak positive control in"));
+    }
+    // Its internal control may come or not.
+    assert!(judged(&kit, template, |readings| set(readings, &at, "IC", None)).usable);
+}
+
+/// Where the first control of this kind stands.
+fn control_at(layout: &Layout, wanted: Control) -> String {
+    let is_it = |content: &Content| matches!(content, Content::Control { control, .. } if *control == wanted);
+    let (at, _) = layout.wells().iter().find(|(_, content)| is_it(content)).unwrap();
+    at.to_string()
+}
+
 /// Where no leaflet was read for it, an internal control counts within its cut-off only.
 #[test]
 fn a_late_internal_control_is_passed_over_in_a_negative_control_of_which_no_leaflet_speaks() {
-    let layout = plate(&orf(), "one-well-94-columns", 20, 1);
-    let is_negative =
-        |content: &Content| matches!(content, Content::Control { control: Control::Negative, .. });
-    let (at, _) = layout.wells().iter().find(|(_, content)| is_negative(content)).unwrap();
-    let at = at.to_string();
+    let at = control_at(&plate(&orf(), "one-well-94-columns", 20, 1), Control::Negative);
     for (cycles, usable) in [("40", false), ("40.01", true)] {
         let change = |readings: &mut Vec<Reading>| set(readings, &at, "IC", Some(cycles));
         assert_eq!(judged(&orf(), "one-well-94-columns", change).usable, usable, "{cycles}");
@@ -103,13 +124,9 @@ fn a_control_that_must_show_nothing_shows_no_late_internal_control_either() {
         let (kit, template) = (kit(code, version), "one-well-93-columns");
         assert!(judged(&kit, template, |_| {}).usable, "{code}");
         let layout = plate(&kit, template, 20, 1);
-        let at = |wanted: Control| {
-            let is_it = |content: &Content| matches!(content, Content::Control { control, .. } if *control == wanted);
-            let (at, _) = layout.wells().iter().find(|(_, content)| is_it(content)).unwrap();
-            at.to_string()
-        };
         let late = |at: &str| judged(&kit, template, |run| set(run, at, "RP", Some("36")));
-        let (positive, negative) = (at(Control::Positive), at(Control::Negative));
+        let [positive, negative] =
+            [Control::Positive, Control::Negative].map(|control| control_at(&layout, control));
         let shown = codes(&late(&negative));
         assert_eq!(shown, [(VerdictCode::NegativeControlAmplified, Some(negative))], "{code}");
         // Only SalivaDirect asks for a positive control without RP.
@@ -136,11 +153,7 @@ fn a_negative_control_is_silent_by_its_status_only_outside_every_cut_off() {
     let cdc_rp = |cycles| verdict(&cdc(), "three-wells-29-rows", "G3", "RP", cycles);
     assert!(cdc_rp("48.25").usable);
     assert_eq!(cdc_rp("39").reasons.len(), 1);
-    let layout = plate(&orf(), "one-well-94-columns", 20, 1);
-    let is_negative =
-        |content: &Content| matches!(content, Content::Control { control: Control::Negative, .. });
-    let (at, _) = layout.wells().iter().find(|(_, content)| is_negative(content)).unwrap();
-    let at = at.to_string();
+    let at = control_at(&plate(&orf(), "one-well-94-columns", 20, 1), Control::Negative);
     for (cycles, usable) in [("48.25", true), ("39.5", false), ("30", false)] {
         let verdict = verdict(&orf(), "one-well-94-columns", at.as_str(), "N", cycles);
         assert_eq!(verdict.usable, usable, "{cycles}");

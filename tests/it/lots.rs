@@ -182,6 +182,20 @@ each_engine! {
         issue_again(app, world, 7).await.expect(422);
     }
 
+    async fn fifty_calls_at_once_with_one_key_have_one_effect(app) {
+        let (app, world) = (&keeping(app), &world(app).await);
+        register(app, world, "A1", (100, 8)).await.expect(201);
+        let calls = (0..50).map(|_| Box::pin(issue_again(app, world, 8)));
+        let answers = futures_util::future::join_all(calls).await;
+        let answers: Vec<_> =
+            answers.into_iter().map(|answer| answer.expect(201).json()).collect();
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+        let listed = app.get(&world.reviewer, "/v1/lots").await.expect(200).json();
+        assert_eq!(listed["lots"][0]["issued"], 8);
+        let rows = "select count(*) from audit where action = 'lot.issue'";
+        assert_eq!(way::number(app, rows).await, 1);
+    }
+
     async fn a_further_delivery_of_a_lot_adds_its_reactions(app) {
         let (app, world) = (&keeping(app), &world(app).await);
         let deliveries = format!("{}/deliveries", path("A1"));

@@ -1,8 +1,10 @@
-//! Two nodes serve one store; one is killed under load, and its devices go on at the other.
+//! Two nodes serve one store and one Redis; one is killed under load, and its devices go on at the
+//! other.
 
 use std::sync::atomic::AtomicBool;
 
 use super::*;
+use crate::kept::redis;
 
 /// Devices, half of which begin at the node that is killed.
 const TURNS: usize = 12;
@@ -29,10 +31,19 @@ async fn put_at_either(
     (sent, again)
 }
 
+/// A node, with the Redis of the surroundings where there is one.
+fn node(program: &Program) -> Server {
+    let mut command = command();
+    if let Some(redis) = redis::given() {
+        command.env("SWABLINE_REDIS", redis);
+    }
+    program.serve_under(command)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_is_killed_under_load_and_nothing_is_lost_or_doubled() {
     let Some(program) = Program::fresh(Engine::Postgres).await else { return };
-    let (killed, left) = (program.serve(), program.serve());
+    let (killed, left) = (node(&program), node(&program));
     let city = city(&program, &killed, CODES).await;
     let (unused, stop) = (Arc::<Unused>::default(), Arc::<AtomicBool>::default());
     let device = |n| {

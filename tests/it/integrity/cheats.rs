@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use swabline::auth::Role;
 use swabline::clock::{Span, Time};
+use swabline::simulation::files::{SimulatedRun, quantstudio_text};
 
 use crate::app::{Client, TestApp};
 use crate::each_engine;
-use crate::laboratory::{POSITIVE, Signals, deliver, load, release, run_file, upload};
-use crate::way::{self, tamper};
+use crate::laboratory::{POSITIVE, Signals, cycled, deliver, load, release, run_file, upload};
+use crate::program::{command, finish};
+use crate::way::{self, number, tamper};
 use crate::world::{World, people, plate, seal_tube, tube, world};
 
 /// Three tubes of ten all the way to their results, at the pace of real work.
@@ -33,6 +35,40 @@ async fn a_morning(app: &TestApp, tubes: &BTreeMap<String, Signals>) {
     app.pass(Span::minutes(10));
     release(app, &world, run["id"].as_str().unwrap()).await;
     app.pass(Span::minutes(10));
+}
+
+/// A working day: three tubes of ten people, and each of those who were recalled the day before by
+/// themselves, all the way to their results. Every fifth day somebody has the virus.
+async fn a_working_day(app: &TestApp, world: &World, day: u64) {
+    let tens = |day: u64, which: u64| people((day * 3 + which) * 20, 10);
+    let mut tubes = Vec::new();
+    let mut signals = BTreeMap::new();
+    for which in 0..3 {
+        seal_tube(app, world, day * 3 + which, &tens(day, which)).await.expect(201);
+        tubes.push(tube(day * 3 + which));
+    }
+    if day % 5 == 1 {
+        signals.insert(tubes[0].clone(), POSITIVE);
+    }
+    if day % 5 == 2 {
+        let singles = (100 + day * 2)..;
+        for (n, person) in singles.zip(tens(day - 1, 0)) {
+            seal_tube(app, world, n, &[person]).await.expect(201);
+            tubes.push(tube(n));
+        }
+        signals.insert(tubes[7].clone(), POSITIVE);
+    }
+    app.pass(Span::minutes(30));
+    deliver(app, world, day, &tubes).await;
+    app.pass(Span::minutes(30));
+    let loaded = load(app, world, day, &tubes).await;
+    app.pass(Span::minutes(100));
+    let run = SimulatedRun { run_ended: app.now().local(), ..cycled(&loaded, &signals, false) };
+    let file = quantstudio_text(&run).into_bytes();
+    let run = upload(app, world, &loaded, file).await.expect(201).json();
+    app.pass(Span::minutes(10));
+    release(app, world, run["id"].as_str().unwrap()).await;
+    app.pass(Span::hours(21));
 }
 
 /// One person's tube all the way to its result.
@@ -60,6 +96,15 @@ async fn report(app: &TestApp, client: &Client) -> Value {
     app.get(client, "/v1/integrity").await.expect(200).json()
 }
 
+/// What the console says of the store of a story, up to its today.
+fn console(app: &TestApp, code: i32) -> Value {
+    let (config, today) = (&app.app.config, app.now().day());
+    let mut command = command();
+    command.args(["integrity", "--json", "--until", &today, "--data"]).arg(&config.data);
+    command.args(["--database", &config.database_url()]);
+    serde_json::from_str(&finish(command).expect(code).out).unwrap()
+}
+
 /// Signs of a check in a report.
 fn signs<'r>(report: &'r Value, check: &str) -> Vec<&'r Value> {
     report["signs"].as_array().unwrap().iter().filter(|sign| sign["check"] == check).collect()
@@ -72,7 +117,24 @@ each_engine! {
         let report = report(app, &officer).await;
         assert_eq!(report["signs"], json!([]), "{report}");
         assert_eq!((&report["runs"], &report["results"]), (&json!(1), &json!(3)));
+        let said = console(app, 0);
+        for part in ["signs", "runs", "results", "checks"] {
+            assert_eq!(said[part], report[part], "{part}");
+        }
         assert_eq!(report["checks"].as_array().unwrap().len(), 11);
+    }
+
+    async fn ten_honest_days_show_nothing(app) {
+        let world = world(app).await;
+        for day in 0..10 {
+            a_working_day(app, &world, day).await;
+        }
+        let report = report(app, &world.officer).await;
+        assert_eq!(report["signs"], json!([]), "{report}");
+        // Two tubes of ten were positive, and twenty people came again.
+        assert_eq!((&report["runs"], &report["results"]), (&json!(10), &json!(28 + 20)));
+        let closed = "select count(*) from recall where state = 'closed'";
+        assert_eq!(number(app, closed).await, 20);
     }
 
     async fn a_robot_that_did_otherwise_is_found_when_its_log_comes_after_the_results(app) {
@@ -127,6 +189,7 @@ each_engine! {
         let found = signs(&report, "wells");
         assert_eq!(found.len(), 1, "not even its internal control: {report}");
         assert!(found[0]["message"].as_str().unwrap().starts_with("1 of 3 reported"), "{report}");
+        assert_eq!(console(app, 2)["signs"], report["signs"]);
     }
 
     async fn a_period_without_runs_names_the_one_that_has_them(app) {

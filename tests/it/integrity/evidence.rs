@@ -1,4 +1,5 @@
-//! What the checks are told of a run: who says its instrument, and which of its tubes were recalled.
+//! What the checks are told of a run: who says its instrument, which of its tubes were recalled, and
+//! what it measured.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,6 +7,8 @@ use serde_json::{Value, json};
 use swabline::clock::{Span, Time};
 use swabline::integrity::RunEvidence;
 use swabline::integrity::runs::page;
+use swabline::simulation::curves::curves;
+use swabline::simulation::files::quantstudio_text_with;
 
 use crate::app::TestApp;
 use crate::each_engine;
@@ -51,6 +54,37 @@ async fn told(app: &TestApp, world: &World) -> Vec<[Value; 2]> {
     signs.map(|sign| [sign["laboratory"].clone(), sign["about"].clone()]).collect()
 }
 
+/// Ct values of internal controls, as an instrument tells them.
+const MEASURED: [&str; 12] = [
+    "26.513", "27.208", "26.981", "27.340", "26.774", "27.019", "26.655", "27.467", "26.892",
+    "27.131", "26.846", "27.253",
+];
+
+/// The `n`th plate, twelve negative tubes whose internal controls were measured so, with curves of
+/// this seed; gives its run.
+async fn measured(
+    app: &TestApp,
+    world: &World,
+    (n, tubes): (u64, &[String]),
+    (values, seed): ([&'static str; 12], u64),
+) -> String {
+    let loaded = lab::load(app, world, n, tubes).await;
+    app.pass(Span::minutes(100));
+    let signals = tubes.iter().cloned().zip(values.map(|ct| [None, None, Some(ct)])).collect();
+    let run = lab::cycled(&loaded, &signals, false);
+    let file = quantstudio_text_with(&run, &curves(&run, seed)).into_bytes();
+    let run = lab::upload(app, world, &loaded, file).await.expect(201).json();
+    run["id"].as_str().unwrap().to_owned()
+}
+
+/// What is said of copies: of which run, and how.
+async fn copies(app: &TestApp, world: &World) -> Vec<[String; 2]> {
+    let report = app.get(&world.officer, "/v1/integrity").await.expect(200).json();
+    let signs = report["signs"].as_array().unwrap().iter();
+    let signs = signs.filter(|sign| sign["check"] == "copies");
+    signs.map(|sign| ["about", "message"].map(|of| sign[of].as_str().unwrap().to_owned())).collect()
+}
+
 /// These tubes on the `n`th plate, the first of them positive, all the way to its release.
 async fn brought(app: &TestApp, world: &World, n: u64, tubes: &[String]) {
     let loaded = lab::load(app, world, n, tubes).await;
@@ -78,6 +112,29 @@ each_engine! {
         assert_eq!(told(app, &world).await, [[json!("L01"), json!("cycler-1")]], "one laboratory");
         another_laboratory(app, &world).await;
         assert_eq!(told(app, &world).await, [] as [[Value; 2]; 0]);
+    }
+
+    async fn values_and_curves_of_another_plate_are_found_again_in_the_store(app) {
+        let world = world(app).await;
+        let tubes = lab::receive(app, &world, 0, 0..48).await;
+        let tubes: Vec<_> = tubes.chunks(12).collect();
+        let mut turned = MEASURED;
+        turned.reverse();
+        let first = measured(app, &world, (0, tubes[0]), (MEASURED, 1)).await;
+        measured(app, &world, (1, tubes[1]), (turned, 2)).await;
+        assert_eq!(copies(app, &world).await, [] as [[String; 2]; 0], "the same values elsewhere");
+
+        let copied = measured(app, &world, (2, tubes[2]), (MEASURED, 3)).await;
+        let pairs = format!(
+            "11 pairs of wells have the Ct values of run {first}; open the files and compare"
+        );
+        assert_eq!(copies(app, &world).await, [[copied.clone(), pairs]]);
+
+        let again = measured(app, &world, (3, tubes[3]), (turned, 1)).await;
+        let all = copies(app, &world).await;
+        let curves: Vec<_> = all.iter().filter(|[_, said]| said.contains(" curves are ")).collect();
+        assert!(curves.iter().all(|[run, said]| *run == again && said.contains(&first)), "{all:?}");
+        assert!(!curves.is_empty(), "{all:?}");
     }
 
     async fn the_tubes_that_answer_a_recall_are_known_of_their_run(app) {
