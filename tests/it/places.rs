@@ -77,12 +77,21 @@ each_engine! {
         let calls: Vec<Call> = on!(tx, c => query_as(sql).fetch_all(c).await).unwrap();
         let clean: Vec<_> = calls.iter().map(|call| call.6).collect();
         assert_eq!(clean, [0, 0, 1], "the third tube alone is negative");
+        let answered = run["calls"].as_array().unwrap();
+        assert_eq!(answered.len(), calls.len());
         for (tube, outcome, rule, disposition, members, attempt, _, detail, pool) in calls {
-            let detail: Value = serde_json::from_str(&detail).unwrap();
+            let told = answered.iter().find(|call| call["tube"] == *tube).unwrap();
             let named = [&tube, &outcome, &rule].map(String::as_str);
-            assert_eq!(named, ["tube", "outcome", "rule"].map(|field| detail[field].as_str().unwrap()));
-            assert_eq!(disposition, detail["disposition"]["action"].as_str().unwrap());
+            assert_eq!(named, ["tube", "outcome", "rule"].map(|field| told[field].as_str().unwrap()));
+            assert_eq!(disposition, told["disposition"]["action"].as_str().unwrap());
             assert_eq!((members, attempt, pool), (10, 1, None));
+            // Beside them stands what no column says, in its order.
+            let detail: Value = serde_json::from_str(&detail).unwrap();
+            let targets = told["targets"].as_array().unwrap();
+            assert_eq!((&detail[0], &detail[1]), (&told["reason"], &Value::Bool(false)));
+            let of = |target: &Value| ["target", "role", "well", "ct", "raw_ct", "state"].map(|f| target[f].clone());
+            let expected: Vec<_> = targets.iter().map(|target| Value::from(of(target).to_vec())).collect();
+            assert_eq!(detail[2], Value::from(expected));
         }
     }
 }
