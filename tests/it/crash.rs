@@ -27,7 +27,7 @@ use crate::world::{Person, people, tube};
 use trace::{Doubt, synced_before_answer};
 
 /// Times the server is killed, over both engines, unless `TEST_KILLS` says otherwise: the 200 that
-/// R1 asks for take two minutes.
+/// R1 asks for take more than five minutes.
 const KILLS: u32 = 20;
 /// Milliseconds of load before a kill.
 const LOAD_MS: std::ops::RangeInclusive<u64> = 50..=400;
