@@ -37,8 +37,8 @@ pub const EARLIER: &str = "select c.tube_code, cast(0 as bigint) as another,
             and z.state = 'released' and z.disposition = 'recall')
     order by 7, 8";
 /// `$1` run, `$2` calls, a tuple for each: tube, outcome, rule, disposition, members, attempt, clean,
-/// detail (what no column says), pool. 380 rows take PostgreSQL 31 ms as structs, 27 as tuples and as a list for each column
-/// (`benches/statements.rs`).
+/// detail (what no column says), pool. 380 rows take PostgreSQL 31 ms as structs, 27 as tuples and as a
+/// list for each column (`benches/statements.rs`).
 pub const CALLS_ADD: &str = "insert into call (run_id, tube_code, outcome, rule, disposition,
         members, attempt, clean, detail, state, pool_code)
     select $1, e.value ->> 0, e.value ->> 1, e.value ->> 2, e.value ->> 3,

@@ -86,10 +86,7 @@ pub async fn charts_svg_get(
     Query(asked): Query<ChartQuery>,
 ) -> Result<Response> {
     let chart = asked_chart(&app, &actor, asked).await?;
-    let picture = tokio::task::spawn_blocking(move || svg(&chart))
-        .await
-        .map_err(|error| Error::Internal(format!("drawing a chart failed: {error}")))??;
-    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], picture).into_response())
+    drawn(move || svg(&chart)).await
 }
 
 async fn asked_chart(app: &App, actor: &Actor, asked: ChartQuery) -> Result<Chart> {
@@ -98,15 +95,14 @@ async fn asked_chart(app: &App, actor: &Actor, asked: ChartQuery) -> Result<Char
         Error::invalid("quality.laboratory", "laboratory", "say of which laboratory the chart is")
     })?;
     actor.in_laboratory(&laboratory)?;
-    let names = [
-        Some(&laboratory),
-        asked.instrument.as_ref(),
-        asked.lot.as_ref(),
-        asked.operator.as_ref(),
-        asked.target.as_ref(),
-        asked.kit.as_ref(),
-    ];
-    refuse_no_name(names.into_iter().flatten())?;
+    refuse_names(&[
+        ("laboratory", Some(&laboratory)),
+        ("instrument", asked.instrument.as_ref()),
+        ("lot", asked.lot.as_ref()),
+        ("operator", asked.operator.as_ref()),
+        ("target", asked.target.as_ref()),
+        ("kit", asked.kit.as_ref()),
+    ])?;
     if asked.measure.is_blind() {
         let message = "seeded tubes have a chart of their own; an officer reads /v1/seeded and \
                        /v1/seeded.svg";
@@ -128,14 +124,26 @@ async fn asked_chart(app: &App, actor: &Actor, asked: ChartQuery) -> Result<Char
 }
 
 /// Refuses what cannot be the name of anything.
-pub(super) fn refuse_no_name<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<()> {
+pub(super) fn refuse_names(fields: &[(&str, Option<&String>)]) -> Result<()> {
     let is_name =
         |name: &String| name.chars().count() <= NAME_MAX && !name.chars().any(char::is_control);
-    if names.into_iter().all(is_name) {
-        return Ok(());
+    match fields.iter().find(|(_, name)| !name.is_none_or(is_name)) {
+        Some((field, _)) => {
+            let message = "a name has at most 100 visible characters";
+            Err(Error::invalid("quality.name", *field, message))
+        }
+        None => Ok(()),
     }
-    let message = "a name has at most 100 visible characters";
-    Err(Error::invalid("quality.name", "laboratory", message))
+}
+
+/// What is drawn, beside the work of others.
+pub(super) async fn drawn(
+    draw: impl FnOnce() -> Result<String> + Send + 'static,
+) -> Result<Response> {
+    let picture = tokio::task::spawn_blocking(draw)
+        .await
+        .map_err(|error| Error::Internal(format!("drawing a chart failed: {error}")))??;
+    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], picture).into_response())
 }
 
 #[derive(FromRow)]

@@ -29,6 +29,7 @@
 
 pub mod alarm;
 pub mod api;
+mod axis;
 mod chart;
 pub mod cusum;
 pub mod held;

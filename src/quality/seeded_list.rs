@@ -4,19 +4,18 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, query_as};
 use utoipa::{IntoParams, ToSchema};
 
-use super::api::{LOOK_BACK, refuse_no_name};
+use super::api::{LOOK_BACK, drawn, refuse_names};
 use super::seeded::{Expected, refuse_laboratory};
 use super::seeded_svg::svg;
 use crate::app::App;
 use crate::auth::Actor;
 use crate::clock::{Span, Time};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
 use crate::receiving::store::refuse_unknown_laboratory;
@@ -139,17 +138,18 @@ pub async fn seeded_svg_get(
     Query(asked): Query<SeededQuery>,
 ) -> Result<Response> {
     let (list, period) = list(&app, &actor, asked).await?;
-    let picture = tokio::task::spawn_blocking(move || svg(&list.recall, period))
-        .await
-        .map_err(|error| Error::Internal(format!("drawing a chart failed: {error}")))??;
-    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], picture).into_response())
+    drawn(move || svg(&list.recall, period)).await
 }
 
 /// What is asked for, and from when until when it was seeded.
 async fn list(app: &App, actor: &Actor, asked: SeededQuery) -> Result<(SeededList, (Time, Time))> {
     refuse_laboratory(actor)?;
-    let names = [&asked.laboratory, &asked.instrument, &asked.lot, &asked.operator];
-    refuse_no_name(names.into_iter().flatten())?;
+    refuse_names(&[
+        ("laboratory", asked.laboratory.as_ref()),
+        ("instrument", asked.instrument.as_ref()),
+        ("lot", asked.lot.as_ref()),
+        ("operator", asked.operator.as_ref()),
+    ])?;
     let now = app.clock.now();
     let from = asked.from.unwrap_or(now - LOOK_BACK);
     let to = asked.to.unwrap_or(now + Span::MICROSECOND);

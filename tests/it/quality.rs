@@ -488,6 +488,7 @@ each_engine! {
         app.get(&world.officer, "/v1/seeded?laboratory=L99").await.expect(404);
         let nobody = app.get(&world.officer, "/v1/seeded?lot=%07").await.expect(422);
         assert_eq!(nobody.code(), "quality.name");
+        assert_eq!(nobody.json()["errors"][0]["about"], "lot");
     }
 
     async fn whoever_is_bound_to_a_laboratory_learns_nothing_of_seeded_tubes(app) {
