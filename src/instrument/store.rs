@@ -1,10 +1,12 @@
 //! Run files byte for byte, runs, and what was read from them.
 
+use std::cmp::Ordering;
+
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 use rust_decimal::Decimal;
-use serde::Serialize;
-use sqlx::{FromRow, query, query_as};
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::rdml_stored::Stored;
 use super::vocabulary::word;
@@ -46,22 +48,13 @@ pub const RUN_ADD: &str = "insert into run (id, plate_code, sha256, format, inst
         state)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'draft')
     on conflict do nothing";
-/// `$1` run, `$2` readings, a tuple for each: its other columns in their order. Those of a plate of 384
-/// (1,152) take PostgreSQL 8.2 ms as structs, 6.3 as tuples, 4.6 as a list for each column and by
-/// `COPY`: the rest is not worth a second text (`benches/statements.rs`).
-pub const READINGS_ADD: &str = "insert into reading (run_id, well, target, dye, task,
-        operator_name, ct, raw_ct, amp_status, instrument_call, omitted)
-    select $1, cast(e.value ->> 0 as bigint), e.value ->> 1, e.value ->> 2, e.value ->> 3,
-        e.value ->> 4, e.value ->> 5, e.value ->> 6, e.value ->> 7, e.value ->> 8,
-        cast(e.value ->> 9 as bigint)
-    from jsonb_each($2) e";
+/// `$1` run, `$2` its readings: the one list that `reading` shows as rows.
+pub const READINGS_ADD: &str = "insert into run_reading (run_id, list) values ($1, $2)";
 /// `$1` run.
 pub const RUN_EXPORTED: &str = "select r.plate_code, r.instrument, r.run_ended, r.imported_us
     from run r where r.id = $1";
 /// `$1` run.
-pub const READINGS_FIND: &str = "select well, target, dye, task, operator_name, ct, raw_ct,
-        amp_status, instrument_call, omitted
-    from reading where run_id = $1 order by well, target, dye";
+pub const READINGS_FIND: &str = "select list from run_reading where run_id = $1";
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("FILE_KEEP", FILE_KEEP),
@@ -142,7 +135,8 @@ struct ExportedRun {
     imported_us: Time,
 }
 
-#[derive(FromRow)]
+/// A tuple of the list, as [`new_reading`] writes it.
+#[derive(Deserialize)]
 struct StoredReading {
     well: i64,
     target: String,
@@ -275,28 +269,25 @@ pub async fn run_add(tx: &mut Tx, run: &NewRun<'_>) -> Result<bool> {
 }
 
 /// Readings written out for [`readings_add`].
-pub struct ReadingRows {
-    list: String,
-    rows: usize,
-}
+pub struct ReadingList(String);
 
-impl ReadingRows {
+impl ReadingList {
     /// The readings of a plate of this size.
     pub fn of(readings: &[Reading], size: PlateSize) -> Self {
-        let rows: Vec<_> = readings.iter().map(|reading| new_reading(reading, size)).collect();
-        Self { list: json(&rows), rows: rows.len() }
+        let list: Vec<_> = readings.iter().map(|reading| new_reading(reading, size)).collect();
+        Self(json(&list))
     }
 }
 
 /// Writes the readings of a run.
-pub async fn readings_add(tx: &mut Tx, run: &str, readings: &ReadingRows) -> Result<()> {
-    let written = on!(tx, c => query(READINGS_ADD).bind(run).bind(&readings.list)
+pub async fn readings_add(tx: &mut Tx, run: &str, readings: &ReadingList) -> Result<()> {
+    let written = on!(tx, c => query(READINGS_ADD).bind(run).bind(&readings.0)
         .execute(c).await.map(|done| done.rows_affected()))?;
-    Ok(ensure_rows("READINGS_ADD", readings.rows as u64, written)?)
+    Ok(ensure_rows("READINGS_ADD", 1, written)?)
 }
 
-/// A row for [`READINGS_ADD`]. The name an operator typed is kept in clear only where it is a code of
-/// ours; the file has all.
+/// A tuple of the list: the columns of `reading` behind its run, in their order. The name an operator
+/// typed is kept in clear only where it is a code of ours; the file has all.
 fn new_reading(reading: &Reading, size: PlateSize) -> impl Serialize + use<'_> {
     let is_code = TubeCode::parse(&reading.sample, &Patterns::default()).is_ok();
     let operator_name = if is_code { reading.sample.as_str() } else { "" };
@@ -349,15 +340,24 @@ pub async fn exported(tx: &mut Tx, run: &str) -> Result<Exported> {
 /// The readings of a run, row by row of its plate; a name an operator typed is there only where it
 /// is a code of ours, the file has all.
 pub async fn readings_find(tx: &mut Tx, run: &str, size: PlateSize) -> Result<Vec<Reading>> {
-    let stored: Vec<StoredReading> =
-        on!(tx, c => query_as(READINGS_FIND).bind(run).fetch_all(c).await)?;
-    let readings: std::result::Result<Vec<_>, String> =
-        stored.into_iter().map(|stored| reading(stored, size)).collect();
-    let (table, id) = ("reading", run.to_owned());
+    let list: Option<String> =
+        on!(tx, c => query_scalar(READINGS_FIND).bind(run).fetch_optional(c).await)?;
+    let list = list.as_deref().unwrap_or("[]");
+    let read = |error: serde_json::Error| error.to_string();
+    let readings = serde_json::from_str(list).map_err(read).and_then(|mut stored: Vec<_>| {
+        stored.sort_unstable_by(in_order);
+        stored.into_iter().map(|stored| reading(stored, size)).collect()
+    });
+    let (table, id) = ("run_reading", run.to_owned());
     Ok(readings.map_err(|reason| StoreError::Inconsistent { table, id, reason })?)
 }
 
-/// A reading out of its row, or what makes no sense in it.
+/// Row by row of the plate.
+fn in_order(one: &StoredReading, other: &StoredReading) -> Ordering {
+    (one.well, &one.target, &one.dye).cmp(&(other.well, &other.target, &other.dye))
+}
+
+/// A reading out of its tuple, or what makes no sense in it.
 fn reading(stored: StoredReading, size: PlateSize) -> std::result::Result<Reading, String> {
     let well = u16::try_from(stored.well).ok();
     let well = well.and_then(|index| WellPosition::from_index(index, size));

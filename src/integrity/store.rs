@@ -33,21 +33,18 @@ pub const DEPTHS: &str = "select p.code, p.laboratory_code, p.kit_code, p.kit_ve
 /// `$1` laboratory (all when null), `$2` and `$3` bounds of import.
 pub const REPORTED: &str = "select r.id, p.laboratory_code,
         (select count(distinct v.tube_code) from result v where v.run_id = r.id) as reported,
-        (select count(distinct w.tube_code) from well w join reading g on g.run_id = r.id
-            and g.well = w.well and g.ct is not null and g.omitted = 0
-            where w.plate_code = r.plate_code)
-        + (select count(distinct m.tube_code) from well w join pool_tube m
-                on m.pool_code = w.pool_code join reading g on g.run_id = r.id
-            and g.well = w.well and g.ct is not null and g.omitted = 0
-            where w.plate_code = r.plate_code) as amplified,
-        (select count(distinct v.tube_code) from result v where v.run_id = r.id
-            and not exists (select 1 from well w join reading g on g.run_id = r.id
-                and g.well = w.well and g.ct is not null and g.omitted = 0
-                where w.plate_code = r.plate_code and w.tube_code = v.tube_code)
-            and not exists (select 1 from pool_tube m join well w on w.pool_code = m.pool_code
-                join reading g on g.run_id = r.id and g.well = w.well and g.ct is not null
-                    and g.omitted = 0
-                where m.tube_code = v.tube_code and w.plate_code = r.plate_code)) as without
+        (select count(distinct coalesce(w.tube_code, m.tube_code))
+            from (select distinct g.well from reading g
+                where g.run_id = r.id and g.ct is not null and g.omitted = 0) a
+            join well w on w.plate_code = r.plate_code and w.well = a.well
+            left join pool_tube m on m.pool_code = w.pool_code) as amplified,
+        (select count(distinct v.tube_code)
+            from (select distinct g.well from reading g
+                where g.run_id = r.id and g.ct is not null and g.omitted = 0) a
+            join well w on w.plate_code = r.plate_code and w.well = a.well
+            left join pool_tube m on m.pool_code = w.pool_code
+            join result v on v.tube_code = coalesce(w.tube_code, m.tube_code)
+                and v.run_id = r.id) as amplified_reported
     from run r join plate p on p.code = r.plate_code
     where r.imported_us >= $2 and r.imported_us < $3
         and exists (select 1 from result v where v.run_id = r.id)
@@ -162,7 +159,7 @@ struct ReportedRow {
     laboratory_code: String,
     reported: i64,
     amplified: i64,
-    without: i64,
+    amplified_reported: i64,
 }
 
 #[derive(FromRow)]
@@ -265,7 +262,7 @@ async fn reported(tx: &mut Tx, scope: &Scope) -> Result<Vec<Sign>> {
         laboratory: row.laboratory_code,
         reported: row.reported,
         amplified: row.amplified,
-        without: row.without,
+        without: row.reported - row.amplified_reported,
     });
     Ok(runs.filter_map(|run| wells(&run)).collect())
 }

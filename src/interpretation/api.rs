@@ -1,5 +1,7 @@
 //! The run file comes in: kept, read, matched to the layout, called, judged.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -11,7 +13,7 @@ use super::answer::{self, RunAnswer};
 use super::lot::store::holds;
 use super::preview::{ControlRead, Preview};
 use super::replace::{self, ReplaceReason, Replacement};
-use super::store::{CallRows, calls_add, calls_find, recalled, run_find, tube_facts};
+use super::store::{CallRows, calls_add, calls_find, run_find, tube_facts};
 use super::upload::{self, Coming, SealedFile, Taken};
 use super::{
     Interpretation, Kit, VerdictCode, VerdictReason, interpret_wells, names, of_instrument, points,
@@ -27,7 +29,7 @@ use crate::http::extract::{Files, Json, Path, Query};
 use crate::http::problem::Problem;
 use crate::instrument::RunFile;
 use crate::instrument::curve_store::curves_add;
-use crate::instrument::store::{self as runs, NewRun, Part, ReadingRows};
+use crate::instrument::store::{self as runs, NewRun, Part, ReadingList};
 use crate::plate::api as plates;
 use crate::plate::robot::store as robot;
 use crate::plate::store::StoredPlate;
@@ -110,9 +112,9 @@ pub async fn run_post(
             return Ok((StatusCode::OK, same.into_response()));
         }
     };
-    robot::refuse_open(&mut tx, plate.code.as_str()).await?;
+    robot::refuse_open_of(&mut tx, &plate).await?;
     let kit = app.kit(&mut tx, &plate.made.kit.0, &plate.made.kit.1).await?;
-    let (mut interpretation, controls) = call(&app, &mut tx, (&kit, &plate), &file).await?;
+    let (mut interpretation, read) = call(&app, &mut tx, (&kit, &plate), &file).await?;
     upload::number_foreign_names(&kit, &mut file);
     let at = app.clock.now();
     let id = app.clock.id().to_string();
@@ -123,15 +125,14 @@ pub async fn run_post(
         None => None,
     };
     let (facts, judged) =
-        chart(&mut tx, &actor, (&plate, &file), (&kit, &controls, &mut interpretation), &new)
-            .await?;
+        chart(&mut tx, &actor, (&plate, &file), (&kit, &read, &mut interpretation), &new).await?;
     let kept = keep(&mut tx, &actor, (&plate, &file, interpretation), &new).await?;
     quality::keep(&mut tx, &app.clock, &actor, (&facts, &judged)).await?;
     // What robots did otherwise was refused above, while the plate is locked.
     let holds = holds(&mut tx, &id, app.config.lot_keeping).await?;
     let answer = RunAnswer { holds, replaces, ..kept };
     if upload.dry_run {
-        let preview = Some(Preview::of(controls, &file));
+        let preview = Some(Preview::of(read.controls, &file));
         let dry = RunAnswer { id: None, imported_at: None, preview, ..answer };
         return Ok((StatusCode::OK, Json(dry).into_response()));
     }
@@ -141,12 +142,19 @@ pub async fn run_post(
     Ok((StatusCode::CREATED, answer))
 }
 
+/// What was read and is not kept with the calls.
+struct Read {
+    controls: Vec<ControlRead>,
+    /// The tubes that answer a recall.
+    recalled: BTreeSet<String>,
+}
+
 async fn call(
     app: &App,
     tx: &mut Tx,
     (kit, plate): (&Kit, &StoredPlate),
     file: &RunFile,
-) -> Result<(Interpretation, Vec<ControlRead>)> {
+) -> Result<(Interpretation, Read)> {
     let layout = &plate.made.layout;
     let mut reasons = Vec::new();
     if let Some(barcode) = file.plate_barcode.as_deref().filter(|code| is_other(plate, code)) {
@@ -158,7 +166,7 @@ async fn call(
     }
     let mut wanted = names(&file.readings);
     wanted.extend(layout.tubes().into_keys().map(str::to_owned));
-    let facts = tube_facts(tx, wanted).await?;
+    let (facts, recalled) = tube_facts(tx, wanted).await?;
     let interpreted = interpret_wells(kit, layout, &file.readings, &facts);
     if !interpreted.as_ref().is_ok_and(|(read, _)| read.verdict.usable) {
         let read = (file.readings.as_slice(), &facts);
@@ -166,7 +174,9 @@ async fn call(
         reasons.extend(swapped::reasons(&plate.code, &fitting));
     }
     match interpreted {
-        Ok((read, wells)) if reasons.is_empty() => Ok((read, ControlRead::of(kit, &wells))),
+        Ok((read, wells)) if reasons.is_empty() => {
+            Ok((read, Read { controls: ControlRead::of(kit, &wells), recalled }))
+        }
         Ok((Interpretation { verdict, .. }, _)) => {
             reasons.extend(verdict.as_reasons(plate.code.as_str()));
             Err(Error::Invalid(reasons))
@@ -202,7 +212,7 @@ async fn chart(
     tx: &mut Tx,
     actor: &Actor,
     (plate, file): (&StoredPlate, &RunFile),
-    (kit, controls, read): (&Kit, &[ControlRead], &mut Interpretation),
+    (kit, also, read): (&Kit, &Read, &mut Interpretation),
     new: &Incoming<'_>,
 ) -> Result<(Facts, Judged)> {
     let subjects = Subjects {
@@ -215,8 +225,8 @@ async fn chart(
         lot: plate.made.lot.clone(),
         operator: actor.account.clone(),
     };
-    let recalled = recalled(tx, read.calls.iter().map(|call| &call.tube)).await?;
-    let facts = points::facts((new.id, new.at), subjects, kit, controls, (read, &recalled));
+    let told = (&*read, &also.recalled);
+    let facts = points::facts((new.id, new.at), subjects, kit, &also.controls, told);
     let judged = quality::judge(tx, &facts).await?;
     let flags = judged.rejections.iter().map(|rejection| VerdictReason {
         code: VerdictCode::ControlRejected,
@@ -266,7 +276,7 @@ async fn keep(
     let (size, readings) = (plate.made.layout.size(), &file.readings);
     // What comes next is written out here while the engine writes what went before.
     let (files, readings) =
-        tokio::join!(biased; files_keep(tx, new), async { ReadingRows::of(readings, size) });
+        tokio::join!(biased; files_keep(tx, new), async { ReadingList::of(readings, size) });
     files?;
     let sha256 = runs::identity(new.parts);
     let written = serde_json::to_string(verdict)

@@ -11,21 +11,19 @@ use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
 use crate::storage::{StoreError, Tx, codes, ensure_rows, json};
 
-/// `$1` tubes, `$2` time and `$3` run before which: calls that sent a tube back, those in which a
-/// usable run had found something before it was made void, and those of each other tube of the
-/// person alone that led to a recall, unless it was closed before this tube was sealed: of several
-/// swabs after a recall each is another specimen, whichever answers it. The pool each was of, if it
-/// was.
-pub const EARLIER: &str = "select c.tube_code, cast(0 as bigint) as another,
-        c.state = 'void' as voided, c.rule, c.detail, c.pool_code,
-        r.imported_us, r.id
+/// `$1` tubes, `$2` time and `$3` run before which: calls that sent a tube back, and those in which a
+/// usable run had found something before it was made void. The pool each was of, if it was.
+pub const EARLIER: &str = "select c.tube_code, c.state = 'void' as voided, c.rule, c.detail,
+        c.pool_code
     from call c join run r on r.id = c.run_id
     where (c.state = 'released' and c.disposition = 'retest'
             or c.state = 'void' and r.usable = 1 and c.outcome in ('detected', 'inconclusive'))
         and c.tube_code in (select e.value ->> 'code' from jsonb_each($1) e)
-        and (r.imported_us, r.id) < ($2, $3)
-    union all
-    select t.code, cast(1 as bigint), 1 = 0, c.rule, c.detail, c.pool_code, r.imported_us, r.id
+        and (r.imported_us, r.id) < ($2, $3)";
+/// `$1` tubes, `$2` time and `$3` run before which: calls of each other tube of the person alone that
+/// led to a recall, unless it was closed before this tube was sealed: of several swabs after a recall
+/// each is another specimen, whichever answers it. Tubes of several people need not be asked for.
+pub const ANOTHER: &str = "select t.code as tube_code, c.rule, c.detail
     from jsonb_each($1) e join tube t on t.code = e.value ->> 'code'
         join member m on m.tube_code = t.code join recall a on a.person_key = m.person_key
         join call c on c.tube_code = a.origin_tube join run r on r.id = c.run_id
@@ -34,8 +32,7 @@ pub const EARLIER: &str = "select c.tube_code, cast(0 as bigint) as another,
         and c.state = 'released' and c.disposition in ('retest', 'recall') and c.members = 1
         and c.pool_code is null and (r.imported_us, r.id) < ($2, $3)
         and exists (select 1 from call z where z.tube_code = a.origin_tube
-            and z.state = 'released' and z.disposition = 'recall')
-    order by 7, 8";
+            and z.state = 'released' and z.disposition = 'recall')";
 /// `$1` run, `$2` calls, a tuple for each: tube, outcome, rule, disposition, members, attempt, clean,
 /// detail (what no column says), pool. 380 rows take PostgreSQL 31 ms as structs, 27 as tuples and as a
 /// list for each column (`benches/statements.rs`).
@@ -54,9 +51,10 @@ pub const RUN_FIND: &str = "select r.id, r.plate_code, p.laboratory_code, r.sha2
 pub const CALLS_FIND: &str = "select c.tube_code, c.pool_code, c.outcome, c.rule, c.disposition,
         c.members, c.attempt, c.detail, r.kit_code, r.kit_version
     from call c join run r on r.id = c.run_id where c.run_id = $1 order by c.tube_code";
-/// `$1` tubes: people in each, and how often it was tested.
-pub const TESTED: &str = "select code, members, attempt from tube
-    where code in (select e.value ->> 'code' from jsonb_each($1) e)";
+/// `$1` tubes: people in each, how often it was tested, and whether it answers a recall.
+pub const TESTED: &str = "select t.code, t.members, t.attempt,
+        exists (select 1 from recall r where r.answer_tube = t.code) as recalled
+    from tube t where t.code in (select e.value ->> 'code' from jsonb_each($1) e)";
 /// `$1` tubes: those that answer a recall.
 pub const RECALLED: &str = "select distinct r.answer_tube from recall r
     where r.answer_tube in (select e.value ->> 'code' from jsonb_each($1) e)";
@@ -64,6 +62,7 @@ pub const RECALLED: &str = "select distinct r.answer_tube from recall r
 /// Every statement of this file.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("EARLIER", EARLIER),
+    ("ANOTHER", ANOTHER),
     ("TESTED", TESTED),
     ("RECALLED", RECALLED),
     ("CALLS_ADD", CALLS_ADD),
@@ -74,11 +73,17 @@ pub const STATEMENTS: &[(&str, &str)] = &[
 #[derive(FromRow)]
 struct EarlierRow {
     tube_code: String,
-    another: i64,
     voided: bool,
     rule: String,
     detail: String,
     pool_code: Option<String>,
+}
+
+#[derive(FromRow)]
+struct AnotherRow {
+    tube_code: String,
+    rule: String,
+    detail: String,
 }
 
 /// A stored run; its verdict and its calls' details are read from JSON.
@@ -123,16 +128,19 @@ pub async fn recalled<S: AsRef<str>>(
     Ok(found.into_iter().collect())
 }
 
-/// What must be known of the tubes of a plate to call them.
+/// What must be known of the tubes of a plate to call them, and which of them answer a recall.
 pub async fn tube_facts<S: AsRef<str>>(
     tx: &mut Tx,
     tubes: impl IntoIterator<Item = S>,
-) -> Result<BTreeMap<String, TubeFacts>> {
+) -> Result<(BTreeMap<String, TubeFacts>, BTreeSet<String>)> {
     let list = codes(tubes);
-    let rows: Vec<(String, i64, i64)> =
+    let rows: Vec<(String, i64, i64, bool)> =
         on!(tx, c => query_as(TESTED).bind(&list).fetch_all(c).await)?;
-    let mut facts = BTreeMap::new();
-    for (tube, members, attempt) in rows {
+    let (mut facts, mut recalled) = (BTreeMap::new(), BTreeSet::new());
+    for (tube, members, attempt, answers) in rows {
+        if answers {
+            recalled.insert(tube.clone());
+        }
         let fact = TubeFacts {
             pool_size: narrow("members", &tube, members)?,
             attempt: narrow("attempt", &tube, attempt + 1)?,
@@ -141,7 +149,7 @@ pub async fn tube_facts<S: AsRef<str>>(
         facts.insert(tube, fact);
     }
     earlier_tests(tx, &mut facts, (Time::from_us(i64::MAX), "")).await?;
-    Ok(facts)
+    Ok((facts, recalled))
 }
 
 /// Gives tubes the tests they had been through before this run.
@@ -159,11 +167,24 @@ pub async fn earlier_tests(
                 _ if row.voided => fact.voided = true,
                 Some(_) => fact.pooled += 1,
                 None => {
-                    let of = if row.another == 1 { Specimen::Another } else { Specimen::Same };
                     let said = (row.rule, row.detail.as_str());
-                    fact.earlier.push(kept::earlier(&row.tube_code, said, of)?);
+                    fact.earlier.push(kept::earlier(&row.tube_code, said, Specimen::Same)?);
                 }
             }
+        }
+    }
+    let alone: Vec<&String> =
+        facts.iter().filter(|(_, fact)| !fact.is_pool()).map(|(tube, _)| tube).collect();
+    if alone.is_empty() {
+        return Ok(());
+    }
+    let list = codes(alone);
+    let another: Vec<AnotherRow> = on!(tx, c => query_as(ANOTHER).bind(&list).bind(before).bind(run)
+        .fetch_all(c).await)?;
+    for row in another {
+        if let Some(fact) = facts.get_mut(&row.tube_code) {
+            let said = (row.rule, row.detail.as_str());
+            fact.earlier.push(kept::earlier(&row.tube_code, said, Specimen::Another)?);
         }
     }
     Ok(())

@@ -214,7 +214,8 @@ impl TestApp {
     }
 
     /// Runs statements behind the program's back.
-    pub async fn direct(&self, sql: &'static str) {
+    pub async fn direct(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
         let mut tx = self.app.db.write("test.direct").await.unwrap();
         swabline::on!(tx, c => sqlx::raw_sql(sql).execute(c).await.map(drop)).unwrap();
         tx.commit().await.unwrap();

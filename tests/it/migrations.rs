@@ -207,19 +207,19 @@ impl Empty {
         }
     }
 
-    /// Rows in each table.
+    /// Rows in each table, and in each view of what was a table before.
     async fn rows(&self) -> BTreeMap<String, i64> {
         let tables: Vec<String> = match self {
             Self::Sqlite(pool, _) => sqlx::query_scalar(
-                "select name from sqlite_master where type = 'table' and name not like 'sqlite%'
-                and name not like '\\_%' escape '\\'",
+                "select name from sqlite_master where type in ('table', 'view')
+                and name not like 'sqlite%' and name not like '\\_%' escape '\\'",
             )
             .fetch_all(pool)
             .await
             .unwrap(),
             Self::Postgres(pool, _) => sqlx::query_scalar(
-                "select cast(tablename as text) from pg_tables where schemaname = 'public'
-                and tablename not like '\\_%'",
+                "select cast(table_name as text) from information_schema.tables
+                where table_schema = 'public' and table_name not like '\\_%'",
             )
             .fetch_all(pool)
             .await
@@ -283,6 +283,19 @@ async fn rows_of_every_step_survive_the_steps_after_it() {
         ] {
             let sql = format!("select count(*) from plate where {condition}");
             assert_eq!(store.count(sql).await, plates, "{engine:?}: {condition}");
+        }
+        // Step 22 makes one list of a run's readings, which are shown one by one as before.
+        for sql in [
+            "select count(*) from reading where run_id = 'U1' and well = 0 and target = 'N'
+                and dye = 'VIC' and task = 'UNKNOWN' and operator_name = '' and ct = '27.1'
+                and raw_ct = '27.1' and amp_status is null and instrument_call is null
+                and omitted = 0",
+            "select count(*) from reading where run_id = 'U1' and well = 383 and target = '\"' and dye = ''
+                and operator_name = 'T1' and ct is null and raw_ct = 'Undetermined'
+                and amp_status = 'No Amp' and instrument_call = '-' and omitted = 1",
+            "select count(*) from run_reading",
+        ] {
+            assert_eq!(store.count(sql.to_owned()).await, 1, "{engine:?}: {sql}");
         }
         let clock = swabline::clock::Clock::system();
         Db::open(&store.url(), &clock).await.expect("the program takes the store as it is");

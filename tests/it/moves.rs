@@ -354,7 +354,7 @@ each_engine! {
         morning(app).await;
         let kept = [
             "tube", "member", "recall", "handover", "arrival", "arrival_tube", "run_file", "run",
-            "reading", "call", "signature", "result", "audit", "audit_chain", "feed",
+            "run_reading", "call", "signature", "result", "audit", "audit_chain", "feed",
             "allotment", "box_tube", "well", "code_counter", "kit_version", "shadow",
             "shadow_run", "lot", "lot_delivery", "plate_discard", "lot_issue", "run_part", "curve", "rack", "rack_tube", "transfer_log",
             "transfer_acceptance", "quality_alarm", "quality_point", "quality_run",
@@ -362,7 +362,7 @@ each_engine! {
             "kit_withdrawal", "lot_confirmation"];
         let fixed = [
             ("member", "taken_us"), ("arrival", "arrived_us"), ("arrival_tube", "finding"),
-            ("run_file", "name"), ("run_part", "sha256"), ("reading", "raw_ct"), ("curve", "points"),
+            ("run_file", "name"), ("run_part", "sha256"), ("run_reading", "list"), ("curve", "points"),
             ("signature", "signer"), ("result", "outcome"), ("audit", "detail"),
             ("feed", "at_us"), ("allotment", "count"), ("box_tube", "box_code"),
             ("well", "depth"), ("shadow", "calls"), ("shadow_run", "difference"),

@@ -40,11 +40,11 @@ const LARGE: &[&str] = &[
     "quality_share",
     "pool",
     "pool_tube",
-    "reading",
     "recall",
     "result",
     "run",
     "run_file",
+    "run_reading",
     "run_part",
     "signature",
     "stamp",
@@ -203,7 +203,7 @@ each_engine! {
             ("select count(*) from jsonb_each($1) e, result r where r.outcome = 'detected'", "result"),
             ("update tube set attempt = 0 where recorded_by = $1", "tube"),
             ("select seq, tube_code from feed f order by seq", "feed"),
-            ("select 1 from status s join reading r on r.target = s.tube_code", "reading"),
+            ("select 1 from status s join run_reading r on r.list = s.tube_code", "run_reading"),
         ] {
             let scans = scans(app, &mut tx, sql).await;
             assert!(scans.iter().any(|scan| scan.table == table), "{sql}: {scans:?}");

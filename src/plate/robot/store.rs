@@ -1,6 +1,6 @@
 //! Robots' logs of a plate, and what a second person said of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{FromRow, query, query_as, query_scalar};
 
@@ -8,7 +8,8 @@ use super::{Difference, Explanation, Fill, Planned};
 use crate::barcode::PlateCode;
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
-use crate::plate::store::PLATE_LOCK;
+use crate::plate::Stamp;
+use crate::plate::store::{PLATE_LOCK, StoredPlate};
 use crate::seal::Place;
 use crate::storage::{StoreError, Tx, codes, json};
 
@@ -249,6 +250,11 @@ pub async fn holds(tx: &mut Tx, plates: &[&str]) -> Result<BTreeMap<String, Vec<
         sources.push(plate.clone());
         filled.extend(sources.into_iter().map(|source| (plate.clone(), source)));
     }
+    held(tx, filled).await
+}
+
+/// What holds each plate, of pairs of a plate and one that its wells were filled on.
+async fn held(tx: &mut Tx, filled: Vec<(String, String)>) -> Result<BTreeMap<String, Vec<Reason>>> {
     let list = codes(filled.iter().map(|(_, source)| source));
     let rows: Vec<SaidRow> = on!(tx, c => query_as(SAID).bind(&list).fetch_all(c).await)?;
     let mut held_by: BTreeMap<&str, Vec<Reason>> = BTreeMap::new();
@@ -296,4 +302,17 @@ pub async fn refuse_open(tx: &mut Tx, plate: &str) -> Result<()> {
         on!(tx, c => query(PLATE_LOCK).bind(plate).execute(c).await.map(drop))?;
     }
     holds(tx, &[plate]).await?.remove(plate).map_or(Ok(()), |held| Err(Error::Conflict(held)))
+}
+
+/// [`refuse_open`] for a plate that is locked and was read.
+pub async fn refuse_open_of(tx: &mut Tx, plate: &StoredPlate) -> Result<()> {
+    let code = plate.code.to_string();
+    let sources: BTreeSet<&PlateCode> = plate.made.stamp.iter().flat_map(Stamp::sources).collect();
+    let mut filled = Vec::new();
+    for source in sources {
+        on!(tx, c => query(PLATE_LOCK).bind(source).execute(c).await.map(drop))?;
+        filled.push((code.clone(), source.to_string()));
+    }
+    filled.push((code.clone(), code.clone()));
+    held(tx, filled).await?.remove(&code).map_or(Ok(()), |held| Err(Error::Conflict(held)))
 }

@@ -31,7 +31,7 @@ async fn counted(db: &Db) -> Result<Held, StoreError> {
     let rows = "select (select count(*) from person) + (select count(*) from tube)
         + (select count(*) from member) + (select count(*) from box_tube)
         + (select count(*) from arrival_tube) + (select count(*) from well)
-        + (select count(*) from reading) + (select count(*) from call)
+        + (select count(*) from run_reading) + (select count(*) from call)
         + (select count(*) from result) + (select count(*) from status)
         + (select count(*) from recall) + (select count(*) from feed)
         + (select count(*) from audit) + (select count(*) from audit_subject)";

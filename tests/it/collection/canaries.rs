@@ -79,7 +79,7 @@ const TABLES: [(&str, &str); 11] = [
     ("idempotency", "select cast(to_json(t) as text) from idempotency t"),
     ("feed", "select cast(to_json(t) as text) from feed t"),
     ("allotment", "select cast(to_json(t) as text) from allotment t"),
-    ("reading", "select cast(to_json(t) as text) from reading t"),
+    ("run_reading", "select cast(to_json(t) as text) from run_reading t"),
     ("curve", "select cast(to_json(t) as text) from curve t"),
     ("run_file", "select encode(content, 'hex') || encode(content, 'escape') from run_file"),
 ];

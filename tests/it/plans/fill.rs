@@ -128,10 +128,10 @@ const ROWS: &[&str] = &[
         from row_number where n < {tubes} and n % 8 = 0",
     "insert into run_part (run_id, part, sha256)
         select run, 1, 'F' || run from row_number where n < {tubes} and n % 8 = 0",
-    "insert into reading (run_id, well, target, dye, task, operator_name, ct, raw_ct, omitted)
-        select 'R' || (1000000 + n / 16), n / 2 % 8, 'N' || (n % 2), 'FAM', 'unknown', 'o',
-            '30.1', '30.1', 0
-        from row_number where n < 2 * {tubes}",
+    "insert into run_reading (run_id, list)
+        select run, '[[0,\"N0\",\"FAM\",\"unknown\",\"o\",\"30.1\",\"30.1\",null,null,0],'
+            || '[0,\"N1\",\"VIC\",\"unknown\",\"o\",\"30.1\",\"30.1\",null,null,0]]'
+        from row_number where n < {tubes} and n % 8 = 0",
     "insert into curve (run_id, well, target, dye, first_cycle, points)
         select 'R' || (1000000 + n / 16), n / 2 % 8, 'N' || (n % 2), 'FAM', 1, unhex('0000003f')
         from row_number where n < 2 * {tubes}",

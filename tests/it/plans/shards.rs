@@ -25,7 +25,7 @@ const SPREAD: &[(&str, &str)] = &[
     ("box_tube", "tube_code"),
     ("arrival_tube", "tube_code"),
     ("well", "plate_code"),
-    ("reading", "run_id"),
+    ("run_reading", "run_id"),
     ("curve", "run_id"),
     ("call", "run_id"),
     ("result", "tube_code"),
@@ -147,7 +147,7 @@ const HOT: &[Hot] = &[
     (
         "instrument/store.rs",
         "READINGS_ADD",
-        r#"'R1000120', '[[90, "N", "FAM", "unknown", "", null, "30.1", null, null, 0]]'"#,
+        r#"'RNEW', '[[90, "N", "FAM", "unknown", "", null, "30.1", null, null, 0]]'"#,
     ),
     ("instrument/store.rs", "READINGS_FIND", "'R1000120'"),
     (
@@ -165,6 +165,7 @@ const HOT: &[Hot] = &[
     ("interpretation/store.rs", "TESTED", ONE),
     ("interpretation/store.rs", "CALLS_FIND", "'R1000120'"),
     ("interpretation/store.rs", "EARLIER", r#"'[{"code": "LATE"}]', 1592697700000000, 'z'"#),
+    ("interpretation/store.rs", "ANOTHER", r#"'[{"code": "LATE"}]', 1592697700000000, 'z'"#),
     ("quality/seeded.rs", "SEEDED", r#"'[{"code": "TOLD"}]'"#),
     ("review", "CALLS", "'R1000120'"),
     ("review", "REPORT_FIELDS", r#"'R1000120', '[{"code": "ONE"}]'"#),
@@ -211,7 +212,14 @@ const EXCEPTIONS: &[Exception] = &[
         BOTH,
         "it asks for earlier tests of a tube, in whatever run they were",
     ),
-    ("interpretation/store.rs", "EARLIER", "member", BY_PERSON, OF_TUBE),
+    (
+        "interpretation/store.rs",
+        "ANOTHER",
+        "call",
+        BOTH,
+        "it asks for other tubes of a tube's people, in whatever run they were",
+    ),
+    ("interpretation/store.rs", "ANOTHER", "member", BY_PERSON, OF_TUBE),
     (
         "quality/seeded.rs",
         "SEEDED",
