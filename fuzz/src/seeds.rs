@@ -11,9 +11,10 @@ use swabline::plate::{PlateSize, WellPosition};
 use swabline::simulation::curves::curves;
 use swabline::simulation::files::{self, SimulatedRun, SimulatedWell};
 use swabline::simulation::workbook::DesignAnalysis;
+use swabline::simulation::workbook_xls::compound;
 use swabline::simulation::{files_text, workbook, zipped};
 
-use super::inputs::{self, BETWEEN};
+use super::inputs::BETWEEN;
 
 /// What a target starts from.
 pub struct Seed {
@@ -210,9 +211,10 @@ fn workbooks(corpus: &mut Corpus, run: &SimulatedRun) {
         corpus.put("zip_file", &format!("{name}_workbook"), &book[4..]);
         corpus.put("run_file", &format!("{name}_workbook"), &book);
     }
+    corpus.put("workbook_xls", "curves", &workbook::quantstudio_xls(run, &short));
     let stream = stream(run);
     corpus.put("workbook_stream", "plain", &stream);
-    corpus.put("workbook_xls", "plain", &inputs::xls(&stream));
+    corpus.put("workbook_xls", "plain", &compound(&stream));
 }
 
 const SHARED_SHEET: &[u8] = br#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row><row r="3"><c r="A3" t="s"><v>2</v></c><c r="B3" t="s"><v>3</v></c><c r="C3" t="s"><v>4</v></c><c r="D3" t="s"><v>5</v></c></row><row r="4"><c r="A4"><v>1</v></c><c r="B4" t="s"><v>6</v></c><c r="C4" t="str"><f>A1</f><v>N1</v></c><c r="D4"><v>31.25</v></c></row></sheetData></worksheet>"#;

@@ -9,8 +9,9 @@ use swabline::interpretation::{CutOff, Kit};
 use swabline::plate::rack::{RackCode, RackSize, scan};
 use swabline::plate::robot::{self, Log, Origin, Place, Volume};
 use swabline::plate::{Template, WellPosition};
+use swabline::simulation::workbook_xls::compound;
 
-use super::inputs::{makes_sense, parts, read, read_mapped, xls, xlsx, zip};
+use super::inputs::{makes_sense, parts, read, read_mapped, xlsx, zip};
 
 /// What is done with an input of the fuzzer's; it panics where that should not be.
 pub type Target = fn(&[u8]);
@@ -251,7 +252,7 @@ pub fn tube_rack(bytes: &[u8]) {
 
 /// The fuzzer writes the workbook stream; the sectors around it are sound.
 pub fn workbook_stream(stream: &[u8]) {
-    read(&xls(stream));
+    read(&compound(stream));
 }
 
 /// The whole file, as it comes.

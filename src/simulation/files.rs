@@ -210,7 +210,7 @@ mod tests {
     use crate::simulation::curves::curves;
     use crate::simulation::files_text::design_analysis_csv;
     use crate::simulation::workbook::{
-        DesignAnalysis, design_analysis_workbook, quantstudio_workbook,
+        DesignAnalysis, design_analysis_workbook, quantstudio_workbook, quantstudio_xls,
     };
 
     fn any_ct() -> impl Strategy<Value = Option<Ct>> {
@@ -370,7 +370,9 @@ mod tests {
             prop_assert_eq!(text.format, Format::AppliedBiosystemsText);
             let workbook = read(&quantstudio_workbook(&run, &curves)).unwrap();
             prop_assert_eq!(workbook.format, Format::AppliedBiosystemsWorkbook);
-            for read in [text, workbook] {
+            let xls = read(&quantstudio_xls(&run, &curves)).unwrap();
+            prop_assert_eq!(xls.format, Format::AppliedBiosystemsWorkbook);
+            for read in [text, workbook, xls] {
                 prop_assert_eq!(wells_of(&read), sorted(&run.wells));
                 prop_assert_eq!(&read.curves, &curves);
                 prop_assert!(read.warnings.is_empty(), "{:?}", read.warnings);

@@ -31,6 +31,8 @@ mod site;
 mod staff;
 mod table;
 pub mod workbook;
+pub mod workbook_xls;
+mod workbook_xlsx;
 pub mod zipped;
 
 use crate::app::StartError;

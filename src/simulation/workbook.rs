@@ -1,22 +1,10 @@
-//! A run as the workbook (`.xlsx`) an Applied Biosystems program or Design & Analysis writes: one
-//! sheet for each block.
-
-use std::fmt::Write as _;
-use std::io::{Cursor, Write as _};
-
-use zip::ZipWriter;
-use zip::write::SimpleFileOptions;
+//! A run as the workbook an Applied Biosystems program or Design & Analysis writes: one sheet for each
+//! block, as `.xlsx` or as the `.xls` of the older programs.
 
 use super::files::{BASELINE, SimulatedRun};
+use super::{workbook_xls, workbook_xlsx};
 use crate::instrument::{Ct, Curve};
 use crate::plate::WellPosition;
-
-const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
-const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
-const CONTENT: &str = "http://schemas.openxmlformats.org/package/2006/content-types";
-const RELATIONS: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
-const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
-const KIND: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml";
 
 /// Whose Design & Analysis workbook it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,190 +17,136 @@ pub enum DesignAnalysis {
 
 /// The workbook of a run and its curves.
 pub fn quantstudio_workbook(run: &SimulatedRun, curves: &[Curve]) -> Vec<u8> {
-    package(&[("Amplification Data", amplification(run, curves)), ("Results", results(run))])
+    workbook_xlsx::file(&[amplification(run, curves), results(run)])
+}
+
+/// The same as an `.xls`, as the programs of the 7500 and of older `QuantStudio` write it.
+pub fn quantstudio_xls(run: &SimulatedRun, curves: &[Curve]) -> Vec<u8> {
+    workbook_xls::file(&[amplification(run, curves), results(run)])
 }
 
 /// The workbook of a run as Design & Analysis writes it, with what the program calls in a sheet
 /// beside the results. Of each target of a well it knows one dye.
 pub fn design_analysis_workbook(run: &SimulatedRun, program: DesignAnalysis) -> Vec<u8> {
-    let results = match program {
-        DesignAnalysis::Two => "Results",
-        DesignAnalysis::Diomni => "Primary_result",
-    };
-    let sheets = [(results, primary(run, program)), ("Target Call", target_calls(run, program))];
-    package(&sheets)
-}
-
-/// A workbook of these sheets.
-fn package(sheets: &[(&str, String)]) -> Vec<u8> {
-    let numbered = || (1..).zip(sheets);
-    let each = |write: fn(usize, &str) -> String| -> String {
-        numbered().map(|(number, (name, _))| write(number, name)).collect()
-    };
-    let types = each(|number, _| {
-        format!(
-            r#"<Override PartName="/xl/worksheets/sheet{number}.xml" ContentType="{KIND}.worksheet+xml"/>"#
-        )
-    });
-    let names = each(|number, name| {
-        format!(r#"<sheet name="{name}" sheetId="{number}" r:id="rId{number}"/>"#)
-    });
-    let parts = each(|number, _| {
-        format!(
-            r#"<Relationship Id="rId{number}" Type="{OFFICE}/worksheet" Target="worksheets/sheet{number}.xml"/>"#
-        )
-    });
-    let mut files = vec![
-        (
-            "[Content_Types].xml".to_owned(),
-            format!(
-                r#"{DECLARATION}<Types xmlns="{CONTENT}"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/xl/workbook.xml" ContentType="{KIND}.sheet.main+xml"/>{types}</Types>"#
-            ),
-        ),
-        (
-            "_rels/.rels".to_owned(),
-            format!(
-                r#"{DECLARATION}<Relationships xmlns="{RELATIONS}"><Relationship Id="rId1" Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>"#
-            ),
-        ),
-        (
-            "xl/workbook.xml".to_owned(),
-            format!(
-                r#"{DECLARATION}<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>{names}</sheets></workbook>"#
-            ),
-        ),
-        (
-            "xl/_rels/workbook.xml.rels".to_owned(),
-            format!(r#"{DECLARATION}<Relationships xmlns="{RELATIONS}">{parts}</Relationships>"#),
-        ),
-    ];
-    files.extend(
-        numbered().map(|(n, (_, xml))| (format!("xl/worksheets/sheet{n}.xml"), xml.clone())),
-    );
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in files {
-        let written = zip
-            .start_file(name, SimpleFileOptions::default())
-            .and_then(|()| Ok(zip.write_all(content.as_bytes())?));
-        written.expect("memory takes what is written");
-    }
-    zip.finish().expect("memory takes what is written").into_inner()
+    workbook_xlsx::file(&[primary(run, program), target_calls(run, program)])
 }
 
 /// One cell to write.
-enum Cell<'a> {
-    Text(&'a str),
+pub(super) enum Cell {
+    /// A text.
+    Text(String),
+    /// A number, as it is written.
     Number(String),
 }
 
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<f64> for Cell {
+    fn from(number: f64) -> Self {
+        Self::Number(number.to_string())
+    }
+}
+
+impl From<u16> for Cell {
+    fn from(number: u16) -> Self {
+        Self::Number(number.to_string())
+    }
+}
+
 /// A sheet that grows row by row.
-struct Sheet {
-    xml: String,
-    rows: usize,
+pub(super) struct Sheet {
+    /// Its name.
+    pub name: &'static str,
+    /// Its rows.
+    pub rows: Vec<Vec<Cell>>,
 }
 
 impl Sheet {
     /// A sheet with the lines every sheet of the program begins with.
-    fn new(run: &SimulatedRun) -> Self {
-        Self::under(&[
-            ("Block Type", run.block()),
-            ("Experiment Barcode", &run.plate_barcode),
-            ("Experiment Run End Time", &run.run_ended),
-            ("Instrument Serial Number", &run.serial),
-            ("Instrument Type", &run.instrument),
-            ("Quantification Cycle Method", "Ct"),
-        ])
+    fn new(name: &'static str, run: &SimulatedRun) -> Self {
+        Self::under(
+            name,
+            &[
+                ("Block Type", run.block()),
+                ("Experiment Barcode", &run.plate_barcode),
+                ("Experiment Run End Time", &run.run_ended),
+                ("Instrument Serial Number", &run.serial),
+                ("Instrument Type", &run.instrument),
+                ("Quantification Cycle Method", "Ct"),
+            ],
+        )
     }
 
     /// The same of Design & Analysis, which misspells one of them.
-    fn of_design_analysis(run: &SimulatedRun) -> Self {
-        Self::under(&[
-            ("Barcode", &run.plate_barcode),
-            ("Block Type", run.block()),
-            ("Instrument Type", &run.instrument),
-            ("Instrument Serial Number", &run.serial),
-            ("Run End Data/Time", &run.run_ended),
-            ("Quantification Cycle Method", "Cq"),
-        ])
+    fn of_design_analysis(name: &'static str, run: &SimulatedRun) -> Self {
+        Self::under(
+            name,
+            &[
+                ("Barcode", &run.plate_barcode),
+                ("Block Type", run.block()),
+                ("Instrument Type", &run.instrument),
+                ("Instrument Serial Number", &run.serial),
+                ("Run End Data/Time", &run.run_ended),
+                ("Quantification Cycle Method", "Cq"),
+            ],
+        )
     }
 
-    fn under(lines: &[(&str, &str)]) -> Self {
-        let xml = format!(r#"{DECLARATION}<worksheet xmlns="{MAIN}"><sheetData>"#);
-        let mut sheet = Self { xml, rows: 0 };
-        for (key, value) in lines {
-            sheet.row(&[Cell::Text(key), Cell::Text(value)]);
-        }
-        sheet.row(&[]);
-        sheet
+    fn under(name: &'static str, lines: &[(&str, &str)]) -> Self {
+        let line = |(key, value): &(&str, &str)| vec![Cell::from(*key), Cell::from(*value)];
+        let mut rows: Vec<_> = lines.iter().map(line).collect();
+        rows.push(Vec::new());
+        Self { name, rows }
     }
 
-    fn row(&mut self, cells: &[Cell<'_>]) {
-        self.rows += 1;
-        let (number, xml) = (self.rows, &mut self.xml);
-        let mut add = |part: std::fmt::Arguments<'_>| {
-            xml.write_fmt(part).expect("writing to a string does not fail");
-        };
-        add(format_args!("<row r=\"{number}\">"));
-        for (column, cell) in ('A'..).zip(cells) {
-            match cell {
-                Cell::Text(text) => {
-                    let text = text.replace('&', "&amp;").replace('<', "&lt;");
-                    add(format_args!(
-                        "<c r=\"{column}{number}\" t=\"inlineStr\"><is><t>{text}</t></is></c>"
-                    ));
-                }
-                Cell::Number(value) => {
-                    add(format_args!("<c r=\"{column}{number}\"><v>{value}</v></c>"));
-                }
-            }
-        }
-        add(format_args!("</row>"));
-    }
-
-    fn end(self) -> String {
-        self.xml + "</sheetData></worksheet>"
+    fn heading(&mut self, names: &[&str]) {
+        self.rows.push(names.iter().map(|name| Cell::from(*name)).collect());
     }
 }
 
-fn amplification(run: &SimulatedRun, curves: &[Curve]) -> String {
-    let mut sheet = Sheet::new(run);
+fn amplification(run: &SimulatedRun, curves: &[Curve]) -> Sheet {
+    let mut sheet = Sheet::new("Amplification Data", run);
     let header = ["Well", "Well Position", "Cycle", "Target Name", "Rn", "ΔRn"];
-    sheet.row(&header.map(Cell::Text));
+    sheet.heading(&header);
     for curve in curves {
         let well = curve.well.to_string();
         for point in &curve.points {
-            sheet.row(&[
-                Cell::Number((curve.well.index(run.plate_size) + 1).to_string()),
-                Cell::Text(&well),
+            sheet.rows.push(vec![
+                (curve.well.index(run.plate_size) + 1).into(),
+                Cell::from(well.as_str()),
                 Cell::Number(point.cycle.to_string()),
-                Cell::Text(&curve.target),
+                Cell::from(curve.target.as_str()),
                 Cell::Number((point.signal + BASELINE).to_string()),
                 Cell::Number(point.signal.to_string()),
             ]);
         }
     }
-    sheet.end()
+    sheet
 }
 
-fn results(run: &SimulatedRun) -> String {
-    let mut sheet = Sheet::new(run);
+fn results(run: &SimulatedRun) -> Sheet {
+    let mut sheet = Sheet::new("Results", run);
     let header =
         ["Well", "Well Position", "Omit", "Sample Name", "Target Name", "Task", "Reporter", "CT"];
-    sheet.row(&header.map(Cell::Text));
+    sheet.heading(&header);
     for one in &run.wells {
         let well = one.well.to_string();
-        sheet.row(&[
-            Cell::Number((one.well.index(run.plate_size) + 1).to_string()),
-            Cell::Text(&well),
-            Cell::Text("false"),
-            Cell::Text(&one.sample),
-            Cell::Text(&one.target),
-            Cell::Text(&one.task),
-            Cell::Text(&one.dye),
-            one.ct.map_or(Cell::Text("Undetermined"), |ct| Cell::Number(ct.to_string())),
+        sheet.rows.push(vec![
+            (one.well.index(run.plate_size) + 1).into(),
+            Cell::from(well.as_str()),
+            Cell::from("false"),
+            Cell::from(one.sample.as_str()),
+            Cell::from(one.target.as_str()),
+            Cell::from(one.task.as_str()),
+            Cell::from(one.dye.as_str()),
+            one.ct.map_or(Cell::from("Undetermined"), |ct| Cell::Number(ct.to_string())),
         ]);
     }
-    sheet.end()
+    sheet
 }
 
 impl DesignAnalysis {
@@ -245,47 +179,51 @@ impl DesignAnalysis {
     }
 
     /// A Ct or what stands for none.
-    fn cycles(self, ct: Option<Ct>) -> Cell<'static> {
-        ct.map_or(Cell::Text(self.undetermined()), |ct| Cell::Number(ct.to_string()))
+    fn cycles(self, ct: Option<Ct>) -> Cell {
+        ct.map_or(Cell::from(self.undetermined()), |ct| Cell::Number(ct.to_string()))
     }
 }
 
-fn primary(run: &SimulatedRun, program: DesignAnalysis) -> String {
-    let mut sheet = Sheet::of_design_analysis(run);
+fn primary(run: &SimulatedRun, program: DesignAnalysis) -> Sheet {
+    let name = match program {
+        DesignAnalysis::Two => "Results",
+        DesignAnalysis::Diomni => "Primary_result",
+    };
+    let mut sheet = Sheet::of_design_analysis(name, run);
     let header =
         ["Well", "Well Position", "Omit", "Sample", "Target", "Task", "Reporter", "Quencher", "Cq"];
-    sheet.row(&header.map(Cell::Text));
+    sheet.heading(&header);
     for one in &run.wells {
         let well = program.well(one.well);
-        sheet.row(&[
-            Cell::Number((one.well.index(run.plate_size) + 1).to_string()),
-            Cell::Text(&well),
-            Cell::Text("false"),
-            Cell::Text(&one.sample),
-            Cell::Text(&one.target),
-            Cell::Text(&one.task),
-            Cell::Text(&one.dye),
-            Cell::Text("NFQ-MGB"),
+        sheet.rows.push(vec![
+            (one.well.index(run.plate_size) + 1).into(),
+            Cell::from(well.as_str()),
+            Cell::from("false"),
+            Cell::from(one.sample.as_str()),
+            Cell::from(one.target.as_str()),
+            Cell::from(one.task.as_str()),
+            Cell::from(one.dye.as_str()),
+            Cell::from("NFQ-MGB"),
             program.cycles(one.ct),
         ]);
     }
-    sheet.end()
+    sheet
 }
 
-fn target_calls(run: &SimulatedRun, program: DesignAnalysis) -> String {
-    let mut sheet = Sheet::of_design_analysis(run);
+fn target_calls(run: &SimulatedRun, program: DesignAnalysis) -> Sheet {
+    let mut sheet = Sheet::of_design_analysis("Target Call", run);
     let header = ["Well Position", "Sample", "Target", "Call", "Quality issue(s)", "Cq"];
-    sheet.row(&header.map(Cell::Text));
+    sheet.heading(&header);
     for one in &run.wells {
         let well = program.well(one.well);
-        sheet.row(&[
-            Cell::Text(&well),
-            Cell::Text(&one.sample),
-            Cell::Text(&one.target),
-            Cell::Text(program.call(one.ct.is_some())),
-            Cell::Text(""),
+        sheet.rows.push(vec![
+            Cell::from(well.as_str()),
+            Cell::from(one.sample.as_str()),
+            Cell::from(one.target.as_str()),
+            Cell::from(program.call(one.ct.is_some())),
+            Cell::from(""),
             program.cycles(one.ct),
         ]);
     }
-    sheet.end()
+    sheet
 }

@@ -87,12 +87,12 @@ pub fn rdml(run: &SimulatedRun) -> Vec<u8> {
     zipped(&[("module_data.xml", "<modules />"), ("rdml_data.xml", &xml)])
 }
 
-/// An old `.eds` as a 7500 saves it: 0-based wells, the cycle count for no Ct.
-pub fn eds(run: &SimulatedRun) -> Vec<u8> {
+/// The `analysis_result.txt` of an old `.eds` as a 7500 saves it: 0-based wells, the cycle count for
+/// no Ct.
+pub fn sds_result(run: &SimulatedRun) -> String {
     let mut result = "Session Name\t\r\nWell\tSample Name\tDetector\tTask\tCt\tAvg Ct\tCt SD\t\
                       Delta Ct\tQty\tAvg Qty\tQty SD\r\n"
         .to_owned();
-    let mut setup = String::new();
     for one in &run.wells {
         let index = one.well.index(run.plate_size);
         let ct = one.ct.map_or_else(|| format!("{CYCLES}.0"), |ct| ct.to_string());
@@ -105,7 +105,16 @@ pub fn eds(run: &SimulatedRun) -> Vec<u8> {
             }
             result.push_str("\r\n");
         }
-        let (target, task, dye) = (escaped(target), escaped(&one.task), escaped(&one.dye));
+    }
+    result
+}
+
+/// An old `.eds` around [`sds_result`].
+pub fn eds(run: &SimulatedRun) -> Vec<u8> {
+    let mut setup = String::new();
+    for one in &run.wells {
+        let index = one.well.index(run.plate_size);
+        let (target, task, dye) = (escaped(&one.target), escaped(&one.task), escaped(&one.dye));
         put(
             &mut setup,
             format_args!(
@@ -131,7 +140,7 @@ pub fn eds(run: &SimulatedRun) -> Vec<u8> {
     zipped(&[
         ("apldbio/sds/experiment.xml", &experiment),
         ("apldbio/sds/plate_setup.xml", &setup),
-        ("APLDBIO\\SDS\\analysis_result.txt", &result),
+        ("APLDBIO\\SDS\\analysis_result.txt", &sds_result(run)),
     ])
 }
 
@@ -309,6 +318,21 @@ mod tests {
             prop_assert_eq!(read.plate_size, Some(run.plate_size));
             prop_assert_eq!(read.plate_barcode, Some(run.plate_barcode));
             prop_assert_eq!(read.serial, Some(run.serial));
+        }
+
+        /// It knows no dyes and no tasks, and of a plate no more than its wells.
+        #[test]
+        fn what_was_written_as_the_result_of_an_old_eds_is_read_back(run in any_run()) {
+            let read = read(sds_result(&run).as_bytes()).unwrap();
+            prop_assert_eq!(read.format, Format::SdsResultText);
+            let places = |size: PlateSize, wells: Vec<SimulatedWell>| -> Vec<_> {
+                let place = |one: SimulatedWell| (one.well.index(size), one.sample, one.target, one.ct);
+                wells.into_iter().map(place).collect()
+            };
+            let size = read.plate_size.unwrap_or(run.plate_size);
+            prop_assert_eq!(places(size, wells_of(&read)), places(run.plate_size, run.wells.clone()));
+            let curves: Vec<_> = read.curves.iter().map(|curve| curve.points.len()).collect();
+            prop_assert_eq!(curves, vec![usize::from(CYCLES); run.wells.len()]);
         }
 
         #[test]
