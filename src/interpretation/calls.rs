@@ -1,10 +1,6 @@
 //! From the readings of one tube to its call: pure, total, and carrying the rule that decided.
 //!
-//! Per target: the Ct against the cut-offs, and where the kit looks at curves, the instrument's
-//! status may make it grey. "No amplification" beside a Ct outside every cut-off is background
-//! (seen: a negative control with Ct 48.25 and `No Amp`); beside one within a cut-off it is a
-//! contradiction, and never makes a signal go away. The instrument's own call is never looked at.
-//! Then per tube, in this order: enough pathogen targets amplified; too few; none, but a grey one;
+//! Per target as in `targets.rs`, then per tube, in this order: enough pathogen targets amplified; too few; none, but a grey one;
 //! none with the internal control; none without. A clear signal goes before a grey one, so that
 //! more signal never makes a call weaker; what is grey beside it is repeated all the same.
 //!
@@ -15,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::disposition::{Disposition, disposition, retests};
 use super::gather::TargetReading;
-use super::kit::{DoubtfulCurve, GreyAgain, Kit, Target, is_same};
+use super::kit::{GreyAgain, Kit, Target};
+use super::targets::{agreed, says, says_no_amp};
 use super::{EarlierTest, Outcome, Specimen, TubeFacts};
 use crate::instrument::{Ct, Reading};
 use crate::plate::{TargetRole, WellPosition};
@@ -117,42 +114,10 @@ pub(super) enum Finding {
     Nothing,
 }
 
-/// What one reading of a target means.
-///
-/// Where the kit knows only the Ct, the Ct decides whatever the instrument thinks of the curve.
-/// An internal control that the instrument doubts is grey and then proves nothing.
-pub fn state(target: &Target, doubtful: DoubtfulCurve, reading: &Reading) -> TargetState {
-    let by_ct = match reading.ct {
-        Some(ct) if target.positive.admits(ct) => TargetState::Amplified,
-        Some(ct) if target.grey.is_some_and(|grey| grey.admits(ct)) => TargetState::Grey,
-        Some(_) | None => TargetState::NotAmplified,
-    };
-    let contradicts = by_ct != TargetState::NotAmplified && says_no_amp(reading);
-    match doubtful {
-        DoubtfulCurve::Grey if contradicts || says(reading, "inconclusive") => TargetState::Grey,
-        DoubtfulCurve::Grey | DoubtfulCurve::CtDecides => by_ct,
-    }
-}
-
-/// Whether the instrument says that nothing amplified.
-pub(super) fn says_no_amp(reading: &Reading) -> bool {
-    says(reading, "noamp")
-}
-
-/// Whether a kit that looks at curves has reason to doubt this one.
-pub(super) fn is_doubted(kit: &Kit, reading: &Reading) -> bool {
-    kit.calls.doubtful_curve == DoubtfulCurve::Grey
-        && (says_no_amp(reading) || says(reading, "inconclusive"))
-}
-
-fn says(reading: &Reading, status: &str) -> bool {
-    reading.amp_status.as_deref().is_some_and(|written| is_same(written, status))
-}
-
 /// Calls one tube. Total: any readings give a call; a target that was not read counts as silent,
 /// and a tube with a pathogen target unread is never called "not detected".
 pub fn call(kit: &Kit, tube: &str, readings: &[TargetReading<'_>], facts: &TubeFacts) -> Call {
-    let targets = target_calls(kit, readings);
+    let targets = agreed(kit, readings);
     let finding = finding(kit, &targets);
     let (outcome, rule) = Signals { kit, targets: &targets, readings }.decide(finding, facts);
     let alone = amplified(&targets);
@@ -171,28 +136,6 @@ pub fn call(kit: &Kit, tube: &str, readings: &[TargetReading<'_>], facts: &TubeF
         disposition,
         targets,
     }
-}
-
-/// The state of every target that was read, in the kit's order.
-///
-/// A target read twice is taken with its stronger signal, so the order of readings is no matter.
-pub(super) fn target_calls(kit: &Kit, readings: &[TargetReading<'_>]) -> Vec<TargetCall> {
-    kit.targets()
-        .filter_map(|(_, target)| {
-            readings
-                .iter()
-                .filter(|reading| reading.target == target.code)
-                .map(|TargetReading { reading, .. }| TargetCall {
-                    target: target.code.clone(),
-                    role: target.role,
-                    well: reading.well,
-                    ct: reading.ct,
-                    raw_ct: reading.raw_ct.clone(),
-                    state: state(target, kit.calls.doubtful_curve, reading),
-                })
-                .max_by_key(|call| (call.state, std::cmp::Reverse(call.ct), call.well))
-        })
-        .collect()
 }
 
 fn finding(kit: &Kit, targets: &[TargetCall]) -> Finding {
@@ -320,7 +263,7 @@ impl Signals<'_> {
     fn grey(&self, facts: &TubeFacts) -> (Outcome, String) {
         let calls = &self.kit.calls;
         let rule = calls.rules.grey.as_ref().unwrap_or(&calls.rules.single_target).clone();
-        if !facts.earlier.iter().any(|test| self.is_grey(test)) {
+        if !facts.earlier.iter().any(|test| self.is_grey(test) && self.is_seen(test)) {
             return (Outcome::Inconclusive, rule);
         }
         match (calls.grey_again, self.curve()) {

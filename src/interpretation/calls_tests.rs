@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::interpretation::workbench::{cdc, codx, ct, kit, orf, reading, tube_readings};
+use crate::interpretation::{DoubtfulCurve, state};
 
 fn earlier(rule: &str) -> EarlierTest {
     let (amplified, grey) = (Vec::new(), Vec::new());
@@ -254,6 +255,28 @@ fn outcome_rank(outcome: Outcome) -> u8 {
         Outcome::NotDetected => 1,
         Outcome::Inconclusive => 2,
         Outcome::Detected => 3,
+    }
+}
+
+/// A clear target and a grey one sent the tube back: it is the grey one that has to come again.
+#[test]
+fn what_was_grey_beside_a_clear_target_is_seen_again_or_stays_open() {
+    let kit = kit("huirui-orf1ab-n", "2020");
+    let before = EarlierTest {
+        amplified: vec!["ORF1ab".to_owned()],
+        grey: vec!["N".to_owned()],
+        ..earlier(&kit.calls.rules.single_target)
+    };
+    let facts = TubeFacts { attempt: 2, earlier: vec![before], ..TubeFacts::first_test(1) };
+    for (target, cycles, outcome) in [
+        ("ORF1ab", "35", Outcome::Inconclusive),
+        ("ORF1ab", "34.99", Outcome::Inconclusive),
+        ("N", "35", Outcome::Detected),
+        ("N", "34.99", Outcome::Detected),
+    ] {
+        let shown = ["ORF1ab", "N"].map(|one| (one, (one == target).then_some(cycles)));
+        let readings = tube_readings(&[shown[0], shown[1], ("IC", Some("27"))]);
+        assert_eq!(call(&kit, "T1", &readings, &facts).outcome, outcome, "{target} {cycles}");
     }
 }
 

@@ -10,10 +10,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
-use super::calls::{self, Call, TargetCall, TargetState};
+use super::calls::{Call, TargetCall, TargetState};
 use super::gather::{Gathered, TargetReading};
-use super::kit::{ControlLimit, Kit};
+use super::kit::{ControlLimit, Kit, KitReaction};
 use super::neighbours::{self, Surroundings};
+use super::targets;
 use crate::error::Reason;
 use crate::plate::{
     Content, Control, Expectation, Layout, Observed, TargetRole, WellPosition, suspected_transform,
@@ -113,13 +114,13 @@ pub fn verdict(
 fn missing_controls(kit: &Kit, gathered: &[Gathered<'_>]) -> Vec<VerdictReason> {
     let mut reasons = Vec::new();
     for rule in kit.controls.iter().filter(|rule| rule.required) {
-        for reaction in &kit.reactions {
+        for reaction in kit.reactions.iter().flat_map(KitReaction::wells) {
             let is_there = gathered.iter().any(|well| {
                 matches!(well.content, Content::Control { control, reaction: code }
-                    if *control == rule.control && *code == reaction.code)
+                    if *control == rule.control && *code == reaction)
             });
             if !is_there {
-                let (control, reaction) = (rule.control, &reaction.code);
+                let control = rule.control;
                 reasons.push(VerdictReason {
                     code: VerdictCode::ControlMissing,
                     well: None,
@@ -143,7 +144,7 @@ fn control_faults(kit: &Kit, control: Control, well: &Gathered<'_>) -> Vec<Verdi
             message: format!("the kit has no rule for the {control} control in {}", well.well),
         }];
     };
-    let targets = calls::target_calls(kit, &well.targets);
+    let targets = targets::target_calls(kit, &well.targets);
     targets
         .iter()
         .zip(&well.targets)
@@ -151,11 +152,11 @@ fn control_faults(kit: &Kit, control: Control, well: &Gathered<'_>) -> Vec<Verdi
             let limit = kit.control_limit(control, &target.target);
             let within = |limit: &ControlLimit| target.ct.is_some_and(|ct| limit.admits(ct));
             let amplified = limit.map_or(target.state == TargetState::Amplified, |limit| {
-                within(limit) && !calls::is_doubted(kit, &read.reading)
+                within(limit) && !targets::is_doubted(kit, &read.reading)
             });
             // A Ct outside every cut-off is background where the instrument says so.
             let is_background =
-                target.state == TargetState::NotAmplified && calls::says_no_amp(&read.reading);
+                target.state == TargetState::NotAmplified && targets::says_no_amp(&read.reading);
             let signal = match limit {
                 Some(limit) => within(limit) && !is_background,
                 None => shows_signal(target, read),
@@ -175,7 +176,7 @@ fn shows_signal(target: &TargetCall, read: &TargetReading<'_>) -> bool {
     match target.role {
         TargetRole::InternalControl => target.state == TargetState::Amplified,
         TargetRole::Pathogen => {
-            let any_ct = target.ct.is_some() && !calls::says_no_amp(&read.reading);
+            let any_ct = target.ct.is_some() && !targets::says_no_amp(&read.reading);
             any_ct || target.state != TargetState::NotAmplified
         }
     }
@@ -212,7 +213,7 @@ fn transform_reason(
         for TargetReading { target, reading } in &well.targets {
             let known = kit.targets().find(|(_, known)| known.code == *target);
             let Some((_, known)) = known else { continue };
-            let state = calls::state(known, kit.calls.doubtful_curve, reading);
+            let state = targets::state(known, kit.calls.doubtful_curve, reading);
             if state == TargetState::Amplified {
                 observed.amplified.insert((well.well, known.channel().to_owned()));
             }

@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::calls::{self, TargetState};
+use super::calls::TargetState;
 use super::kit::{Kit, KitReaction, Target};
+use super::targets;
 use crate::instrument::Reading;
 use crate::plate::{Content, Layout, Observed, Transform, WellPosition};
 
@@ -279,9 +280,9 @@ fn place<'k>(
 /// A Ct of which the instrument says that nothing amplified, outside every cut-off.
 fn is_background(kit: &Kit, reading: &Reading) -> bool {
     let within = |(_, target): (&KitReaction, &Target)| {
-        calls::state(target, kit.calls.doubtful_curve, reading) != TargetState::NotAmplified
+        targets::state(target, kit.calls.doubtful_curve, reading) != TargetState::NotAmplified
     };
-    calls::says_no_amp(reading)
+    targets::says_no_amp(reading)
         && !identify(kit, kit.reactions.first(), reading).is_some_and(within)
 }
 
@@ -348,7 +349,7 @@ pub fn observed(kit: &Kit, layout: &Layout, readings: &[Reading]) -> Observed {
             continue;
         };
         observed.read.insert(reading.well);
-        let state = calls::state(target, kit.calls.doubtful_curve, reading);
+        let state = targets::state(target, kit.calls.doubtful_curve, reading);
         if state == TargetState::Amplified {
             observed.amplified.insert((reading.well, target.channel().to_owned()));
         }

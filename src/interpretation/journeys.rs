@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::workbench::{cdc, codx, first_tests, orf, plate, reading, run, well};
+use super::workbench::{cdc, codx, first_tests, kit, orf, plate, reading, run, well};
 use super::*;
 use crate::plate::WellPosition;
 use crate::plate::{Content, Control, PlateSize, Transform, refusals, templates};
@@ -149,7 +149,11 @@ proptest! {
         part in 1_usize..=94,
         positive in prop::collection::btree_set(1_usize..=94, 0..=5),
     ) {
-        let kit = if template.wells_per_slot() == 1 { orf() } else { cdc() };
+        let kit = match template.wells_per_slot() {
+            1 => orf(),
+            2 => kit("taqpath-combo", "duplicates-2020"),
+            _ => cdc(),
+        };
         let count = part.min(template.tube_slots().len());
         let layout = plate(&kit, template.name(), count, 1);
         let facts = first_tests(&layout);

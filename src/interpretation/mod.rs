@@ -29,6 +29,7 @@ pub mod replace;
 mod rules;
 pub mod store;
 pub mod swapped;
+mod targets;
 mod upload;
 
 use std::collections::BTreeMap;
@@ -36,7 +37,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use calls::{Call, TargetCall, TargetState, call, state};
+pub use calls::{Call, TargetCall, TargetState, call};
 pub use controls::{Verdict, VerdictCode, VerdictReason, verdict};
 pub use cutoff::{CutOff, NotACutOff};
 pub use disposition::{CLEAN_NEGATIVE_RULE, Disposition, NotClean, clean_negative};
@@ -47,6 +48,7 @@ pub use kit::{
 };
 pub use names::names;
 pub use rules::KitFault;
+pub use targets::state;
 
 use crate::instrument::Reading;
 use crate::plate::{Content, Layout, TargetRole, suspected_transform};

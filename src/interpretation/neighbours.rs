@@ -22,10 +22,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
-use super::calls::{self, Call, TargetCall, TargetState};
+use super::calls::{Call, TargetCall, TargetState};
 use super::controls::{VerdictCode, VerdictReason};
 use super::gather::Gathered;
 use super::kit::{GreyAgain, Kit};
+use super::targets::target_calls;
 use super::{Disposition, EarlierTest, Outcome, Specimen, TubeFacts};
 use crate::instrument::Ct;
 use crate::plate::{Content, Control, Layout, TargetRole, WellPosition, source_well};
@@ -66,7 +67,7 @@ impl Surroundings {
             let Content::Control { control, .. } = well.content else { return false };
             matches!(control, Control::Positive | Control::WeakPositive)
         });
-        let signal = |well: &Gathered<'_>| earliest(&calls::target_calls(kit, &well.targets));
+        let signal = |well: &Gathered<'_>| earliest(&target_calls(kit, &well.targets));
         let controls = positive.filter_map(|well| Some((well.well, signal(well)?))).collect();
         Self { near: Nearness::on(layout), controls }
     }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::calls::{TargetCall, target_calls};
+use super::calls::TargetCall;
 use super::gather::Gathered;
 use super::kit::Kit;
 use super::picture_api::CurveAnswer;
+use super::targets::target_calls;
 use crate::instrument::RunFile;
 use crate::plate::{Content, Control};
 

@@ -8,6 +8,8 @@ use crate::plate::{Control, Expectation, TargetRole};
 
 /// Most retests a kit may ask for: a chain must end.
 const RETESTS_MAX: u8 = 3;
+/// Most wells of a tube in which a reaction may run.
+const REPLICATES_MAX: u8 = 4;
 /// Most targets, or anything else of which a kit has one for each.
 const TARGETS_MAX: usize = 32;
 /// Most names and dyes over all targets.
@@ -29,6 +31,9 @@ pub enum KitFault {
     /// Nothing to measure.
     #[error("reaction {0} measures no target")]
     NoTargets(String),
+    /// No well for a reaction, or more than any leaflet asks for.
+    #[error("reaction {0} runs in {1} wells of a tube; it lies between 1 and 4")]
+    Replicates(String, u8),
     /// No pathogen, or no internal control.
     #[error("the kit has no {0} target; without one nothing can be called")]
     RoleMissing(&'static str),
@@ -198,6 +203,9 @@ fn target_faults(kit: &Definition) -> Vec<KitFault> {
         if reaction.targets.is_empty() {
             faults.push(KitFault::NoTargets(reaction.code.clone()));
         }
+        if !(1..=REPLICATES_MAX).contains(&reaction.replicates) {
+            faults.push(KitFault::Replicates(reaction.code.clone(), reaction.replicates));
+        }
         let mut dyes = BTreeMap::new();
         for target in &reaction.targets {
             if target.dyes.is_empty() {
@@ -230,7 +238,13 @@ fn target_faults(kit: &Definition) -> Vec<KitFault> {
 
 /// A name that stands for two reactions, or for two targets.
 fn name_faults(kit: &Definition) -> Vec<KitFault> {
-    let reactions = kit.reactions.iter().map(|reaction| &reaction.code).enumerate();
+    let wells: Vec<(usize, String)> = kit
+        .reactions
+        .iter()
+        .enumerate()
+        .flat_map(|(index, one)| one.wells().map(move |code| (index, code)))
+        .collect();
+    let reactions = wells.iter().map(|(index, code)| (*index, code));
     let targets = kit.targets().enumerate().flat_map(|(index, (_, target))| {
         std::iter::once(&target.code).chain(&target.aliases).map(move |name| (index, name))
     });
@@ -255,7 +269,7 @@ fn policy_faults(kit: &Definition) -> Vec<KitFault> {
         faults.push(KitFault::TargetsNeeded(calls.targets_needed));
     }
     let grey_possible = calls.doubtful_curve == DoubtfulCurve::Grey
-        || kit.targets().any(|(_, target)| target.grey.is_some());
+        || kit.targets().any(|(reaction, t)| t.grey.is_some() || reaction.replicates > 1);
     if grey_possible != calls.rules.grey.is_some() || grey_possible != calls.grey_again.is_some() {
         faults.push(KitFault::GreyRuleIncomplete);
     }
@@ -319,7 +333,7 @@ fn limit_faults(kit: &Definition) -> Vec<KitFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interpretation::{ControlLimit, Kit, kits};
+    use crate::interpretation::{ControlLimit, Kit, KitReaction, kits};
 
     fn orf() -> Definition {
         Definition::from(Kit::find("orf1ab-n-ic", "1").unwrap())
@@ -365,6 +379,17 @@ mod tests {
             [Fault::GreyInternalControl(owned("IC"))]
         );
         assert_eq!(broken(|kit| kit.calls.rules.grey = None), [Fault::GreyRuleIncomplete]);
+        for wells in [0, 5] {
+            let fault = Fault::Replicates(owned("mix"), wells);
+            assert_eq!(broken(|kit| kit.reactions[0].replicates = wells), [fault]);
+        }
+        let twice = |kit: &mut Definition| {
+            kit.reactions[0].replicates = 2;
+            let (code, targets) = (owned("mix-2"), Vec::new());
+            kit.reactions.push(KitReaction { code, replicates: 1, targets });
+        };
+        let faults = [Fault::NoTargets(owned("mix-2")), Fault::NameTwice(owned("mix-2"))];
+        assert_eq!(broken(twice), faults);
         assert_eq!(broken(|kit| kit.calls.targets_needed = 3), [Fault::TargetsNeeded(3)]);
         assert_eq!(broken(|kit| kit.calls.targets_needed = 0), [Fault::TargetsNeeded(0)]);
         assert_eq!(

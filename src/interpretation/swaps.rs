@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::workbench::{cdc, first_tests, orf, reading, run, saliva};
+use super::workbench::{cdc, first_tests, kit, orf, reading, run, saliva};
 use super::*;
 use crate::instrument::Reading;
 use crate::plate::{
@@ -31,6 +31,7 @@ fn kit_of(template: &Template) -> Kit {
     match (template.wells_per_slot(), extracts) {
         (1, true) => saliva(),
         (1, false) => orf(),
+        (2, _) => kit("taqpath-combo", "duplicates-2020"),
         (_, _) => cdc(),
     }
 }
@@ -189,6 +190,7 @@ fn by_lot_no_swap_goes_unseen_and_no_good_plate_is_held() {
             "one-well-94-moving-columns",
             "one-well-93-moving-columns",
             "one-well-93-weak-moving-columns",
+            "two-wells-45-moving-rows",
             "three-wells-29-moving-rows",
         ] {
             let template = Template::find(name).unwrap();

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::plate::{Channel, Control, ControlRule, PlacedTube, Reaction, lay_out, templates};
+use crate::plate::{
+    Channel, Control, ControlRule, PlacedTube, Reaction, Template, lay_out, templates,
+};
 
 fn well(text: &str) -> WellPosition {
     text.parse().unwrap()
@@ -48,6 +50,20 @@ fn three_wells() -> Plan {
         reaction("N2", &[("FAM", TargetRole::Pathogen)]),
         reaction("RP", &[("FAM", TargetRole::InternalControl)]),
     ])
+}
+
+fn two_wells() -> Plan {
+    let channels = [("FAM", TargetRole::Pathogen), ("CY5", TargetRole::InternalControl)];
+    plan(vec![reaction("mix", &channels), reaction("mix-2", &channels)])
+}
+
+/// A plan that needs as many wells a tube as this template gives.
+fn plan_of(template: &Template) -> Plan {
+    match template.wells_per_slot() {
+        1 => one_well(),
+        2 => two_wells(),
+        _ => three_wells(),
+    }
 }
 
 fn tube(code: usize) -> Content {
@@ -190,7 +206,7 @@ fn an_internal_control_in_the_next_well_can_stand_in_for_a_positive_control() {
 #[test]
 fn the_embedded_templates_show_every_fault_full_and_with_one_tube() {
     for template in templates() {
-        let plan = if template.wells_per_slot() == 1 { one_well() } else { three_wells() };
+        let plan = plan_of(template);
         for number in 0..template.cycle() as u64 {
             let template = template.clone().for_plate(number);
             for count in [1, template.tube_slots().len()] {
@@ -216,7 +232,7 @@ proptest! {
         positive in prop::collection::btree_set(0_usize..94, 0..=5),
         prevalence in prop::bool::ANY,
     ) {
-        let plan = if template.wells_per_slot() == 1 { one_well() } else { three_wells() };
+        let plan = plan_of(&template);
         #[expect(
             clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss,
             reason = "a share of at most 94 slots"
@@ -248,7 +264,7 @@ proptest! {
         dead in prop::bool::ANY,
         positive in prop::collection::btree_set(0_usize..94, 0..=5),
     ) {
-        let plan = if template.wells_per_slot() == 1 { one_well() } else { three_wells() };
+        let plan = plan_of(&template);
         let count = template.tube_slots().len();
         let tubes: Vec<_> =
             (0..count).map(|code| PlacedTube { code: format!("T{code}"), depth: 1 }).collect();

@@ -24,7 +24,7 @@ use super::{Control, PlateSize, WellPosition};
 use crate::error::Reason;
 
 /// The templates that come with the program.
-const EMBEDDED: [&str; 18] = [
+const EMBEDDED: [&str; 19] = [
     include_str!("../../fixtures/templates/one-well-93-columns.toml"),
     include_str!("../../fixtures/templates/one-well-94-columns.toml"),
     include_str!("../../fixtures/templates/one-well-94-rows.toml"),
@@ -37,6 +37,7 @@ const EMBEDDED: [&str; 18] = [
     include_str!("../../fixtures/templates/one-well-94-moving-columns.toml"),
     include_str!("../../fixtures/templates/one-well-94-moving-rows.toml"),
     include_str!("../../fixtures/templates/three-wells-29-moving-rows.toml"),
+    include_str!("../../fixtures/templates/two-wells-45-moving-rows.toml"),
     include_str!("../../fixtures/templates/one-well-381-moving-columns.toml"),
     include_str!("../../fixtures/templates/one-well-381-moving-rows.toml"),
     include_str!("../../fixtures/templates/one-well-382-columns.toml"),
@@ -449,7 +450,7 @@ mod tests {
     #[test]
     fn controls_of_the_moving_templates_differ_on_every_two_plates_of_a_batch() {
         let moving: Vec<_> = templates().iter().filter(|t| t.cycle() > 1).collect();
-        assert_eq!(moving.len(), 11);
+        assert_eq!(moving.len(), 12);
         let codes = |template: &Template| {
             let warnings = template.warnings().into_iter();
             warnings.map(|reason| reason.code.into_owned()).collect::<Vec<_>>()

@@ -12,6 +12,7 @@ pub mod shadow_api;
 pub mod shadow_store;
 pub mod shadow_union;
 mod shipped;
+mod spelling;
 pub mod store;
 
 use std::ops::Deref;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use programme::{Programme, programmes};
 pub use shipped::kits;
+pub(super) use spelling::{is_same, plain};
 
 use super::rules::{KitFault, kit_faults};
 use super::{CutOff, Outcome};
@@ -112,6 +114,10 @@ pub struct ControlLimit {
 pub struct KitReaction {
     /// Code, unique in the kit.
     pub code: String,
+    /// Wells of each tube and of each control in which it runs. A tube's have to agree: a target
+    /// that some of them show and others do not is grey, whatever its cut-offs.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub replicates: u8,
     /// What it measures.
     pub targets: Vec<Target>,
 }
@@ -233,9 +239,9 @@ impl Definition {
         self.reactions.iter().flat_map(|r| r.targets.iter().map(move |target| (r, target)))
     }
 
-    /// The reaction with that code.
+    /// The reaction that runs in a well of that code, see [`KitReaction::wells`].
     pub fn reaction(&self, code: &str) -> Option<&KitReaction> {
-        self.reactions.iter().find(|reaction| reaction.code == code)
+        self.reactions.iter().find(|reaction| reaction.runs_in(code))
     }
 
     /// The rule for a control kind.
@@ -251,6 +257,19 @@ impl Definition {
     }
 }
 
+impl KitReaction {
+    /// What its wells are called on a plate, in slot order: by its code, and from the second
+    /// replicate on by their number behind it: `mix`, `mix-2`.
+    pub fn wells(&self) -> impl Iterator<Item = String> {
+        let second_on = (2..=self.replicates).map(|number| format!("{}-{number}", self.code));
+        std::iter::once(self.code.clone()).chain(second_on)
+    }
+
+    fn runs_in(&self, well: &str) -> bool {
+        self.code == well || self.replicates > 1 && self.wells().any(|code| code == well)
+    }
+}
+
 impl ControlLimit {
     /// Whether a Ct lies within it.
     pub fn admits(&self, ct: Ct) -> bool {
@@ -261,6 +280,15 @@ impl ControlLimit {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 const fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+const fn one() -> u8 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_one(number: &u8) -> bool {
+    *number == 1
 }
 
 impl Target {
@@ -279,22 +307,6 @@ impl Target {
     pub fn is_read_in(&self, dye: &str) -> bool {
         dye.split('/').any(|dye| self.dyes.iter().any(|known| is_same(known, dye)))
     }
-}
-
-/// A name without case, blanks and the signs that stand for blanks.
-pub(super) fn plain(name: &str) -> String {
-    letters(name).collect()
-}
-
-/// Whether two names are one when they are plain.
-pub(super) fn is_same(one: &str, other: &str) -> bool {
-    one == other || letters(one).eq(letters(other))
-}
-
-fn letters(name: &str) -> impl Iterator<Item = char> {
-    name.chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-'))
-        .flat_map(char::to_lowercase)
 }
 
 impl Kit {
@@ -339,8 +351,9 @@ impl Kit {
             reactions: self
                 .reactions
                 .iter()
-                .map(|reaction| Reaction {
-                    code: reaction.code.clone(),
+                .flat_map(|reaction| reaction.wells().map(move |code| (code, reaction)))
+                .map(|(code, reaction)| Reaction {
+                    code,
                     channels: reaction.targets.iter().map(channel).collect(),
                 })
                 .collect(),

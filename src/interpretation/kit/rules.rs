@@ -84,14 +84,16 @@ pub fn reads_alike(one: &Definition, other: &Definition) -> bool {
     one.code == other.code || measures_alike(one, other)
 }
 
-/// Whether two kits measure the same targets in the same reactions, whatever these are called: if
+/// Whether two kits measure the same targets in the same reactions and as many wells, whatever these
+/// are called: if
 /// their reactions have the same codes too, each reads the other's runs.
 pub fn measures_alike(one: &Definition, other: &Definition) -> bool {
     let shape = |kit: &Definition| {
         let codes = |targets: &[Target]| {
             targets.iter().map(|target| plain(&target.code)).collect::<BTreeSet<_>>()
         };
-        kit.reactions.iter().map(|reaction| codes(&reaction.targets)).collect::<BTreeSet<_>>()
+        let shapes = kit.reactions.iter().map(|one| (one.replicates, codes(&one.targets)));
+        shapes.collect::<BTreeSet<_>>()
     };
     shape(one) == shape(other)
 }

@@ -4,17 +4,15 @@
 //! hand only, or in part, is marked unproven, and is run where nobody is told a result. A
 //! kit that comes with the program counts as approved: its text is part of the release that people
 //! reviewed, and from the first release on it never changes under its version.
-//!
-//! Not here: the variant of `TaqPath` in duplicates (PMC7490627), which asks for two wells of the
-//! same reaction for each tube; a plate gives a tube one.
 
 use std::sync::LazyLock;
 
 use super::Kit;
 
-const EMBEDDED: [&str; 18] = [
+const EMBEDDED: [&str; 19] = [
     include_str!("../../../fixtures/assays/cdc-2019-ncov-06.toml"),
     include_str!("../../../fixtures/assays/taqpath-rutgers-2020.toml"),
+    include_str!("../../../fixtures/assays/taqpath-duplicates-2020.toml"),
     include_str!("../../../fixtures/assays/salivadirect-2020-10-below-40.toml"),
     include_str!("../../../fixtures/assays/salivadirect-2020-10-below-37.toml"),
     include_str!("../../../fixtures/assays/stanford-e-2020.toml"),

@@ -67,6 +67,65 @@ fn taqpath_goes_the_way_of_the_rutgers_summary() {
 }
 
 #[test]
+fn taqpath_in_duplicates_asks_both_wells_of_each_target() {
+    let (o, n, s) = ("ORF1ab", "N", "S");
+    let both = |target, ct| [(target, ct, None), (target, ct, None)];
+    let one_of = |target, ct| [(target, ct, None), (target, None, None)];
+    let tube = |o: [Shown; 2], n, s, ms2| [o, n, s, ms2].concat();
+    let ms2 = || both("MS2", Some("27"));
+    let two = tube(both(o, Some("39.99")), both(n, Some("39.99")), both(s, None), ms2());
+    let one = tube(both(o, Some("39.99")), both(n, Some("40.00")), both(s, None), ms2());
+    let one_and_half = tube(both(o, ORF), one_of(n, ORF), both(s, None), ms2());
+    let halves = tube(one_of(o, ORF), one_of(n, ORF), one_of(s, ORF), ms2());
+    let silent = tube(both(o, None), both(n, None), both(s, None), ms2());
+    let lost = tube(both(o, None), both(n, None), both(s, None), one_of("MS2", Some("27")));
+    let half_read = &silent[1..];
+    let (again, open): (Before, Before) = (
+        ("taqpath.one_of_three_twice", &["ORF1ab"], SAME),
+        ("taqpath.one_of_two_wells", &[], SAME),
+    );
+    let says = |outcome, rule, disposition| -> Says { (outcome, rule, disposition) };
+    let (single, half) = ("taqpath.one_of_three_twice", "taqpath.one_of_two_wells");
+    let lines: &[Line<'_>] = &[
+        (
+            "14: 2 targets with 2/2 < 40",
+            &two,
+            &[],
+            1,
+            says(Detected, "taqpath.two_of_three_twice", Report(Detected)),
+        ),
+        ("14: one target 2/2", &one, &[], 1, says(Inconclusive, single, Retest)),
+        ("14: repeated once", &one, &[again], 1, says(Inconclusive, single, Recall)),
+        (
+            "14: none, MS2 +",
+            &silent,
+            &[],
+            1,
+            says(NotDetected, "taqpath.ms2_only", Report(NotDetected)),
+        ),
+        ("one target 2/2, another 1/2", &one_and_half, &[], 1, says(Inconclusive, single, Retest)),
+        ("1/2 of each", &halves, &[], 1, says(Inconclusive, half, Retest)),
+        ("1/2 of each, again", &halves, &[open], 1, says(Inconclusive, half, Recall)),
+        ("MS2 in one well proves nothing", &lost, &[], 1, says(Invalid, "taqpath.nothing", Retest)),
+        (
+            "a well that was not read proves nothing",
+            half_read,
+            &[],
+            1,
+            says(Invalid, "taqpath.nothing", Retest),
+        ),
+    ];
+    let kit = kit("taqpath-combo", "duplicates-2020");
+    play(&kit, lines);
+    let evidence = call(&kit, "T1", &readings(&one_and_half), &TubeFacts::first_test(1));
+    let cells: Vec<_> = evidence.targets.iter().map(|one| (&*one.raw_ct, one.state)).collect();
+    let (amplified, grey, none) =
+        (TargetState::Amplified, TargetState::Grey, TargetState::NotAmplified);
+    assert_eq!(cells[..2], [("30.1 / 30.1", amplified), ("30.1 / Undetermined", grey)]);
+    assert_eq!((cells[2].1, cells[3]), (none, ("27 / 27", amplified)));
+}
+
+#[test]
 fn salivadirect_goes_the_way_of_its_summary_on_both_groups_of_instruments() {
     let rp: Shown = ("RP", Some("34.99"), None);
     let both: &[Line<'_>] = &[

@@ -106,14 +106,16 @@ async fn write(app: &App, tx: &mut Tx, plate: &StoredPlate, wanted: &Wanted) -> 
     Ok(robot(Work { plate: plate.code.as_str(), shape, volume, steps: &steps }))
 }
 
-/// Every target of the plate's kit.
+/// Every target of the plate's kit, in each well that it is read in.
 async fn assays(app: &App, tx: &mut Tx, plate: &StoredPlate) -> Result<Vec<Assay>> {
     let (code, version) = &plate.made.kit;
     let kit = app.kit(tx, code, version).await?;
-    let assays = kit.targets().map(|(reaction, target)| Assay {
-        reaction: reaction.code.clone(),
-        target: target.code.clone(),
-        dye: target.channel().to_owned(),
+    let assays = kit.targets().flat_map(|(reaction, target)| {
+        reaction.wells().map(|reaction| Assay {
+            reaction,
+            target: target.code.clone(),
+            dye: target.channel().to_owned(),
+        })
     });
     Ok(assays.collect())
 }
