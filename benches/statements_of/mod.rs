@@ -122,20 +122,6 @@ const ADDED: &[(&str, u64, &str, &str, &str, bool)] = &[
         false,
     ),
     (
-        "reading",
-        1_152,
-        "run_id well:bigint target dye task operator_name ct raw_ct amp_status instrument_call
-            omitted:bigint",
-        A_RUN,
-        "select 'X{k}' as run_id, cast((n - 1) / 3 as bigint) as well,
-            (array['ORF1ab', 'N', 'IC'])[n % 3 + 1] as target, g.dye, g.task, g.operator_name,
-            case when n % 3 = 2 then g.ct end as ct, g.raw_ct, g.amp_status, g.instrument_call,
-            g.omitted
-        from (select * from reading where ct is not null limit 1) g
-            cross join generate_series(1, {n}) n",
-        false,
-    ),
-    (
         "curve",
         1_152,
         "run_id well:bigint target dye first_cycle:bigint points:bytea",
