@@ -2,6 +2,7 @@
 //! collected and tubes ended, pools without a result and recalls.
 
 use super::{Check, Sign};
+use crate::clock::Span;
 
 /// The deepest well of a plate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +93,10 @@ pub fn round_open(round: &OpenRound) -> Option<Sign> {
     })
 }
 
+/// How soon after its release the people of a tube without an individual result have to be recalled.
+/// The program does it in the same transaction.
+pub const FOLLOWED_WITHIN: Span = Span::minutes(10);
+
 /// A released call that gives no individual result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FollowUp {
@@ -101,7 +106,7 @@ pub struct FollowUp {
     pub laboratory: String,
     /// People in the tube.
     pub members: i64,
-    /// People of it who have a recall.
+    /// People of it who were recalled within [`FOLLOWED_WITHIN`].
     pub recalled: i64,
 }
 
@@ -109,9 +114,11 @@ pub struct FollowUp {
 pub fn follow_up(call: &FollowUp) -> Option<Sign> {
     (call.recalled < call.members).then(|| {
         let message = format!(
-            "the tube gives no individual result and {} of its {} members have a recall; call the \
-             others at once",
-            call.recalled, call.members
+            "the tube gives no individual result and {} of its {} members were recalled within {} \
+             minutes; look for the others at once",
+            call.recalled,
+            call.members,
+            FOLLOWED_WITHIN.us() / 60_000_000
         );
         Sign::new(Check::FollowUp, &call.laboratory, &call.tube, message)
     })

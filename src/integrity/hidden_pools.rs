@@ -7,6 +7,9 @@
 //! innocent cause, such as another thermometer; so the narrow spread needs a second one, unless it
 //! is so narrow that no instrument explains it.
 //!
+//! A fourth mark, fewer wells than tubes, cannot hide here: each tube that is reported names a well or a
+//! laboratory pool of its own run, and one of which nothing amplified is what check `wells` tells.
+//!
 //! The spread is that within a run. Each run is on one instrument, whether anybody says which or
 //! not, so that neither instruments that differ in their mean nor those without a serial number
 //! make a laboratory seem to spread. Only first tests count: who is tested again, or was recalled,

@@ -24,7 +24,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use copies::Copies;
-pub use counts::{Deepest, FollowUp, OpenRound, ReportedRun, depth, follow_up, round_open, wells};
+pub use counts::{
+    Deepest, FOLLOWED_WITHIN, FollowUp, OpenRound, ReportedRun, depth, follow_up, round_open, wells,
+};
 pub use earlier::{Earlier, EarlierNegative};
 pub use hidden_pools::HiddenPools;
 pub use instruments::Instruments;

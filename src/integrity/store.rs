@@ -9,8 +9,8 @@ use super::replaced::replaced;
 use super::runs::walk;
 use super::transfers::transfers;
 use super::{
-    Deepest, EarlierNegative, Elsewhere, FollowUp, Moments, OpenRound, Report, ReportedRun, Sign,
-    counted, depth, follow_up, order, round_open, wells,
+    Deepest, EarlierNegative, Elsewhere, FOLLOWED_WITHIN, FollowUp, Moments, OpenRound, Report,
+    ReportedRun, Sign, counted, depth, follow_up, order, round_open, wells,
 };
 use crate::app::App;
 use crate::clock::Time;
@@ -83,9 +83,12 @@ pub const ROUNDS: &str = "select t.round_code, count(*) as open
     where t.state not in ('released', 'closed', 'refused')
         and o.ends_us + o.result_hours * 3600000000 < $1
     group by t.round_code order by t.round_code";
-/// `$1` laboratory (all when null), `$2` and `$3` bounds of import.
+/// `$1` laboratory (all when null), `$2` and `$3` bounds of import, `$4` how soon after its release
+/// people have to be recalled, in microseconds.
 pub const FOLLOW_UPS: &str = "select c.tube_code, p.laboratory_code, c.members,
-        (select count(*) from recall l where l.origin_tube = c.tube_code) as recalled
+        (select count(*) from recall l where l.origin_tube = c.tube_code
+            and l.opened_us <= $4 + (select min(s.signed_us) from signature s
+                where s.about = r.id and s.meaning = 'release')) as recalled
     from run r join plate p on p.code = r.plate_code
         join call c on c.run_id = r.id and c.state = 'released' and c.disposition = 'recall'
     where r.imported_us >= $2 and r.imported_us < $3
@@ -269,7 +272,7 @@ async fn reported(tx: &mut Tx, scope: &Scope) -> Result<Vec<Sign>> {
 
 async fn follow_ups(tx: &mut Tx, scope: &Scope) -> Result<Vec<Sign>> {
     let rows: Vec<FollowUpRow> = on!(tx, c => query_as(FOLLOW_UPS).bind(&scope.laboratory)
-        .bind(scope.from).bind(scope.until).fetch_all(c).await)?;
+        .bind(scope.from).bind(scope.until).bind(FOLLOWED_WITHIN.us()).fetch_all(c).await)?;
     let calls = rows.into_iter().map(|row| FollowUp {
         tube: row.tube_code,
         laboratory: row.laboratory_code,

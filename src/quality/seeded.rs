@@ -31,6 +31,8 @@ use crate::storage::{Tx, codes};
 
 /// How old a seeded tube may be to count: for the recall of its laboratory, or as late there.
 const RECALL_PERIOD: Span = Span::days(30);
+/// Of a hundred seeded tubes with virus, how many a sound laboratory finds at least.
+pub(super) const FOUND_OF_HUNDRED: u8 = 90;
 /// Fewest missed tubes that make a recall low: of a sound laboratory that misses one of a hundred,
 /// fewer than one month in a hundred with twenty tubes.
 const MISSED_MIN: usize = 2;
@@ -108,7 +110,8 @@ fn wrong(expected: Expected, answer: &Answer, unclear: i64) -> Option<Direction>
 /// Whether too few of the last tubes with virus were found: less than nine of ten, and one missed
 /// tube is never enough.
 const fn is_below(answered: usize, found: usize) -> bool {
-    answered.saturating_sub(found) >= MISSED_MIN && found * 10 < answered * 9
+    answered.saturating_sub(found) >= MISSED_MIN
+        && found * 100 < answered * FOUND_OF_HUNDRED as usize
 }
 
 /// The alarms about seeded tubes that a run gives cause for: answers that are wrong, tubes that

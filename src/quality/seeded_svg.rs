@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::api::of_run;
+use super::seeded::FOUND_OF_HUNDRED;
 use super::seeded_list::Recall;
 use super::svg::{SERIES_MAX, SIZE, UPPER, values};
 use super::{ChartPoint, Measure};
@@ -11,9 +12,6 @@ use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::instrument::picture::colours::INK;
 use crate::instrument::picture::sheet::{Area, Format, Type, sheet, write as text};
-
-/// The share below which a laboratory's recall is too low.
-const EXPECTED: f64 = 0.9;
 
 /// Draws one laboratory above the other, a point for each day on which it answered for some.
 pub(super) fn svg(recall: &[Recall], (from, to): (Time, Time)) -> Result<String> {
@@ -48,6 +46,6 @@ pub(super) fn svg(recall: &[Recall], (from, to): (Time, Time)) -> Result<String>
 fn point(day: &Recall) -> Option<ChartPoint> {
     let (at, _) = Time::day_bounds(&day.day)?;
     let value = f64::from(day.found) / f64::from(day.answered);
-    let mean = Some(EXPECTED);
+    let mean = Some(f64::from(FOUND_OF_HUNDRED) / 100.0);
     Some(ChartPoint { value, mean, tubes: Some(day.answered), ..of_run(String::new(), at, true) })
 }

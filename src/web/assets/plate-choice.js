@@ -36,7 +36,8 @@ export function choosing({ api, laboratory, say }) {
     at("lot").replaceChildren(none, ...fit.map(({ lot, left, expires_at: expires }) =>
       new Option(say("lot", { lot, left, expires: expires.slice(0, 10) }), lot)));
     if (fit.length) at("lot").value = fit[0].lot;
-    const wells = defined.ok ? defined.data.definition.reactions.length : 0;
+    const reactions = defined.ok ? defined.data.definition.reactions : [];
+    const wells = reactions.reduce((sum, { replicates = 1 }) => sum + replicates, 0);
     for (const option of at("template").options) {
       const fits = [0, wells].includes(Number(option.dataset.wells)) || !wells;
       option.hidden = !fits;

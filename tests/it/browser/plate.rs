@@ -191,6 +191,31 @@ async fn no_tube_is_placed_on_a_plate_that_is_just_being_frozen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_kit_is_offered_the_templates_that_give_a_tube_its_wells() {
+    let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
+    let world = world(&browser.app).await;
+    at_plate(&browser, &world, "one-well-94-moving-columns").await;
+    for (kit, template, also) in [
+        ("taqpath-combo duplicates-2020", "two-wells-45-moving-rows", "stamp-z"),
+        ("cdc-2019-ncov 06", "three-wells-29-moving-rows", "three-wells-21-columns"),
+    ] {
+        let choose = format!(
+            "const field = document.querySelector('#kit');
+            field.value = '{kit}'; field.dispatchEvent(new Event('change'));"
+        );
+        browser.client.execute(&choose, Vec::new()).await.unwrap();
+        let chosen = "document.querySelector('#template').value";
+        browser.wait_for_value(chosen, &json!(template)).await;
+        let offered = "return [...document.querySelector('#template').options]
+            .filter((option) => !option.disabled).map((option) => option.value)";
+        let offered = browser.client.execute(offered, Vec::new()).await.unwrap();
+        let offered = offered.as_array().unwrap();
+        assert!(offered.contains(&json!(also)), "{offered:?}");
+        assert!(!offered.contains(&json!("one-well-94-moving-columns")), "{offered:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tube_of_another_laboratory_and_one_on_another_plate_are_explained() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let app = &browser.app;

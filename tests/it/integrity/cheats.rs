@@ -280,6 +280,11 @@ each_engine! {
         a_morning(app, &found).await;
         let officer = app.client(Role::Officer).await;
         assert_eq!(signs(&report(app, &officer).await, "follow_up").len(), 0);
+        let late = "update recall set opened_us = opened_us + 3600000000, due_us = due_us + 3600000000";
+        tamper(app, &[], late).await;
+        let hours_later = report(app, &officer).await;
+        let found = signs(&hours_later, "follow_up");
+        assert_eq!(found.len(), 1, "nobody was called in the first hour: {hours_later}");
         tamper(app, &["recall_kept"], "delete from recall").await;
         let report = report(app, &officer).await;
         let found = signs(&report, "follow_up");
