@@ -92,9 +92,12 @@ fn the_templates_lay_tubes_out_as_they_always_did() {
     let tubes: Vec<_> =
         (1..=12).map(|n| PlacedTube { code: format!("T{n:02}"), depth: 1 }).collect();
     for template in templates() {
-        let wanted = if template.wells_per_slot() == 1 { "orf1ab-n-ic" } else { "cdc-2019-ncov" };
-        let kits = swabline::interpretation::kits();
-        let kit = kits.iter().find(|kit| kit.code == wanted).unwrap();
+        let (code, version) = match template.wells_per_slot() {
+            1 => ("orf1ab-n-ic", "1"),
+            2 => ("taqpath-combo", "duplicates-2020"),
+            _ => ("cdc-2019-ncov", "06"),
+        };
+        let kit = swabline::interpretation::Kit::find(code, version).unwrap();
         let layout = lay_out(template, &kit.plan(), &tubes).unwrap();
         insta::assert_snapshot!(format!("layout_{}", template.name()), worklist_csv(&layout));
     }

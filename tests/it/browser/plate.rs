@@ -195,6 +195,8 @@ async fn a_kit_is_offered_the_templates_that_give_a_tube_its_wells() {
     let Some(browser) = Browser::open(Size::Desktop, "en").await else { return };
     let world = world(&browser.app).await;
     at_plate(&browser, &world, "one-well-94-moving-columns").await;
+    let set = json!(format!("{} {}", KIT.0, KIT.1));
+    browser.wait_for_value("document.querySelector('#kit').value", &set).await;
     for (kit, template, also) in [
         ("taqpath-combo duplicates-2020", "two-wells-45-moving-rows", "stamp-z"),
         ("cdc-2019-ncov 06", "three-wells-29-moving-rows", "three-wells-21-columns"),
