@@ -345,7 +345,7 @@ pub async fn readings_find(tx: &mut Tx, run: &str, size: PlateSize) -> Result<Ve
     let list = list.as_deref().unwrap_or("[]");
     let read = |error: serde_json::Error| error.to_string();
     let readings = serde_json::from_str(list).map_err(read).and_then(|mut stored: Vec<_>| {
-        stored.sort_unstable_by(in_order);
+        stored.sort_by(in_order);
         stored.into_iter().map(|stored| reading(stored, size)).collect()
     });
     let (table, id) = ("run_reading", run.to_owned());

@@ -116,6 +116,7 @@ pub async fn run_post(
     let kit = app.kit(&mut tx, &plate.made.kit.0, &plate.made.kit.1).await?;
     let (mut interpretation, read) = call(&app, &mut tx, (&kit, &plate), &file).await?;
     upload::number_foreign_names(&kit, &mut file);
+    upload::refuse_nul(&file)?;
     let at = app.clock.now();
     let id = app.clock.id().to_string();
     files.extend(upload::list(&app, &parts));

@@ -1,8 +1,9 @@
 //! From the readings of one tube to its call: pure, total, and carrying the rule that decided.
 //!
-//! Per target as in `targets.rs`, then per tube, in this order: enough pathogen targets amplified; too few; none, but a grey one;
-//! none with the internal control; none without. A clear signal goes before a grey one, so that
-//! more signal never makes a call weaker; what is grey beside it is repeated all the same.
+//! Per target as in `targets.rs`, then per tube, in this order: enough pathogen targets amplified;
+//! too few; none, but a grey one; none with the internal control; none without. A clear signal goes
+//! before a grey one, so that more signal never makes a call weaker; what is grey beside it is
+//! repeated all the same.
 //!
 //! A doubtful signal that comes again is decided as the kit or its programme says, and what came
 //! stronger than before counts as again.

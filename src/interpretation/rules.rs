@@ -269,7 +269,9 @@ fn policy_faults(kit: &Definition) -> Vec<KitFault> {
         faults.push(KitFault::TargetsNeeded(calls.targets_needed));
     }
     let grey_possible = calls.doubtful_curve == DoubtfulCurve::Grey
-        || kit.targets().any(|(reaction, t)| t.grey.is_some() || reaction.replicates > 1);
+        || kit.targets().any(|(reaction, t)| {
+            t.grey.is_some() || reaction.replicates > 1 && t.role == TargetRole::Pathogen
+        });
     if grey_possible != calls.rules.grey.is_some() || grey_possible != calls.grey_again.is_some() {
         faults.push(KitFault::GreyRuleIncomplete);
     }

@@ -10,7 +10,7 @@ use crate::barcode::{FILE_NAME_MAX, file_name, is_file_name};
 use crate::error::{Error, Reason, Result};
 use crate::http::extract::File;
 use crate::instrument::store::{self as runs, KnownPart, Part, RunOfPlate};
-use crate::instrument::{PartFault, RunFile, is_dye, read_run};
+use crate::instrument::{PartFault, Reading, RunFile, is_dye, read_run};
 use crate::plate::store::StoredPlate;
 use crate::storage::Tx;
 
@@ -136,6 +136,18 @@ pub(super) fn number_foreign_names(kit: &Kit, file: &mut RunFile) {
     }
 }
 
+/// Refuses a file with a NUL in what is kept of its readings: PostgreSQL has no text that holds one.
+pub(super) fn refuse_nul(file: &RunFile) -> Result<()> {
+    let holds_nul = |reading: &Reading| {
+        [&reading.target, &reading.dye, &reading.raw_ct].iter().any(|text| text.contains('\0'))
+    };
+    if file.readings.iter().any(holds_nul) {
+        let message = "a target, a dye or a Ct in the file holds a NUL; export the run again";
+        return Err(Error::invalid("text.nul", "file", message));
+    }
+    Ok(())
+}
+
 /// What files are to the plate they came for.
 pub(super) enum Coming {
     /// The files of this run of it.
@@ -245,6 +257,16 @@ fn used(run: &RunOfPlate, sha256: &str) -> Reason {
 mod tests {
     use super::*;
     use crate::instrument::read;
+
+    #[test]
+    fn a_nul_in_a_dye_is_refused_and_a_dye_without_one_is_not() {
+        let file = ",Well,Fluor,Target,Content,Sample,Cq\n,A01,FAM,ORF1ab,Unkn,T1,30\n";
+        let mut run = read(file.as_bytes()).unwrap();
+        assert!(refuse_nul(&run).is_ok());
+        run.readings[0].dye.push('\0');
+        let refused = refuse_nul(&run).unwrap_err();
+        assert!(matches!(&refused, Error::Invalid(reasons) if reasons[0].code == "text.nul"));
+    }
 
     #[test]
     fn names_that_are_none_of_the_kit_become_numbers_and_stay_apart() {

@@ -88,7 +88,7 @@ pub async fn past_run(tx: &mut Tx, id: &str) -> Result<(PastRun, String)> {
     let RunHead { run: row, verdict, .. } = run_find(tx, id).await?;
     let calls = calls_find(tx, id).await?;
     let inconsistent = |reason: String| {
-        Error::Store(StoreError::Inconsistent { table: "reading", id: id.to_owned(), reason })
+        Error::Store(StoreError::Inconsistent { table: "run_reading", id: id.to_owned(), reason })
     };
     let plate = PlateCode::parse(&row.plate_code)
         .map_err(|error| inconsistent(format!("its plate: {error}")))?;
