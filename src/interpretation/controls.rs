@@ -96,7 +96,7 @@ pub enum VerdictCode {
 /// Judges a plate by its controls, its orientation and its tubes.
 pub fn verdict(
     kit: &Kit,
-    (layout, around): (&Layout, &Surroundings),
+    (layout, around): (&Layout, &Surroundings<'_>),
     gathered: &[Gathered<'_>],
     calls: &[Call],
 ) -> Verdict {

@@ -55,26 +55,61 @@ type Suspicion<'c> = (VerdictReason, Vec<&'c str>);
 
 /// What the tubes of a plate stand among: how it was filled, and its positive controls.
 #[derive(Debug)]
-pub struct Surroundings {
+pub struct Surroundings<'a> {
     near: Nearness,
+    /// Every well of each tube and pool: of a target that is read in several, a call names one.
+    wells: BTreeMap<&'a str, Vec<WellPosition>>,
     controls: Vec<(WellPosition, Ct)>,
 }
 
-impl Surroundings {
+impl<'a> Surroundings<'a> {
     /// Those of this plate, as it was read.
-    pub fn of(kit: &Kit, layout: &Layout, gathered: &[Gathered<'_>]) -> Self {
+    pub fn of(kit: &Kit, layout: &'a Layout, gathered: &[Gathered<'_>]) -> Self {
         let positive = gathered.iter().filter(|well| {
             let Content::Control { control, .. } = well.content else { return false };
             matches!(control, Control::Positive | Control::WeakPositive)
         });
         let signal = |well: &Gathered<'_>| earliest(&target_calls(kit, &well.targets));
         let controls = positive.filter_map(|well| Some((well.well, signal(well)?))).collect();
-        Self { near: Nearness::on(layout), controls }
+        let mut wells: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (well, content) in layout.wells() {
+            if let Some(code) = content.tube().or(content.pool()) {
+                wells.entry(code).or_default().push(*well);
+            }
+        }
+        Self { near: Nearness::on(layout), wells, controls }
+    }
+
+    /// Every well that a call was read in.
+    fn wells(&self, call: &Call) -> impl Iterator<Item = WellPosition> {
+        let laid_out = self.wells.get(call.code()).into_iter().flatten();
+        call.targets.iter().map(|target| target.well).chain(laid_out.copied())
+    }
+
+    /// Whether any wells of two tubes are among each other's eight neighbours or were filled from
+    /// one column of tips.
+    fn share_tips(&self, one: &Call, other: &Call) -> bool {
+        self.touch(one, other) || self.any_wells(one, other, |a, b| self.near.same_column(a, b))
+    }
+
+    /// Whether any wells of two tubes are among each other's eight neighbours, there or on the
+    /// plate they were stamped from.
+    fn touch(&self, one: &Call, other: &Call) -> bool {
+        self.any_wells(one, other, |a, b| self.near.touches(a, b))
+    }
+
+    fn any_wells(
+        &self,
+        one: &Call,
+        other: &Call,
+        close: impl Fn(WellPosition, WellPosition) -> bool,
+    ) -> bool {
+        self.wells(one).any(|a| self.wells(other).any(|b| close(a, b)))
     }
 }
 
 /// Every reason to look at neighbours before anything of the plate is released.
-pub fn flags(around: &Surroundings, calls: &[Call]) -> Vec<VerdictReason> {
+pub fn flags(around: &Surroundings<'_>, calls: &[Call]) -> Vec<VerdictReason> {
     suspicions(around, calls).into_iter().map(|(flag, _)| flag).collect()
 }
 
@@ -86,7 +121,7 @@ pub fn flags(around: &Surroundings, calls: &[Call]) -> Vec<VerdictReason> {
 /// plate, so of all tubes they are the ones that may have caught it from each other.
 pub fn hold(
     kit: &Kit,
-    around: &Surroundings,
+    around: &Surroundings<'_>,
     mut calls: Vec<Call>,
     tubes: &BTreeMap<String, TubeFacts>,
 ) -> Vec<Call> {
@@ -113,14 +148,14 @@ fn found_before(kit: &Kit, facts: &TubeFacts) -> bool {
     facts.earlier.iter().any(|test| amplified(test) || (ends && test.is_grey(kit)))
 }
 
-fn suspicions<'c>(around: &Surroundings, calls: &'c [Call]) -> Vec<Suspicion<'c>> {
-    let (near, positives) = (around.near, positives(calls));
-    let mut found = weak_beside_strong(near, &positives);
+fn suspicions<'c>(around: &Surroundings<'_>, calls: &'c [Call]) -> Vec<Suspicion<'c>> {
+    let positives = positives(calls);
+    let mut found = weak_beside_strong(around, &positives);
     found.extend(weak_beside_control(around, &positives));
     let is_low = positives.len() * 100 <= calls.len() * LOW_PREVALENCE_PERCENT;
     let is_lone_pair = positives.len() == 2 && calls.len() >= LONE_PAIR_TUBES_MIN;
     if is_low || is_lone_pair {
-        found.extend(adjacent(near, &positives));
+        found.extend(adjacent(around, &positives));
     }
     found
 }
@@ -129,13 +164,16 @@ fn suspicions<'c>(around: &Surroundings, calls: &'c [Call]) -> Vec<Suspicion<'c>
 ///
 /// Looks at tubes with any amplified pathogen target, so a tube left inconclusive by one late
 /// target is flagged too.
-fn weak_beside_strong<'c>(near: Nearness, positives: &[Positive<'c>]) -> Vec<Suspicion<'c>> {
+fn weak_beside_strong<'c>(
+    around: &Surroundings<'_>,
+    positives: &[Positive<'c>],
+) -> Vec<Suspicion<'c>> {
     positives
         .iter()
         .filter_map(|(weak, late)| {
             let (strong, early) = positives.iter().find(|(strong, early)| {
                 late.cycles() - early.cycles() >= STRONGER_BY_CYCLES
-                    && near.share_tips(weak, strong)
+                    && around.share_tips(weak, strong)
             })?;
             let (tube, other) = (weak.read(), strong.read());
             let flag = VerdictReason {
@@ -155,7 +193,7 @@ fn weak_beside_strong<'c>(near: Nearness, positives: &[Positive<'c>]) -> Vec<Sus
 /// One flag for each tube with a pathogen signal that touches a positive control at least ten cycles
 /// earlier.
 fn weak_beside_control<'c>(
-    around: &Surroundings,
+    around: &Surroundings<'_>,
     positives: &[Positive<'c>],
 ) -> Vec<Suspicion<'c>> {
     positives
@@ -163,7 +201,7 @@ fn weak_beside_control<'c>(
         .filter_map(|(weak, late)| {
             let (at, early) = around.controls.iter().find(|(at, early)| {
                 late.cycles() - early.cycles() >= STRONGER_BY_CYCLES
-                    && weak.targets.iter().any(|target| around.near.touches(target.well, *at))
+                    && around.wells(weak).any(|well| around.near.touches(well, *at))
             })?;
             let (tube, code, control) = (weak.read(), weak.code(), Control::Positive.sign());
             let flag = VerdictReason {
@@ -182,14 +220,14 @@ fn weak_beside_control<'c>(
 
 /// One flag for each two tubes with pathogen signals that touch, and of which neither is so much
 /// the weaker that it was flagged for that.
-fn adjacent<'c>(near: Nearness, positives: &[Positive<'c>]) -> Vec<Suspicion<'c>> {
+fn adjacent<'c>(around: &Surroundings<'_>, positives: &[Positive<'c>]) -> Vec<Suspicion<'c>> {
     let pairs = positives
         .iter()
         .enumerate()
         .flat_map(|(index, one)| positives[index + 1..].iter().map(move |other| (one, other)));
     pairs
         .filter(|((_, a), (_, b))| (a.cycles() - b.cycles()).abs() < STRONGER_BY_CYCLES)
-        .filter(|((one, _), (other, _))| near.touch(one, other))
+        .filter(|((one, _), (other, _))| around.touch(one, other))
         .map(|((one, a), (other, b))| {
             let flag = VerdictReason {
                 code: VerdictCode::AdjacentPositives,
@@ -245,18 +283,6 @@ impl Nearness {
         if layout.is_stamped() { Self::Stamped } else { Self::Plate }
     }
 
-    /// Whether any wells of two tubes are among each other's eight neighbours or were filled from
-    /// one column of tips.
-    fn share_tips(self, one: &Call, other: &Call) -> bool {
-        self.touch(one, other) || any_wells(one, other, |a, b| self.same_column(a, b))
-    }
-
-    /// Whether any wells of two tubes are among each other's eight neighbours, there or on the
-    /// plate they were stamped from.
-    fn touch(self, one: &Call, other: &Call) -> bool {
-        any_wells(one, other, |a, b| self.touches(a, b))
-    }
-
     /// Whether two wells are among each other's eight neighbours, there or on the plate they were
     /// stamped from.
     fn touches(self, a: WellPosition, b: WellPosition) -> bool {
@@ -288,10 +314,6 @@ impl Nearness {
 /// Whether two wells are among each other's eight neighbours.
 fn beside(a: WellPosition, b: WellPosition) -> bool {
     a.column().abs_diff(b.column()) <= 1 && a.row().abs_diff(b.row()) <= 1
-}
-
-fn any_wells(one: &Call, other: &Call, close: impl Fn(WellPosition, WellPosition) -> bool) -> bool {
-    one.targets.iter().any(|a| other.targets.iter().any(|b| close(a.well, b.well)))
 }
 
 #[cfg(test)]

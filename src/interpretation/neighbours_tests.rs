@@ -85,6 +85,37 @@ fn a_weak_positive_beside_a_strong_one_is_tested_again_and_the_strong_one_report
     assert_eq!(fates(&apart).1, Vec::<String>::new());
 }
 
+/// Each tube has two wells, and a target names the one with the strongest signal. In the first pair of
+/// tubes those of the strong and of the weak one lie apart, their other wells side by side.
+#[test]
+fn of_tubes_in_duplicates_every_well_is_looked_at() {
+    let kit = kit("taqpath-combo", "duplicates-2020");
+    let layout = plate(&kit, "two-wells-45-moving-rows", 45, 1);
+    let held = |strong: &str, weak: &str| {
+        let of = |at: &str| layout.content(well(at)).tube().unwrap().to_owned();
+        let (strong, weak) = (of(strong), of(weak));
+        let mut readings = run(&kit, &layout, None, &|tube| {
+            (tube == strong).then_some("20").or((tube == weak).then_some("35"))
+        });
+        let (first, last) = (layout.wells_of(&strong)[0], layout.wells_of(&weak)[1]);
+        for reading in &mut readings {
+            let is_strongest = reading.well == first || reading.well == last;
+            if is_strongest && reading.target != "MS2" {
+                reading.ct =
+                    reading.ct.map(|_| ct(if reading.well == first { "19" } else { "34" }));
+            }
+            if is_strongest && reading.target == "MS2" {
+                reading.ct = Some(ct("25"));
+            }
+        }
+        let read = interpret(&kit, &layout, &readings, &first_tests(&layout)).unwrap();
+        let call = read.calls.iter().find(|call| call.tube == weak).unwrap();
+        call.disposition
+    };
+    assert_eq!(held("A1", "A3"), Disposition::Retest);
+    assert_eq!(held("A1", "C5"), Disposition::Report(Outcome::Detected));
+}
+
 #[test]
 fn of_two_alone_side_by_side_both_are_tested_again() {
     let pair = ["D5".to_owned(), "E6".to_owned()];

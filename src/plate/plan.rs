@@ -41,7 +41,8 @@ pub struct Channel {
     pub role: TargetRole,
 }
 
-/// What runs in one well: a tube takes one well for each reaction of the kit.
+/// What runs in one well: a tube takes one well for each reaction of the plan, which has a kit's
+/// reaction once for each replicate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reaction {
     /// Code of the reaction, unique in its kit.

@@ -85,8 +85,7 @@ pub fn reads_alike(one: &Definition, other: &Definition) -> bool {
 }
 
 /// Whether two kits measure the same targets in the same reactions and as many wells, whatever these
-/// are called: if
-/// their reactions have the same codes too, each reads the other's runs.
+/// are called: if their reactions have the same codes too, each reads the other's runs.
 pub fn measures_alike(one: &Definition, other: &Definition) -> bool {
     let shape = |kit: &Definition| {
         let codes = |targets: &[Target]| {
