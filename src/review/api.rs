@@ -166,7 +166,7 @@ async fn accept(app: &App, tx: &mut Tx, actor: &Actor, draft: Draft) -> Result<R
     robot::refuse_open(tx, &reviewed.content().plate).await?;
     store::sign(tx, &run, &signature, None).await?;
     let held = seeded::holds(tx, &reviewed.content().laboratory).await?;
-    let on = !held && switch::switch_find(tx, switch::AUTO_RELEASE).await?.on;
+    let on = !held && switch::switch_find(tx, switch::AUTO_RELEASE, signature.signed).await?.on;
     let released_by_rule = rules::released_by_rule(reviewed.content(), on);
     if !released_by_rule.is_empty() {
         let by_rule = Signature::new(&app.clock, actor, Meaning::ReleaseByRule, hash);
@@ -305,6 +305,23 @@ pub struct SwitchRequest {
     pub on: bool,
     /// Why.
     pub reason: String,
+    /// When it turns itself off; a day from now when absent, 31 days at most.
+    #[serde(default)]
+    pub until: Option<Time>,
+}
+
+impl SwitchRequest {
+    /// Until when it is on; none when it is turned off.
+    fn until(&self, now: Time) -> Result<Option<Time>> {
+        if self.on {
+            return switch::end(self.until, now).map(Some);
+        }
+        if self.until.is_none() {
+            return Ok(None);
+        }
+        let why = "a switch that is turned off has no end; leave it out";
+        Err(Error::invalid("switch.until", "until", why))
+    }
 }
 
 fn known(name: &str) -> Result<()> {
@@ -318,10 +335,10 @@ fn known(name: &str) -> Result<()> {
 pub async fn switch_get(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Switch>> {
     known(&name)?;
     let mut tx = app.db.read("review.switch").await?;
-    Ok(Json(switch::switch_find(&mut tx, &name).await?))
+    Ok(Json(switch::switch_find(&mut tx, &name, app.clock.now()).await?))
 }
 
-/// Sets a switch, for everything that begins afterwards.
+/// Sets a switch, for everything that begins afterwards. What is turned on turns itself off.
 #[utoipa::path(put, path = "/v1/switches/{name}", tag = "review", security(("bearer" = [])),
     params(("name" = String, Path, description = "`auto_release`")),
     request_body = SwitchRequest,
@@ -343,13 +360,14 @@ pub async fn switch_put(
             "give the reason in 1 to 500 printable characters",
         ));
     }
-    let mut tx = app.db.write("review.switch").await?;
     let at = app.clock.now();
-    switch::switch_set(&mut tx, &name, request.on, reason, (&actor.account, at)).await?;
-    let detail = json!({ "on": request.on, "reason": reason });
+    let until = request.until(at)?;
+    let mut tx = app.db.write("review.switch").await?;
+    switch::switch_set(&mut tx, &name, until, reason, (&actor.account, at)).await?;
+    let detail = json!({ "on": request.on, "reason": reason, "until": until });
     let entry = Entry { at, actor: &actor, action: "review.switch", about: &name, detail };
     audit::record(&mut tx, entry).await?;
-    let set = switch::switch_find(&mut tx, &name).await?;
+    let set = switch::switch_find(&mut tx, &name, at).await?;
     tx.commit().await?;
     Ok(Json(set))
 }

@@ -18,7 +18,7 @@ mod switch;
 pub mod verify;
 
 pub use signature::{Meaning, Signature, content_hash};
-pub use switch::{AUTO_RELEASE, SWITCHES, Switch, switch_find, switch_set};
+pub use switch::{AUTO_RELEASE, Switch, switch_find, switches};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

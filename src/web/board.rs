@@ -19,6 +19,7 @@ use crate::figures::store::{Choices, choices};
 use crate::figures::svg::{grouped, name, span};
 use crate::figures::{Amount, Figures, LaboratoryLine, Turnaround, Waiting, WaitsFor};
 use crate::http::extract::Query;
+use crate::review::{AUTO_RELEASE, switch_find};
 
 /// Things that wait, shown at most.
 const OLDEST_MAX: usize = 12;
@@ -101,6 +102,8 @@ struct Board {
     waits: Vec<Waits>,
     may_prove: bool,
     proven: Option<Proven>,
+    /// Until when clean negatives are released without a second person, where they are (R45).
+    by_rule_until: Option<Time>,
 }
 
 impl Board {
@@ -116,6 +119,16 @@ impl Board {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "a template hands out references")]
     fn clock(at: &Time) -> String {
         clock(*at)
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "a template hands out references")]
+    fn hour(at: &Time) -> String {
+        at.local().get(11..16).unwrap_or_default().to_owned()
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "a template hands out references")]
+    fn day_of(at: &Time) -> String {
+        at.local().get(..10).unwrap_or_default().to_owned()
     }
 
     fn is(one: &str, other: &str) -> bool {
@@ -141,6 +154,7 @@ pub async fn board_get(
     let seen = app.board.look(&app, &scope).await?;
     let mut tx = app.db.read("board").await?;
     let choices = choices(&mut tx).await?;
+    let by_rule = switch_find(&mut tx, AUTO_RELEASE, now).await?;
     drop(tx);
     // The proof is of the whole city; whoever is bound to a place asks the ledger for theirs.
     let is_bound = actor.laboratory.is_some();
@@ -165,6 +179,7 @@ pub async fn board_get(
         otherwise,
         may_prove,
         proven,
+        by_rule_until: by_rule.until.filter(|_| by_rule.on),
     })
 }
 

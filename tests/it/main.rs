@@ -61,6 +61,7 @@ mod stamping;
 mod statements;
 mod statistics;
 mod swapped;
+mod switches;
 mod tenants;
 mod transport;
 mod watch;

@@ -5,8 +5,9 @@ use axum::extract::State;
 use axum::response::Html;
 
 use crate::app::App;
+use crate::clock::Time;
 use crate::error::Result;
-use crate::review::{SWITCHES, Switch, switch_find};
+use crate::review::{Switch, switches};
 use crate::web::resident::minute;
 use crate::web::{Page, html};
 
@@ -19,6 +20,13 @@ struct System {
     now: String,
 }
 
+impl System {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "a template hands out references")]
+    fn minute(at: &Time) -> String {
+        minute(*at)
+    }
+}
+
 /// The page.
 pub async fn system_get(State(app): State<App>, page: Page) -> Result<Html<String>> {
     let told = app.config.to_string();
@@ -28,10 +36,8 @@ pub async fn system_get(State(app): State<App>, page: Page) -> Result<Html<Strin
     };
     let settings = told.lines().filter_map(setting).collect();
     let mut tx = app.db.read("system.switches").await?;
-    let mut switches = Vec::new();
-    for name in SWITCHES {
-        switches.push(switch_find(&mut tx, name).await?);
-    }
+    let now = app.clock.now();
+    let switches = switches(&mut tx, now).await?;
     drop(tx);
-    html(&System { page, settings, switches, now: minute(app.clock.now()) })
+    html(&System { page, settings, switches, now: minute(now) })
 }
